@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What back ends and mmiodevice.c tell each other.  Nobody else includes this,
+ * but mmioknown.c, which helps back ends. */
+
+#include "mmiodevice.h"
+
+G_BEGIN_DECLS
+
+/**
+ * MmioBar:
+ * @size: bytes; 0: the device has no such BAR
+ * @is_io: a range of I/O ports, no memory
+ */
+typedef struct {
+  guint64 size;
+  gboolean is_io;
+} MmioBar;
+
+/**
+ * MmioBackend:
+ * @access: what `access` says of it
+ * @mapping: how the CPU sees the memory: cached, uncached
+ * @describe: (nullable): fill in what @spec leaves open, and @bar if that
+ *   is -1; NULL where the device cannot tell
+ * @map: map @length bytes at @offset of a BAR that is known to hold them;
+ *   errors that can be known before are found before anything is mapped
+ * @free: free what the back end added, after the last region is unmapped
+ */
+typedef struct {
+  const char *access;
+  const char *mapping;
+  gboolean (*describe) (MmioDevice * device, gint * bar, MmioSpec * spec,
+      GError ** error);
+  MmioRegion *(*map) (MmioDevice * device, guint bar, guint64 offset,
+      gsize length, GError ** error);
+  void (*free) (MmioDevice * device);
+} MmioBackend;
+
+/**
+ * MmioDevice:
+ * @backend: the functions
+ * @name: what it is, in words
+ * @address: how it is called: PCI address or path
+ * @fixed_bar: the BAR that the address itself names (a resource file), or -1
+ * @bar: the BARs
+ *
+ * Back ends put it first into a structure of their own.
+ */
+struct _MmioDevice {
+  const MmioBackend *backend;
+  gatomicrefcount ref_count;
+  char *name;
+  char *address;
+  gint fixed_bar;
+  MmioBar bar[MMIO_MAX_BARS];
+};
+
+void mmio_device_init (MmioDevice * device, const MmioBackend * backend,
+    char *name, char *address);
+
+MmioRegion *mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset,
+    gsize length);
+
+MmioDevice *mmio_sim_new (void);
+MmioDevice *mmio_file_open (const char *path, GError ** error);
+MmioDevice *mmio_sysfs_open (const MmioAddress * address, GError ** error);
+
+gboolean mmio_sysfs_parse_path (const char *path, MmioAddress * address,
+    gint * bar);
+
+G_END_DECLS

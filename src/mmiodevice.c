@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Devices: the one place that chooses a back end, and what is the same for
+ * all of them.
+ */
+#include "mmiobackend.h"
+
+#include "mmioerror.h"
+
+/**
+ * mmio_device_open:
+ * @address: which device
+ * @access: how to reach it, if it is a PCI device
+ *
+ * Finds the device and learns what it is; nothing is mapped.
+ *
+ * Returns: (transfer full) (nullable): the device, or NULL with @error set
+ */
+MmioDevice *
+mmio_device_open (const MmioAddress * address, MmioAccess access,
+    GError ** error)
+{
+  MmioAddress slot = { 0, };
+  MmioDevice *device;
+  gint bar;
+
+  switch (address->kind) {
+    case MMIO_ADDRESS_SIM:
+      return mmio_sim_new ();
+    case MMIO_ADDRESS_PATH:
+      if (!mmio_sysfs_parse_path (address->path, &slot, &bar))
+        return mmio_file_open (address->path, error);
+
+      device = mmio_sysfs_open (&slot, error);
+      if (device)
+        device->fixed_bar = bar;
+      return device;
+    case MMIO_ADDRESS_SLOT:
+    case MMIO_ADDRESS_ID:
+    default:
+      return mmio_sysfs_open (address, error);
+  }
+}
+
+/* For back ends: @name and @address become the device's */
+void
+mmio_device_init (MmioDevice * device, const MmioBackend * backend, char *name,
+    char *address)
+{
+  device->backend = backend;
+  g_atomic_ref_count_init (&device->ref_count);
+  device->name = name;
+  device->address = address;
+  device->fixed_bar = -1;
+}
+
+/* For back ends: maps part of a file and keeps the device alive for as long.
+ * Returns NULL with errno set. */
+MmioRegion *
+mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset, gsize length)
+{
+  MmioRegion *region;
+
+  region = mmio_region_map (fd, offset, length,
+      (GDestroyNotify) mmio_device_unref, device);
+  if (region)
+    mmio_device_ref (device);
+
+  return region;
+}
+
+/**
+ * mmio_device_ref:
+ *
+ * Returns: (transfer full): @device
+ */
+MmioDevice *
+mmio_device_ref (MmioDevice * device)
+{
+  g_atomic_ref_count_inc (&device->ref_count);
+  return device;
+}
+
+/**
+ * mmio_device_unref:
+ * @device: (transfer full): a device
+ */
+void
+mmio_device_unref (MmioDevice * device)
+{
+  char *name, *address;
+
+  if (!g_atomic_ref_count_dec (&device->ref_count))
+    return;
+
+  name = device->name;
+  address = device->address;
+  device->backend->free (device);
+  g_free (name);
+  g_free (address);
+}
+
+/**
+ * mmio_device_get_name:
+ *
+ * Returns: (transfer none): what the device is, in words
+ */
+const char *
+mmio_device_get_name (const MmioDevice * device)
+{
+  return device->name;
+}
+
+/**
+ * mmio_device_get_address:
+ *
+ * Returns: (transfer none): the full PCI address, the path, or "sim"
+ */
+const char *
+mmio_device_get_address (const MmioDevice * device)
+{
+  return device->address;
+}
+
+/**
+ * mmio_device_get_access:
+ *
+ * Returns: (transfer none): the name of the back end
+ */
+const char *
+mmio_device_get_access (const MmioDevice * device)
+{
+  return device->backend->access;
+}
+
+/**
+ * mmio_device_get_mapping:
+ *
+ * Returns: (transfer none): how the CPU sees what is mapped
+ */
+const char *
+mmio_device_get_mapping (const MmioDevice * device)
+{
+  return device->backend->mapping;
+}
+
+/**
+ * mmio_device_describe:
+ * @bar: (inout): the BAR that holds the picture, -1 for unknown
+ * @spec: (inout): the picture; what is unset in it (empty format, zero width,
+ *   height, stride, offset) is asked of the device
+ *
+ * Completes what the user said of the picture with what the device says.  A
+ * device is asked only if width or height are open.  A format that nobody
+ * names is RGB.
+ *
+ * Returns: TRUE with format, width and height set; or FALSE with @error set
+ */
+gboolean
+mmio_device_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
+    GError ** error)
+{
+  gboolean open = spec->width == 0 || spec->height == 0;
+
+  if (device->fixed_bar >= 0) {
+    if (*bar >= 0 && *bar != device->fixed_bar) {
+      mmio_set_error (error, MMIO_ERROR_SETTINGS,
+          "The device names BAR %d of %s, but bar is %d; leave bar at -1.",
+          device->fixed_bar, device->address, *bar);
+      return FALSE;
+    }
+    *bar = device->fixed_bar;
+  }
+
+  if (device->backend->describe &&
+      !device->backend->describe (device, bar, spec, error))
+    return FALSE;
+
+  if (spec->width == 0 || spec->height == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s (%s) cannot tell how large its picture is; set width and height "
+        "(and format, offset and stride if it is not RGB from the BAR's "
+        "start on without padding).", device->name, device->address);
+    return FALSE;
+  }
+
+  if (spec->format.name[0] == '\0')
+    spec->format = *mmio_format_find ("RGB");
+
+  if (open)
+    g_debug ("%s says: %s, %u x %u, offset %" G_GUINT64_FORMAT ", stride %u",
+        device->address, spec->format.name, spec->width, spec->height,
+        spec->offset, spec->stride);
+
+  return TRUE;
+}
+
+static void
+describe_bars (const MmioDevice * device, GString * text)
+{
+  const char *separator = "";
+
+  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
+    if (device->bar[i].size == 0)
+      continue;
+    g_string_append_printf (text, "%sBAR %u (%s%" G_GUINT64_FORMAT " bytes)",
+        separator, i, device->bar[i].is_io ? "I/O ports, " : "",
+        device->bar[i].size);
+    separator = ", ";
+  }
+
+  if (text->len == 0)
+    g_string_append (text, "no BAR at all");
+}
+
+static gboolean
+check_bar (const MmioDevice * device, gint bar, const MmioPicture * picture,
+    GError ** error)
+{
+  g_autoptr (GString) bars = g_string_new (NULL);
+
+  describe_bars (device, bars);
+
+  if (bar >= MMIO_MAX_BARS || device->bar[bar].size == 0) {
+    mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
+        "%s has no BAR %d; it has %s, so set bar to one of these.",
+        device->address, bar, bars->str);
+    return FALSE;
+  }
+
+  if (device->bar[bar].is_io) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "BAR %d of %s is a range of I/O ports and holds no picture; it has "
+        "%s, so set bar to a memory BAR.", bar, device->address, bars->str);
+    return FALSE;
+  }
+
+  if (picture->end > device->bar[bar].size) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The picture ends at byte %" G_GUINT64_FORMAT ", but BAR %d of %s has "
+        "only %" G_GUINT64_FORMAT " bytes; set width, height, offset or "
+        "stride lower, or choose another bar.", picture->end, bar,
+        device->address, device->bar[bar].size);
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+static gint
+find_bar (const MmioDevice * device, const MmioPicture * picture,
+    GError ** error)
+{
+  g_autoptr (GString) bars = g_string_new (NULL);
+
+  for (gint i = 0; i < MMIO_MAX_BARS; i++) {
+    if (!device->bar[i].is_io && device->bar[i].size >= picture->end)
+      return i;
+  }
+
+  describe_bars (device, bars);
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The picture ends at byte %" G_GUINT64_FORMAT ", but no memory BAR of "
+      "%s is that large: it has %s; set width, height, offset or stride "
+      "lower.", picture->end, device->address, bars->str);
+  return -1;
+}
+
+/**
+ * mmio_device_map:
+ * @bar: (inout): the BAR; -1 is replaced by the first memory BAR that holds
+ *   the picture
+ * @picture: the picture
+ *
+ * Maps the part of the BAR from @picture's start to its end, read-only.
+ *
+ * Returns: (transfer full) (nullable): the mapped part, or NULL with @error
+ *   set
+ */
+MmioRegion *
+mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
+    GError ** error)
+{
+  gint chosen = *bar;
+  MmioRegion *region;
+
+  if (chosen < 0)
+    chosen = find_bar (device, picture, error);
+  else if (!check_bar (device, chosen, picture, error))
+    chosen = -1;
+
+  if (chosen < 0)
+    return NULL;
+
+  region = device->backend->map (device, chosen, picture->start,
+      picture->end - picture->start, error);
+  if (region)
+    *bar = chosen;
+
+  return region;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "mmioaddress.h"
+#include "mmiopicture.h"
+#include "mmioregion.h"
+
+G_BEGIN_DECLS
+
+/* PCI has six; what has no BARs (a file) counts as BAR 0 */
+#define MMIO_MAX_BARS 6
+
+/**
+ * MmioAccess:
+ * @MMIO_ACCESS_AUTO: the best way that works
+ * @MMIO_ACCESS_SYSFS: the resource files of /sys/bus/pci
+ *
+ * How to reach a PCI device.
+ */
+typedef enum {
+  MMIO_ACCESS_AUTO,
+  MMIO_ACCESS_SYSFS,
+} MmioAccess;
+
+/**
+ * MmioDevice:
+ *
+ * Something that has a picture in its memory.  Reference counted; regions
+ * that were mapped from it hold a reference.
+ */
+typedef struct _MmioDevice MmioDevice;
+
+MmioDevice *mmio_device_open (const MmioAddress * address, MmioAccess access,
+    GError ** error);
+
+MmioDevice *mmio_device_ref (MmioDevice * device);
+void mmio_device_unref (MmioDevice * device);
+
+const char *mmio_device_get_name (const MmioDevice * device);
+const char *mmio_device_get_address (const MmioDevice * device);
+const char *mmio_device_get_access (const MmioDevice * device);
+const char *mmio_device_get_mapping (const MmioDevice * device);
+
+gboolean mmio_device_describe (MmioDevice * device, gint * bar,
+    MmioSpec * spec, GError ** error);
+
+MmioRegion *mmio_device_map (MmioDevice * device, gint * bar,
+    const MmioPicture * picture, GError ** error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioDevice, mmio_device_unref)
+
+G_END_DECLS

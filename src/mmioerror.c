@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Errors that a person can act on: the message is one sentence that says what
+ * failed, on which device, and what to type.  What the system said about it
+ * travels beside the sentence, for the debug string.
+ */
+#include "mmioerror.h"
+
+typedef struct
+{
+  char *system;
+} MmioErrorPrivate;
+
+static void
+mmio_error_private_init (MmioErrorPrivate * priv)
+{
+  priv->system = NULL;
+}
+
+static void
+mmio_error_private_copy (const MmioErrorPrivate * src, MmioErrorPrivate * dest)
+{
+  dest->system = g_strdup (src->system);
+}
+
+static void
+mmio_error_private_clear (MmioErrorPrivate * priv)
+{
+  g_free (priv->system);
+}
+
+/* *INDENT-OFF* */
+G_DEFINE_EXTENDED_ERROR (MmioError, mmio_error)
+/* *INDENT-ON* */
+
+/**
+ * mmio_set_error:
+ * @error: (nullable) (out): where to put the error
+ * @code: what kind of error
+ * @format: printf() format of the sentence
+ *
+ * Sets @error where no system call is to blame.
+ */
+void
+mmio_set_error (GError ** error, MmioErrorCode code, const char *format, ...)
+{
+  va_list args;
+
+  if (!error)
+    return;
+
+  va_start (args, format);
+  *error = g_error_new_valist (MMIO_ERROR, code, format, args);
+  va_end (args);
+}
+
+/**
+ * mmio_set_system_error:
+ * @error: (nullable) (out): where to put the error
+ * @code: what kind of error
+ * @errnum: errno of the call
+ * @call: the call that failed, with its argument, such as "mmap /dev/shm/x"
+ * @format: printf() format of the sentence
+ *
+ * Sets @error where a system call failed.
+ */
+void
+mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
+    const char *call, const char *format, ...)
+{
+  va_list args;
+
+  if (!error)
+    return;
+
+  va_start (args, format);
+  *error = g_error_new_valist (MMIO_ERROR, code, format, args);
+  va_end (args);
+
+  mmio_error_get_private (*error)->system =
+      g_strdup_printf ("%s: %s (errno %d)", call, g_strerror (errnum), errnum);
+}
+
+/**
+ * mmio_error_get_system:
+ * @error: any error
+ *
+ * Returns: (nullable) (transfer none): the system's own words, valid as long
+ *   as @error, or NULL where no system call is to blame
+ */
+const char *
+mmio_error_get_system (const GError * error)
+{
+  if (error->domain != MMIO_ERROR)
+    return NULL;
+
+  return mmio_error_get_private (error)->system;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/**
+ * MmioErrorCode:
+ * @MMIO_ERROR_ADDRESS: the text that names the device is malformed
+ * @MMIO_ERROR_NOT_FOUND: there is no such device, BAR or file
+ * @MMIO_ERROR_AMBIGUOUS: several devices match
+ * @MMIO_ERROR_NOT_PERMITTED: file permissions or kernel lockdown forbid it
+ * @MMIO_ERROR_BUSY: a kernel driver holds the BAR
+ * @MMIO_ERROR_SETTINGS: the geometry is incomplete, impossible or too large
+ * @MMIO_ERROR_FORMAT: the pixel format cannot be used here
+ * @MMIO_ERROR_OFF: the device does not answer: decoding off, asleep
+ * @MMIO_ERROR_FAILED: the system refused for another reason
+ */
+typedef enum {
+  MMIO_ERROR_ADDRESS,
+  MMIO_ERROR_NOT_FOUND,
+  MMIO_ERROR_AMBIGUOUS,
+  MMIO_ERROR_NOT_PERMITTED,
+  MMIO_ERROR_BUSY,
+  MMIO_ERROR_SETTINGS,
+  MMIO_ERROR_FORMAT,
+  MMIO_ERROR_OFF,
+  MMIO_ERROR_FAILED,
+} MmioErrorCode;
+
+#define MMIO_ERROR (mmio_error_quark ())
+GQuark mmio_error_quark (void);
+
+void mmio_set_error (GError ** error, MmioErrorCode code, const char *format,
+    ...) G_GNUC_PRINTF (3, 4);
+
+void mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
+    const char *call, const char *format, ...) G_GNUC_PRINTF (5, 6);
+
+const char *mmio_error_get_system (const GError * error);
+
+G_END_DECLS

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Files as devices: a virtual machine's shared memory seen from the host, a
+ * dump of a BAR.
+ */
+#include "mmiobackend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mmioerror.h"
+
+typedef struct
+{
+  MmioDevice parent;
+  int fd;
+} MmioFile;
+
+static MmioRegion *
+mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
+    GError ** error)
+{
+  MmioFile *file = (MmioFile *) device;
+  MmioRegion *region;
+  struct stat st;
+
+  /* It may have shrunk since it was opened */
+  if (fstat (file->fd, &st) < 0 || (guint64) st.st_size < offset + length) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s is being truncated; start again when it is complete.",
+        device->address);
+    return NULL;
+  }
+
+  region = mmio_device_map_fd (device, file->fd, offset, length);
+  if (!region)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "mmap",
+        "%s cannot be mapped; set device to a file that can, such as one in "
+        "/dev/shm.", device->address);
+
+  return region;
+}
+
+static void
+mmio_file_free (MmioDevice * device)
+{
+  MmioFile *file = (MmioFile *) device;
+
+  close (file->fd);
+  g_free (file);
+}
+
+static const MmioBackend mmio_file_backend = {
+  .access = "file",
+  .mapping = "cached",
+  .map = mmio_file_map,
+  .free = mmio_file_free,
+};
+
+static void
+set_open_error (GError ** error, const char *path, int errnum)
+{
+  switch (errnum) {
+    case ENOENT:
+    case ENOTDIR:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
+          "There is no file %s; set device to " MMIO_ADDRESS_FORMS ".", path);
+      break;
+    case EACCES:
+    case EPERM:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+          "You may not read %s; allow it with: sudo setfacl -m u:$USER:r %s",
+          path, path);
+      break;
+    default:
+      mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
+          "%s cannot be opened; set device to a file that can be read.", path);
+  }
+}
+
+/* Opens a file of memory; it counts as BAR 0 of a device that has no other */
+MmioDevice *
+mmio_file_open (const char *path, GError ** error)
+{
+  g_autofree char *base = g_path_get_basename (path);
+  MmioFile *file;
+  struct stat st;
+  int fd;
+
+  /* Not to wait for the other end of a pipe, nor to become a terminal's */
+  fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0) {
+    set_open_error (error, path, errno);
+    return NULL;
+  }
+
+  if (fstat (fd, &st) < 0 || !S_ISREG (st.st_mode)) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s is no regular file and has no size to map; set device to "
+        MMIO_ADDRESS_FORMS ".", path);
+    close (fd);
+    return NULL;
+  }
+
+  if (st.st_size == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s is empty; start when it holds a picture, or set device to another "
+        "file.", path);
+    close (fd);
+    return NULL;
+  }
+
+  file = g_new0 (MmioFile, 1);
+  mmio_device_init (&file->parent, &mmio_file_backend,
+      g_strdup_printf ("file %s", base), g_strdup (path));
+  file->parent.bar[0].size = st.st_size;
+  file->fd = fd;
+
+  return &file->parent;
+}

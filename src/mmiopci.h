@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "mmioaddress.h"
+#include "mmiodevice.h"
+
+G_BEGIN_DECLS
+
+/**
+ * MmioPciBar:
+ * @base: bus address
+ * @size: bytes; 0: the device has no such BAR
+ * @is_io: a range of I/O ports, no memory
+ * @is_prefetchable: reading has no side effects
+ */
+typedef struct {
+  guint64 base;
+  guint64 size;
+  gboolean is_io;
+  gboolean is_prefetchable;
+} MmioPciBar;
+
+/**
+ * MmioPciInfo:
+ * @slot: where it is plugged in
+ * @vendor, @device: what it is
+ * @name: the same in words, owned
+ *
+ * What the PCI bus says of a device.
+ */
+typedef struct {
+  MmioAddress slot;
+  guint16 vendor;
+  guint16 device;
+  char *name;
+  MmioPciBar bar[MMIO_MAX_BARS];
+} MmioPciInfo;
+
+gboolean mmio_pci_find (const MmioAddress * address, MmioPciInfo * info,
+    GError ** error);
+
+void mmio_pci_info_clear (MmioPciInfo * info);
+
+G_END_DECLS

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "mmioformat.h"
+
+G_BEGIN_DECLS
+
+/* Neither side of a picture is larger; with it, no sum of ours overflows. */
+#define MMIO_PICTURE_MAX_SIDE 65535
+
+/**
+ * MmioSpec:
+ * @format: the pixel format; an empty name: unset
+ * @width: pixels a row; 0: unset
+ * @height: rows; 0: unset
+ * @offset: bytes from the BAR's start to the first pixel
+ * @stride: bytes from one row to the next in plane 0; 0: no padding
+ *
+ * The picture as somebody says it: a user, or the device.
+ */
+typedef struct {
+  MmioFormat format;
+  guint width;
+  guint height;
+  guint64 offset;
+  guint stride;
+} MmioSpec;
+
+/**
+ * MmioPlane:
+ * @offset: bytes from the BAR's start
+ * @stride: bytes from one row to the next
+ * @row_bytes: bytes of a row that are picture
+ * @rows: number of rows
+ */
+typedef struct {
+  guint64 offset;
+  guint stride;
+  guint row_bytes;
+  guint rows;
+} MmioPlane;
+
+/**
+ * MmioPicture:
+ * @start: offset in the BAR of the first byte
+ * @end: offset in the BAR after the last byte that is picture
+ *
+ * The picture as it lies in the BAR, checked: every number in it is possible.
+ */
+typedef struct {
+  MmioFormat format;
+  guint width;
+  guint height;
+  guint64 start;
+  guint64 end;
+  MmioPlane plane[MMIO_MAX_PLANES];
+} MmioPicture;
+
+gboolean mmio_picture_init (MmioPicture * picture, const MmioSpec * spec,
+    GError ** error);
+
+G_END_DECLS

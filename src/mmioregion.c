@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Mapped parts of BARs, and the one place that maps and unmaps them.
+ */
+#include "mmioregion.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct _MmioRegion
+{
+  gatomicrefcount ref_count;
+  guint8 *map;
+  gsize map_length;
+  const guint8 *data;
+  gsize length;
+  GDestroyNotify release;
+  gpointer owner;
+};
+
+/**
+ * mmio_region_map:
+ * @fd: a file that can be mapped, opened for reading; may be closed afterwards
+ * @offset: bytes from the start of the file; need not be page-aligned
+ * @length: bytes, at least 1
+ * @release: (nullable): called with @owner after the region was unmapped, and
+ *   not called where mapping fails
+ * @owner: what must live as long as the map
+ *
+ * Maps a part of a file: shared, read-only, and not passed on to forked
+ * children, who have no business with the device.
+ *
+ * Returns: (transfer full) (nullable): the region, or NULL with errno set
+ */
+MmioRegion *
+mmio_region_map (int fd, guint64 offset, gsize length, GDestroyNotify release,
+    gpointer owner)
+{
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  const guint64 skip = offset % page;
+  MmioRegion *region;
+  guint8 *map;
+
+  if (length == 0 || length > G_MAXSIZE - skip || offset > G_MAXINT64) {
+    errno = EINVAL;
+    return NULL;
+  }
+
+  map = mmap (NULL, skip + length, PROT_READ, MAP_SHARED, fd, offset - skip);
+  if (map == MAP_FAILED)
+    return NULL;
+
+  if (madvise (map, skip + length, MADV_DONTFORK) < 0)
+    g_debug ("madvise (MADV_DONTFORK): %s", g_strerror (errno));
+
+  region = g_new0 (MmioRegion, 1);
+  g_atomic_ref_count_init (&region->ref_count);
+  region->map = map;
+  region->map_length = skip + length;
+  region->data = map + skip;
+  region->length = length;
+  region->release = release;
+  region->owner = owner;
+
+  return region;
+}
+
+/**
+ * mmio_region_ref:
+ *
+ * Returns: (transfer full): @region
+ */
+MmioRegion *
+mmio_region_ref (MmioRegion * region)
+{
+  g_atomic_ref_count_inc (&region->ref_count);
+  return region;
+}
+
+/**
+ * mmio_region_unref:
+ * @region: (transfer full): a region
+ *
+ * Lets go of the region; the last one unmaps it.
+ */
+void
+mmio_region_unref (MmioRegion * region)
+{
+  if (!g_atomic_ref_count_dec (&region->ref_count))
+    return;
+
+  munmap (region->map, region->map_length);
+  if (region->release)
+    region->release (region->owner);
+  g_free (region);
+}
+
+/**
+ * mmio_region_get_data:
+ *
+ * Only mmioreader loads from here: a BAR is no memory, every access is a
+ * transaction on the bus.
+ *
+ * Returns: (transfer none): the first byte
+ */
+const guint8 *
+mmio_region_get_data (const MmioRegion * region)
+{
+  return region->data;
+}
+
+/**
+ * mmio_region_get_length:
+ *
+ * Returns: bytes that may be read
+ */
+gsize
+mmio_region_get_length (const MmioRegion * region)
+{
+  return region->length;
+}

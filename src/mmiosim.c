@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The simulated device: memory that a thread of its own repaints at its own
+ * rate, whatever the consumer does, and that raises no interrupts.
+ */
+#include "mmiobackend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "mmioerror.h"
+#include "mmiopattern.h"
+
+/* What the device that this project was made for shows */
+#define DEFAULT_WIDTH 640
+#define DEFAULT_HEIGHT 480
+
+/* Frames per second: not the rate that consumers ask for by default, so that
+ * the two drift past each other as they do with real devices */
+#define RATE 60
+
+typedef struct
+{
+  MmioDevice parent;
+  MmioPicture picture;
+
+  int fd;
+  guint8 *memory;
+  gsize size;
+
+  GThread *painter;
+  GMutex lock;
+  GCond wake;
+  gboolean stop;
+} MmioSim;
+
+static gboolean
+mmio_sim_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
+    GError ** error)
+{
+  MmioSim *sim = (MmioSim *) device;
+  const guint64 page = sysconf (_SC_PAGESIZE);
+
+  if (spec->format.name[0] == '\0')
+    spec->format = *mmio_format_find ("RGB");
+  if (spec->width == 0)
+    spec->width = DEFAULT_WIDTH;
+  if (spec->height == 0)
+    spec->height = DEFAULT_HEIGHT;
+
+  if (!mmio_pattern_can_paint (&spec->format)) {
+    mmio_set_error (error, MMIO_ERROR_FORMAT,
+        "The simulated device cannot paint %s; set format to one whose samples "
+        "start at byte boundaries, such as rgb or nv12.", spec->format.name);
+    return FALSE;
+  }
+
+  if (!mmio_picture_init (&sim->picture, spec, error))
+    return FALSE;
+
+  /* It has as much memory as its picture needs */
+  if (sim->picture.end > G_MAXINT64 - page) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The simulated device has no memory at offset %" G_GUINT64_FORMAT
+        "; set offset lower.", spec->offset);
+    return FALSE;
+  }
+  device->bar[0].size = (sim->picture.end + page - 1) / page * page;
+
+  return TRUE;
+}
+
+static gpointer
+mmio_sim_paint (gpointer data)
+{
+  MmioSim *sim = data;
+  const gint64 period = G_TIME_SPAN_SECOND / RATE;
+  gint64 next = g_get_monotonic_time ();
+  guint number = 0;
+
+  g_mutex_lock (&sim->lock);
+  while (!sim->stop) {
+    /* After a stall it goes on from now, rather than to make up for it */
+    next = MAX (next + period, g_get_monotonic_time ());
+    while (!sim->stop && g_cond_wait_until (&sim->wake, &sim->lock, next));
+
+    g_mutex_unlock (&sim->lock);
+    mmio_pattern_repaint (&sim->picture, sim->memory, number, number + 1);
+    number++;
+    g_mutex_lock (&sim->lock);
+  }
+  g_mutex_unlock (&sim->lock);
+
+  return NULL;
+}
+
+static gboolean
+mmio_sim_power_on (MmioSim * sim, GError ** error)
+{
+  const guint64 size = sim->parent.bar[0].size;
+
+  sim->fd = memfd_create ("mmiovid-sim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (sim->fd < 0 || ftruncate (sim->fd, size) < 0)
+    goto failed;
+
+  /* Of fixed size, as a BAR is; whoever has a map may rely on it */
+  if (fcntl (sim->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
+    goto failed;
+
+  sim->memory = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, sim->fd,
+      0);
+  if (sim->memory == MAP_FAILED) {
+    sim->memory = NULL;
+    goto failed;
+  }
+  sim->size = size;
+  if (madvise (sim->memory, size, MADV_DONTFORK) < 0)
+    g_debug ("madvise (MADV_DONTFORK): %s", g_strerror (errno));
+
+  mmio_pattern_paint (&sim->picture, sim->memory, 0);
+  sim->painter = g_thread_new ("mmiovid-sim", mmio_sim_paint, sim);
+  return TRUE;
+
+failed:
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "memfd_create, "
+      "ftruncate, fcntl (F_ADD_SEALS) or mmap",
+      "There is no memory for a simulated device of %" G_GUINT64_FORMAT
+      " bytes; set width, height or offset lower.", size);
+  return FALSE;
+}
+
+static MmioRegion *
+mmio_sim_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
+    GError ** error)
+{
+  MmioSim *sim = (MmioSim *) device;
+  g_autofree char *path = NULL;
+  MmioRegion *region = NULL;
+  int fd;
+
+  if (!sim->painter && !mmio_sim_power_on (sim, error))
+    return NULL;
+
+  /* A descriptor of its own that is open for reading only: such maps cannot
+   * be made writable later */
+  path = g_strdup_printf ("/proc/self/fd/%d", sim->fd);
+  fd = open (path, O_RDONLY | O_CLOEXEC);
+  if (fd >= 0)
+    region = mmio_device_map_fd (device, fd, offset, length);
+  if (!region)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, path,
+        "The simulated device's memory cannot be mapped; is /proc mounted?");
+  if (fd >= 0)
+    close (fd);
+
+  return region;
+}
+
+static void
+mmio_sim_free (MmioDevice * device)
+{
+  MmioSim *sim = (MmioSim *) device;
+
+  if (sim->painter) {
+    g_mutex_lock (&sim->lock);
+    sim->stop = TRUE;
+    g_cond_signal (&sim->wake);
+    g_mutex_unlock (&sim->lock);
+    g_thread_join (sim->painter);
+  }
+
+  if (sim->memory)
+    munmap (sim->memory, sim->size);
+  if (sim->fd >= 0)
+    close (sim->fd);
+
+  g_cond_clear (&sim->wake);
+  g_mutex_clear (&sim->lock);
+  g_free (sim);
+}
+
+static const MmioBackend mmio_sim_backend = {
+  .access = "sim",
+  .mapping = "cached",
+  .describe = mmio_sim_describe,
+  .map = mmio_sim_map,
+  .free = mmio_sim_free,
+};
+
+/* Makes a simulated device; it takes any picture that it can paint */
+MmioDevice *
+mmio_sim_new (void)
+{
+  MmioSim *sim = g_new0 (MmioSim, 1);
+
+  mmio_device_init (&sim->parent, &mmio_sim_backend,
+      g_strdup ("simulated device"), g_strdup ("sim"));
+  sim->fd = -1;
+  g_mutex_init (&sim->lock);
+  g_cond_init (&sim->wake);
+
+  return &sim->parent;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * PCI devices through the resource files of sysfs.  They are opened and mapped
+ * here rather than by libpciaccess, which falls back from one kind of map to
+ * another silently and forgets that a small BAR need not start on a page.
+ */
+#include "mmiobackend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mmioerror.h"
+#include "mmioknown.h"
+#include "mmiopci.h"
+
+#define SYSFS_DEVICES "/sys/bus/pci/devices/"
+
+/* Offset of the command register in configuration space, and the bit in it
+ * that lets the device answer to its memory BARs (PCI Local Bus 3.0, 6.2.2) */
+#define PCI_COMMAND 4
+#define PCI_COMMAND_MEMORY 0x2
+
+typedef struct
+{
+  MmioDevice parent;
+  MmioPciInfo info;
+} MmioSysfs;
+
+static char *
+sysfs_path (const MmioDevice * device, const char *file)
+{
+  return g_strconcat (SYSFS_DEVICES, device->address, "/", file, NULL);
+}
+
+static char *
+read_power_state (const MmioDevice * device)
+{
+  g_autofree char *path = sysfs_path (device, "power_state");
+  char *state = NULL;
+
+  /* Kernels before 5.11 have none */
+  if (!g_file_get_contents (path, &state, NULL, NULL))
+    return g_strdup ("unknown");
+
+  return g_strstrip (state);
+}
+
+static gboolean
+check_awake (const MmioDevice * device, GError ** error)
+{
+  g_autofree char *state = read_power_state (device);
+  g_autofree char *path = sysfs_path (device, "config");
+  guint8 command[2] = { 0, };
+  gssize n;
+  int fd, errnum;
+
+  if (strncmp (state, "D3", 2) == 0) {
+    mmio_set_error (error, MMIO_ERROR_OFF,
+        "%s is asleep (power state %s); wake it with: echo on | sudo tee "
+        SYSFS_DEVICES "%s/power/control", device->address, state,
+        device->address);
+    return FALSE;
+  }
+
+  fd = open (path, O_RDONLY | O_CLOEXEC);
+  n = fd < 0 ? -1 : pread (fd, command, sizeof (command), PCI_COMMAND);
+  errnum = errno;
+  if (fd >= 0)
+    close (fd);
+
+  if (n != sizeof (command)) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, path,
+        "The configuration of %s cannot be read; is it still in lspci -D?",
+        device->address);
+    return FALSE;
+  }
+
+  if (command[0] == 0xff && command[1] == 0xff) {
+    mmio_set_error (error, MMIO_ERROR_OFF,
+        "%s does not answer; is it plugged in and powered? Look for it again "
+        "with: echo 1 | sudo tee /sys/bus/pci/rescan", device->address);
+    return FALSE;
+  }
+
+  if (!(command[0] & PCI_COMMAND_MEMORY)) {
+    mmio_set_error (error, MMIO_ERROR_OFF,
+        "Memory decoding of %s is off, it does not answer to its BARs; switch "
+        "it on with: sudo setpci -s %s COMMAND=2:2", device->address,
+        device->address);
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+/* The driver that is bound to the device, or NULL */
+static char *
+get_driver (const MmioDevice * device)
+{
+  g_autofree char *path = sysfs_path (device, "driver");
+  g_autofree char *target = g_file_read_link (path, NULL);
+
+  return target ? g_path_get_basename (target) : NULL;
+}
+
+static void
+set_open_error (const MmioDevice * device, const char *path, int errnum,
+    GError ** error)
+{
+  switch (errnum) {
+    case EACCES:
+    case EPERM:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+          "You may not read %s; run as root, or allow it with: sudo chmod o+r "
+          "%s", path, path);
+      break;
+    case ENOENT:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
+          "%s is missing; is %s still in lspci -D?", path, device->address);
+      break;
+    default:
+      mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
+          "%s cannot be opened; dmesg may say why.", path);
+  }
+}
+
+static void
+set_map_error (const MmioDevice * device, guint bar, int errnum,
+    GError ** error)
+{
+  g_autofree char *driver = get_driver (device);
+
+  if (errnum == EPERM) {
+    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "mmap",
+        "The kernel is locked down and lets nobody map BAR %u of %s; switch "
+        "Secure Boot off, or boot without lockdown= (see "
+        "/sys/kernel/security/lockdown).", bar, device->address);
+  } else if (errnum == EINVAL && driver) {
+    mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "mmap",
+        "The driver %s holds BAR %u of %s; unbind it with: echo %s | sudo tee "
+        "/sys/bus/pci/drivers/%s/unbind (or boot with iomem=relaxed).", driver,
+        bar, device->address, device->address, driver);
+  } else if (errnum == EINVAL) {
+    mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "mmap",
+        "The kernel holds BAR %u of %s (sudo cat /proc/iomem says for what); "
+        "boot with iomem=relaxed.", bar, device->address);
+  } else {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
+        "BAR %u of %s cannot be mapped; dmesg may say why.", bar,
+        device->address);
+  }
+}
+
+static MmioRegion *
+mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
+    GError ** error)
+{
+  MmioSysfs *sysfs = (MmioSysfs *) device;
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  g_autofree char *path = g_strdup_printf (SYSFS_DEVICES "%s/resource%u",
+      device->address, bar);
+  MmioRegion *region;
+  int fd;
+
+  if (!check_awake (device, error))
+    return NULL;
+
+  fd = open (path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    set_open_error (device, path, errno, error);
+    return NULL;
+  }
+
+  /* The file starts at the page that holds the BAR's start; BARs smaller than
+   * a page may lie anywhere in it */
+  region = mmio_device_map_fd (device, fd,
+      offset + sysfs->info.bar[bar].base % page, length);
+  if (!region)
+    set_map_error (device, bar, errno, error);
+  close (fd);
+
+  return region;
+}
+
+static gboolean
+mmio_sysfs_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
+    GError ** error)
+{
+  MmioSysfs *sysfs = (MmioSysfs *) device;
+
+  /* Asking costs a look into the device; not where the user has said it all */
+  if (spec->width > 0 && spec->height > 0)
+    return TRUE;
+
+  return mmio_known_describe (device, sysfs->info.vendor, sysfs->info.device,
+      bar, spec, error);
+}
+
+static void
+mmio_sysfs_free (MmioDevice * device)
+{
+  MmioSysfs *sysfs = (MmioSysfs *) device;
+
+  mmio_pci_info_clear (&sysfs->info);
+  g_free (sysfs);
+}
+
+static const MmioBackend mmio_sysfs_backend = {
+  .access = "sysfs",
+  .mapping = "uncached",
+  .describe = mmio_sysfs_describe,
+  .map = mmio_sysfs_map,
+  .free = mmio_sysfs_free,
+};
+
+/* Finds a PCI device; touches nothing but its configuration space */
+MmioDevice *
+mmio_sysfs_open (const MmioAddress * address, GError ** error)
+{
+  MmioSysfs *sysfs = g_new0 (MmioSysfs, 1);
+
+  if (!mmio_pci_find (address, &sysfs->info, error)) {
+    g_free (sysfs);
+    return NULL;
+  }
+
+  mmio_device_init (&sysfs->parent, &mmio_sysfs_backend,
+      g_strdup (sysfs->info.name), mmio_address_to_string (&sysfs->info.slot));
+  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
+    sysfs->parent.bar[i].size = sysfs->info.bar[i].size;
+    sysfs->parent.bar[i].is_io = sysfs->info.bar[i].is_io;
+  }
+
+  return &sysfs->parent;
+}
+
+/* Recognises the path of a PCI device's resource file, by whatever links it
+ * is reached, and takes it apart: such a file is the device's BAR, and wants
+ * the same checks as if the device had been named by its address. */
+gboolean
+mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar)
+{
+  char *resolved = realpath (path, NULL);
+  g_autofree char *base = NULL;
+  g_autofree char *dir = NULL;
+  g_autofree char *slot = NULL;
+  gboolean ret = FALSE;
+
+  if (!resolved)
+    return FALSE;
+
+  base = g_path_get_basename (resolved);
+  dir = g_path_get_dirname (resolved);
+  slot = g_path_get_basename (dir);
+
+  if (g_str_has_prefix (resolved, "/sys/devices/") &&
+      g_str_has_prefix (base, "resource") &&
+      base[8] >= '0' && base[8] < '0' + MMIO_MAX_BARS &&
+      (base[9] == '\0' || strcmp (base + 9, "_wc") == 0) &&
+      mmio_address_parse (address, slot, NULL) &&
+      address->kind == MMIO_ADDRESS_SLOT) {
+    *bar = base[8] - '0';
+    ret = TRUE;
+  }
+  free (resolved);
+
+  return ret;
+}
