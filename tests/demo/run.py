@@ -1,0 +1,372 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs ./demo as a person would, and looks at what it shows.
+
+Usage: tests/demo/run.py DIRECTORY
+
+Prints TAP. The screenshots stay in DIRECTORY. A display is Xvfb, which keeps
+its screen in a file; nothing is read by way of the display itself.
+"""
+
+import ctypes
+import glob
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+sys.dont_write_bytecode = True
+
+from picture import NotThePicture, examine, read_png, read_xwd
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DEMO = os.path.join(TOP, "demo")
+PLUGIN_DIR = os.path.join(TOP, "build", "gst")
+# For what takes an instant, or a while on a loaded machine
+PATIENCE = 120
+
+
+class Failure(Exception):
+    pass
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+def environment(**more):
+    """Ours without any display, and in English."""
+    env = {name: value for name, value in os.environ.items()
+           if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return {**env, "LC_ALL": "C", **more}
+
+
+def demo(*arguments, **env):
+    """Runs ./demo to its end, from elsewhere; its status and all it said."""
+    done = subprocess.run([DEMO, *arguments], env=environment(**env), cwd="/",
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True,
+                          timeout=PATIENCE)
+    return done.returncode, done.stdout
+
+
+def picture_of_demo(*arguments, **env):
+    """The PNG that ./demo says it wrote, and all it said."""
+    status, text = demo(*arguments, **env)
+    named = re.search(r"the picture is in (.*\.png)$", text, re.MULTILINE)
+    expect(status == 0 and named, f"status {status}: {text}")
+    expect(time.time() - os.path.getmtime(named[1]) < PATIENCE,
+           f"{named[1]} is an old one")
+    return read_png(named[1]), text
+
+
+def whole(take):
+    """A picture that is not torn: nothing holds the device's frames still."""
+    for _ in range(20):
+        picture = take()
+        try:
+            return picture, examine(picture)
+        except NotThePicture as why:
+            last = why
+            if "torn" not in str(why):
+                break
+    raise Failure(str(last))
+
+
+def check_no_display():
+    picture, _ = whole(lambda: picture_of_demo()[0])
+    expect((picture.width, picture.height) == (640, 480),
+           f"{picture.width}x{picture.height}")
+    picture.write_png(os.path.join(SHOTS, "no-display.png"))
+
+
+def check_says_no_display():
+    _, text = picture_of_demo()
+    expect("no display" in text, text)
+
+
+def check_dead_display():
+    # Nobody listens on a display number as large as that
+    _, text = picture_of_demo(DISPLAY=":59999")
+    expect("DISPLAY=:59999 cannot be opened" in text, text)
+    _, text = picture_of_demo(WAYLAND_DISPLAY="nobody", XDG_RUNTIME_DIR=SHOTS)
+    expect("WAYLAND_DISPLAY=nobody cannot be opened" in text, text)
+
+
+def check_arguments():
+    picture, _ = whole(lambda: picture_of_demo("width=400", "height=300",
+                                               "format=bgrx")[0])
+    expect((picture.width, picture.height) == (400, 300),
+           f"{picture.width}x{picture.height}")
+
+
+def refused(argument, *words):
+    status, text = demo(argument)
+    expect(status not in (0, 128 + signal.SIGSEGV), f"status {status}: {text}")
+    for word in words:
+        expect(word in text, f"no '{word}' in: {text}")
+    expect("the picture is in" not in text, text)
+
+
+def check_bad_device():
+    refused("device=nonsense", "ERROR: from element", "nonsense", "0000:03:00.0")
+
+
+def check_bad_property():
+    refused("colour=green", 'no property "colour" in element "mmiovidsrc"')
+
+
+def check_bad_argument():
+    refused("fakesink", "'fakesink' is not PROPERTY=VALUE", "Usage: ./demo")
+
+
+class Display:
+    """A screen of its own, a little larger than the picture."""
+
+    def __init__(self):
+        self.directory = tempfile.TemporaryDirectory()
+        reader, writer = os.pipe()
+        self.log = open(os.path.join(SHOTS, "xvfb.log"), "a")
+        self.server = subprocess.Popen(
+            ["Xvfb", "-displayfd", str(writer), "-screen", "0", "800x600x24",
+             "-nolisten", "tcp", "-fbdir", self.directory.name],
+            pass_fds=[writer], stdout=self.log, stderr=self.log)
+        os.close(writer)
+        with os.fdopen(reader) as pipe:
+            number = pipe.readline().strip()
+        expect(number, f"Xvfb did not start, see {self.log.name}")
+        self.name = ":" + number
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.terminate()
+        self.server.wait()
+        self.log.close()
+        self.directory.cleanup()
+
+    def screen(self):
+        return read_xwd(os.path.join(self.directory.name, "Xvfb_screen0"))
+
+    def close_windows(self):
+        """Asks as a window manager does when somebody closes a window."""
+        class ClientMessage(ctypes.Structure):
+            _fields_ = [("type", ctypes.c_int), ("serial", ctypes.c_ulong),
+                        ("send_event", ctypes.c_int),
+                        ("display", ctypes.c_void_p),
+                        ("window", ctypes.c_ulong),
+                        ("message_type", ctypes.c_ulong),
+                        ("format", ctypes.c_int), ("data", ctypes.c_long * 5),
+                        ("room_of_other_events", ctypes.c_char * 192)]
+
+        x = ctypes.CDLL("libX11.so.6")
+        for function in (x.XOpenDisplay, x.XInternAtom, x.XDefaultRootWindow):
+            function.restype = ctypes.c_void_p
+        display = ctypes.c_void_p(x.XOpenDisplay(self.name.encode()))
+
+        def atom(name):
+            return x.XInternAtom(display, name, 0)
+
+        root, parent, n = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_uint()
+        windows = ctypes.POINTER(ctypes.c_ulong)()
+        x.XQueryTree(display, ctypes.c_ulong(x.XDefaultRootWindow(display)),
+                     ctypes.byref(root), ctypes.byref(parent),
+                     ctypes.byref(windows), ctypes.byref(n))
+        for window in windows[:n.value]:
+            event = ClientMessage(
+                type=33, window=window, message_type=atom(b"WM_PROTOCOLS"),
+                format=32)
+            event.data[0] = atom(b"WM_DELETE_WINDOW")
+            x.XSendEvent(display, ctypes.c_ulong(window), 0,
+                         ctypes.c_long(0), ctypes.byref(event))
+        x.XCloseDisplay(display)
+        return n.value
+
+
+class Window:
+    """./demo with a display, as long as it runs."""
+
+    def __init__(self, display, sink):
+        self.directory = tempfile.TemporaryDirectory()
+        self.output = open(os.path.join(SHOTS, sink + ".log"), "w+")
+        # What autovideosink takes is a matter of rank
+        env = environment(DISPLAY=display.name,
+                          GST_PLUGIN_FEATURE_RANK=f"{sink}:MAX",
+                          GST_DEBUG_DUMP_DOT_DIR=self.directory.name)
+        self.process = subprocess.Popen(
+            [DEMO], env=env, stdin=subprocess.DEVNULL, stdout=self.output,
+            stderr=self.output, start_new_session=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        self.output.close()
+        self.directory.cleanup()
+
+    def said(self):
+        with open(self.output.name) as text:
+            return text.read()
+
+    def until(self, what, condition):
+        """Waits; whatever condition() returns that is true."""
+        end = time.monotonic() + PATIENCE
+        why = ""
+        while time.monotonic() < end:
+            try:
+                result = condition()
+                if result:
+                    return result
+            except (NotThePicture, OSError) as error:
+                why = f": {error}"
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise Failure(f"waited for {what}{why}\n"
+                      f"status {self.process.poll()}: {self.said()}")
+
+    def sinks(self):
+        """The types of the elements in the pipeline that plays."""
+        text = ""
+        for name in glob.glob(os.path.join(self.directory.name,
+                                           "*PAUSED_PLAYING.dot")):
+            with open(name) as dot:
+                text += dot.read()
+        return set(re.findall(r'label="(Gst\w+Sink\w*)\\n', text))
+
+    def end(self, how):
+        """Ends it; its status, once nothing of it is left."""
+        how()
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"did not end: {self.said()}") from None
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            try:
+                os.killpg(self.process.pid, 0)
+            except ProcessLookupError:
+                return status
+            time.sleep(0.1)
+        raise Failure("some process of it is still there")
+
+
+def check_window(display, sink, element):
+    with Window(display, sink) as window:
+        def shot():
+            picture = display.screen().crop(640, 480)
+            return picture, examine(picture)
+
+        first, number = window.until("the picture in a window", shot)
+        sinks = window.sinks()
+        expect(element in sinks, f"autovideosink took {sinks}")
+
+        def later():
+            picture, n = shot()
+            return n > number and (picture, n)
+
+        second, later_number = window.until("a later frame", later)
+        first.write_png(os.path.join(SHOTS, f"{sink}-1.png"))
+        second.write_png(os.path.join(SHOTS, f"{sink}-2.png"))
+        print(f"# {sink}: frames {number} and {later_number}")
+        expect(first.rows != second.rows, "the picture stands still")
+
+
+def check_interrupt(display):
+    with Window(display, "ximagesink") as window:
+        window.until("the picture in a window",
+                     lambda: examine(display.screen().crop(640, 480)))
+        status = window.end(
+            lambda: os.killpg(window.process.pid, signal.SIGINT))
+        text = window.said()
+        expect(status == 0 and "ERROR" not in text, f"status {status}: {text}")
+
+
+def check_close(display, sink):
+    with Window(display, sink) as window:
+        window.until("the picture in a window",
+                     lambda: examine(display.screen().crop(640, 480)))
+        window.end(display.close_windows)
+        text = window.said()
+        expect("the window was closed" in text and "ERROR" not in text, text)
+
+
+def check_inspect():
+    env = environment(GST_PLUGIN_PATH_1_0=PLUGIN_DIR,
+                      GST_REGISTRY_1_0=os.path.join(SHOTS, "registry"))
+    done = subprocess.run(["gst-inspect-1.0", "mmiovidsrc"], env=env,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
+    with open(os.path.join(SHOTS, "gst-inspect.txt"), "w") as page:
+        page.write(done.stdout)
+    expect(done.returncode == 0 and not done.stderr,
+           f"status {done.returncode}: {done.stderr}")
+    wanted = ["Rank                     none (0)",
+              "Klass                    Source/Video/Hardware",
+              "SRC template: 'src'"]
+    wanted += [f"  {name} " for name in
+               "device access bar format width height offset stride io-mode "
+               "stats device-name device-address".split()]
+    missing = [text for text in wanted if "\n  " + text.lstrip() not in
+               re.sub(r"\n +", "\n  ", done.stdout)]
+    expect(not missing, f"not on the page: {missing}")
+    # "name : blurb", then flags and type on lines of their own
+    blurbs = dict(re.findall(r"\n  ([a-z][a-z-]*) *: *(.*)", done.stdout))
+    empty = [name for name, blurb in blurbs.items() if not blurb.strip()]
+    expect(not empty, f"properties that nobody described: {empty}")
+
+
+def main():
+    checks = [
+        ("gst-inspect-1.0 describes mmiovidsrc", check_inspect),
+        ("without a display ./demo writes the picture", check_no_display),
+        ("without a display ./demo says so", check_says_no_display),
+        ("a display that cannot be opened is as good as none",
+         check_dead_display),
+        ("arguments go to the element", check_arguments),
+        ("a bad device: the element's own words", check_bad_device),
+        ("no such property: refused", check_bad_property),
+        ("no property at all: refused", check_bad_argument),
+    ]
+    with Display() as display:
+        checks += [
+            ("the moving picture by ximagesink",
+             lambda: check_window(display, "ximagesink", "GstXImageSink")),
+            ("the moving picture by glimagesink",
+             lambda: check_window(display, "glimagesink", "GstGLImageSinkBin")),
+            ("Ctrl-C ends it", lambda: check_interrupt(display)),
+            ("closing ximagesink's window ends it",
+             lambda: check_close(display, "ximagesink")),
+            ("closing glimagesink's window ends it",
+             lambda: check_close(display, "glimagesink")),
+        ]
+        failed = 0
+        print(f"1..{len(checks)}")
+        for number, (name, check) in enumerate(checks, 1):
+            try:
+                check()
+                print(f"ok {number} - {name}", flush=True)
+            except Exception as why:
+                failed += 1
+                text = str(why) if isinstance(why, Failure) else \
+                    traceback.format_exc()
+                print(f"not ok {number} - {name}")
+                print(re.sub("^", "# ", text, flags=re.MULTILINE), flush=True)
+    print(f"# the screenshots are in {SHOTS}")
+    return 1 if failed else 0
+
+
+SHOTS = os.path.abspath(sys.argv[1])
+os.makedirs(SHOTS, exist_ok=True)
+sys.exit(main())
