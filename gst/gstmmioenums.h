@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+/**
+ * GstMmioIOMode:
+ * @GST_MMIO_IO_MODE_AUTO: the best way that downstream agrees to
+ * @GST_MMIO_IO_MODE_COPY: copy each frame into downstream's buffers
+ * @GST_MMIO_IO_MODE_MMAP: hand out the mapped BAR itself
+ *
+ * How a frame gets out; nicks as v4l2src has them.
+ */
+typedef enum {
+  GST_MMIO_IO_MODE_AUTO,
+  GST_MMIO_IO_MODE_COPY,
+  GST_MMIO_IO_MODE_MMAP,
+} GstMmioIOMode;
+
+#define GST_TYPE_MMIO_IO_MODE (gst_mmio_io_mode_get_type ())
+GType gst_mmio_io_mode_get_type (void);
+
+#define GST_TYPE_MMIO_ACCESS (gst_mmio_access_get_type ())
+GType gst_mmio_access_get_type (void);
+
+const char *gst_mmio_enum_get_nick (GType type, gint value);
+
+G_END_DECLS

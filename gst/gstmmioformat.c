@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Between GStreamer's words for formats and pictures and those of the library.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmioformat.h"
+
+#include "mmiocapture.h"
+
+/* As slow as anybody wants it; 0/1 would be as frames come, and a device that
+ * raises no interrupts has no such moment. */
+#define FRAMERATES "(fraction) [ 1/2147483647, 2147483647/1 ]"
+
+#define SIZES "(int) [ 1, " G_STRINGIFY (MMIO_PICTURE_MAX_SIDE) " ]"
+
+/* Formats whose samples do not start at byte boundaries: pixels that share a
+ * block, and the bytes of it in a plane; source: GStreamer's
+ * part-mediatype-video-raw and fill_planes() in video-info.c */
+static const struct
+{
+  GstVideoFormat format;
+  guint width, bytes;
+} blocks[] = {
+  /* rows are multiples of 128 bytes */
+  {GST_VIDEO_FORMAT_v210, 48, 128},
+  {GST_VIDEO_FORMAT_UYVP, 2, 5},
+  {GST_VIDEO_FORMAT_IYU1, 4, 6},
+  {GST_VIDEO_FORMAT_GRAY10_LE32, 3, 4},
+  {GST_VIDEO_FORMAT_NV12_10LE32, 3, 4},
+  {GST_VIDEO_FORMAT_NV16_10LE32, 3, 4},
+  {GST_VIDEO_FORMAT_NV12_10LE40, 4, 5},
+};
+
+static gboolean
+set_block (MmioFormat * format, GstVideoFormat video_format)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (blocks); i++) {
+    if (blocks[i].format == video_format) {
+      format->block_width = blocks[i].width;
+      format->block_bytes = blocks[i].bytes;
+      return TRUE;
+    }
+  }
+
+  return FALSE;
+}
+
+static gboolean
+is_big_endian (const GstVideoFormatInfo * info)
+{
+  /* Names say so; what says nothing is in the order of this machine */
+  if (g_str_has_suffix (info->name, "BE"))
+    return TRUE;
+
+  return G_BYTE_ORDER == G_BIG_ENDIAN && !GST_VIDEO_FORMAT_INFO_IS_LE (info);
+}
+
+static gboolean
+is_plain (const GstVideoFormatInfo * info)
+{
+  for (guint i = 0; i < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (info); i++) {
+    if (GST_VIDEO_FORMAT_INFO_PSTRIDE (info, i) == 0)
+      return FALSE;
+  }
+
+  return !(GST_VIDEO_FORMAT_INFO_FLAGS (info) & GST_VIDEO_FORMAT_FLAG_COMPLEX);
+}
+
+/**
+ * gst_mmio_format_from_video:
+ * @format: (out): the library's description of @video_format
+ * @video_format: a format
+ *
+ * Returns: FALSE if it is none that can lie in a BAR: encoded or unknown, in
+ *   tiles, or with a palette
+ */
+gboolean
+gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
+{
+  const GstVideoFormatInfo *info;
+  MmioFormat result = { .name = "" };
+
+  if (video_format == GST_VIDEO_FORMAT_UNKNOWN ||
+      video_format == GST_VIDEO_FORMAT_ENCODED)
+    return FALSE;
+
+  info = gst_video_format_get_info (video_format);
+  if (!info || GST_VIDEO_FORMAT_INFO_IS_TILED (info) ||
+      GST_VIDEO_FORMAT_INFO_HAS_PALETTE (info))
+    return FALSE;
+#if GST_CHECK_VERSION (1, 24, 0)
+  /* A layout that only its owner knows */
+  if (video_format == GST_VIDEO_FORMAT_DMA_DRM)
+    return FALSE;
+#endif
+
+  if (!is_plain (info) && !set_block (&result, video_format))
+    return FALSE;
+
+  g_strlcpy (result.name, info->name, sizeof (result.name));
+  result.model = GST_VIDEO_FORMAT_INFO_IS_YUV (info) ? MMIO_COLOR_YUV :
+      GST_VIDEO_FORMAT_INFO_IS_GRAY (info) ? MMIO_COLOR_GRAY : MMIO_COLOR_RGB;
+  result.big_endian = is_big_endian (info);
+  result.n_planes = GST_VIDEO_FORMAT_INFO_N_PLANES (info);
+  result.n_components = GST_VIDEO_FORMAT_INFO_N_COMPONENTS (info);
+  for (guint i = 0; i < result.n_components; i++) {
+    MmioComponent *component = &result.component[i];
+
+    component->plane = info->plane[i];
+    component->offset = info->poffset[i];
+    component->pixel_stride = info->pixel_stride[i];
+    component->w_sub = info->w_sub[i];
+    component->h_sub = info->h_sub[i];
+    component->shift = info->shift[i];
+    component->depth = info->depth[i];
+  }
+
+  *format = result;
+  return TRUE;
+}
+
+/**
+ * gst_mmio_format_get_template_caps:
+ *
+ * Returns: (transfer full): every picture that a device may have
+ */
+GstCaps *
+gst_mmio_format_get_template_caps (void)
+{
+  GstCaps *caps = gst_caps_from_string ("video/x-raw, width = " SIZES
+      ", height = " SIZES ", framerate = " FRAMERATES
+      ", pixel-aspect-ratio = 1/1, interlace-mode = progressive");
+  GValue list = G_VALUE_INIT, name = G_VALUE_INIT;
+  const GstVideoFormat *formats;
+  guint n;
+
+  g_value_init (&list, GST_TYPE_LIST);
+  g_value_init (&name, G_TYPE_STRING);
+  formats = gst_video_formats_raw (&n);
+  for (guint i = 0; i < n; i++) {
+    MmioFormat format;
+
+    if (gst_mmio_format_from_video (&format, formats[i])) {
+      g_value_set_string (&name, format.name);
+      gst_value_list_append_value (&list, &name);
+    }
+  }
+  g_value_unset (&name);
+  gst_caps_set_value (caps, "format", &list);
+  g_value_unset (&list);
+
+  return caps;
+}
+
+static void
+append_format (GstCaps * caps, const MmioPicture * picture, const char *name)
+{
+  GstStructure *s = gst_structure_from_string ("video/x-raw, framerate = "
+      FRAMERATES ", pixel-aspect-ratio = 1/1, interlace-mode = progressive",
+      NULL);
+
+  gst_structure_set (s, "format", G_TYPE_STRING, name,
+      "width", G_TYPE_INT, (gint) picture->width,
+      "height", G_TYPE_INT, (gint) picture->height, NULL);
+  gst_caps_append_structure (caps, s);
+}
+
+/**
+ * gst_mmio_format_get_picture_caps:
+ * @picture: a picture
+ * @own_only: only in the format that it has in the BAR
+ *
+ * Returns: (transfer full): the formats that @picture can be sent in, the best
+ *   first
+ */
+GstCaps *
+gst_mmio_format_get_picture_caps (const MmioPicture * picture,
+    gboolean own_only)
+{
+  static const GstVideoFormat expanded[] = {
+    GST_VIDEO_FORMAT_BGRx, GST_VIDEO_FORMAT_RGBx,
+    GST_VIDEO_FORMAT_xRGB, GST_VIDEO_FORMAT_xBGR
+  };
+  GstCaps *caps = gst_caps_new_empty ();
+
+  append_format (caps, picture, picture->format.name);
+  for (gsize i = 0; !own_only && i < G_N_ELEMENTS (expanded); i++) {
+    MmioFormat format;
+
+    if (gst_mmio_format_from_video (&format, expanded[i]) &&
+        !mmio_format_equal (&format, &picture->format) &&
+        mmio_capture_can_read_as (picture, &format))
+      append_format (caps, picture, format.name);
+  }
+
+  return caps;
+}
+
+/**
+ * gst_mmio_format_get_layout:
+ * @picture: a picture
+ * @offset: (out): where its planes start, from the picture's start on
+ * @stride: (out): bytes from one row to the next in them
+ */
+void
+gst_mmio_format_get_layout (const MmioPicture * picture,
+    gsize offset[GST_VIDEO_MAX_PLANES], gint stride[GST_VIDEO_MAX_PLANES])
+{
+  for (guint i = 0; i < GST_VIDEO_MAX_PLANES; i++) {
+    gboolean used = i < picture->format.n_planes;
+
+    offset[i] = used ? picture->plane[i].offset - picture->start : 0;
+    stride[i] = used ? picture->plane[i].stride : 0;
+  }
+}
+
+/**
+ * gst_mmio_format_is_default_layout:
+ * @picture: a picture
+ *
+ * Returns: whether it lies in the BAR as somebody expects it who does not look
+ *   at a video meta
+ */
+gboolean
+gst_mmio_format_is_default_layout (const MmioPicture * picture)
+{
+  gsize offset[GST_VIDEO_MAX_PLANES];
+  gint stride[GST_VIDEO_MAX_PLANES];
+  GstVideoInfo info;
+
+  if (!gst_video_info_set_format (&info,
+          gst_video_format_from_string (picture->format.name),
+          picture->width, picture->height))
+    return FALSE;
+
+  gst_mmio_format_get_layout (picture, offset, stride);
+  for (guint i = 0; i < picture->format.n_planes; i++) {
+    if (offset[i] != GST_VIDEO_INFO_PLANE_OFFSET (&info, i) ||
+        stride[i] != GST_VIDEO_INFO_PLANE_STRIDE (&info, i))
+      return FALSE;
+  }
+
+  return GST_VIDEO_INFO_SIZE (&info) == picture->end - picture->start;
+}

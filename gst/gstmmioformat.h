@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/video/video.h>
+
+#include "mmiopicture.h"
+
+G_BEGIN_DECLS
+
+gboolean gst_mmio_format_from_video (MmioFormat * format,
+    GstVideoFormat video_format);
+
+GstCaps *gst_mmio_format_get_template_caps (void);
+
+GstCaps *gst_mmio_format_get_picture_caps (const MmioPicture * picture,
+    gboolean own_only);
+
+void gst_mmio_format_get_layout (const MmioPicture * picture,
+    gsize offset[GST_VIDEO_MAX_PLANES], gint stride[GST_VIDEO_MAX_PLANES]);
+
+gboolean gst_mmio_format_is_default_layout (const MmioPicture * picture);
+
+G_END_DECLS

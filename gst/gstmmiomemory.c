@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A mapped BAR as GstMemory: read-only, and alive for as long as anybody holds
+ * it.  Whoever wants to write gets a copy that our reader has made.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiomemory.h"
+
+typedef struct
+{
+  GstMemory parent;
+  MmioRegion *region;
+  const MmioReader *reader;
+} GstMmioMemory;
+
+struct _GstMmioAllocator
+{
+  GstAllocator parent;
+};
+
+G_DEFINE_TYPE (GstMmioAllocator, gst_mmio_allocator, GST_TYPE_ALLOCATOR);
+
+static GstMemory *
+gst_mmio_memory_new (GstAllocator * allocator, GstMemory * parent,
+    MmioRegion * region, const MmioReader * reader, gsize offset, gsize size)
+{
+  GstMmioMemory *mem = g_new0 (GstMmioMemory, 1);
+
+  gst_memory_init (GST_MEMORY_CAST (mem), GST_MEMORY_FLAG_READONLY, allocator,
+      parent, mmio_region_get_length (region), 0, offset, size);
+  mem->region = mmio_region_ref (region);
+  mem->reader = reader;
+
+  return GST_MEMORY_CAST (mem);
+}
+
+static void
+gst_mmio_memory_free (GstAllocator * allocator, GstMemory * memory)
+{
+  GstMmioMemory *mem = (GstMmioMemory *) memory;
+
+  mmio_region_unref (mem->region);
+  g_free (mem);
+}
+
+static gpointer
+gst_mmio_memory_map (GstMemory * memory, GstMapInfo * info, gsize maxsize)
+{
+  GstMmioMemory *mem = (GstMmioMemory *) memory;
+
+  /* The core refuses it too, as the memory is flagged read-only */
+  if (info->flags & GST_MAP_WRITE)
+    return NULL;
+
+  return (gpointer) mmio_region_get_data (mem->region);
+}
+
+static void
+gst_mmio_memory_unmap (GstMemory * memory, GstMapInfo * info)
+{
+}
+
+static GstMemory *
+gst_mmio_memory_copy (GstMemory * memory, gssize offset, gssize size)
+{
+  GstMmioMemory *mem = (GstMmioMemory *) memory;
+  const guint8 *data = mmio_region_get_data (mem->region);
+  GstMemory *copy;
+  GstMapInfo info;
+
+  if (size < 0)
+    size = (gssize) memory->size > offset ? memory->size - offset : 0;
+
+  copy = gst_allocator_alloc (NULL, size, NULL);
+  if (!copy)
+    return NULL;
+
+  if (!gst_memory_map (copy, &info, GST_MAP_WRITE)) {
+    gst_memory_unref (copy);
+    return NULL;
+  }
+  mmio_reader_copy (mem->reader, info.data, data + memory->offset + offset,
+      size);
+  gst_memory_unmap (copy, &info);
+
+  return copy;
+}
+
+static GstMemory *
+gst_mmio_memory_share (GstMemory * memory, gssize offset, gssize size)
+{
+  GstMmioMemory *mem = (GstMmioMemory *) memory;
+  GstMemory *parent = memory->parent ? memory->parent : memory;
+
+  if (size < 0)
+    size = (gssize) memory->size > offset ? memory->size - offset : 0;
+
+  return gst_mmio_memory_new (memory->allocator, parent, mem->region,
+      mem->reader, memory->offset + offset, size);
+}
+
+static void
+gst_mmio_allocator_class_init (GstMmioAllocatorClass * klass)
+{
+  GstAllocatorClass *allocator_class = GST_ALLOCATOR_CLASS (klass);
+
+  /* No alloc: a BAR is found, not made */
+  allocator_class->free = gst_mmio_memory_free;
+}
+
+static void
+gst_mmio_allocator_init (GstMmioAllocator * self)
+{
+  GstAllocator *allocator = GST_ALLOCATOR_CAST (self);
+
+  allocator->mem_type = "MmioMemory";
+  allocator->mem_map_full = gst_mmio_memory_map;
+  allocator->mem_unmap_full = gst_mmio_memory_unmap;
+  allocator->mem_copy = gst_mmio_memory_copy;
+  allocator->mem_share = gst_mmio_memory_share;
+
+  GST_OBJECT_FLAG_SET (self, GST_ALLOCATOR_FLAG_CUSTOM_ALLOC);
+}
+
+/**
+ * gst_mmio_allocator_new:
+ *
+ * Returns: (transfer full): an allocator for mapped BARs
+ */
+GstAllocator *
+gst_mmio_allocator_new (void)
+{
+  GstAllocator *allocator = g_object_new (GST_TYPE_MMIO_ALLOCATOR, NULL);
+
+  return gst_object_ref_sink (allocator);
+}
+
+/**
+ * gst_mmio_allocator_wrap:
+ * @region: what is mapped; the memory holds a reference of its own
+ * @reader: what makes copies of it
+ *
+ * Returns: (transfer full): all of @region as memory
+ */
+GstMemory *
+gst_mmio_allocator_wrap (GstMmioAllocator * allocator, MmioRegion * region,
+    const MmioReader * reader)
+{
+  return gst_mmio_memory_new (GST_ALLOCATOR_CAST (allocator), NULL, region,
+      reader, 0, mmio_region_get_length (region));
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/gst.h>
+
+#include "mmioreader.h"
+#include "mmioregion.h"
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_MMIO_ALLOCATOR (gst_mmio_allocator_get_type ())
+G_DECLARE_FINAL_TYPE (GstMmioAllocator, gst_mmio_allocator, GST,
+    MMIO_ALLOCATOR, GstAllocator)
+
+GstAllocator *gst_mmio_allocator_new (void);
+
+GstMemory *gst_mmio_allocator_wrap (GstMmioAllocator * allocator,
+    MmioRegion * region, const MmioReader * reader);
+
+G_END_DECLS

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Frame pacing, as arithmetic: no clock is read here and nobody waits.  Times
+ * are computed from slot numbers, so nothing adds up and drifts.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiopacer.h"
+
+/**
+ * gst_mmio_pacer_init:
+ * @pacer: (out): a pacer without a rate
+ */
+void
+gst_mmio_pacer_init (GstMmioPacer * pacer)
+{
+  *pacer = (GstMmioPacer) { 0, };
+}
+
+/**
+ * gst_mmio_pacer_set_rate:
+ * @fps_n: frames
+ * @fps_d: in so many seconds
+ *
+ * Sets or changes the rate; frame numbers go on.
+ */
+void
+gst_mmio_pacer_set_rate (GstMmioPacer * pacer, gint fps_n, gint fps_d)
+{
+  if (pacer->fps_n == fps_n && pacer->fps_d == fps_d)
+    return;
+
+  pacer->fps_n = fps_n;
+  pacer->fps_d = fps_d;
+  pacer->started = FALSE;
+}
+
+/**
+ * gst_mmio_pacer_get_period:
+ *
+ * Returns: duration of a frame, or %GST_CLOCK_TIME_NONE without a rate
+ */
+GstClockTime
+gst_mmio_pacer_get_period (const GstMmioPacer * pacer)
+{
+  if (pacer->fps_n == 0)
+    return GST_CLOCK_TIME_NONE;
+
+  return gst_util_uint64_scale_int (GST_SECOND, pacer->fps_d, pacer->fps_n);
+}
+
+/**
+ * gst_mmio_pacer_next:
+ * @now: running time
+ * @frame: (out): the next frame; it is due now if its time is past
+ *
+ * Finds the frame to capture next.  Changes nothing: the frame counts when it
+ * is taken.
+ */
+void
+gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
+    GstMmioFrameTime * frame)
+{
+  const guint64 second = (guint64) GST_SECOND * pacer->fps_d;
+  const guint64 slot = gst_util_uint64_scale (now, pacer->fps_n, second);
+
+  frame->missed = 0;
+  /* More than a slot back: running time began anew, after a flush */
+  if (!pacer->started || slot + 1 < pacer->slot) {
+    frame->slot = slot;
+  } else if (slot <= pacer->slot) {
+    frame->slot = pacer->slot + 1;
+  } else {
+    frame->slot = slot;
+    frame->missed = slot - pacer->slot - 1;
+  }
+
+  frame->number = pacer->next_number + frame->missed;
+  /* Rounded up, or the slot would not have begun yet */
+  frame->due = gst_util_uint64_scale_ceil (frame->slot, second, pacer->fps_n);
+}
+
+/**
+ * gst_mmio_pacer_take:
+ * @frame: what gst_mmio_pacer_next() said
+ *
+ * Counts the frame as captured.
+ */
+void
+gst_mmio_pacer_take (GstMmioPacer * pacer, const GstMmioFrameTime * frame)
+{
+  pacer->started = TRUE;
+  pacer->slot = frame->slot;
+  pacer->next_number = frame->number + 1;
+}

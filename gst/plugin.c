@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiovidsrc.h"
+
+static gboolean
+plugin_init (GstPlugin * plugin)
+{
+  return GST_ELEMENT_REGISTER (mmiovidsrc, plugin);
+}
+
+/* *INDENT-OFF* */
+GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, mmiovid,
+    "Pictures from the memory of PCI devices", plugin_init, PACKAGE_VERSION,
+    "LGPL", PACKAGE_NAME, PACKAGE_ORIGIN)
+/* *INDENT-ON* */
