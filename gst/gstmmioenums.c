@@ -22,8 +22,7 @@ gst_mmio_io_mode_get_type (void)
   };
 
   if (g_once_init_enter (&type))
-    g_once_init_leave (&type,
-        g_enum_register_static ("GstMmioIOMode", values));
+    g_once_init_leave (&type, g_enum_register_static ("GstMmioIOMode", values));
 
   return type;
 }

@@ -52,7 +52,8 @@ static gboolean
 is_big_endian (const GstVideoFormatInfo * info)
 {
   /* Names say so; what says nothing is in the order of this machine */
-  if (g_str_has_suffix (info->name, "BE"))
+  if (g_str_has_suffix (info->name, "BE") ||
+      GST_VIDEO_FORMAT_INFO_FORMAT (info) == GST_VIDEO_FORMAT_r210)
     return TRUE;
 
   return G_BYTE_ORDER == G_BIG_ENDIAN && !GST_VIDEO_FORMAT_INFO_IS_LE (info);
@@ -81,7 +82,7 @@ gboolean
 gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
 {
   const GstVideoFormatInfo *info;
-  MmioFormat result = { .name = "" };
+  MmioFormat result = {.name = "" };
 
   if (video_format == GST_VIDEO_FORMAT_UNKNOWN ||
       video_format == GST_VIDEO_FORMAT_ENCODED)

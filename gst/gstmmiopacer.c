@@ -16,7 +16,8 @@
 void
 gst_mmio_pacer_init (GstMmioPacer * pacer)
 {
-  *pacer = (GstMmioPacer) { 0, };
+  *pacer = (GstMmioPacer) {
+  0,};
 }
 
 /**

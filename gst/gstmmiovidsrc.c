@@ -39,20 +39,16 @@
 #include <gst/video/video.h>
 
 #include "gstmmioenums.h"
+#include "gstmmioerror.h"
 #include "gstmmioformat.h"
 #include "gstmmiomemory.h"
 #include "gstmmiopacer.h"
+#include "gstmmiopool.h"
+#include "gstmmiosettings.h"
 #include "mmiocapture.h"
-#include "mmioerror.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_mmio_vid_src_debug);
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
-
-#define DEFAULT_DEVICE "sim"
-#define DEFAULT_ACCESS MMIO_ACCESS_AUTO
-#define DEFAULT_BAR -1
-#define DEFAULT_FORMAT GST_VIDEO_FORMAT_RGB
-#define DEFAULT_IO_MODE GST_MMIO_IO_MODE_AUTO
 
 /* FullHD at 50 Hz is what the element is made for */
 #define PREFERRED_FPS_N 50
@@ -60,17 +56,7 @@ GST_DEBUG_CATEGORY_STATIC (gst_mmio_vid_src_debug);
 
 enum
 {
-  PROP_0,
-  PROP_DEVICE,
-  PROP_ACCESS,
-  PROP_BAR,
-  PROP_FORMAT,
-  PROP_WIDTH,
-  PROP_HEIGHT,
-  PROP_OFFSET,
-  PROP_STRIDE,
-  PROP_IO_MODE,
-  PROP_STATS,
+  PROP_STATS = GST_MMIO_SETTINGS_N_PROPS,
   PROP_DEVICE_NAME,
   PROP_DEVICE_ADDRESS,
   N_PROPS
@@ -82,17 +68,8 @@ struct _GstMmioVidSrc
 {
   GstPushSrc parent;
 
-  /* What the user set; under the object lock */
-  char *device;
-  MmioAccess access;
-  gint bar;
-  GstVideoFormat format;
-  gboolean format_set;
-  guint width;
-  guint height;
-  guint64 offset;
-  guint stride;
-  GstMmioIOMode io_mode;
+  /* Under the object lock */
+  GstMmioSettings settings;
 
   /* From start to stop.  Written under the object lock, as properties are
    * read from other threads. */
@@ -101,7 +78,7 @@ struct _GstMmioVidSrc
   guint64 missed;
   guint64 mapped_frames;
   gboolean sends_map;
-  GstClockTime max_latency;
+  guint max_buffers;
 
   /* Between start and stop, streaming thread only */
   GstAllocator *allocator;
@@ -117,56 +94,6 @@ struct _GstMmioVidSrc
 G_DEFINE_TYPE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC);
 GST_ELEMENT_REGISTER_DEFINE (mmiovidsrc, "mmiovidsrc", GST_RANK_NONE,
     GST_TYPE_MMIO_VID_SRC);
-
-/* Errors */
-
-static void
-get_error_code (const GError * error, GQuark * domain, gint * code)
-{
-  *domain = GST_RESOURCE_ERROR;
-  *code = GST_RESOURCE_ERROR_OPEN_READ;
-
-  if (error->domain != MMIO_ERROR)
-    return;
-
-  switch ((MmioErrorCode) error->code) {
-    case MMIO_ERROR_NOT_FOUND:
-      *code = GST_RESOURCE_ERROR_NOT_FOUND;
-      break;
-    case MMIO_ERROR_NOT_PERMITTED:
-      *code = GST_RESOURCE_ERROR_NOT_AUTHORIZED;
-      break;
-    case MMIO_ERROR_BUSY:
-      *code = GST_RESOURCE_ERROR_BUSY;
-      break;
-    case MMIO_ERROR_ADDRESS:
-    case MMIO_ERROR_AMBIGUOUS:
-    case MMIO_ERROR_SETTINGS:
-      *code = GST_RESOURCE_ERROR_SETTINGS;
-      break;
-    case MMIO_ERROR_FORMAT:
-      *domain = GST_STREAM_ERROR;
-      *code = GST_STREAM_ERROR_FORMAT;
-      break;
-    case MMIO_ERROR_OFF:
-    case MMIO_ERROR_FAILED:
-      break;
-  }
-}
-
-static void
-post_error (GstMmioVidSrc * self, const GError * error)
-{
-  const char *system = error->domain == MMIO_ERROR ?
-      mmio_error_get_system (error) : NULL;
-  GQuark domain;
-  gint code;
-
-  get_error_code (error, &domain, &code);
-  gst_element_message_full (GST_ELEMENT_CAST (self), GST_MESSAGE_ERROR, domain,
-      code, g_strdup (error->message), g_strdup (system), __FILE__,
-      GST_FUNCTION, __LINE__);
-}
 
 /* Statistics */
 
@@ -208,43 +135,14 @@ gst_mmio_vid_src_set_property (GObject * object, guint prop_id,
     const GValue * value, GParamSpec * pspec)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (object);
+  gboolean known;
 
   GST_OBJECT_LOCK (self);
-  switch (prop_id) {
-    case PROP_DEVICE:
-      g_free (self->device);
-      self->device = g_value_dup_string (value);
-      break;
-    case PROP_ACCESS:
-      self->access = g_value_get_enum (value);
-      break;
-    case PROP_BAR:
-      self->bar = g_value_get_int (value);
-      break;
-    case PROP_FORMAT:
-      self->format = g_value_get_enum (value);
-      self->format_set = TRUE;
-      break;
-    case PROP_WIDTH:
-      self->width = g_value_get_uint (value);
-      break;
-    case PROP_HEIGHT:
-      self->height = g_value_get_uint (value);
-      break;
-    case PROP_OFFSET:
-      self->offset = g_value_get_uint64 (value);
-      break;
-    case PROP_STRIDE:
-      self->stride = g_value_get_uint (value);
-      break;
-    case PROP_IO_MODE:
-      self->io_mode = g_value_get_enum (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
-      break;
-  }
+  known = gst_mmio_settings_set_property (&self->settings, prop_id, value);
   GST_OBJECT_UNLOCK (self);
+
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
 }
 
 static void
@@ -252,36 +150,10 @@ gst_mmio_vid_src_get_property (GObject * object, guint prop_id, GValue * value,
     GParamSpec * pspec)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (object);
+  gboolean known = TRUE;
 
   GST_OBJECT_LOCK (self);
   switch (prop_id) {
-    case PROP_DEVICE:
-      g_value_set_string (value, self->device);
-      break;
-    case PROP_ACCESS:
-      g_value_set_enum (value, self->access);
-      break;
-    case PROP_BAR:
-      g_value_set_int (value, self->bar);
-      break;
-    case PROP_FORMAT:
-      g_value_set_enum (value, self->format);
-      break;
-    case PROP_WIDTH:
-      g_value_set_uint (value, self->width);
-      break;
-    case PROP_HEIGHT:
-      g_value_set_uint (value, self->height);
-      break;
-    case PROP_OFFSET:
-      g_value_set_uint64 (value, self->offset);
-      break;
-    case PROP_STRIDE:
-      g_value_set_uint (value, self->stride);
-      break;
-    case PROP_IO_MODE:
-      g_value_set_enum (value, self->io_mode);
-      break;
     case PROP_STATS:
       g_value_take_boxed (value, create_stats (self));
       break;
@@ -294,56 +166,34 @@ gst_mmio_vid_src_get_property (GObject * object, guint prop_id, GValue * value,
           mmio_capture_get_device_address (self->capture) : NULL);
       break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      known = gst_mmio_settings_get_property (&self->settings, prop_id, value);
       break;
   }
   GST_OBJECT_UNLOCK (self);
+
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
 }
 
 /* Start and stop */
-
-/* What the user said, as the library wants it; the device's text is a copy */
-static gboolean
-get_config (GstMmioVidSrc * self, MmioCaptureConfig * config, char **device,
-    GError ** error)
-{
-  MmioCaptureConfig result = { 0, };
-  GstVideoFormat format = GST_VIDEO_FORMAT_UNKNOWN;
-  gboolean format_set;
-
-  GST_OBJECT_LOCK (self);
-  result.device = *device = g_strdup (self->device);
-  result.access = self->access;
-  result.bar = self->bar;
-  result.spec.width = self->width;
-  result.spec.height = self->height;
-  result.spec.offset = self->offset;
-  result.spec.stride = self->stride;
-  format = self->format;
-  format_set = self->format_set;
-  GST_OBJECT_UNLOCK (self);
-
-  if (format_set && !gst_mmio_format_from_video (&result.spec.format, format)) {
-    mmio_set_error (error, MMIO_ERROR_FORMAT,
-        "%s is no format that lies in a BAR row by row; set format to a packed "
-        "or planar raw one, such as rgb, bgrx or nv12.",
-        gst_mmio_enum_get_nick (GST_TYPE_VIDEO_FORMAT, format));
-    return FALSE;
-  }
-
-  *config = result;
-  return TRUE;
-}
 
 static MmioCapture *
 open_capture (GstMmioVidSrc * self, GError ** error)
 {
   g_autofree char *device = NULL;
   MmioCaptureConfig config;
+  gboolean valid;
 
-  if (!get_config (self, &config, &device, error))
+  GST_OBJECT_LOCK (self);
+  device = g_strdup (self->settings.device);
+  valid = gst_mmio_settings_get_config (&self->settings, &config, error);
+  GST_OBJECT_UNLOCK (self);
+
+  if (!valid)
     return NULL;
 
+  /* Another thread may set the property meanwhile */
+  config.device = device;
   return mmio_capture_open (&config, error);
 }
 
@@ -356,7 +206,7 @@ gst_mmio_vid_src_start (GstBaseSrc * base)
   const MmioPicture *picture;
 
   if (!capture) {
-    post_error (self, error);
+    gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
     return FALSE;
   }
 
@@ -373,7 +223,7 @@ gst_mmio_vid_src_start (GstBaseSrc * base)
   self->missed = 0;
   self->mapped_frames = 0;
   self->sends_map = FALSE;
-  self->max_latency = GST_CLOCK_TIME_NONE;
+  self->max_buffers = 0;
   gst_mmio_pacer_init (&self->pacer);
   GST_OBJECT_UNLOCK (self);
 
@@ -417,7 +267,7 @@ gst_mmio_vid_src_get_caps (GstBaseSrc * base, GstCaps * filter)
   GST_OBJECT_LOCK (self);
   if (self->capture)
     caps = gst_mmio_format_get_picture_caps (mmio_capture_get_picture
-        (self->capture), self->io_mode == GST_MMIO_IO_MODE_MMAP);
+        (self->capture), self->settings.io_mode == GST_MMIO_IO_MODE_MMAP);
   else
     caps = NULL;
   GST_OBJECT_UNLOCK (self);
@@ -489,20 +339,21 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
 /* Whether the map itself is what downstream shall get.  Where that was asked
  * for and cannot be, copying gives the same picture. */
 static gboolean
-decide_sends_map (GstMmioVidSrc * self, gboolean has_video_meta)
+decide_sends_map (GstMmioVidSrc * self, GstQuery * query)
 {
   const MmioPicture *picture = mmio_capture_get_picture (self->capture);
   GstMmioIOMode io_mode;
 
   GST_OBJECT_LOCK (self);
-  io_mode = self->io_mode;
+  io_mode = self->settings.io_mode;
   GST_OBJECT_UNLOCK (self);
 
   if (io_mode != GST_MMIO_IO_MODE_MMAP ||
       !mmio_format_equal (&self->target_format, &picture->format))
     return FALSE;
 
-  if (has_video_meta || gst_mmio_format_is_default_layout (picture))
+  if (gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL) ||
+      gst_mmio_format_is_default_layout (picture))
     return TRUE;
 
   GST_ELEMENT_INFO (self, RESOURCE, SETTINGS,
@@ -514,107 +365,28 @@ decide_sends_map (GstMmioVidSrc * self, gboolean has_video_meta)
 }
 
 static gboolean
-configure_pool (GstBufferPool * pool, GstCaps * caps, guint size, guint min,
-    guint max, gboolean has_video_meta)
-{
-  GstStructure *config = gst_buffer_pool_get_config (pool);
-
-  gst_buffer_pool_config_set_params (config, caps, size, min, max);
-  if (has_video_meta && gst_buffer_pool_has_option (pool,
-          GST_BUFFER_POOL_OPTION_VIDEO_META))
-    gst_buffer_pool_config_add_option (config,
-        GST_BUFFER_POOL_OPTION_VIDEO_META);
-
-  if (gst_buffer_pool_set_config (pool, config))
-    return TRUE;
-
-  /* It wants something else, which may do as well */
-  config = gst_buffer_pool_get_config (pool);
-  if (gst_buffer_pool_config_validate_params (config, caps, size, min, max))
-    return gst_buffer_pool_set_config (pool, config);
-
-  gst_structure_free (config);
-  return FALSE;
-}
-
-static GstBufferPool *
-create_own_pool (GstQuery * query, GstCaps * caps, guint size,
-    gboolean has_video_meta)
-{
-  GstBufferPool *pool = gst_video_buffer_pool_new ();
-  GstStructure *config = gst_buffer_pool_get_config (pool);
-  GstAllocator *allocator = NULL;
-  GstAllocationParams params;
-
-  if (gst_query_get_n_allocation_params (query) > 0) {
-    gst_query_parse_nth_allocation_param (query, 0, &allocator, &params);
-    gst_buffer_pool_config_set_allocator (config, allocator, &params);
-    gst_clear_object (&allocator);
-  }
-  gst_buffer_pool_config_set_params (config, caps, size, 0, 0);
-  if (has_video_meta)
-    gst_buffer_pool_config_add_option (config,
-        GST_BUFFER_POOL_OPTION_VIDEO_META);
-
-  /* An allocator that cannot serve a video pool is left out */
-  if (!gst_buffer_pool_set_config (pool, config)) {
-    config = gst_buffer_pool_get_config (pool);
-    gst_buffer_pool_config_set_allocator (config, NULL, NULL);
-    gst_buffer_pool_config_set_params (config, caps, size, 0, 0);
-    if (!gst_buffer_pool_set_config (pool, config))
-      gst_clear_object (&pool);
-  }
-
-  return pool;
-}
-
-static gboolean
 gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
-  gboolean has_video_meta, sends_map;
-  GstBufferPool *pool = NULL;
-  guint size = 0, min = 0, max = 0;
-  GstCaps *caps;
+  gboolean sends_map = decide_sends_map (self, query);
+  guint max_buffers = 0;
 
-  gst_query_parse_allocation (query, &caps, NULL);
-  has_video_meta = gst_query_find_allocation_meta (query,
-      GST_VIDEO_META_API_TYPE, NULL);
-  sends_map = decide_sends_map (self, has_video_meta);
-
-  if (!sends_map && gst_query_get_n_allocation_pools (query) > 0) {
-    gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
-    size = MAX (size, GST_VIDEO_INFO_SIZE (&self->info));
-    if (pool && !configure_pool (pool, caps, size, min, max, has_video_meta)) {
-      GST_INFO_OBJECT (self, "downstream's pool cannot be used");
-      gst_clear_object (&pool);
-    }
+  if (sends_map) {
+    gst_mmio_pool_remove_all (query);
+  } else if (!gst_mmio_pool_decide (query, &self->info, &max_buffers)) {
+    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
+        ("No buffers can be had for a picture of %dx%d; set width and height "
+            "lower.", GST_VIDEO_INFO_WIDTH (&self->info),
+            GST_VIDEO_INFO_HEIGHT (&self->info)), ("%" GST_PTR_FORMAT, query));
+    return FALSE;
   }
 
-  while (gst_query_get_n_allocation_pools (query) > 0)
-    gst_query_remove_nth_allocation_pool (query, 0);
-
-  if (!sends_map) {
-    if (!pool) {
-      size = GST_VIDEO_INFO_SIZE (&self->info);
-      min = max = 0;
-      pool = create_own_pool (query, caps, size, has_video_meta);
-    }
-    if (!pool) {
-      GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
-          ("No buffers can be had for the picture; set width and height "
-              "lower."), ("caps %" GST_PTR_FORMAT, caps));
-      return FALSE;
-    }
-    gst_query_add_allocation_pool (query, pool, size, min, max);
-    gst_object_unref (pool);
-  }
+  GST_INFO_OBJECT (self, "%s, by %" GST_PTR_FORMAT, sends_map ?
+      "the map goes out" : "each frame is copied", query);
 
   GST_OBJECT_LOCK (self);
   self->sends_map = sends_map;
-  /* A frame may wait downstream until the pool is empty */
-  self->max_latency = max > 0 ?
-      max * gst_mmio_pacer_get_period (&self->pacer) : GST_CLOCK_TIME_NONE;
+  self->max_buffers = max_buffers;
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
@@ -648,14 +420,13 @@ wrap_map (GstMmioVidSrc * self)
 static gboolean
 copy_frame (GstMmioVidSrc * self, GstBuffer * buffer)
 {
-  MmioTarget target = { .format = self->target_format };
+  MmioTarget target = {.format = self->target_format };
   GstVideoFrame frame;
 
   if (!gst_video_frame_map (&frame, &self->info, buffer, GST_MAP_WRITE)) {
     GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
         ("A buffer from downstream's pool cannot be written; put a queue or "
-            "videoconvert after mmiovidsrc."),
-        ("%" GST_PTR_FORMAT, buffer));
+            "videoconvert after mmiovidsrc."), ("%" GST_PTR_FORMAT, buffer));
     return FALSE;
   }
 
@@ -824,21 +595,23 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
 static gboolean
 query_latency (GstMmioVidSrc * self, GstQuery * query)
 {
-  GstClockTime min, max;
+  GstClockTime period;
+  guint max_buffers;
 
   GST_OBJECT_LOCK (self);
-  min = gst_mmio_pacer_get_period (&self->pacer);
-  max = self->max_latency;
+  period = gst_mmio_pacer_get_period (&self->pacer);
+  max_buffers = self->max_buffers;
   GST_OBJECT_UNLOCK (self);
 
-  if (!GST_CLOCK_TIME_IS_VALID (min)) {
+  if (!GST_CLOCK_TIME_IS_VALID (period)) {
     GST_DEBUG_OBJECT (self, "no latency before the frame rate is known");
     return FALSE;
   }
 
-  /* The picture may have changed right after the frame before was read */
-  gst_query_set_latency (query, TRUE, min,
-      GST_CLOCK_TIME_IS_VALID (max) ? MAX (min, max) : max);
+  /* The picture may have changed right after the last frame was read; and
+   * frames may wait downstream until the pool has no more */
+  gst_query_set_latency (query, TRUE, period,
+      max_buffers > 0 ? max_buffers * period : GST_CLOCK_TIME_NONE);
   return TRUE;
 }
 
@@ -859,7 +632,7 @@ gst_mmio_vid_src_finalize (GObject * object)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (object);
 
-  g_free (self->device);
+  gst_mmio_settings_clear (&self->settings);
   gst_structure_free (self->last_stats);
 
   G_OBJECT_CLASS (gst_mmio_vid_src_parent_class)->finalize (object);
@@ -868,46 +641,23 @@ gst_mmio_vid_src_finalize (GObject * object)
 static void
 install_properties (GObjectClass * object_class)
 {
-  const GParamFlags read_only = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
-  const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-      GST_PARAM_MUTABLE_READY;
+  const GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
 
-  properties[PROP_DEVICE] = g_param_spec_string ("device", "Device",
-      "The device: " MMIO_ADDRESS_FORMS, DEFAULT_DEVICE, ready);
-  properties[PROP_ACCESS] = g_param_spec_enum ("access", "Access",
-      "How to reach a PCI device", GST_TYPE_MMIO_ACCESS, DEFAULT_ACCESS, ready);
-  properties[PROP_BAR] = g_param_spec_int ("bar", "BAR",
-      "BAR that holds the picture (-1 = the first memory BAR that is large "
-      "enough)", -1, MMIO_MAX_BARS - 1, DEFAULT_BAR, ready);
-  properties[PROP_FORMAT] = g_param_spec_enum ("format", "Format",
-      "Pixel format of the picture in the BAR (if never set, a device that "
-      "can tell is asked)", GST_TYPE_VIDEO_FORMAT, DEFAULT_FORMAT, ready);
-  properties[PROP_WIDTH] = g_param_spec_uint ("width", "Width",
-      "Width of the picture in pixels (0 = ask the device)", 0, G_MAXINT, 0,
-      ready);
-  properties[PROP_HEIGHT] = g_param_spec_uint ("height", "Height",
-      "Height of the picture in pixels (0 = ask the device)", 0, G_MAXINT, 0,
-      ready);
-  properties[PROP_OFFSET] = g_param_spec_uint64 ("offset", "Offset",
-      "Bytes from the BAR's start to the first pixel", 0, G_MAXUINT64, 0,
-      ready);
-  properties[PROP_STRIDE] = g_param_spec_uint ("stride", "Stride",
-      "Bytes from one row to the next, in the first plane (0 = rows without "
-      "padding)", 0, G_MAXINT, 0, ready);
-  properties[PROP_IO_MODE] = g_param_spec_enum ("io-mode", "IO mode",
-      "How frames get out", GST_TYPE_MMIO_IO_MODE, DEFAULT_IO_MODE, ready);
+  gst_mmio_settings_install_properties (object_class);
+
   properties[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
       "What was captured since the start: frames, missed (frames), bytes-read "
       "(from the BAR), copy-time (nanoseconds), io-mode, mapping, engine and "
-      "access", GST_TYPE_STRUCTURE, read_only);
+      "access", GST_TYPE_STRUCTURE, flags);
   properties[PROP_DEVICE_NAME] = g_param_spec_string ("device-name",
       "Device name", "What the device is, in words (while it is open)", NULL,
-      read_only);
+      flags);
   properties[PROP_DEVICE_ADDRESS] = g_param_spec_string ("device-address",
       "Device address", "Full PCI address, or path, of the device (while it is "
-      "open)", NULL, read_only);
+      "open)", NULL, flags);
 
-  g_object_class_install_properties (object_class, N_PROPS, properties);
+  for (guint i = PROP_STATS; i < N_PROPS; i++)
+    g_object_class_install_property (object_class, i, properties[i]);
 }
 
 static void
@@ -953,11 +703,7 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
 static void
 gst_mmio_vid_src_init (GstMmioVidSrc * self)
 {
-  self->device = g_strdup (DEFAULT_DEVICE);
-  self->access = DEFAULT_ACCESS;
-  self->bar = DEFAULT_BAR;
-  self->format = DEFAULT_FORMAT;
-  self->io_mode = DEFAULT_IO_MODE;
+  gst_mmio_settings_init (&self->settings);
   self->last_stats = gst_structure_new_empty ("mmiovidsrc-stats");
   gst_mmio_pacer_init (&self->pacer);
 

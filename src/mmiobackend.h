@@ -22,6 +22,7 @@ typedef struct {
  * MmioBackend:
  * @access: what `access` says of it
  * @mapping: how the CPU sees the memory: cached, uncached
+ * @has_bars: a PCI device; what has no BARs counts as BAR 0
  * @describe: (nullable): fill in what @spec leaves open, and @bar if that
  *   is -1; NULL where the device cannot tell
  * @map: map @length bytes at @offset of a BAR that is known to hold them;
@@ -31,6 +32,7 @@ typedef struct {
 typedef struct {
   const char *access;
   const char *mapping;
+  gboolean has_bars;
   gboolean (*describe) (MmioDevice * device, gint * bar, MmioSpec * spec,
       GError ** error);
   MmioRegion *(*map) (MmioDevice * device, guint bar, guint64 offset,

@@ -214,10 +214,37 @@ describe_bars (const MmioDevice * device, GString * text)
 }
 
 static gboolean
+check_size (const MmioDevice * device, gint bar, const MmioPicture * picture,
+    GError ** error)
+{
+  g_autofree char *which = NULL;
+
+  if (picture->end <= device->bar[bar].size)
+    return TRUE;
+
+  if (device->backend->has_bars)
+    which = g_strdup_printf ("BAR %d of %s", bar, device->address);
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The picture ends at byte %" G_GUINT64_FORMAT ", but %s has only %"
+      G_GUINT64_FORMAT " bytes; set width, height, offset or stride lower%s.",
+      picture->end, which ? which : device->address, device->bar[bar].size,
+      which ? ", or choose another bar" : "");
+  return FALSE;
+}
+
+static gboolean
 check_bar (const MmioDevice * device, gint bar, const MmioPicture * picture,
     GError ** error)
 {
   g_autoptr (GString) bars = g_string_new (NULL);
+
+  if (!device->backend->has_bars && bar > 0) {
+    mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
+        "%s has no BARs, so there is no BAR %d; leave bar at -1.",
+        device->address, bar);
+    return FALSE;
+  }
 
   describe_bars (device, bars);
 
@@ -235,16 +262,7 @@ check_bar (const MmioDevice * device, gint bar, const MmioPicture * picture,
     return FALSE;
   }
 
-  if (picture->end > device->bar[bar].size) {
-    mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The picture ends at byte %" G_GUINT64_FORMAT ", but BAR %d of %s has "
-        "only %" G_GUINT64_FORMAT " bytes; set width, height, offset or "
-        "stride lower, or choose another bar.", picture->end, bar,
-        device->address, device->bar[bar].size);
-    return FALSE;
-  }
-
-  return TRUE;
+  return check_size (device, bar, picture, error);
 }
 
 static gint
@@ -252,6 +270,9 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
     GError ** error)
 {
   g_autoptr (GString) bars = g_string_new (NULL);
+
+  if (!device->backend->has_bars)
+    return check_size (device, 0, picture, error) ? 0 : -1;
 
   for (gint i = 0; i < MMIO_MAX_BARS; i++) {
     if (!device->bar[i].is_io && device->bar[i].size >= picture->end)

@@ -16,7 +16,7 @@ typedef struct
   guint register_bar;
   guint64 register_offset;
   gsize register_length;
-  gboolean (*parse) (const MmioDevice * device, const guint8 * registers,
+    gboolean (*parse) (const MmioDevice * device, const guint8 * registers,
       MmioSpec * told, GError ** error);
 } MmioKnown;
 
@@ -134,7 +134,7 @@ mmio_known_describe (MmioDevice * device, guint16 vendor, guint16 id,
   for (gsize i = 0; i < G_N_ELEMENTS (known_devices); i++) {
     const MmioKnown *known = &known_devices[i];
     g_autoptr (MmioRegion) region = NULL;
-    MmioSpec told = { .offset = 0 };
+    MmioSpec told = {.offset = 0 };
 
     if (known->vendor != vendor || known->device != id)
       continue;

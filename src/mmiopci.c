@@ -180,8 +180,7 @@ find_locked (const MmioAddress * address, MmioPciInfo * info, GError ** error)
  *   or %MMIO_ERROR_FAILED
  */
 gboolean
-mmio_pci_find (const MmioAddress * address, MmioPciInfo * info,
-    GError ** error)
+mmio_pci_find (const MmioAddress * address, MmioPciInfo * info, GError ** error)
 {
   gboolean ret;
   int err;

@@ -89,7 +89,7 @@ gboolean
 mmio_picture_init (MmioPicture * picture, const MmioSpec * spec,
     GError ** error)
 {
-  MmioPicture result = { .format = spec->format };
+  MmioPicture result = {.format = spec->format };
   guint64 stride;
 
   if (!check_side ("width", spec->width, error) ||

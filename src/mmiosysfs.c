@@ -211,6 +211,7 @@ mmio_sysfs_free (MmioDevice * device)
 static const MmioBackend mmio_sysfs_backend = {
   .access = "sysfs",
   .mapping = "uncached",
+  .has_bars = TRUE,
   .describe = mmio_sysfs_describe,
   .map = mmio_sysfs_map,
   .free = mmio_sysfs_free,

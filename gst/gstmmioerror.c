@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The library's errors as messages on the bus.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmioerror.h"
+
+#include "mmioerror.h"
+
+static void
+get_error_code (const GError * error, GQuark * domain, gint * code)
+{
+  *domain = GST_RESOURCE_ERROR;
+  *code = GST_RESOURCE_ERROR_OPEN_READ;
+
+  if (error->domain != MMIO_ERROR)
+    return;
+
+  switch ((MmioErrorCode) error->code) {
+    case MMIO_ERROR_NOT_FOUND:
+      *code = GST_RESOURCE_ERROR_NOT_FOUND;
+      break;
+    case MMIO_ERROR_NOT_PERMITTED:
+      *code = GST_RESOURCE_ERROR_NOT_AUTHORIZED;
+      break;
+    case MMIO_ERROR_BUSY:
+      *code = GST_RESOURCE_ERROR_BUSY;
+      break;
+    case MMIO_ERROR_ADDRESS:
+    case MMIO_ERROR_AMBIGUOUS:
+    case MMIO_ERROR_SETTINGS:
+      *code = GST_RESOURCE_ERROR_SETTINGS;
+      break;
+    case MMIO_ERROR_FORMAT:
+      *domain = GST_STREAM_ERROR;
+      *code = GST_STREAM_ERROR_FORMAT;
+      break;
+    case MMIO_ERROR_OFF:
+    case MMIO_ERROR_FAILED:
+      break;
+  }
+}
+
+/**
+ * gst_mmio_error_post:
+ * @element: who posts it
+ * @error: an error of the library
+ *
+ * Posts @error with the code that applications know it by; the system's words
+ * go into the debug string.
+ */
+void
+gst_mmio_error_post (GstElement * element, const GError * error)
+{
+  const char *system = error->domain == MMIO_ERROR ?
+      mmio_error_get_system (error) : NULL;
+  GQuark domain;
+  gint code;
+
+  get_error_code (error, &domain, &code);
+  gst_element_message_full (element, GST_MESSAGE_ERROR, domain,
+      code, g_strdup (error->message), g_strdup (system), __FILE__,
+      GST_FUNCTION, __LINE__);
+}

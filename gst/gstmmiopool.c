@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The pool that frames are copied into: downstream's where there is one, so
+ * that what is copied there need not be copied again.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiopool.h"
+
+static gboolean
+configure_pool (GstBufferPool * pool, GstCaps * caps, guint size, guint min,
+    guint max, gboolean has_video_meta)
+{
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+
+  gst_buffer_pool_config_set_params (config, caps, size, min, max);
+  if (has_video_meta && gst_buffer_pool_has_option (pool,
+          GST_BUFFER_POOL_OPTION_VIDEO_META))
+    gst_buffer_pool_config_add_option (config,
+        GST_BUFFER_POOL_OPTION_VIDEO_META);
+
+  if (gst_buffer_pool_set_config (pool, config))
+    return TRUE;
+
+  /* It wants something else, which may do as well */
+  config = gst_buffer_pool_get_config (pool);
+  if (gst_buffer_pool_config_validate_params (config, caps, size, min, max))
+    return gst_buffer_pool_set_config (pool, config);
+
+  gst_structure_free (config);
+  return FALSE;
+}
+
+static GstBufferPool *
+create_own_pool (GstQuery * query, GstCaps * caps, guint size,
+    gboolean has_video_meta)
+{
+  GstBufferPool *pool = gst_video_buffer_pool_new ();
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+  GstAllocator *allocator = NULL;
+  GstAllocationParams params;
+
+  if (gst_query_get_n_allocation_params (query) > 0) {
+    gst_query_parse_nth_allocation_param (query, 0, &allocator, &params);
+    gst_buffer_pool_config_set_allocator (config, allocator, &params);
+    gst_clear_object (&allocator);
+  }
+  gst_buffer_pool_config_set_params (config, caps, size, 0, 0);
+  if (has_video_meta)
+    gst_buffer_pool_config_add_option (config,
+        GST_BUFFER_POOL_OPTION_VIDEO_META);
+
+  /* An allocator that cannot serve a video pool is left out */
+  if (!gst_buffer_pool_set_config (pool, config)) {
+    config = gst_buffer_pool_get_config (pool);
+    gst_buffer_pool_config_set_allocator (config, NULL, NULL);
+    gst_buffer_pool_config_set_params (config, caps, size, 0, 0);
+    if (!gst_buffer_pool_set_config (pool, config))
+      gst_clear_object (&pool);
+  }
+
+  return pool;
+}
+
+/**
+ * gst_mmio_pool_decide:
+ * @query: a finished allocation query; its pools are replaced by the chosen one
+ * @info: what goes into the buffers
+ * @max_buffers: (out): how many buffers the pool has, 0 for any number
+ *
+ * Returns: FALSE if there can be no pool for such a picture
+ */
+gboolean
+gst_mmio_pool_decide (GstQuery * query, const GstVideoInfo * info,
+    guint * max_buffers)
+{
+  const gboolean has_video_meta = gst_query_find_allocation_meta (query,
+      GST_VIDEO_META_API_TYPE, NULL);
+  GstBufferPool *pool = NULL;
+  guint size = 0, min = 0, max = 0;
+  GstCaps *caps;
+
+  gst_query_parse_allocation (query, &caps, NULL);
+
+  if (gst_query_get_n_allocation_pools (query) > 0) {
+    gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
+    size = MAX (size, GST_VIDEO_INFO_SIZE (info));
+    if (pool && !configure_pool (pool, caps, size, min, max, has_video_meta))
+      gst_clear_object (&pool);
+  }
+
+  if (!pool) {
+    size = GST_VIDEO_INFO_SIZE (info);
+    min = max = 0;
+    pool = create_own_pool (query, caps, size, has_video_meta);
+    if (!pool)
+      return FALSE;
+  }
+
+  gst_mmio_pool_remove_all (query);
+  gst_query_add_allocation_pool (query, pool, size, min, max);
+  gst_object_unref (pool);
+
+  *max_buffers = max;
+  return TRUE;
+}
+
+/**
+ * gst_mmio_pool_remove_all:
+ * @query: a finished allocation query
+ *
+ * Leaves @query without a pool, where buffers come from elsewhere.
+ */
+void
+gst_mmio_pool_remove_all (GstQuery * query)
+{
+  while (gst_query_get_n_allocation_pools (query) > 0)
+    gst_query_remove_nth_allocation_pool (query, 0);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The writable properties, from GObject's words to the library's.  Whoever
+ * keeps the settings keeps them under a lock.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiosettings.h"
+
+#include "gstmmioformat.h"
+#include "mmioerror.h"
+
+#define DEFAULT_DEVICE "sim"
+#define DEFAULT_ACCESS MMIO_ACCESS_AUTO
+#define DEFAULT_BAR -1
+#define DEFAULT_FORMAT GST_VIDEO_FORMAT_RGB
+#define DEFAULT_IO_MODE GST_MMIO_IO_MODE_AUTO
+
+enum
+{
+  PROP_0,
+  PROP_DEVICE,
+  PROP_ACCESS,
+  PROP_BAR,
+  PROP_FORMAT,
+  PROP_WIDTH,
+  PROP_HEIGHT,
+  PROP_OFFSET,
+  PROP_STRIDE,
+  PROP_IO_MODE,
+  N_PROPS
+};
+
+G_STATIC_ASSERT (N_PROPS == GST_MMIO_SETTINGS_N_PROPS);
+
+/**
+ * gst_mmio_settings_init:
+ * @settings: (out): the defaults
+ */
+void
+gst_mmio_settings_init (GstMmioSettings * settings)
+{
+  *settings = (GstMmioSettings) {
+  .device = g_strdup (DEFAULT_DEVICE),.access = DEFAULT_ACCESS,.bar =
+        DEFAULT_BAR,.format = DEFAULT_FORMAT,.io_mode = DEFAULT_IO_MODE,};
+}
+
+/**
+ * gst_mmio_settings_clear:
+ *
+ * Frees what @settings own.
+ */
+void
+gst_mmio_settings_clear (GstMmioSettings * settings)
+{
+  g_clear_pointer (&settings->device, g_free);
+}
+
+/**
+ * gst_mmio_settings_install_properties:
+ * @object_class: class of an element that has settings
+ */
+void
+gst_mmio_settings_install_properties (GObjectClass * object_class)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+      GST_PARAM_MUTABLE_READY;
+
+  g_object_class_install_property (object_class, PROP_DEVICE,
+      g_param_spec_string ("device", "Device",
+          "The device: " MMIO_ADDRESS_FORMS, DEFAULT_DEVICE, flags));
+  g_object_class_install_property (object_class, PROP_ACCESS,
+      g_param_spec_enum ("access", "Access", "How to reach a PCI device",
+          GST_TYPE_MMIO_ACCESS, DEFAULT_ACCESS, flags));
+  g_object_class_install_property (object_class, PROP_BAR,
+      g_param_spec_int ("bar", "BAR", "BAR that holds the picture (-1 = the "
+          "first memory BAR that is large enough)", -1, MMIO_MAX_BARS - 1,
+          DEFAULT_BAR, flags));
+  g_object_class_install_property (object_class, PROP_FORMAT,
+      g_param_spec_enum ("format", "Format", "Pixel format of the picture in "
+          "the BAR (if never set, a device that can tell is asked)",
+          GST_TYPE_VIDEO_FORMAT, DEFAULT_FORMAT, flags));
+  g_object_class_install_property (object_class, PROP_WIDTH,
+      g_param_spec_uint ("width", "Width", "Width of the picture in pixels "
+          "(0 = ask the device)", 0, G_MAXINT, 0, flags));
+  g_object_class_install_property (object_class, PROP_HEIGHT,
+      g_param_spec_uint ("height", "Height", "Height of the picture in pixels "
+          "(0 = ask the device)", 0, G_MAXINT, 0, flags));
+  g_object_class_install_property (object_class, PROP_OFFSET,
+      g_param_spec_uint64 ("offset", "Offset", "Bytes from the BAR's start to "
+          "the first pixel", 0, G_MAXUINT64, 0, flags));
+  g_object_class_install_property (object_class, PROP_STRIDE,
+      g_param_spec_uint ("stride", "Stride", "Bytes from one row to the next, "
+          "in the first plane (0 = rows without padding)", 0, G_MAXINT, 0,
+          flags));
+  g_object_class_install_property (object_class, PROP_IO_MODE,
+      g_param_spec_enum ("io-mode", "IO mode", "How frames get out",
+          GST_TYPE_MMIO_IO_MODE, DEFAULT_IO_MODE, flags));
+}
+
+/**
+ * gst_mmio_settings_set_property:
+ *
+ * Returns: whether @prop_id is a setting
+ */
+gboolean
+gst_mmio_settings_set_property (GstMmioSettings * settings, guint prop_id,
+    const GValue * value)
+{
+  switch (prop_id) {
+    case PROP_DEVICE:
+      g_free (settings->device);
+      settings->device = g_value_dup_string (value);
+      return TRUE;
+    case PROP_ACCESS:
+      settings->access = g_value_get_enum (value);
+      return TRUE;
+    case PROP_BAR:
+      settings->bar = g_value_get_int (value);
+      return TRUE;
+    case PROP_FORMAT:
+      settings->format = g_value_get_enum (value);
+      settings->format_set = TRUE;
+      return TRUE;
+    case PROP_WIDTH:
+      settings->width = g_value_get_uint (value);
+      return TRUE;
+    case PROP_HEIGHT:
+      settings->height = g_value_get_uint (value);
+      return TRUE;
+    case PROP_OFFSET:
+      settings->offset = g_value_get_uint64 (value);
+      return TRUE;
+    case PROP_STRIDE:
+      settings->stride = g_value_get_uint (value);
+      return TRUE;
+    case PROP_IO_MODE:
+      settings->io_mode = g_value_get_enum (value);
+      return TRUE;
+    default:
+      return FALSE;
+  }
+}
+
+/**
+ * gst_mmio_settings_get_property:
+ *
+ * Returns: whether @prop_id is a setting
+ */
+gboolean
+gst_mmio_settings_get_property (const GstMmioSettings * settings,
+    guint prop_id, GValue * value)
+{
+  switch (prop_id) {
+    case PROP_DEVICE:
+      g_value_set_string (value, settings->device);
+      return TRUE;
+    case PROP_ACCESS:
+      g_value_set_enum (value, settings->access);
+      return TRUE;
+    case PROP_BAR:
+      g_value_set_int (value, settings->bar);
+      return TRUE;
+    case PROP_FORMAT:
+      g_value_set_enum (value, settings->format);
+      return TRUE;
+    case PROP_WIDTH:
+      g_value_set_uint (value, settings->width);
+      return TRUE;
+    case PROP_HEIGHT:
+      g_value_set_uint (value, settings->height);
+      return TRUE;
+    case PROP_OFFSET:
+      g_value_set_uint64 (value, settings->offset);
+      return TRUE;
+    case PROP_STRIDE:
+      g_value_set_uint (value, settings->stride);
+      return TRUE;
+    case PROP_IO_MODE:
+      g_value_set_enum (value, settings->io_mode);
+      return TRUE;
+    default:
+      return FALSE;
+  }
+}
+
+/**
+ * gst_mmio_settings_get_config:
+ * @config: (out): the same in the library's words; its device belongs to
+ *   @settings
+ *
+ * Returns: TRUE, or FALSE with %MMIO_ERROR_FORMAT
+ */
+gboolean
+gst_mmio_settings_get_config (const GstMmioSettings * settings,
+    MmioCaptureConfig * config, GError ** error)
+{
+  MmioCaptureConfig result = {
+    .device = settings->device,
+    .access = settings->access,
+    .bar = settings->bar,
+    .spec = {
+          .width = settings->width,
+          .height = settings->height,
+          .offset = settings->offset,
+          .stride = settings->stride,
+        },
+  };
+
+  if (settings->format_set &&
+      !gst_mmio_format_from_video (&result.spec.format, settings->format)) {
+    mmio_set_error (error, MMIO_ERROR_FORMAT,
+        "%s is no format that lies in a BAR row by row; set format to a packed "
+        "or planar raw one, such as rgb, bgrx or nv12.",
+        gst_mmio_enum_get_nick (GST_TYPE_VIDEO_FORMAT, settings->format));
+    return FALSE;
+  }
+
+  *config = result;
+  return TRUE;
+}

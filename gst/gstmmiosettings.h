@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/video/video.h>
+
+#include "gstmmioenums.h"
+#include "mmiocapture.h"
+
+G_BEGIN_DECLS
+
+/* IDs of the element's other properties start here */
+#define GST_MMIO_SETTINGS_N_PROPS 10
+
+/**
+ * GstMmioSettings:
+ *
+ * What a user says of the device and of the way its picture shall take: the
+ * writable properties.
+ */
+typedef struct {
+  char *device;
+  MmioAccess access;
+  gint bar;
+  GstVideoFormat format;
+  gboolean format_set;
+  guint width;
+  guint height;
+  guint64 offset;
+  guint stride;
+  GstMmioIOMode io_mode;
+} GstMmioSettings;
+
+void gst_mmio_settings_init (GstMmioSettings * settings);
+void gst_mmio_settings_clear (GstMmioSettings * settings);
+
+void gst_mmio_settings_install_properties (GObjectClass * object_class);
+
+gboolean gst_mmio_settings_set_property (GstMmioSettings * settings,
+    guint prop_id, const GValue * value);
+gboolean gst_mmio_settings_get_property (const GstMmioSettings * settings,
+    guint prop_id, GValue * value);
+
+gboolean gst_mmio_settings_get_config (const GstMmioSettings * settings,
+    MmioCaptureConfig * config, GError ** error);
+
+G_END_DECLS
