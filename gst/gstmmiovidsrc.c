@@ -74,7 +74,7 @@ struct _GstMmioVidSrc
   /* From start to stop.  Written under the object lock, as properties are
    * read from other threads. */
   MmioCapture *capture;
-  GstStructure *last_stats;
+  GstStructure *last_stats;     /* of the last run, for after the stop */
   guint64 missed;
   guint64 mapped_frames;
   gboolean sends_map;
@@ -97,35 +97,30 @@ GST_ELEMENT_REGISTER_DEFINE (mmiovidsrc, "mmiovidsrc", GST_RANK_NONE,
 
 /* Statistics */
 
-/* The way that frames take now; with the object lock held */
-static GstMmioIOMode
-get_used_io_mode (GstMmioVidSrc * self)
-{
-  return self->sends_map ? GST_MMIO_IO_MODE_MMAP : GST_MMIO_IO_MODE_COPY;
-}
-
 /* With the object lock held */
 static GstStructure *
 create_stats (GstMmioVidSrc * self)
 {
+  const GstMmioIOMode io_mode = self->sends_map ? GST_MMIO_IO_MODE_MMAP :
+      GST_MMIO_IO_MODE_COPY;
+  const char *mapping = NULL, *engine = NULL, *access = NULL, *mode = NULL;
   MmioCaptureStats stats = { 0, };
-  MmioCapture *capture = self->capture;
 
-  if (!capture)
-    return gst_structure_copy (self->last_stats);
+  if (self->capture) {
+    mmio_capture_get_stats (self->capture, &stats);
+    mapping = mmio_capture_get_mapping (self->capture);
+    engine = mmio_reader_get_name (mmio_capture_get_reader (self->capture));
+    access = mmio_capture_get_access (self->capture);
+    mode = gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE, io_mode);
+  }
 
-  mmio_capture_get_stats (capture, &stats);
   return gst_structure_new ("mmiovidsrc-stats",
       "frames", G_TYPE_UINT64, stats.frames + self->mapped_frames,
       "missed", G_TYPE_UINT64, self->missed,
       "bytes-read", G_TYPE_UINT64, stats.bytes_read,
       "copy-time", G_TYPE_UINT64, stats.copy_time * GST_USECOND,
-      "io-mode", G_TYPE_STRING, gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
-          get_used_io_mode (self)),
-      "mapping", G_TYPE_STRING, mmio_capture_get_mapping (capture),
-      "engine", G_TYPE_STRING,
-      mmio_reader_get_name (mmio_capture_get_reader (capture)),
-      "access", G_TYPE_STRING, mmio_capture_get_access (capture), NULL);
+      "io-mode", G_TYPE_STRING, mode, "mapping", G_TYPE_STRING, mapping,
+      "engine", G_TYPE_STRING, engine, "access", G_TYPE_STRING, access, NULL);
 }
 
 /* Properties */
@@ -155,7 +150,10 @@ gst_mmio_vid_src_get_property (GObject * object, guint prop_id, GValue * value,
   GST_OBJECT_LOCK (self);
   switch (prop_id) {
     case PROP_STATS:
-      g_value_take_boxed (value, create_stats (self));
+      if (self->capture)
+        g_value_take_boxed (value, create_stats (self));
+      else
+        g_value_set_boxed (value, self->last_stats);
       break;
     case PROP_DEVICE_NAME:
       g_value_set_string (value, self->capture ?
@@ -239,12 +237,10 @@ gst_mmio_vid_src_stop (GstBaseSrc * base)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   MmioCapture *capture;
-  GstStructure *stats;
 
   GST_OBJECT_LOCK (self);
-  stats = create_stats (self);
   gst_structure_free (self->last_stats);
-  self->last_stats = stats;
+  self->last_stats = create_stats (self);
   capture = g_steal_pointer (&self->capture);
   GST_OBJECT_UNLOCK (self);
 
@@ -252,7 +248,7 @@ gst_mmio_vid_src_stop (GstBaseSrc * base)
     mmio_capture_close (capture);
   gst_clear_object (&self->allocator);
 
-  GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, stats);
+  GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
   return TRUE;
 }
 
@@ -704,7 +700,7 @@ static void
 gst_mmio_vid_src_init (GstMmioVidSrc * self)
 {
   gst_mmio_settings_init (&self->settings);
-  self->last_stats = gst_structure_new_empty ("mmiovidsrc-stats");
+  self->last_stats = create_stats (self);
   gst_mmio_pacer_init (&self->pacer);
 
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
