@@ -77,14 +77,12 @@ get_component (const MmioPicture * picture, const guint8 * bar, guint i,
   const guint8 *p = bar + plane->offset + (y >> c->h_sub) * plane->stride +
       (x >> c->w_sub) * c->pixel_stride + c->offset;
   const guint max = (1u << c->depth) - 1;
-  guint word;
+  const guint bytes = g_str_has_prefix (format->name, "BGR10A2") ? 4 :
+      c->depth > 8 || g_str_has_prefix (format->name, "RGB1") ? 2 : 1;
+  guint word = 0;
 
-  if (g_str_has_prefix (format->name, "BGR10A2"))
-    word = GST_READ_UINT32_LE (p);
-  else if (c->depth <= 8 && !g_str_has_prefix (format->name, "RGB1"))
-    word = p[0];
-  else
-    word = format->big_endian ? GST_READ_UINT16_BE (p) : GST_READ_UINT16_LE (p);
+  for (guint n = 0; n < bytes; n++)
+    word |= (guint) p[format->big_endian ? bytes - 1 - n : n] << (8 * n);
 
   return (gdouble) ((word >> c->shift) & max) / max;
 }

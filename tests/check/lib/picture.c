@@ -270,7 +270,7 @@ GST_START_TEST (test_layout_strides)
 {
   const MmioFormat *format = test_format_nth (__i__);
 
-  for (guint width = 1; width <= 33; width++) {
+  for (guint width = 1; width <= 33; width += RUNNING_ON_VALGRIND ? 6 : 1) {
     const guint tight = mmio_format_row_bytes (format, 0, width);
     guint smallest = 0;
 
@@ -288,20 +288,18 @@ GST_START_TEST (test_layout_strides)
       if (smallest == 0)
         smallest = stride;
 
-      fail_unless_equals_int (picture.plane[0].stride, stride);
       for (guint i = 0; i < format->n_planes; i++) {
         const MmioPlane *plane = &picture.plane[i];
 
-        fail_unless_equals_uint64 (plane->offset, at);
-        fail_unless (plane->stride >= plane->row_bytes, "%s %u, stride %u",
-            format->name, width, stride);
-        fail_unless_equals_int (plane->row_bytes,
-            mmio_format_row_bytes (format, i, width));
+        if (plane->offset != at || plane->stride < plane->row_bytes ||
+            plane->row_bytes != mmio_format_row_bytes (format, i, width))
+          fail ("%s %u, stride %u, plane %u", format->name, width, stride, i);
         end = at + (guint64) plane->stride * (plane->rows - 1) +
             plane->row_bytes;
         at += (guint64) plane->stride * plane->rows;
       }
-      fail_unless_equals_uint64 (picture.end, end);
+      if (picture.plane[0].stride != stride || picture.end != end)
+        fail ("%s %u, stride %u", format->name, width, stride);
     }
 
     /* One byte more than the Y plane has, where an odd width makes NV12's

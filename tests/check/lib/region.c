@@ -149,11 +149,11 @@ GST_START_TEST (test_impossible)
     int fd;
     guint64 offset;
     gsize length;
-    int errnum;
+    int errnum;                 /* 0: any */
   } table[] = {
     {fd, 0, 0, EINVAL},
     {fd, 1, G_MAXSIZE, EINVAL},
-    {fd, 0, G_MAXSIZE, ENOMEM},
+    {fd, 0, G_MAXSIZE, 0},
     {fd, page_size () - 1, G_MAXSIZE - page_size () + 2, EINVAL},
     {fd, (guint64) G_MAXINT64 + 1, 1, EINVAL},
     {fd, G_MAXUINT64, 1, EINVAL},
@@ -170,7 +170,8 @@ GST_START_TEST (test_impossible)
     region = mmio_region_map (table[i].fd, table[i].offset, table[i].length,
         count_release, &n_released);
     fail_unless (region == NULL, "%u", i);
-    fail_unless (errno == table[i].errnum, "%u: %s", i, g_strerror (errno));
+    fail_unless (table[i].errnum ? errno == table[i].errnum : errno > 0,
+        "%u: %s", i, g_strerror (errno));
   }
 
   fail_unless (pipe (pipes) == 0);
