@@ -81,7 +81,7 @@ class Bench:
         self.guest.must("set -o pipefail; "
                         + found[1].replace("sudo ", "") + " >/dev/null")
 
-    def until(self, problem, timeout=30):
+    def until(self, problem, timeout=60):
         """Calls problem() until it returns None; its last answer is why
         this fails if that takes longer than `timeout` seconds."""
         deadline = time.monotonic() + timeout

@@ -14,40 +14,40 @@ def _write_text(bench, text):
         r"$((i * i * i)) >/dev/tty1; done")
 
 
-def _settled_screen(bench):
-    """What the display shows once the kernel has drawn everything."""
-    previous = [None]
+def _capture_at_rest(bench, source):
+    """The captured picture, and what the display shows before and after."""
+    screen = captured = None
 
     def moving():
-        now = bench.guest.screendump("console")
-        was, previous[0] = previous[0], now
-        return "the first look" if was is None else now.difference(was)
+        nonlocal screen, captured
+        screen = bench.guest.screendump("console")
+        data = bench.capture(source, caps="video/x-raw,format=BGRx")
+        expect(len(data) == screen.width * screen.height * 4,
+               f"{len(data)} bytes came, the screen is "
+               f"{screen.width}x{screen.height}")
+        captured = Image.from_bgrx(screen.width, screen.height, data)
+        return screen.difference(bench.guest.screendump("console"))
 
-    # Deferred drawing: twice the same is enough only with some time between
-    bench.guest.must("sleep 1")
     bench.until(moving)
-    return previous[0]
-
-
-def _compare_with_screen(bench, source, screen):
-    data = bench.capture(source, caps="video/x-raw,format=BGRx")
-    expect(len(data) == screen.width * screen.height * 4,
-           f"{len(data)} bytes came, the screen is "
-           f"{screen.width}x{screen.height}")
-    captured = Image.from_bgrx(screen.width, screen.height, data)
-    difference = captured.difference(screen)
-    expect(difference is None, f"captured and shown: {difference}")
+    return captured, screen
 
 
 def _add(name, source, text):
     @check("relaxed", f"console: {name} equals the screen")
     def run(bench):
-        blank = bench.guest.screendump("console")
+        before = bench.guest.screendump("console")
+
+        def text_missing():
+            now = bench.guest.screendump("console")
+            if now.difference(before) is None or now.colours() < 8:
+                return f"{now.colours()} colours on the screen"
+            return None
+
         _write_text(bench, text)
-        screen = _settled_screen(bench)
-        expect(screen.difference(blank), "the text is not on the screen")
-        expect(screen.colours() >= 8, f"{screen.colours()} colours on it")
-        _compare_with_screen(bench, source, screen)
+        bench.until(text_missing)
+        captured, screen = _capture_at_rest(bench, source)
+        difference = captured.difference(screen)
+        expect(difference is None, f"captured and shown: {difference}")
 
 
 _add("bochs-display by slot, without width and height", f"device={CONSOLE}",

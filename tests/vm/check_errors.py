@@ -38,7 +38,8 @@ def no_id(bench):
 @check("relaxed", "errors: several matches are listed")
 def several(bench):
     message = bench.error(f"device=1af4:1110 {SMALL.properties()}")
-    _says(message, "1af4:1110@0", IVSHMEM, "1af4:1110@1", IVSHMEM_SMALL)
+    _says(message, f"1af4:1110@0 is {IVSHMEM}",
+          f"1af4:1110@1 is {IVSHMEM_SMALL}")
 
 
 @check("relaxed", "errors: @N beyond the matches")

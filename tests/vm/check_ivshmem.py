@@ -11,9 +11,10 @@ from tap import Failure
 SIZE = 16 << 20
 
 
-def _byte_exact(bench, picture, seed, device="1af4:1110@0", extra=""):
-    memory = noise(SIZE, seed)
-    bench.paint("large", memory)
+def _byte_exact(bench, picture, seed, device="1af4:1110@0", extra="",
+                bar="large"):
+    memory = noise(bench.guest.bars[bar].size, seed)
+    bench.paint(bar, memory)
     data = bench.capture(f"device={device} {picture.properties()} {extra}")
     compare(captured_rows(data, picture.form, picture.width, picture.height),
             picture.rows(memory))
@@ -29,6 +30,8 @@ _VGA = (640, 480)
 _add("RGB 640x480", Picture("RGB", *_VGA), 1)
 _add("RGB 640x480 with io-mode=mmap", Picture("RGB", *_VGA), 2,
      extra="io-mode=mmap")
+_add("RGB 640x480 of the second device", Picture("RGB", *_VGA), 13,
+     device="1af4:1110@1", bar="small")
 _add("RGB 640x480 by slot", Picture("RGB", *_VGA), 3,
      device=IVSHMEM.removeprefix("0000:"))
 _add("RGB 640x480 by resource file", Picture("RGB", *_VGA), 4,
@@ -146,7 +149,7 @@ def _late_reader(bench, picture, io_mode):
         bench.paint("large", after)
         with open(go, "wb"):
             pass
-        expect(job.wait(60) == 0, job.describe())
+        expect(job.wait(120) == 0, job.describe())
         with open(late, "rb") as file:
             return file.read(), before, after
     finally:

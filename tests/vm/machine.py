@@ -74,7 +74,7 @@ class Job:
                              + self.describe())
         return self.status
 
-    def stop(self, name="INT", timeout=30):
+    def stop(self, name="INT", timeout=60):
         """Ends a command that would run for ever."""
         if self.status is None:
             self._guest.send(f"signal {self._ident} {name}")
@@ -245,12 +245,12 @@ class Guest:
         self.send(f"run {job._ident}")
         return job
 
-    def run(self, command, timeout=60):
+    def run(self, command, timeout=120):
         job = self.start(command)
         job.wait(timeout)
         return job
 
-    def must(self, command, timeout=60):
+    def must(self, command, timeout=120):
         """Runs a command that cannot fail; its output."""
         job = self.run(command, timeout)
         if job.status != 0:
