@@ -131,9 +131,9 @@ check_colors (const MmioPicture * picture, const guint8 * bar,
       for (guint i = 0; i < format->n_components; i++) {
         const MmioComponent *c = &format->component[i];
         const gdouble got = get_component (picture, bar, i, x, y);
-        /* A step of the format, and roundings of ours */
-        const gdouble tolerance = 1.0 / ((1u << MIN (c->depth, 8)) - 1) +
-            (format->model == MMIO_COLOR_RGB ? 0.001 : 1.5 / 255);
+        /* A step of the format, and the roundings of 8 bits on the way */
+        const gdouble tolerance = 1.0 / ((1u << c->depth) - 1) +
+            (format->model == MMIO_COLOR_RGB ? 0 : 1.5 / 255);
 
         /* The first pixel of a block gives its chroma */
         if (x % (1u << c->w_sub) || y % (1u << c->h_sub))
@@ -150,7 +150,9 @@ check_colors (const MmioPicture * picture, const guint8 * bar,
 /* Each pixel is painted, and has the same colour in every format */
 GST_START_TEST (test_colors)
 {
-  static const Size sizes[] = { {1, 1}, {3, 3}, {33, 17}, {64, 48}, {50, 577} };
+  static const Size sizes[] = {
+    {1, 1}, {3, 3}, {33, 17}, {64, 48}, {9, 576}, {50, 577}
+  };
   const MmioFormat *format = test_format_nth (__i__);
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
@@ -210,6 +212,43 @@ GST_START_TEST (test_moves)
     if (RUNNING_ON_VALGRIND && n == 3)
       break;
   }
+}
+
+GST_END_TEST;
+
+/* The ball is what is not the same all along a row; it comes to each side of
+ * what the strip leaves */
+GST_START_TEST (test_bounces)
+{
+  const guint width = 160, height = 120, strip = 48;
+  const MmioPicture picture = test_picture ("RGB", width, height, 0, 0);
+  g_autofree guint8 *bar = bar_new (&picture, 0);
+  guint left = width, right = 0, top = height, bottom = 0;
+
+  mmio_pattern_paint (&picture, bar, 0);
+  for (guint n = 0; n < 300; n++) {
+    for (guint y = 0; y < height; y++) {
+      const guint8 *row = bar + 480 * y;
+      /* It never touches both sides */
+      const guint8 *sky = row + 3 * (n % 300 < 75 || n % 300 > 225 ? strip :
+          width - 1);
+
+      for (guint x = strip; x < width; x++) {
+        if (memcmp (row + 3 * x, sky, 3) == 0)
+          continue;
+        left = MIN (left, x);
+        right = MAX (right, x);
+        top = MIN (top, y);
+        bottom = MAX (bottom, y);
+      }
+    }
+    mmio_pattern_repaint (&picture, bar, n, n + 1);
+  }
+
+  fail_unless_equals_int (left, strip);
+  fail_unless_equals_int (right, width - 1);
+  fail_unless_equals_int (top, 0);
+  fail_unless_equals_int (bottom, height - 1);
 }
 
 GST_END_TEST;
@@ -479,6 +518,7 @@ pattern_suite (void)
   tcase_add_loop_test (tc, test_outside, 0, n);
   tcase_add_loop_test (tc, test_colors, 0, n);
   tcase_add_test (tc, test_moves);
+  tcase_add_test (tc, test_bounces);
 
   tc = add_case (s, "repaint");
   tcase_add_loop_test (tc, test_repaint, 0, n);

@@ -355,6 +355,8 @@ static const Refused refused[] = {
   {"RGB", 640, 480, G_MAXUINT64 - 1920, 0, {"beyond", "offset"}},
   {"NV12", 2, 2, G_MAXUINT64 - 5, 0, {"beyond", "offset"}},
   {"NV12", 2, 2, G_MAXUINT64 - 4, 0, {"beyond", "offset"}},
+  /* The first plane fits, and its padding leads round to where the BAR starts */
+  {"NV12", 4, 2, G_MAXUINT64 - 13, 8, {"beyond", "offset"}},
 };
 
 GST_START_TEST (test_refused)

@@ -152,9 +152,11 @@ GST_START_TEST (test_impossible)
     int errnum;                 /* 0: any */
   } table[] = {
     {fd, 0, 0, EINVAL},
+    {fd, 5, 0, EINVAL},
     {fd, 1, G_MAXSIZE, EINVAL},
     {fd, 0, G_MAXSIZE, 0},
     {fd, page_size () - 1, G_MAXSIZE - page_size () + 2, EINVAL},
+    {fd, page_size () - 1, G_MAXSIZE - 10, EINVAL},
     {fd, (guint64) G_MAXINT64 + 1, 1, EINVAL},
     {fd, G_MAXUINT64, 1, EINVAL},
     {closed, 0, 1, EBADF},

@@ -246,6 +246,7 @@ GST_END_TEST;
 /* As with a BAR, all who map it see the same */
 GST_START_TEST (test_one_memory)
 {
+  const guint fds = count_fds (), threads = count_threads ();
   MmioDevice *device = open_sim ();
   MmioSpec spec = test_spec ("RGB", 160, 48, 5000, 0);
   MmioPicture picture;
@@ -258,7 +259,10 @@ GST_START_TEST (test_one_memory)
   fail_unless (other != NULL && other != one);
   fail_unless (mmio_region_get_data (other) != mmio_region_get_data (one));
 
-  /* One painter serves both */
+  /* One painter serves both, from one memory: its own map, and two of ours */
+  fail_unless_equals_int (count_threads (), threads + 1);
+  fail_unless_equals_int (count_fds (), fds + 1);
+  fail_unless_equals_int (count_maps (MEMORY), 3);
   watch_init (&watch, &spec, one);
   begun = watch_frame (&watch);
   watch_clear (&watch);
