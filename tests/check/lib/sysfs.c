@@ -263,15 +263,19 @@ GST_START_TEST (test_find)
 
 GST_END_TEST;
 
-/* The domains of Intel's VMD have five digits */
+/* The domains of Intel's VMD have five digits; they come last */
 GST_START_TEST (test_long_domain)
 {
-  static const Device card = CARD ("10000:e1:00.0", 0xdead, 0xbeef);
+  static const Device long_one = CARD ("10000:e1:00.0", 0xdead, 0xbeef);
+  static const Device short_one = CARD ("ffff:e1:00.0", 0xdead, 0xbeef);
 
   make_bus ();
-  put_device (&card);
+  put_device (&long_one);
   check_found ("10000:e1:00.0", "10000:e1:00.0");
   check_found ("dead:beef", "10000:e1:00.0");
+  put_device (&short_one);
+  check_found ("dead:beef@0", "ffff:e1:00.0");
+  check_found ("dead:beef@1", "10000:e1:00.0");
 }
 
 GST_END_TEST;
@@ -517,6 +521,28 @@ GST_START_TEST (test_unplugged)
 
 GST_END_TEST;
 
+/* A configuration that ends within the register */
+GST_START_TEST (test_short_config)
+{
+  const MmioPicture picture = test_picture ("GRAY8", 1, 1, 0, 0);
+  g_autoptr (MmioDevice) device = NULL;
+  GError *error = NULL;
+  gint bar = 0;
+
+  make_bus ();
+  put_device (&card);
+  device = open_text ("03:00.0", NULL);
+  for (gsize size = 0; size < 6; size++) {
+    put_config (&card, 0x0002, size);
+    fail_unless (mmio_device_map (device, &bar, &picture, &error) == NULL,
+        "%" G_GSIZE_FORMAT " bytes", size);
+    check_error (&error, MMIO_ERROR_FAILED, "0000:03:00.0 cannot be read",
+        NULL);
+  }
+}
+
+GST_END_TEST;
+
 /* --- Who holds it --------------------------------------------------------- */
 
 /* With -Wl,--wrap: what the kernel says where there is a kernel driver, or
@@ -694,7 +720,10 @@ GST_START_TEST (test_resource_path)
     {"resource/", -1},
     {"resourcea", -1}, {"xresource0", -1}, {"config", -1}, {"rom", -1},
   };
-  g_autofree char *elsewhere = g_strdup (HOST_BRIDGE "/resource0");
+  static const char *const elsewhere[] = {
+    HOST_BRIDGE "/resource0", HOST_BRIDGE "/dead:beef/resource0",
+    HOST_BRIDGE "/sim/resource0",
+  };
 
   make_bus ();
   put_device (&card);
@@ -718,8 +747,16 @@ GST_START_TEST (test_resource_path)
   }
 
   /* In a directory that is no device's */
-  fail_unless (g_file_set_contents (elsewhere, "x", 1, NULL));
-  fail_if (mmio_sysfs_parse_path (elsewhere, NULL, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (elsewhere); i++) {
+    g_autofree char *dir = g_path_get_dirname (elsewhere[i]);
+    MmioAddress address;
+    gint bar;
+
+    fail_unless (g_mkdir_with_parents (dir, 0755) == 0);
+    fail_unless (g_file_set_contents (elsewhere[i], "x", 1, NULL));
+    fail_if (mmio_sysfs_parse_path (elsewhere[i], &address, &bar), "%s",
+        elsewhere[i]);
+  }
 }
 
 GST_END_TEST;
@@ -793,6 +830,7 @@ sysfs_suite (void)
   tcase_add_test (tc, test_power);
   tcase_add_test (tc, test_decoding);
   tcase_add_test (tc, test_unplugged);
+  tcase_add_test (tc, test_short_config);
   tcase_add_test (tc, test_held);
   tcase_add_test (tc, test_not_permitted);
 
