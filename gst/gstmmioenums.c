@@ -15,9 +15,11 @@ gst_mmio_io_mode_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {GST_MMIO_IO_MODE_AUTO, "The best way that downstream agrees to", "auto"},
+    {GST_MMIO_IO_MODE_AUTO, "The best way that downstream agrees to: copy",
+        "auto"},
     {GST_MMIO_IO_MODE_COPY, "Copy each frame, loading each byte once", "copy"},
-    {GST_MMIO_IO_MODE_MMAP, "Hand out the mapped BAR, read-only", "mmap"},
+    {GST_MMIO_IO_MODE_MMAP, "Hand out the mapped BAR: slow for who reads bytes",
+        "mmap"},
     {0, NULL, NULL}
   };
 
@@ -32,7 +34,7 @@ gst_mmio_access_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {MMIO_ACCESS_AUTO, "The best way that works", "auto"},
+    {MMIO_ACCESS_AUTO, "The best way that works: sysfs", "auto"},
     {MMIO_ACCESS_SYSFS, "The resource files of sysfs", "sysfs"},
     {0, NULL, NULL}
   };

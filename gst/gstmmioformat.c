@@ -17,21 +17,23 @@
 #define SIZES "(int) [ 1, " G_STRINGIFY (MMIO_PICTURE_MAX_SIDE) " ]"
 
 /* Formats whose samples do not start at byte boundaries: pixels that share a
- * block, and the bytes of it in a plane; source: GStreamer's
+ * block, the bytes of it in a plane, and whether an odd row ends within one;
+ * source: GStreamer's
  * part-mediatype-video-raw and fill_planes() in video-info.c */
 static const struct
 {
   GstVideoFormat format;
   guint width, bytes;
+  gboolean splits;
 } blocks[] = {
   /* rows are multiples of 128 bytes */
-  {GST_VIDEO_FORMAT_v210, 48, 128},
-  {GST_VIDEO_FORMAT_UYVP, 2, 5},
-  {GST_VIDEO_FORMAT_IYU1, 4, 6},
-  {GST_VIDEO_FORMAT_GRAY10_LE32, 3, 4},
-  {GST_VIDEO_FORMAT_NV12_10LE32, 3, 4},
-  {GST_VIDEO_FORMAT_NV16_10LE32, 3, 4},
-  {GST_VIDEO_FORMAT_NV12_10LE40, 4, 5},
+  {GST_VIDEO_FORMAT_v210, 48, 128, FALSE},
+  {GST_VIDEO_FORMAT_UYVP, 2, 5, TRUE},
+  {GST_VIDEO_FORMAT_IYU1, 4, 6, FALSE},
+  {GST_VIDEO_FORMAT_GRAY10_LE32, 3, 4, FALSE},
+  {GST_VIDEO_FORMAT_NV12_10LE32, 3, 4, FALSE},
+  {GST_VIDEO_FORMAT_NV16_10LE32, 3, 4, FALSE},
+  {GST_VIDEO_FORMAT_NV12_10LE40, 4, 5, FALSE},
 };
 
 static gboolean
@@ -41,6 +43,7 @@ set_block (MmioFormat * format, GstVideoFormat video_format)
     if (blocks[i].format == video_format) {
       format->block_width = blocks[i].width;
       format->block_bytes = blocks[i].bytes;
+      format->block_splits = blocks[i].splits;
       return TRUE;
     }
   }

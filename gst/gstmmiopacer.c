@@ -39,6 +39,20 @@ gst_mmio_pacer_set_rate (GstMmioPacer * pacer, gint fps_n, gint fps_d)
 }
 
 /**
+ * gst_mmio_pacer_set_latency:
+ * @latency: time that a sink may hold a frame, and everything before it up
+ *
+ * A sink without a queue before it gives the next frame's turn only when it
+ * has shown the last one, which is its running time plus the latency of the
+ * pipeline.  Frames that are late by that are in time nevertheless.
+ */
+void
+gst_mmio_pacer_set_latency (GstMmioPacer * pacer, GstClockTime latency)
+{
+  pacer->latency = latency;
+}
+
+/**
  * gst_mmio_pacer_get_period:
  *
  * Returns: duration of a frame, or %GST_CLOCK_TIME_NONE without a rate
@@ -66,12 +80,15 @@ gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
 {
   const guint64 second = (guint64) GST_SECOND * pacer->fps_d;
   const guint64 slot = gst_util_uint64_scale (now, pacer->fps_n, second);
+  /* The oldest slot that is not too late */
+  const guint64 oldest = now > pacer->latency ?
+      gst_util_uint64_scale (now - pacer->latency, pacer->fps_n, second) : 0;
 
   frame->missed = 0;
   /* More than a slot back: running time began anew, after a flush */
   if (!pacer->started || slot + 1 < pacer->slot) {
     frame->slot = slot;
-  } else if (slot <= pacer->slot) {
+  } else if (oldest <= pacer->slot + 1) {
     frame->slot = pacer->slot + 1;
   } else {
     frame->slot = slot;
@@ -81,6 +98,9 @@ gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
   frame->number = pacer->next_number + frame->missed;
   /* Rounded up, or the slot would not have begun yet */
   frame->due = gst_util_uint64_scale_ceil (frame->slot, second, pacer->fps_n);
+  frame->pts = frame->due;
+  if (frame->slot != pacer->slot + 1 || !pacer->started)
+    frame->pts = MAX (now, frame->due);
 }
 
 /**

@@ -10,12 +10,14 @@ G_BEGIN_DECLS
  *
  * Which frame is due when.  Running time is cut into slots of one frame each;
  * slot n begins at n / rate.  A frame is due as soon as a slot begins that has
- * had none; slots that pass without one are missed.
+ * had none.  Downstream may be late by the latency that the pipeline has been
+ * given; slots that it is still later for are missed.
  */
 typedef struct {
   /*< private >*/
   gint fps_n;
   gint fps_d;
+  GstClockTime latency;
   gboolean started;
   guint64 slot;
   guint64 next_number;
@@ -23,13 +25,17 @@ typedef struct {
 
 /**
  * GstMmioFrameTime:
- * @due: running time at which the frame may be captured
+ * @due: running time at which the frame is to be captured
+ * @pts: its timestamp: the time of its slot, even if downstream has held it up
+ *   for as long as it may; that of a frame without one before it, or after
+ *   missed ones, is when it is captured
  * @slot: its slot
  * @number: its number since the start, counting the missed ones
  * @missed: how many were missed before it
  */
 typedef struct {
   GstClockTime due;
+  GstClockTime pts;
   guint64 slot;
   guint64 number;
   guint64 missed;
@@ -38,6 +44,8 @@ typedef struct {
 void gst_mmio_pacer_init (GstMmioPacer * pacer);
 
 void gst_mmio_pacer_set_rate (GstMmioPacer * pacer, gint fps_n, gint fps_d);
+
+void gst_mmio_pacer_set_latency (GstMmioPacer * pacer, GstClockTime latency);
 
 GstClockTime gst_mmio_pacer_get_period (const GstMmioPacer * pacer);
 

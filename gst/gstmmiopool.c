@@ -9,6 +9,9 @@
 
 #include "gstmmiopool.h"
 
+GST_DEBUG_CATEGORY_STATIC (gst_mmio_pool_debug);
+#define GST_CAT_DEFAULT gst_mmio_pool_debug
+
 static gboolean
 configure_pool (GstBufferPool * pool, GstCaps * caps, guint size, guint min,
     guint max, gboolean has_video_meta)
@@ -33,33 +36,42 @@ configure_pool (GstBufferPool * pool, GstCaps * caps, guint size, guint min,
   return FALSE;
 }
 
-static GstBufferPool *
-create_own_pool (GstQuery * query, GstCaps * caps, guint size,
-    gboolean has_video_meta)
+static gboolean
+configure_own_pool (GstBufferPool * pool, GstCaps * caps, guint size,
+    guint min, gboolean has_video_meta, GstAllocator * allocator,
+    const GstAllocationParams * params)
 {
-  GstBufferPool *pool = gst_video_buffer_pool_new ();
   GstStructure *config = gst_buffer_pool_get_config (pool);
-  GstAllocator *allocator = NULL;
-  GstAllocationParams params;
 
-  if (gst_query_get_n_allocation_params (query) > 0) {
-    gst_query_parse_nth_allocation_param (query, 0, &allocator, &params);
-    gst_buffer_pool_config_set_allocator (config, allocator, &params);
-    gst_clear_object (&allocator);
-  }
-  gst_buffer_pool_config_set_params (config, caps, size, 0, 0);
+  gst_buffer_pool_config_set_params (config, caps, size, min, 0);
+  gst_buffer_pool_config_set_allocator (config, allocator, params);
   if (has_video_meta)
     gst_buffer_pool_config_add_option (config,
         GST_BUFFER_POOL_OPTION_VIDEO_META);
 
+  return gst_buffer_pool_set_config (pool, config);
+}
+
+static GstBufferPool *
+create_own_pool (GstQuery * query, GstCaps * caps, guint size, guint min,
+    gboolean has_video_meta)
+{
+  GstBufferPool *pool = gst_video_buffer_pool_new ();
+  GstAllocator *allocator = NULL;
+  GstAllocationParams params;
+  gboolean ret;
+
+  gst_allocation_params_init (&params);
+  if (gst_query_get_n_allocation_params (query) > 0)
+    gst_query_parse_nth_allocation_param (query, 0, &allocator, &params);
+
   /* An allocator that cannot serve a video pool is left out */
-  if (!gst_buffer_pool_set_config (pool, config)) {
-    config = gst_buffer_pool_get_config (pool);
-    gst_buffer_pool_config_set_allocator (config, NULL, NULL);
-    gst_buffer_pool_config_set_params (config, caps, size, 0, 0);
-    if (!gst_buffer_pool_set_config (pool, config))
-      gst_clear_object (&pool);
-  }
+  ret = configure_own_pool (pool, caps, size, min, has_video_meta, allocator,
+      &params) || configure_own_pool (pool, caps, size, min, has_video_meta,
+      NULL, NULL);
+  gst_clear_object (&allocator);
+  if (!ret)
+    gst_clear_object (&pool);
 
   return pool;
 }
@@ -82,19 +94,25 @@ gst_mmio_pool_decide (GstQuery * query, const GstVideoInfo * info,
   guint size = 0, min = 0, max = 0;
   GstCaps *caps;
 
+  GST_DEBUG_CATEGORY_INIT (gst_mmio_pool_debug, "mmiovidpool", 0,
+      "mmiovidsrc's choice of a buffer pool");
+
   gst_query_parse_allocation (query, &caps, NULL);
 
   if (gst_query_get_n_allocation_pools (query) > 0) {
     gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
     size = MAX (size, GST_VIDEO_INFO_SIZE (info));
-    if (pool && !configure_pool (pool, caps, size, min, max, has_video_meta))
+    if (pool && !configure_pool (pool, caps, size, min, max, has_video_meta)) {
+      GST_WARNING ("downstream's %" GST_PTR_FORMAT
+          " refuses the configuration, so it may have to copy", pool);
       gst_clear_object (&pool);
+    }
   }
 
   if (!pool) {
-    size = GST_VIDEO_INFO_SIZE (info);
-    min = max = 0;
-    pool = create_own_pool (query, caps, size, has_video_meta);
+    size = MAX (size, GST_VIDEO_INFO_SIZE (info));
+    max = 0;
+    pool = create_own_pool (query, caps, size, min, has_video_meta);
     if (!pool)
       return FALSE;
   }

@@ -96,7 +96,9 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
           "in the first plane (0 = rows without padding)", 0, G_MAXINT, 0,
           flags));
   g_object_class_install_property (object_class, PROP_IO_MODE,
-      g_param_spec_enum ("io-mode", "IO mode", "How frames get out",
+      g_param_spec_enum ("io-mode", "IO mode",
+          "How frames get out: copied into "
+          "downstream's buffers, or as the mapped BAR itself",
           GST_TYPE_MMIO_IO_MODE, DEFAULT_IO_MODE, flags));
 }
 

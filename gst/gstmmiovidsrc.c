@@ -77,6 +77,7 @@ struct _GstMmioVidSrc
   GstStructure *last_stats;     /* of the last run, for after the stop */
   guint64 missed;
   guint64 mapped_frames;
+  GstMmioIOMode io_mode;
   gboolean sends_map;
   guint max_buffers;
 
@@ -195,6 +196,13 @@ open_capture (GstMmioVidSrc * self, GError ** error)
   return mmio_capture_open (&config, error);
 }
 
+static void
+notify_device (GstMmioVidSrc * self)
+{
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE_NAME]);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE_ADDRESS]);
+}
+
 static gboolean
 gst_mmio_vid_src_start (GstBaseSrc * base)
 {
@@ -220,6 +228,7 @@ gst_mmio_vid_src_start (GstBaseSrc * base)
   self->capture = capture;
   self->missed = 0;
   self->mapped_frames = 0;
+  self->io_mode = self->settings.io_mode;
   self->sends_map = FALSE;
   self->max_buffers = 0;
   gst_mmio_pacer_init (&self->pacer);
@@ -227,8 +236,7 @@ gst_mmio_vid_src_start (GstBaseSrc * base)
 
   self->allocator = gst_mmio_allocator_new ();
 
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE_NAME]);
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE_ADDRESS]);
+  notify_device (self);
   return TRUE;
 }
 
@@ -247,6 +255,7 @@ gst_mmio_vid_src_stop (GstBaseSrc * base)
   if (capture)
     mmio_capture_close (capture);
   gst_clear_object (&self->allocator);
+  notify_device (self);
 
   GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
   return TRUE;
@@ -263,7 +272,7 @@ gst_mmio_vid_src_get_caps (GstBaseSrc * base, GstCaps * filter)
   GST_OBJECT_LOCK (self);
   if (self->capture)
     caps = gst_mmio_format_get_picture_caps (mmio_capture_get_picture
-        (self->capture), self->settings.io_mode == GST_MMIO_IO_MODE_MMAP);
+        (self->capture), self->io_mode == GST_MMIO_IO_MODE_MMAP);
   else
     caps = NULL;
   GST_OBJECT_UNLOCK (self);
@@ -292,6 +301,40 @@ gst_mmio_vid_src_fixate (GstBaseSrc * base, GstCaps * caps)
 
   return GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->fixate (base,
       caps);
+}
+
+/* Says what to do where downstream wants another picture than there is; it is
+ * what people try first who know other sources */
+static void
+explain_failure (GstMmioVidSrc * self)
+{
+  GstPad *pad = GST_BASE_SRC_PAD (self);
+  const MmioPicture *picture = mmio_capture_get_picture (self->capture);
+  g_autoptr (GstCaps) caps = gst_pad_query_caps (pad, NULL);
+  g_autoptr (GstCaps) wanted = gst_pad_peer_query_caps (pad, NULL);
+
+  if (!wanted || gst_caps_can_intersect (caps, wanted))
+    return;
+
+  GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+      ("The picture in %s is %ux%u %s, and downstream wants something else; "
+          "properties say what the device has, and for the rest put "
+          "videoconvert and videoscale behind mmiovidsrc.",
+          mmio_capture_get_device_address (self->capture), picture->width,
+          picture->height, picture->format.name),
+      ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT, caps,
+          wanted));
+}
+
+static gboolean
+gst_mmio_vid_src_negotiate (GstBaseSrc * base)
+{
+  if (GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->negotiate (base))
+    return TRUE;
+
+  if (!GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (base)))
+    explain_failure (GST_MMIO_VID_SRC (base));
+  return FALSE;
 }
 
 static gboolean
@@ -338,13 +381,8 @@ static gboolean
 decide_sends_map (GstMmioVidSrc * self, GstQuery * query)
 {
   const MmioPicture *picture = mmio_capture_get_picture (self->capture);
-  GstMmioIOMode io_mode;
 
-  GST_OBJECT_LOCK (self);
-  io_mode = self->settings.io_mode;
-  GST_OBJECT_UNLOCK (self);
-
-  if (io_mode != GST_MMIO_IO_MODE_MMAP ||
+  if (self->io_mode != GST_MMIO_IO_MODE_MMAP ||
       !mmio_format_equal (&self->target_format, &picture->format))
     return FALSE;
 
@@ -417,23 +455,36 @@ static gboolean
 copy_frame (GstMmioVidSrc * self, GstBuffer * buffer)
 {
   MmioTarget target = {.format = self->target_format };
+  gboolean fits = TRUE;
   GstVideoFrame frame;
 
   if (!gst_video_frame_map (&frame, &self->info, buffer, GST_MAP_WRITE)) {
     GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
-        ("A buffer from downstream's pool cannot be written; put a queue or "
-            "videoconvert after mmiovidsrc."), ("%" GST_PTR_FORMAT, buffer));
+        ("A buffer from downstream's pool cannot be written; keep the pool "
+            "away with: mmiovidsrc ! identity drop-allocation=true ! ..."),
+        ("%" GST_PTR_FORMAT, buffer));
     return FALSE;
   }
 
-  for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES (&frame); i++) {
+  for (guint i = 0; fits && i < GST_VIDEO_FRAME_N_PLANES (&frame); i++) {
+    const gint stride = GST_VIDEO_FRAME_PLANE_STRIDE (&frame, i);
+
     target.plane[i] = GST_VIDEO_FRAME_PLANE_DATA (&frame, i);
-    target.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (&frame, i);
+    target.stride[i] = stride;
+    fits = stride > 0 && (guint) stride >=
+        mmio_format_row_bytes (&target.format, i,
+        GST_VIDEO_INFO_WIDTH (&self->info));
   }
-  mmio_capture_read (self->capture, &target);
+  if (fits)
+    mmio_capture_read (self->capture, &target);
+  else
+    GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
+        ("The rows of downstream's buffers are too short for the picture; keep "
+            "its pool away with: mmiovidsrc ! identity drop-allocation=true ! "
+            "..."), ("%" GST_PTR_FORMAT, buffer));
   gst_video_frame_unmap (&frame);
 
-  return TRUE;
+  return fits;
 }
 
 /* Running time now, or FALSE without a clock; with the object lock held */
@@ -464,7 +515,7 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
     GST_OBJECT_UNLOCK (self);
     GST_ELEMENT_ERROR (self, CORE, CLOCK,
         ("There is no clock to pace the frames by; put the element into a "
-            "pipeline."), (NULL));
+            "pipeline, and leave it its clock."), (NULL));
     return GST_FLOW_ERROR;
   }
 
@@ -495,7 +546,7 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
 static void
 post_missed (GstMmioVidSrc * self, const GstMmioFrameTime * frame,
-    GstClockTime pts, GstClockTime period)
+    GstClockTime period)
 {
   GstMessage *message;
   guint64 missed;
@@ -507,8 +558,8 @@ post_missed (GstMmioVidSrc * self, const GstMmioFrameTime * frame,
   GST_INFO_OBJECT (self, "missed %" G_GUINT64_FORMAT " before frame %"
       G_GUINT64_FORMAT, frame->missed, frame->number);
 
-  message = gst_message_new_qos (GST_OBJECT_CAST (self), TRUE, pts, pts, pts,
-      period);
+  message = gst_message_new_qos (GST_OBJECT_CAST (self), TRUE, frame->pts,
+      frame->pts, frame->pts, period);
   gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS,
       frame->number + 1 - missed, missed);
   gst_element_post_message (GST_ELEMENT_CAST (self), message);
@@ -520,14 +571,12 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   GstBaseSrc *base = GST_BASE_SRC (push);
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
   GstMmioFrameTime frame;
-  GstClockTime pts = GST_CLOCK_TIME_NONE, period;
   GstBuffer *buffer = NULL;
-  GstFlowReturn ret;
+  GstFlowReturn ret = GST_FLOW_OK;
+  GstClockTime period;
 
-  ret = wait_for_frame (self, &frame);
-  if (ret != GST_FLOW_OK)
-    return ret;
-
+  /* The buffer first: a pool that has none left makes us wait, and what is
+   * captured then would be late */
   if (self->sends_map)
     buffer = wrap_map (self);
   else
@@ -536,26 +585,28 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   if (ret != GST_FLOW_OK)
     return ret;
 
+  ret = wait_for_frame (self, &frame);
+  if (ret == GST_FLOW_OK && !self->sends_map && !copy_frame (self, buffer))
+    ret = GST_FLOW_ERROR;
+  if (ret != GST_FLOW_OK) {
+    gst_buffer_unref (buffer);
+    return ret;
+  }
+
   GST_OBJECT_LOCK (self);
-  get_running_time (self, &pts);
   period = gst_mmio_pacer_get_period (&self->pacer);
   if (self->sends_map)
     self->mapped_frames++;
   GST_OBJECT_UNLOCK (self);
 
-  if (!self->sends_map && !copy_frame (self, buffer)) {
-    gst_buffer_unref (buffer);
-    return GST_FLOW_ERROR;
-  }
-
-  GST_BUFFER_PTS (buffer) = pts;
+  GST_BUFFER_PTS (buffer) = frame.pts;
   GST_BUFFER_DTS (buffer) = GST_CLOCK_TIME_NONE;
   GST_BUFFER_DURATION (buffer) = period;
   GST_BUFFER_OFFSET (buffer) = frame.number;
   GST_BUFFER_OFFSET_END (buffer) = frame.number + 1;
   if (frame.missed > 0) {
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
-    post_missed (self, &frame, pts, period);
+    post_missed (self, &frame, period);
   }
 
   *result = buffer;
@@ -586,6 +637,26 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
+}
+
+static gboolean
+gst_mmio_vid_src_event (GstBaseSrc * base, GstEvent * event)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
+  GstClockTime latency;
+
+  if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY) {
+    gst_event_parse_latency (event, &latency);
+    GST_DEBUG_OBJECT (self, "sinks may hold frames for %" GST_TIME_FORMAT,
+        GST_TIME_ARGS (latency));
+
+    GST_OBJECT_LOCK (self);
+    gst_mmio_pacer_set_latency (&self->pacer, latency);
+    GST_OBJECT_UNLOCK (self);
+  }
+
+  return GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->event (base,
+      event);
 }
 
 static gboolean
@@ -684,9 +755,11 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
   base_class->start = gst_mmio_vid_src_start;
   base_class->stop = gst_mmio_vid_src_stop;
   base_class->get_caps = gst_mmio_vid_src_get_caps;
+  base_class->negotiate = gst_mmio_vid_src_negotiate;
   base_class->fixate = gst_mmio_vid_src_fixate;
   base_class->set_caps = gst_mmio_vid_src_set_caps;
   base_class->decide_allocation = gst_mmio_vid_src_decide_allocation;
+  base_class->event = gst_mmio_vid_src_event;
   base_class->query = gst_mmio_vid_src_query;
   base_class->unlock = gst_mmio_vid_src_unlock;
   base_class->unlock_stop = gst_mmio_vid_src_unlock_stop;

@@ -21,6 +21,7 @@ mmio_device_open (const MmioAddress * address, MmioAccess access,
     GError ** error)
 {
   MmioAddress slot = { 0, };
+  gboolean write_combining;
   MmioDevice *device;
   gint bar;
 
@@ -28,8 +29,15 @@ mmio_device_open (const MmioAddress * address, MmioAccess access,
     case MMIO_ADDRESS_SIM:
       return mmio_sim_new ();
     case MMIO_ADDRESS_PATH:
-      if (!mmio_sysfs_parse_path (address->path, &slot, &bar))
+      if (!mmio_sysfs_parse_path (address->path, &slot, &bar, &write_combining))
         return mmio_file_open (address->path, error);
+
+      if (write_combining) {
+        mmio_set_error (error, MMIO_ERROR_SETTINGS,
+            "%s would be mapped write-combining, which the element cannot make "
+            "use of; set device to the same without _wc.", address->path);
+        return NULL;
+      }
 
       device = mmio_sysfs_open (&slot, error);
       if (device)

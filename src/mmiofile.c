@@ -62,6 +62,8 @@ static const MmioBackend mmio_file_backend = {
 static void
 set_open_error (GError ** error, const char *path, int errnum)
 {
+  g_autofree char *quoted = NULL;
+
   switch (errnum) {
     case ENOENT:
     case ENOTDIR:
@@ -70,9 +72,10 @@ set_open_error (GError ** error, const char *path, int errnum)
       break;
     case EACCES:
     case EPERM:
+      quoted = g_shell_quote (path);
       mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-          "You may not read %s; allow it with: sudo setfacl -m u:$USER:r %s",
-          path, path);
+          "You may not read %s; allow it with: sudo chmod o+r %s", path,
+          quoted);
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
@@ -89,18 +92,25 @@ mmio_file_open (const char *path, GError ** error)
   struct stat st;
   int fd;
 
-  /* Not to wait for the other end of a pipe, nor to become a terminal's */
-  fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (fd < 0) {
+  /* Opening has effects on some that are no regular files: a pipe waits for
+   * its other end, a watchdog starts */
+  if (stat (path, &st) < 0) {
     set_open_error (error, path, errno);
     return NULL;
   }
 
-  if (fstat (fd, &st) < 0 || !S_ISREG (st.st_mode)) {
+  if (!S_ISREG (st.st_mode)) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "%s is no regular file and has no size to map; set device to "
         MMIO_ADDRESS_FORMS ".", path);
-    close (fd);
+    return NULL;
+  }
+
+  fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0 || fstat (fd, &st) < 0) {
+    set_open_error (error, path, errno);
+    if (fd >= 0)
+      close (fd);
     return NULL;
   }
 

@@ -10,7 +10,7 @@
 #define BYTE(o, stride) { 0, o, stride, 0, 0, 0, 8 }
 #define BITS(sh, d) { 0, 0, 2, 0, 0, sh, d }
 #define PACKED(name, ...) \
-    { name, MMIO_COLOR_RGB, FALSE, 1, 3, { __VA_ARGS__ }, 0, 0 }
+    { name, MMIO_COLOR_RGB, FALSE, 1, 3, { __VA_ARGS__ }, 0, 0, FALSE }
 
 /* What the known devices show, and what a 24-bit picture expands to; all
  * little-endian, as PCI is. */
@@ -65,6 +65,10 @@ guint64
 mmio_format_row_bytes (const MmioFormat * format, guint plane, guint width)
 {
   guint64 bytes = 0;
+
+  if (format->block_splits)
+    return ((guint64) width * format->block_bytes + format->block_width - 1) /
+        format->block_width;
 
   if (format->block_width > 0) {
     guint64 blocks = ((guint64) width + format->block_width - 1) /

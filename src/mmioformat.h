@@ -47,6 +47,7 @@ typedef struct {
  * @block_width: 0, or how many pixels share a block in formats whose samples
  *   do not start at byte boundaries (v210 and the like)
  * @block_bytes: bytes of such a block, the same in each plane
+ * @block_splits: a row may end within a block
  *
  * How a pixel is laid out in memory.
  */
@@ -59,6 +60,7 @@ typedef struct {
   MmioComponent component[MMIO_MAX_COMPONENTS];
   guint block_width;
   guint block_bytes;
+  gboolean block_splits;
 } MmioFormat;
 
 const MmioFormat *mmio_format_find (const char *name);

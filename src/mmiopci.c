@@ -3,9 +3,11 @@
  * Finding and describing PCI devices, through libpciaccess.
  *
  * libpciaccess keeps one list of devices for the whole process, a snapshot
- * without locks.  So each look-up here makes a fresh one under a lock of ours,
- * copies out what it needs and drops it.  An application that uses
- * libpciaccess itself must not hold on to its devices while elements start.
+ * that is made by pci_system_init(), without locks; the application may use it
+ * too.  So the list is made only where there is none, or where it is not what
+ * sysfs shows any more, and it is never cleaned up: what the application has
+ * got from it stays valid.  (A list that is replaced is lost: some kilobytes
+ * for each time that a device came or went between two look-ups.)
  */
 #include "mmiopci.h"
 
@@ -14,7 +16,82 @@
 
 #include "mmioerror.h"
 
+#define SYSFS_DEVICES "/sys/bus/pci/devices"
+
+/* Keeps look-ups of ours apart; an application's own it cannot */
 static GMutex pci_lock;
+
+static guint
+count_listed (void)
+{
+  struct pci_device_iterator *iter = pci_slot_match_iterator_create (NULL);
+  guint n = 0;
+
+  while (iter && pci_device_next (iter))
+    n++;
+  if (iter)
+    pci_iterator_destroy (iter);
+
+  return n;
+}
+
+static guint
+read_id (const char *slot, const char *file)
+{
+  g_autofree char *path = g_strconcat (SYSFS_DEVICES "/", slot, "/", file,
+      NULL);
+  g_autofree char *text = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return G_MAXUINT;
+
+  return g_ascii_strtoull (text, NULL, 16);
+}
+
+/* Whether the list has just the devices that sysfs shows */
+static gboolean
+is_fresh (void)
+{
+  GDir *dir = g_dir_open (SYSFS_DEVICES, 0, NULL);
+  gboolean fresh = TRUE;
+  const char *name;
+  guint n = 0;
+
+  while (fresh && dir && (name = g_dir_read_name (dir))) {
+    g_auto (MmioAddress) slot = { 0, };
+    struct pci_device *dev;
+
+    if (!mmio_address_parse (&slot, name, NULL) ||
+        slot.kind != MMIO_ADDRESS_SLOT)
+      continue;
+
+    n++;
+    dev = pci_device_find_by_slot (slot.domain, slot.bus, slot.slot,
+        slot.function);
+    fresh = dev && dev->vendor_id == read_id (name, "vendor") &&
+        dev->device_id == read_id (name, "device");
+  }
+  if (dir)
+    g_dir_close (dir);
+
+  return fresh && n == count_listed ();
+}
+
+/* Returns 0 or an error number */
+static int
+ensure_list (void)
+{
+  struct pci_device_iterator *iter = pci_slot_match_iterator_create (NULL);
+
+  /* There is no other way to ask whether there is a list */
+  if (iter) {
+    pci_iterator_destroy (iter);
+    if (is_fresh ())
+      return 0;
+  }
+
+  return pci_system_init ();
+}
 
 static char *
 device_name (struct pci_device *dev)
@@ -86,7 +163,8 @@ find_matches (const MmioAddress * address)
 
     while (iter && (dev = pci_device_next (iter)))
       g_ptr_array_add (found, dev);
-    pci_iterator_destroy (iter);
+    if (iter)
+      pci_iterator_destroy (iter);
     g_ptr_array_sort (found, compare_slots);
   }
 
@@ -186,7 +264,7 @@ mmio_pci_find (const MmioAddress * address, MmioPciInfo * info, GError ** error)
   int err;
 
   g_mutex_lock (&pci_lock);
-  err = pci_system_init ();
+  err = ensure_list ();
   if (err != 0) {
     mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, err, "pci_system_init",
         "This system shows no PCI bus (/sys/bus/pci is missing); try "
@@ -194,7 +272,6 @@ mmio_pci_find (const MmioAddress * address, MmioPciInfo * info, GError ** error)
     ret = FALSE;
   } else {
     ret = find_locked (address, info, error);
-    pci_system_cleanup ();
   }
   g_mutex_unlock (&pci_lock);
 

@@ -121,9 +121,9 @@ mmio_picture_init (MmioPicture * picture, const MmioSpec * spec,
   /* Buffer and video sizes are 32 bit in many a consumer */
   if (result.end - result.start > G_MAXINT) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "A %s picture of %u x %u with %u bytes a row is larger than 2 GiB; "
-        "set width, height or stride lower.", spec->format.name, spec->width,
-        spec->height, result.plane[0].stride);
+        "A picture of %u x %u %s pixels with %u bytes a row is larger than "
+        "2 GiB; set width, height or stride lower.", spec->width, spec->height,
+        spec->format.name, result.plane[0].stride);
     return FALSE;
   }
 

@@ -61,7 +61,7 @@ mmio_sim_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
     return FALSE;
 
   /* It has as much memory as its picture needs */
-  if (sim->picture.end > G_MAXINT64 - page) {
+  if (sim->picture.end > MIN (G_MAXINT64, G_MAXSIZE) - page) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "The simulated device has no memory at offset %" G_GUINT64_FORMAT
         "; set offset lower.", spec->offset);

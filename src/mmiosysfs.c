@@ -80,8 +80,9 @@ check_awake (const MmioDevice * device, GError ** error)
 
   if (command[0] == 0xff && command[1] == 0xff) {
     mmio_set_error (error, MMIO_ERROR_OFF,
-        "%s does not answer; is it plugged in and powered? Look for it again "
-        "with: echo 1 | sudo tee /sys/bus/pci/rescan", device->address);
+        "%s does not answer; if it is plugged in and powered, find it again "
+        "with: echo 1 | sudo tee " SYSFS_DEVICES "%s/remove "
+        "/sys/bus/pci/rescan", device->address, device->address);
     return FALSE;
   }
 
@@ -242,7 +243,8 @@ mmio_sysfs_open (const MmioAddress * address, GError ** error)
  * is reached, and takes it apart: such a file is the device's BAR, and wants
  * the same checks as if the device had been named by its address. */
 gboolean
-mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar)
+mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar,
+    gboolean * write_combining)
 {
   char *resolved = realpath (path, NULL);
   g_autofree char *base = NULL;
@@ -264,6 +266,7 @@ mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar)
       mmio_address_parse (address, slot, NULL) &&
       address->kind == MMIO_ADDRESS_SLOT) {
     *bar = base[8] - '0';
+    *write_combining = base[9] != '\0';
     ret = TRUE;
   }
   free (resolved);
