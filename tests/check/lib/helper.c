@@ -58,11 +58,11 @@ check_error (GError ** error, MmioErrorCode code, ...)
 #define N_BLOCKS 3
 
 #define GRAY(name, be, ...) \
-    { name, MMIO_COLOR_GRAY, be, 1, 1, { __VA_ARGS__ }, 0, 0 }
+    { name, MMIO_COLOR_GRAY, be, 1, 1, { __VA_ARGS__ }, 0, 0, FALSE }
 #define RGB(name, be, planes, n, ...) \
-    { name, MMIO_COLOR_RGB, be, planes, n, { __VA_ARGS__ }, 0, 0 }
+    { name, MMIO_COLOR_RGB, be, planes, n, { __VA_ARGS__ }, 0, 0, FALSE }
 #define YUV(name, be, planes, n, ...) \
-    { name, MMIO_COLOR_YUV, be, planes, n, { __VA_ARGS__ }, 0, 0 }
+    { name, MMIO_COLOR_YUV, be, planes, n, { __VA_ARGS__ }, 0, 0, FALSE }
 
 /* Plane, offset, pixel stride, w_sub, h_sub, shift, depth of each component;
  * picture.c compares them with GStreamer's.  The last N_BLOCKS cannot be
@@ -122,10 +122,10 @@ static const MmioFormat more_formats[] = {
 
   /* Pixels that share bytes: where their samples lie in the block nobody asks,
    * but for the plane and its rows */
-  {"v210", MMIO_COLOR_YUV, FALSE, 1, 3, {{0,}}, 48, 128},
-  {"UYVP", MMIO_COLOR_YUV, FALSE, 1, 3, {{0,}}, 2, 5},
+  {"v210", MMIO_COLOR_YUV, FALSE, 1, 3, {{0,}}, 48, 128, FALSE},
+  {"UYVP", MMIO_COLOR_YUV, FALSE, 1, 3, {{0,}}, 2, 5, TRUE},
   {"NV12_10LE32", MMIO_COLOR_YUV, FALSE, 2, 3, {{0, 0, 0, 0, 0, 0, 10},
-          {1, 0, 0, 1, 1, 0, 10}, {1, 1, 0, 1, 1, 0, 10}}, 3, 4},
+          {1, 0, 0, 1, 1, 0, 10}, {1, 1, 0, 1, 1, 0, 10}}, 3, 4, FALSE},
 };
 
 /* The ones that the library knows by itself */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <pciaccess.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,8 +73,8 @@ enter_namespace (void)
           !write_text ("/proc/self/gid_map", gid_map)))
     return FALSE;
 
-  return mount ("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-      mount ("mmiocheck-sys", "/sys", "tmpfs", 0, NULL) == 0 &&
+  return mount ("none", "/", "none", MS_REC | MS_PRIVATE, "") == 0 &&
+      mount ("mmiocheck-sys", "/sys", "tmpfs", 0, "") == 0 &&
       statfs ("/sys", &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
@@ -193,11 +194,14 @@ static void
 check_not_found (const char *text, MmioErrorCode code, const char *word,
     const char *other_word)
 {
-  const guint fds = count_fds ();
   GError *error = NULL;
+  guint fds;
 
   fail_unless (open_text (text, &error) == NULL, "%s", text);
   check_error (&error, code, word, other_word, NULL);
+
+  /* The first one may have made a list of devices, which stays */
+  fds = count_fds ();
   fail_unless (open_text (text, NULL) == NULL);
   fail_unless_equals_int (count_fds (), fds);
 }
@@ -291,6 +295,61 @@ GST_START_TEST (test_found_later)
 
 GST_END_TEST;
 
+static void
+remove_device (const char *slot)
+{
+  g_autofree char *link = g_build_filename (DEVICES, slot, NULL);
+
+  fail_unless (unlink (link) == 0);
+}
+
+/* Unplugged, and another one plugged in instead */
+GST_START_TEST (test_found_no_more)
+{
+  static const Device other = CARD ("0000:03:00.1", 0xdead, 0xbee0);
+
+  make_bus ();
+  put_device (&many[0]);
+  put_device (&many[1]);
+  check_found ("dead:beef@1", "0000:03:00.1");
+  remove_device ("0000:03:00.1");
+  check_not_found ("03:00.1", MMIO_ERROR_NOT_FOUND, "0000:03:00.1", "lspci");
+  check_found ("dead:beef", "0000:02:1f.0");
+  put_device (&other);
+  check_found ("dead:beef", "0000:02:1f.0");
+  check_found ("dead:bee0", "0000:03:00.1");
+}
+
+GST_END_TEST;
+
+/* An application may use libpciaccess too, whose list of devices is the
+ * process's: what it holds stays as it is */
+GST_START_TEST (test_shared_list)
+{
+  struct pci_device *device;
+
+  make_bus ();
+  put_device (&many[0]);
+  fail_unless (pci_system_init () == 0);
+  device = pci_device_find_by_slot (0, 3, 0, 1);
+  fail_unless (device != NULL);
+
+  check_found ("03:00.1", "0000:03:00.1");
+  check_found ("dead:beef", "0000:03:00.1");
+  check_not_found ("03:00.2", MMIO_ERROR_NOT_FOUND, "0000:03:00.2", "lspci");
+  fail_unless (pci_device_find_by_slot (0, 3, 0, 1) == device);
+
+  /* Even where the list is not what there is any more */
+  put_device (&many[1]);
+  check_found ("dead:beef@0", "0000:02:1f.0");
+  remove_device ("0000:03:00.1");
+  check_found ("dead:beef", "0000:02:1f.0");
+  fail_unless_equals_int (device->vendor_id, 0xdead);
+  fail_unless_equals_int (device->device_id, 0xbeef);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_no_bus)
 {
   fail_unless (enter_namespace ());
@@ -373,13 +432,16 @@ static void
 check_mapped (const char *text, gint bar, guint bar_wanted, guint64 offset,
     guint width)
 {
-  const guint fds = count_fds ();
-  GError *error = NULL;
-  MmioRegion *region = map_gray (text, bar, offset, width, &error);
   g_autofree guint8 *wanted = g_malloc (offset + width);
   g_autofree char *name = g_strdup_printf ("resource%u", bar_wanted);
   g_autofree char *permissions = NULL;
+  GError *error = NULL;
+  MmioRegion *region;
+  guint fds;
 
+  check_found (text, "0000:03:00.0");
+  fds = count_fds ();
+  region = map_gray (text, bar, offset, width, &error);
   fail_unless (region != NULL, "%s", error ? error->message : "");
   fail_unless_equals_uint64 (mmio_region_get_length (region), width);
   fill_random (wanted, offset + width, bar_wanted);
@@ -416,10 +478,12 @@ static void
 check_map_fails (const char *text, gint bar, guint64 offset, guint width,
     MmioErrorCode code, int errnum, const char *word, const char *other_word)
 {
-  const guint fds = count_fds ();
   GError *error = NULL;
   const char *system;
+  guint fds;
 
+  check_found (text, "0000:03:00.0");
+  fds = count_fds ();
   fail_unless (map_gray (text, bar, offset, width, &error) == NULL);
   system = mmio_error_get_system (error);
   fail_unless (errnum ? system && strstr (system, g_strerror (errnum)) :
@@ -490,6 +554,7 @@ GST_START_TEST (test_decoding)
   /* What the bus reads where nobody is */
   put_config (&card, 0xffff, 256);
   check_map_fails ("03:00.0", 0, 0, 1, MMIO_ERROR_OFF, 0, "does not answer",
+      "echo 1 | sudo tee /sys/bus/pci/devices/0000:03:00.0/remove "
       "/sys/bus/pci/rescan");
 }
 
@@ -805,6 +870,11 @@ GST_START_TEST (test_resource)
         "byte 4097,", "BAR 5 of 0000:03:00.0 has only 4096 bytes");
   }
 
+  /* A map that nobody here knows how to read well */
+  put (card.slot, "resource4_wc", "x", 1);
+  check_not_found (DEVICES "/0000:03:00.0/resource4_wc", MMIO_ERROR_SETTINGS,
+      "/0000:03:00.0/resource4_wc", "without _wc");
+
   put_config (&card, 0, 256);
   check_map_fails (usual, -1, 0, 1, MMIO_ERROR_OFF, 0, "decoding", "setpci");
 }
@@ -820,6 +890,8 @@ sysfs_suite (void)
   tcase_add_test (tc, test_find);
   tcase_add_test (tc, test_long_domain);
   tcase_add_test (tc, test_found_later);
+  tcase_add_test (tc, test_found_no_more);
+  tcase_add_test (tc, test_shared_list);
   tcase_add_test (tc, test_no_bus);
   tcase_add_test (tc, test_name);
   tcase_add_test (tc, test_no_config);
