@@ -45,6 +45,19 @@ typedef struct
   Bar bar[MMIO_MAX_BARS];
 } Device;
 
+#ifdef __SANITIZE_ADDRESS__
+/* Its list of devices stays until the end, and where it is replaced it is lost,
+ * for somebody might hold on to it; valgrind sees what else is */
+const char *__lsan_default_suppressions (void)
+    __attribute__((visibility ("default")));
+
+const char *
+__lsan_default_suppressions (void)
+{
+  return "leak:libpciaccess";
+}
+#endif
+
 /* --- The empty /sys ------------------------------------------------------- */
 
 static gboolean
@@ -277,6 +290,7 @@ GST_START_TEST (test_long_domain)
   put_device (&long_one);
   check_found ("10000:e1:00.0", "10000:e1:00.0");
   check_found ("dead:beef", "10000:e1:00.0");
+  pci_system_cleanup ();
   put_device (&short_one);
   check_found ("dead:beef@0", "ffff:e1:00.0");
   check_found ("dead:beef@1", "10000:e1:00.0");
@@ -889,9 +903,12 @@ sysfs_suite (void)
 
   tcase_add_test (tc, test_find);
   tcase_add_test (tc, test_long_domain);
-  tcase_add_test (tc, test_found_later);
-  tcase_add_test (tc, test_found_no_more);
-  tcase_add_test (tc, test_shared_list);
+  /* Lists of devices are lost there, on purpose; this would be an error */
+  if (!RUNNING_ON_VALGRIND) {
+    tcase_add_test (tc, test_found_later);
+    tcase_add_test (tc, test_found_no_more);
+    tcase_add_test (tc, test_shared_list);
+  }
   tcase_add_test (tc, test_no_bus);
   tcase_add_test (tc, test_name);
   tcase_add_test (tc, test_no_config);
