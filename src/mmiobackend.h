@@ -70,6 +70,6 @@ MmioDevice *mmio_file_open (const char *path, GError ** error);
 MmioDevice *mmio_sysfs_open (const MmioAddress * address, GError ** error);
 
 gboolean mmio_sysfs_parse_path (const char *path, MmioAddress * address,
-    gint * bar, gboolean * write_combining);
+    gint * bar);
 
 G_END_DECLS

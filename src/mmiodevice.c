@@ -21,7 +21,6 @@ mmio_device_open (const MmioAddress * address, MmioAccess access,
     GError ** error)
 {
   MmioAddress slot = { 0, };
-  gboolean write_combining;
   MmioDevice *device;
   gint bar;
 
@@ -29,10 +28,10 @@ mmio_device_open (const MmioAddress * address, MmioAccess access,
     case MMIO_ADDRESS_SIM:
       return mmio_sim_new ();
     case MMIO_ADDRESS_PATH:
-      if (!mmio_sysfs_parse_path (address->path, &slot, &bar, &write_combining))
+      if (!mmio_sysfs_parse_path (address->path, &slot, &bar))
         return mmio_file_open (address->path, error);
 
-      if (write_combining) {
+      if (g_str_has_suffix (address->path, "_wc")) {
         mmio_set_error (error, MMIO_ERROR_SETTINGS,
             "%s would be mapped write-combining, which the element cannot make "
             "use of; set device to the same without _wc.", address->path);

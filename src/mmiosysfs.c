@@ -243,8 +243,7 @@ mmio_sysfs_open (const MmioAddress * address, GError ** error)
  * is reached, and takes it apart: such a file is the device's BAR, and wants
  * the same checks as if the device had been named by its address. */
 gboolean
-mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar,
-    gboolean * write_combining)
+mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar)
 {
   char *resolved = realpath (path, NULL);
   g_autofree char *base = NULL;
@@ -266,7 +265,6 @@ mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar,
       mmio_address_parse (address, slot, NULL) &&
       address->kind == MMIO_ADDRESS_SLOT) {
     *bar = base[8] - '0';
-    *write_combining = base[9] != '\0';
     ret = TRUE;
   }
   free (resolved);
