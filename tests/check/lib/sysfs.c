@@ -320,7 +320,11 @@ remove_device (const char *slot)
 /* Unplugged, and another one plugged in instead */
 GST_START_TEST (test_found_no_more)
 {
-  static const Device other = CARD ("0000:03:00.1", 0xdead, 0xbee0);
+  static const Device others[] = {
+    CARD ("0000:03:00.1", 0xdead, 0xbee0),
+    CARD ("0000:03:00.1", 0xdead, 0xbee1),
+    CARD ("0000:03:00.1", 0xdeae, 0xbee1),
+  };
 
   make_bus ();
   put_device (&many[0]);
@@ -329,9 +333,17 @@ GST_START_TEST (test_found_no_more)
   remove_device ("0000:03:00.1");
   check_not_found ("03:00.1", MMIO_ERROR_NOT_FOUND, "0000:03:00.1", "lspci");
   check_found ("dead:beef", "0000:02:1f.0");
-  put_device (&other);
+  put_device (&others[0]);
   check_found ("dead:beef", "0000:02:1f.0");
   check_found ("dead:bee0", "0000:03:00.1");
+
+  /* While nobody looked */
+  remove_device ("0000:03:00.1");
+  put_device (&others[1]);
+  check_found ("dead:bee1", "0000:03:00.1");
+  remove_device ("0000:03:00.1");
+  put_device (&others[2]);
+  check_found ("deae:bee1", "0000:03:00.1");
 }
 
 GST_END_TEST;
