@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a check works with: a running guest and the usual things to do to it."""
+"""What a check works with: a guest and the usual things to do to it."""
 
 import os
 import re
@@ -49,8 +49,9 @@ class Bench:
         # Not straight into the shared directory: that file system wants to
         # pin the pages it is given, and a BAR mapped by io-mode=mmap has none
         command = (f"rm -f /tmp/capture; {_NOBODY if nobody else ''}"
-                   f"gst-launch-1.0 -q mmiovidsrc num-buffers={frames} {source}"
-                   f" ! {caps + ' ! ' if caps else ''}"
+                   "gst-launch-1.0 -q mmiovidsrc "
+                   f"num-buffers={frames} {source} ! "
+                   f"{caps + ' ! ' if caps else ''}"
                    "filesink location=/tmp/capture && "
                    "mv /tmp/capture /mnt/out/capture")
         job = self.guest.run(command)

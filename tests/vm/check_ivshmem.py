@@ -115,9 +115,9 @@ def follow(bench):
            f"the frames are {kinds}")
 
 
-# The first branch tells that the frame was captured.  The second ends in a pipe
-# that nobody reads before the host says so: what does not fit into that is
-# read from the frame then.
+# The first branch tells that the frame was captured.  The second ends in a
+# pipe that nobody reads before the host says so: what does not fit into that
+# is read from the frame then.
 _LATE_READER = """
 exec 5> >(until [ -e /mnt/out/go ]; do sleep 0.1; done; cat >/mnt/out/late)
 gst-launch-1.0 -q mmiovidsrc num-buffers=1 {source} ! tee name=t \\

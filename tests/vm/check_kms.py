@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Copies from the BAR into kmssink's buffers.  QEMU says what virtio-gpu shows."""
+"""Copies from the BAR into kmssink's buffers.  QEMU says what is shown."""
 
 from bench import IVSHMEM, check
 from picture import Picture, image, noise

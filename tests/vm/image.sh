@@ -67,6 +67,8 @@ export http_proxy="${http_proxy-}" https_proxy="${https_proxy-}"
 work=$image.new
 mkdir "$work"
 trap '"${as_root[@]}" rm -rf --one-file-system "$work"' EXIT
+# Takes effect when mmdebstrap has ended and has unmounted what it mounted
+trap 'die "ended by a signal"' INT TERM HUP
 
 packages=$(sed 's/#.*//' "$here/image.packages" | xargs | tr ' ' ,)
 
@@ -96,7 +98,7 @@ cp "$work"/root/boot/vmlinuz-* "$work/vmlinuz"
 "${as_root[@]}" chown "$(id -u):$(id -g)" "$work"/{vmlinuz,initrd.img,disk.img}
 "${as_root[@]}" rm -rf --one-file-system "$work/root"
 
-trap - EXIT
+trap - EXIT INT TERM HUP
 mv "$work" "$image"
 say "done: $image, $(du -sh "$image" | cut -f1)"
 echo "$image"

@@ -14,6 +14,7 @@ import threading
 import time
 
 import qmp
+from tap import Failure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -24,7 +25,7 @@ MACHINE = ["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "EPYC",
 KERNEL_ARGUMENTS = "console=ttyS0 root=/dev/vda ro init=/init quiet loglevel=4"
 
 
-class GuestError(Exception):
+class GuestError(Failure):
     """Something went wrong in the guest; the text says what."""
 
 

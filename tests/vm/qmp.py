@@ -56,7 +56,7 @@ class Image:
 
     @classmethod
     def from_ppm(cls, data):
-        """Takes what QEMU writes: "P6\\nWIDTH HEIGHT\\n255\\n", then the rows."""
+        """What QEMU writes: "P6\\nWIDTH HEIGHT\\n255\\n", then the rows."""
         magic, size, depth, rgb = data.split(b"\n", 3)
         width, height = map(int, size.split())
         if (magic, depth, len(rgb)) != (b"P6", b"255", width * height * 3):

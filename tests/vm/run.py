@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests the plugin in a guest with a real PCI bus, kernel and display.
 
-Everything is emulated by QEMU; nothing of this machine is touched."""
+Everything is emulated by QEMU; nothing of this machine is touched.  image.sh
+makes the guest from Debian packages, boots.py says how it is booted, plugin.py
+builds the plugin in it, check_*.py are the checks."""
 
 import argparse
 import contextlib
@@ -45,17 +47,23 @@ def arguments():
     parser.add_argument("--shell", choices=BOOTS, metavar="BOOT",
                         help="boot, then run the commands that are typed; "
                         f"one of: {', '.join(BOOTS)}")
-    parser.add_argument("--timeout", type=int, default=1200, metavar="SECONDS",
-                        help="for all boots and checks (default: 1200)")
+    parser.add_argument("--timeout", type=int, default=2400, metavar="SECONDS",
+                        help="for all boots and checks (default: 2400)")
     return parser.parse_args()
 
 
 def make_image(cache):
-    made = subprocess.run([os.path.join(HERE, "image.sh"), cache],
-                          stdout=subprocess.PIPE, text=True, check=False)
-    if made.returncode != 0:
+    command = [os.path.join(HERE, "image.sh"), cache]
+    with subprocess.Popen(command, stdout=subprocess.PIPE,
+                          text=True) as making:
+        try:
+            image, _ = making.communicate()
+        except BaseException:
+            making.terminate()      # it has to clean up, so no kill
+            raise
+    if making.returncode != 0:
         bail_out("The guest's image cannot be made.")
-    return made.stdout.strip()
+    return image.strip()
 
 
 def boot(name, image, report):
@@ -132,6 +140,10 @@ def main():
     if missing:
         print(f"1..0 # SKIP for a guest: apt-get install {' '.join(missing)}")
         return 0
+
+    if not os.path.exists("/proc/self/fd"):
+        bail_out("QEMU shares no directory without /proc: mount it with "
+                 "mount -t proc proc /proc")
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, end_by_signal)
