@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstmmiopacer.h"
+#include "source.h"
+
+typedef struct
+{
+  gint n, d;
+  GstClockTime period;
+} Rate;
+
+/* Periods rounded down, worked out by hand */
+static const Rate rates[] = {
+  {50, 1, 20000000},
+  {30, 1, 33333333},
+  {30000, 1001, 33366666},
+  {60000, 1001, 16683333},
+  {25, 2, 80000000},
+  {1, 1, GST_SECOND},
+  {1, 60, 60 * GST_SECOND},
+  {7, 3, 428571428},
+  {1000000, 1, 1000},
+  {1000000000, 1, 1},
+};
+
+/* When slot @n begins: in integers wide enough, rounded up */
+static GstClockTime
+begin_of_slot (const Rate * rate, guint64 n)
+{
+  const __uint128_t t = (__uint128_t) n * GST_SECOND * rate->d;
+
+  return (t + rate->n - 1) / rate->n;
+}
+
+static GstMmioFrameTime
+next (GstMmioPacer * pacer, GstClockTime now)
+{
+  GstMmioFrameTime frame;
+
+  gst_mmio_pacer_next (pacer, now, &frame);
+  return frame;
+}
+
+static GstMmioFrameTime
+take (GstMmioPacer * pacer, GstClockTime now)
+{
+  GstMmioFrameTime frame = next (pacer, now);
+
+  gst_mmio_pacer_take (pacer, &frame);
+  return frame;
+}
+
+static void
+check_frame (const GstMmioFrameTime * frame, guint64 slot, guint64 number,
+    guint64 missed, GstClockTime due)
+{
+  fail_unless_equals_uint64 (frame->slot, slot);
+  fail_unless_equals_uint64 (frame->number, number);
+  fail_unless_equals_uint64 (frame->missed, missed);
+  fail_unless_equals_uint64 (frame->due, due);
+}
+
+GST_START_TEST (test_period)
+{
+  GstMmioPacer pacer;
+
+  gst_mmio_pacer_init (&pacer);
+  fail_unless_equals_uint64 (gst_mmio_pacer_get_period (&pacer),
+      GST_CLOCK_TIME_NONE);
+
+  for (guint i = 0; i < G_N_ELEMENTS (rates); i++) {
+    gst_mmio_pacer_set_rate (&pacer, rates[i].n, rates[i].d);
+    fail_unless_equals_uint64 (gst_mmio_pacer_get_period (&pacer),
+        rates[i].period);
+  }
+}
+
+GST_END_TEST;
+
+/* Frames that come when they are due: 100000 of them, and none is a nanosecond
+ * off */
+GST_START_TEST (test_no_drift)
+{
+  const Rate *rate = &rates[__i__];
+  GstMmioPacer pacer;
+  GstClockTime now = 0;
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, rate->n, rate->d);
+
+  for (guint64 i = 0; i < 100000; i++) {
+    GstMmioFrameTime frame = take (&pacer, now);
+
+    check_frame (&frame, i, i, 0, begin_of_slot (rate, i));
+    /* Woken up a bit late now and then, but in time for the next */
+    now = frame.due + (i % 3 == 0 ? 0 : (rate->period - 1) * (i % 7) / 7);
+  }
+}
+
+GST_END_TEST;
+
+/* A slot begins at its due time, not a nanosecond before */
+GST_START_TEST (test_slot_begins_when_due)
+{
+  const Rate *rate = &rates[__i__];
+  const guint64 slots[] = { 1, 2, 3, 1000, 12345678, 4000000000 };
+  GstMmioFrameTime frame;
+  GstMmioPacer pacer;
+
+  for (guint i = 0; i < G_N_ELEMENTS (slots); i++) {
+    const GstClockTime begin = begin_of_slot (rate, slots[i]);
+
+    /* Beyond all time */
+    if (slots[i] > G_MAXINT64 / rates[__i__].period)
+      continue;
+
+    gst_mmio_pacer_init (&pacer);
+    gst_mmio_pacer_set_rate (&pacer, rate->n, rate->d);
+    frame = next (&pacer, begin);
+    check_frame (&frame, slots[i], 0, 0, begin);
+    frame = next (&pacer, begin - 1);
+    check_frame (&frame, slots[i] - 1, 0, 0, begin_of_slot (rate,
+            slots[i] - 1));
+  }
+}
+
+GST_END_TEST;
+
+/* Asking is free: only what is taken counts */
+GST_START_TEST (test_next_changes_nothing)
+{
+  GstMmioFrameTime frame;
+  GstMmioPacer pacer;
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, 50, 1);
+
+  for (guint i = 0; i < 3; i++) {
+    frame = next (&pacer, 5 * GST_MSECOND);
+    check_frame (&frame, 0, 0, 0, 0);
+  }
+  take (&pacer, 5 * GST_MSECOND);
+  frame = next (&pacer, 205 * GST_MSECOND);
+  check_frame (&frame, 10, 10, 9, 200 * GST_MSECOND);
+  frame = next (&pacer, 6 * GST_MSECOND);
+  check_frame (&frame, 1, 1, 0, 20 * GST_MSECOND);
+}
+
+GST_END_TEST;
+
+/* The first frame is due at once, whenever that is, and is number 0 */
+GST_START_TEST (test_first)
+{
+  GstMmioFrameTime frame;
+  GstMmioPacer pacer;
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, 50, 1);
+  frame = take (&pacer, GST_SECOND + 7 * GST_MSECOND);
+  check_frame (&frame, 50, 0, 0, GST_SECOND);
+  frame = take (&pacer, GST_SECOND + 7 * GST_MSECOND);
+  check_frame (&frame, 51, 1, 0, GST_SECOND + 20 * GST_MSECOND);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_missed)
+{
+  GstMmioFrameTime frame;
+  GstMmioPacer pacer;
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, 50, 1);
+  take (&pacer, 0);
+  take (&pacer, 20 * GST_MSECOND);
+
+  /* The last moment of the slot that is next */
+  frame = next (&pacer, 60 * GST_MSECOND - 1);
+  check_frame (&frame, 2, 2, 0, 40 * GST_MSECOND);
+  /* The first one of the slot after it */
+  frame = next (&pacer, 60 * GST_MSECOND);
+  check_frame (&frame, 3, 3, 1, 60 * GST_MSECOND);
+
+  frame = take (&pacer, 119 * GST_MSECOND);
+  check_frame (&frame, 5, 5, 3, 100 * GST_MSECOND);
+  frame = take (&pacer, 119 * GST_MSECOND);
+  check_frame (&frame, 6, 6, 0, 120 * GST_MSECOND);
+  frame = take (&pacer, 3600 * GST_SECOND);
+  check_frame (&frame, 180000, 180000, 179993, 3600 * GST_SECOND);
+}
+
+GST_END_TEST;
+
+/* Running time may begin anew; frame numbers do not, and nothing is missed */
+GST_START_TEST (test_running_time_begins_anew)
+{
+  GstMmioFrameTime frame;
+  GstMmioPacer pacer;
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, 50, 1);
+  for (guint i = 0; i < 10; i++)
+    take (&pacer, i * 20 * GST_MSECOND);
+
+  /* Slot 9 was taken. A clock that is a bit behind is no new beginning. */
+  frame = next (&pacer, 175 * GST_MSECOND);
+  check_frame (&frame, 10, 10, 0, 200 * GST_MSECOND);
+  frame = next (&pacer, 160 * GST_MSECOND);
+  check_frame (&frame, 10, 10, 0, 200 * GST_MSECOND);
+
+  frame = next (&pacer, 160 * GST_MSECOND - 1);
+  check_frame (&frame, 7, 10, 0, 140 * GST_MSECOND);
+  frame = take (&pacer, 3 * GST_MSECOND);
+  check_frame (&frame, 0, 10, 0, 0);
+  frame = take (&pacer, 20 * GST_MSECOND);
+  check_frame (&frame, 1, 11, 0, 20 * GST_MSECOND);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_rate_changes)
+{
+  GstMmioFrameTime frame;
+  GstMmioPacer pacer;
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, 50, 1);
+  for (guint i = 0; i < 5; i++)
+    take (&pacer, i * 20 * GST_MSECOND);
+
+  /* To the same one: as if nobody had said anything */
+  gst_mmio_pacer_set_rate (&pacer, 50, 1);
+  frame = next (&pacer, 81 * GST_MSECOND);
+  check_frame (&frame, 5, 5, 0, 100 * GST_MSECOND);
+
+  /* To another one: slots are other slots, numbers go on, nothing is missed
+   * for that */
+  gst_mmio_pacer_set_rate (&pacer, 1000, 1);
+  frame = take (&pacer, 90 * GST_MSECOND);
+  check_frame (&frame, 90, 5, 0, 90 * GST_MSECOND);
+  gst_mmio_pacer_set_rate (&pacer, 10, 1);
+  frame = take (&pacer, 190 * GST_MSECOND);
+  check_frame (&frame, 1, 6, 0, 100 * GST_MSECOND);
+  frame = take (&pacer, 190 * GST_MSECOND);
+  check_frame (&frame, 2, 7, 0, 200 * GST_MSECOND);
+
+  /* The same numerator is not the same rate */
+  gst_mmio_pacer_set_rate (&pacer, 10, 2);
+  fail_unless_equals_uint64 (gst_mmio_pacer_get_period (&pacer),
+      200 * GST_MSECOND);
+  frame = next (&pacer, 450 * GST_MSECOND);
+  check_frame (&frame, 2, 8, 0, 400 * GST_MSECOND);
+}
+
+GST_END_TEST;
+
+/* The limits that the template caps have, and running times of many years */
+GST_START_TEST (test_extremes)
+{
+  const Rate slow = { 1, G_MAXINT, G_MAXINT * GST_SECOND };
+  const Rate fast = { G_MAXINT, 1, 0 };
+  const GstClockTime year = 365 * 24 * 3600 * GST_SECOND;
+  GstMmioFrameTime frame;
+  GstMmioPacer pacer;
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, slow.n, slow.d);
+  fail_unless_equals_uint64 (gst_mmio_pacer_get_period (&pacer),
+      G_MAXINT * GST_SECOND);
+  take (&pacer, 0);
+  frame = next (&pacer, 60 * year);
+  check_frame (&frame, 1, 1, 0, G_MAXINT * GST_SECOND);
+  frame = next (&pacer, 500 * year);
+  check_frame (&frame, 7, 7, 6, begin_of_slot (&slow, 7));
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, fast.n, fast.d);
+  take (&pacer, 0);
+  for (guint i = 1; i < 1000; i++) {
+    frame = take (&pacer, i);
+    fail_unless_equals_uint64 (frame.slot, (guint64) i * G_MAXINT / GST_SECOND);
+    fail_unless_equals_uint64 (frame.number, frame.slot);
+    fail_unless (frame.due <= i);
+  }
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, 30000, 1001);
+  frame = next (&pacer, 500 * year);
+  fail_unless_equals_uint64 (frame.slot,
+      (__uint128_t) 500 * year * 30000 / ((__uint128_t) 1001 * GST_SECOND));
+}
+
+GST_END_TEST;
+
+static Suite *
+pacer_suite (void)
+{
+  Suite *s = suite_create ("gst-pacer");
+  TCase *tc = add_case (s, "pacer");
+
+  tcase_add_test (tc, test_period);
+  tcase_add_loop_test (tc, test_no_drift, 0, G_N_ELEMENTS (rates));
+  tcase_add_loop_test (tc, test_slot_begins_when_due, 0, G_N_ELEMENTS (rates));
+  tcase_add_test (tc, test_next_changes_nothing);
+  tcase_add_test (tc, test_first);
+  tcase_add_test (tc, test_missed);
+  tcase_add_test (tc, test_running_time_begins_anew);
+  tcase_add_test (tc, test_rate_changes);
+  tcase_add_test (tc, test_extremes);
+
+  return s;
+}
+
+GST_CHECK_MAIN (pacer);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include <gobject/gvaluecollector.h>
+
+#include "gstmmiosettings.h"
+#include "source.h"
+
+static GstMmioSettings settings;
+
+static void
+setup (void)
+{
+  gst_mmio_settings_init (&settings);
+}
+
+static void
+teardown (void)
+{
+  gst_mmio_settings_clear (&settings);
+}
+
+GST_START_TEST (test_defaults)
+{
+  MmioCaptureConfig config;
+
+  fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
+  fail_unless_equals_string (config.device, "sim");
+  fail_unless_equals_int (config.access, MMIO_ACCESS_AUTO);
+  fail_unless_equals_int (config.bar, -1);
+  fail_unless_equals_int (settings.io_mode, GST_MMIO_IO_MODE_AUTO);
+  /* Open, so that a device that can tell is asked */
+  fail_unless_equals_string (config.spec.format.name, "");
+  fail_unless_equals_int (config.spec.width, 0);
+  fail_unless_equals_int (config.spec.height, 0);
+  fail_unless_equals_uint64 (config.spec.offset, 0);
+  fail_unless_equals_int (config.spec.stride, 0);
+}
+
+GST_END_TEST;
+
+/* The IDs, in the order in which gst-inspect shows them */
+enum
+{
+  DEVICE = 1, ACCESS, BAR, FORMAT, WIDTH, HEIGHT, OFFSET, STRIDE, IO_MODE
+};
+
+static void
+set (guint id, GType type, ...)
+{
+  GValue value = G_VALUE_INIT;
+  char *error = NULL;
+  va_list args;
+
+  va_start (args, type);
+  G_VALUE_COLLECT_INIT (&value, type, args, 0, &error);
+  va_end (args);
+
+  fail_unless (error == NULL);
+  fail_unless (gst_mmio_settings_set_property (&settings, id, &value));
+  g_value_unset (&value);
+}
+
+GST_START_TEST (test_config)
+{
+  MmioCaptureConfig config;
+
+  set (DEVICE, G_TYPE_STRING, "03:00.0");
+  set (ACCESS, GST_TYPE_MMIO_ACCESS, MMIO_ACCESS_SYSFS);
+  set (BAR, G_TYPE_INT, 2);
+  set (FORMAT, GST_TYPE_VIDEO_FORMAT, GST_VIDEO_FORMAT_NV12);
+  set (WIDTH, G_TYPE_UINT, 1366);
+  set (HEIGHT, G_TYPE_UINT, 768);
+  set (OFFSET, G_TYPE_UINT64, G_GUINT64_CONSTANT (0x123456789a));
+  set (STRIDE, G_TYPE_UINT, 1400);
+  set (IO_MODE, GST_TYPE_MMIO_IO_MODE, GST_MMIO_IO_MODE_MMAP);
+
+  fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
+  fail_unless_equals_string (config.device, "03:00.0");
+  fail_unless_equals_int (config.access, MMIO_ACCESS_SYSFS);
+  fail_unless_equals_int (config.bar, 2);
+  fail_unless_equals_string (config.spec.format.name, "NV12");
+  fail_unless_equals_int (config.spec.format.n_planes, 2);
+  fail_unless_equals_int (config.spec.width, 1366);
+  fail_unless_equals_int (config.spec.height, 768);
+  fail_unless_equals_uint64 (config.spec.offset,
+      G_GUINT64_CONSTANT (0x123456789a));
+  fail_unless_equals_int (config.spec.stride, 1400);
+  fail_unless_equals_int (settings.io_mode, GST_MMIO_IO_MODE_MMAP);
+}
+
+GST_END_TEST;
+
+/* RGB that somebody has asked for is not RGB by default: no device is asked */
+GST_START_TEST (test_default_format_set)
+{
+  MmioCaptureConfig config;
+
+  set (FORMAT, GST_TYPE_VIDEO_FORMAT, GST_VIDEO_FORMAT_RGB);
+  fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
+  fail_unless_equals_string (config.spec.format.name, "RGB");
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_format_refused)
+{
+  static const struct
+  {
+    GstVideoFormat format;
+    const char *nick;
+  } refused[] = {
+    {GST_VIDEO_FORMAT_UNKNOWN, "unknown"},
+    {GST_VIDEO_FORMAT_ENCODED, "encoded"},
+    {GST_VIDEO_FORMAT_RGB8P, "rgb8p"},
+    {GST_VIDEO_FORMAT_NV12_4L4, "nv12-4l4"},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (refused); i++) {
+    MmioCaptureConfig config, before;
+    GError *error = NULL;
+
+    memset (&before, 0xa5, sizeof (before));
+    config = before;
+    set (FORMAT, GST_TYPE_VIDEO_FORMAT, refused[i].format);
+    fail_if (gst_mmio_settings_get_config (&settings, &config, &error));
+    check_error (&error, MMIO_ERROR_FORMAT, refused[i].nick, "set format to",
+        "nv12", NULL);
+    fail_unless (memcmp (&config, &before, sizeof (config)) == 0);
+    fail_if (gst_mmio_settings_get_config (&settings, &config, NULL));
+  }
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_unknown_property)
+{
+  static const guint unknown[] = { 0, GST_MMIO_SETTINGS_N_PROPS,
+    GST_MMIO_SETTINGS_N_PROPS + 1, G_MAXUINT
+  };
+  GValue value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_INT);
+  for (guint i = 0; i < G_N_ELEMENTS (unknown); i++) {
+    fail_if (gst_mmio_settings_set_property (&settings, unknown[i], &value));
+    fail_if (gst_mmio_settings_get_property (&settings, unknown[i], &value));
+  }
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_nicks)
+{
+  fail_unless_equals_string (gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
+          GST_MMIO_IO_MODE_AUTO), "auto");
+  fail_unless_equals_string (gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
+          GST_MMIO_IO_MODE_COPY), "copy");
+  fail_unless_equals_string (gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
+          GST_MMIO_IO_MODE_MMAP), "mmap");
+  fail_unless_equals_string (gst_mmio_enum_get_nick (GST_TYPE_MMIO_ACCESS,
+          MMIO_ACCESS_SYSFS), "sysfs");
+  fail_unless_equals_string (gst_mmio_enum_get_nick (GST_TYPE_MMIO_ACCESS, 99),
+      "unknown");
+}
+
+GST_END_TEST;
+
+static Suite *
+settings_suite (void)
+{
+  Suite *s = suite_create ("gst-settings");
+  TCase *tc = add_case (s, "settings");
+
+  tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_test (tc, test_defaults);
+  tcase_add_test (tc, test_config);
+  tcase_add_test (tc, test_default_format_set);
+  tcase_add_test (tc, test_format_refused);
+  tcase_add_test (tc, test_unknown_property);
+  tcase_add_test (tc, test_nicks);
+
+  return s;
+}
+
+GST_CHECK_MAIN (settings);
