@@ -8,6 +8,8 @@
 
 #include "gstmmioformat.h"
 
+#include <string.h>
+
 #include "mmiocapture.h"
 
 /* As slow as anybody wants it; 0/1 would be as frames come, and a device that
@@ -49,6 +51,55 @@ set_block (MmioFormat * format, GstVideoFormat video_format)
   }
 
   return FALSE;
+}
+
+/* Formats that GStreamer's tables describe only as far as GStreamer needs it,
+ * which packs and unpacks them in code; source: the descriptions of
+ * GstVideoFormat, and video-format.c.  Plane, offset, pixel stride, horizontal
+ * and vertical subsampling, shift, depth. */
+#define P01x(name, shift, depth) \
+    {GST_VIDEO_FORMAT_ ## name, {{0, 0, 2, 0, 0, shift, depth}, \
+        {1, 0, 4, 1, 1, shift, depth}, {1, 2, 4, 1, 1, shift, depth}}}
+#define Y21x(name, shift, depth) \
+    {GST_VIDEO_FORMAT_ ## name, {{0, 0, 4, 0, 0, shift, depth}, \
+        {0, 2, 8, 1, 0, shift, depth}, {0, 6, 8, 1, 0, shift, depth}}}
+#define Y412(name) \
+    {GST_VIDEO_FORMAT_ ## name, {{0, 2, 8, 0, 0, 4, 12}, \
+        {0, 0, 8, 0, 0, 4, 12}, {0, 4, 8, 0, 0, 4, 12}, \
+        {0, 6, 8, 0, 0, 4, 12}}}
+#define WORD(name, size, s0, d0, s1, d1, s2, d2, s3, d3) \
+    {GST_VIDEO_FORMAT_ ## name, {{0, 0, size, 0, 0, s0, d0}, \
+        {0, 0, size, 0, 0, s1, d1}, {0, 0, size, 0, 0, s2, d2}, \
+        {0, 0, size, 0, 0, s3, d3}}}
+
+static const struct
+{
+  GstVideoFormat format;
+  MmioComponent component[MMIO_MAX_COMPONENTS];
+} corrections[] = {
+  {GST_VIDEO_FORMAT_VYUY, {{0, 1, 2, 0, 0, 0, 8}, {0, 2, 4, 1, 0, 0, 8},
+          {0, 0, 4, 1, 0, 0, 8}}},
+  P01x (P010_10LE, 6, 10), P01x (P010_10BE, 6, 10),
+  P01x (P012_LE, 4, 12), P01x (P012_BE, 4, 12),
+  P01x (P016_LE, 0, 16), P01x (P016_BE, 0, 16),
+  Y21x (Y210, 6, 10), Y21x (Y212_LE, 4, 12), Y21x (Y212_BE, 4, 12),
+  Y412 (Y412_LE), Y412 (Y412_BE),
+  WORD (BGR16, 2, 0, 5, 5, 6, 11, 5, 0, 0),
+  WORD (BGR15, 2, 0, 5, 5, 5, 10, 5, 0, 0),
+  WORD (Y410, 4, 10, 10, 0, 10, 20, 10, 30, 2),
+  WORD (RGB10A2_LE, 4, 0, 10, 10, 10, 20, 10, 30, 2),
+  WORD (BGR10A2_LE, 4, 20, 10, 10, 10, 0, 10, 30, 2),
+  WORD (r210, 4, 20, 10, 10, 10, 0, 10, 0, 0),
+};
+
+static void
+correct_components (MmioFormat * format, GstVideoFormat video_format)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (corrections); i++) {
+    if (corrections[i].format == video_format)
+      memcpy (format->component, corrections[i].component,
+          format->n_components * sizeof (MmioComponent));
+  }
 }
 
 static gboolean
@@ -121,6 +172,8 @@ gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
     component->shift = info->shift[i];
     component->depth = info->depth[i];
   }
+
+  correct_components (&result, video_format);
 
   *format = result;
   return TRUE;

@@ -88,6 +88,10 @@ gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
   /* More than a slot back: running time began anew, after a flush */
   if (!pacer->started || slot + 1 < pacer->slot) {
     frame->slot = slot;
+    /* At another rate: the slot that the last frame was in has had one */
+    if (pacer->next_number > 0 && pacer->last <= now &&
+        slot == gst_util_uint64_scale (pacer->last, pacer->fps_n, second))
+      frame->slot++;
   } else if (oldest <= pacer->slot + 1) {
     frame->slot = pacer->slot + 1;
   } else {
@@ -114,5 +118,6 @@ gst_mmio_pacer_take (GstMmioPacer * pacer, const GstMmioFrameTime * frame)
 {
   pacer->started = TRUE;
   pacer->slot = frame->slot;
+  pacer->last = frame->pts;
   pacer->next_number = frame->number + 1;
 }

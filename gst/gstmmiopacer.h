@@ -20,6 +20,7 @@ typedef struct {
   GstClockTime latency;
   gboolean started;
   guint64 slot;
+  GstClockTime last;
   guint64 next_number;
 } GstMmioPacer;
 

@@ -92,6 +92,7 @@ gst_mmio_pool_decide (GstQuery * query, const GstVideoInfo * info,
       GST_VIDEO_META_API_TYPE, NULL);
   GstBufferPool *pool = NULL;
   guint size = 0, min = 0, max = 0;
+  GstStructure *config;
   GstCaps *caps;
 
   GST_DEBUG_CATEGORY_INIT (gst_mmio_pool_debug, "mmiovidpool", 0,
@@ -107,6 +108,13 @@ gst_mmio_pool_decide (GstQuery * query, const GstVideoInfo * info,
           " refuses the configuration, so it may have to copy", pool);
       gst_clear_object (&pool);
     }
+  }
+
+  /* It may insist on other figures */
+  if (pool) {
+    config = gst_buffer_pool_get_config (pool);
+    gst_buffer_pool_config_get_params (config, NULL, &size, &min, &max);
+    gst_structure_free (config);
   }
 
   if (!pool) {

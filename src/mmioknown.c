@@ -140,7 +140,8 @@ mmio_known_describe (MmioDevice * device, guint16 vendor, guint16 id,
       continue;
 
     /* There are variants without registers (std VGA with mmio=off) */
-    if (device->bar[known->register_bar].size <
+    if (device->bar[known->register_bar].is_io ||
+        device->bar[known->register_bar].size <
         known->register_offset + known->register_length)
       return TRUE;
 

@@ -101,6 +101,9 @@ mmio_sim_power_on (MmioSim * sim, GError ** error)
 {
   const guint64 size = sim->parent.bar[0].size;
 
+  /* If it failed before */
+  if (sim->fd >= 0)
+    close (sim->fd);
   sim->fd = memfd_create ("mmiovid-sim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (sim->fd < 0 || ftruncate (sim->fd, size) < 0)
     goto failed;

@@ -67,7 +67,7 @@ check_awake (const MmioDevice * device, GError ** error)
 
   fd = open (path, O_RDONLY | O_CLOEXEC);
   n = fd < 0 ? -1 : pread (fd, command, sizeof (command), PCI_COMMAND);
-  errnum = errno;
+  errnum = n < 0 ? errno : ENODATA;
   if (fd >= 0)
     close (fd);
 

@@ -219,9 +219,9 @@ GST_START_TEST (test_negotiated)
   gst_harness_play (h);
 
   if (!c->name) {
-    /* What the base class says of it */
+    /* Before what the base class says of it */
     source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-        "not-negotiated", NULL);
+        "downstream takes", "wants something else", "videoconvert", NULL);
     fail_unless_equals_int (gst_harness_buffers_received (h), 0);
 
     /* And when downstream has come to its senses, it goes */
@@ -299,7 +299,7 @@ GST_START_TEST (test_not_linked)
 
   fail_unless (gst_pad_unlink (pad, h->sinkpad));
   gst_element_set_state (h->element, GST_STATE_PLAYING);
-  source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+  source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED,
       "not-linked", NULL);
   source_stop (h);
   fail_unless_equals_int (gst_pad_link (pad, h->sinkpad), GST_PAD_LINK_OK);
@@ -401,7 +401,7 @@ GST_START_TEST (test_change_refused)
   gst_harness_set_sink_caps_str (h, "video/x-raw,format=NV12");
   gst_harness_crank_single_clock_wait (h);
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-      "not-negotiated", NULL);
+      "downstream takes", "wants something else", "videoconvert", NULL);
   gst_harness_teardown (h);
 }
 
