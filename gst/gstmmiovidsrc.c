@@ -232,6 +232,7 @@ gst_mmio_vid_src_start (GstBaseSrc * base)
   self->sends_map = FALSE;
   self->max_buffers = 0;
   gst_mmio_pacer_init (&self->pacer);
+  self->unlocked = FALSE;
   GST_OBJECT_UNLOCK (self);
 
   self->allocator = gst_mmio_allocator_new ();
@@ -537,6 +538,13 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
     return GST_FLOW_FLUSHING;
   }
 
+  /* Woken up so late that the next slots have begun: another frame is due */
+  if (get_running_time (self, &now) && now > frame->due)
+    gst_mmio_pacer_next (&self->pacer, now, frame);
+
+  GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " for %" GST_TIME_FORMAT
+      ", at %" GST_TIME_FORMAT, frame->number, GST_TIME_ARGS (frame->pts),
+      GST_TIME_ARGS (now));
   gst_mmio_pacer_take (&self->pacer, frame);
   self->missed += frame->missed;
   GST_OBJECT_UNLOCK (self);
@@ -639,6 +647,22 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
   return TRUE;
 }
 
+/* A pause ends the wait for a frame, and nothing is captured in it.  Not every
+ * version of the base class says so with unlock(). */
+static GstStateChangeReturn
+gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
+{
+  GstBaseSrc *base = GST_BASE_SRC (element);
+
+  if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
+    gst_mmio_vid_src_unlock (base);
+  else if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+    gst_mmio_vid_src_unlock_stop (base);
+
+  return GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)->change_state
+      (element, transition);
+}
+
 static gboolean
 gst_mmio_vid_src_event (GstBaseSrc * base, GstEvent * event)
 {
@@ -662,7 +686,7 @@ gst_mmio_vid_src_event (GstBaseSrc * base, GstEvent * event)
 static gboolean
 query_latency (GstMmioVidSrc * self, GstQuery * query)
 {
-  GstClockTime period;
+  GstClockTime period, max = GST_CLOCK_TIME_NONE;
   guint max_buffers;
 
   GST_OBJECT_LOCK (self);
@@ -677,8 +701,9 @@ query_latency (GstMmioVidSrc * self, GstQuery * query)
 
   /* The picture may have changed right after the last frame was read; and
    * frames may wait downstream until the pool has no more */
-  gst_query_set_latency (query, TRUE, period,
-      max_buffers > 0 ? max_buffers * period : GST_CLOCK_TIME_NONE);
+  if (max_buffers > 0 && period < GST_CLOCK_TIME_NONE / max_buffers)
+    max = max_buffers * period;
+  gst_query_set_latency (query, TRUE, period, max);
   return TRUE;
 }
 
@@ -751,6 +776,8 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
   gst_element_class_add_pad_template (element_class,
       gst_pad_template_new ("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
   gst_caps_unref (caps);
+
+  element_class->change_state = gst_mmio_vid_src_change_state;
 
   base_class->start = gst_mmio_vid_src_start;
   base_class->stop = gst_mmio_vid_src_stop;

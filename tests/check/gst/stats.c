@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "source.h"
+
+#define WIDTH 20
+#define HEIGHT 10
+#define FRAME_BYTES (WIDTH * HEIGHT * 3)
+
+static TestFile file;
+
+static void
+setup (void)
+{
+  temp_setup ();
+  test_file_init (&file, "bar", FRAME_BYTES, 1);
+}
+
+static void
+teardown (void)
+{
+  test_file_clear (&file);
+  temp_teardown ();
+}
+
+static GstHarness *
+new_source (void)
+{
+  return source_new (file.path, "width", WIDTH, "height", HEIGHT, NULL);
+}
+
+static void
+check_text (const GstStructure * stats, const char *field, const char *wanted)
+{
+  fail_unless_equals_string (gst_structure_get_string (stats, field), wanted);
+}
+
+/* Each field under its name, of its type, and no other */
+GST_START_TEST (test_fields)
+{
+  static const struct
+  {
+    const char *name;
+    GType type;
+  } fields[] = {
+    {"frames", G_TYPE_UINT64}, {"missed", G_TYPE_UINT64},
+    {"bytes-read", G_TYPE_UINT64}, {"copy-time", G_TYPE_UINT64},
+    {"io-mode", G_TYPE_STRING}, {"mapping", G_TYPE_STRING},
+    {"engine", G_TYPE_STRING}, {"access", G_TYPE_STRING},
+  };
+  GstHarness *h = new_source ();
+  GstStructure *stats;
+
+  stats = source_get_stats (h);
+  fail_unless (gst_structure_has_name (stats, "mmiovidsrc-stats"));
+  fail_unless_equals_int (gst_structure_n_fields (stats), 0);
+  gst_structure_free (stats);
+
+  source_start (h, 3);
+  source_wait_for_clock_wait (h);
+  /* While it runs, and what is left afterwards */
+  for (guint round = 0; round < 2; round++) {
+    stats = source_get_stats (h);
+    fail_unless (gst_structure_has_name (stats, "mmiovidsrc-stats"));
+    for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
+      fail_unless (gst_structure_has_field_typed (stats, fields[i].name,
+              fields[i].type), "%s", fields[i].name);
+    fail_unless_equals_int (gst_structure_n_fields (stats),
+        G_N_ELEMENTS (fields));
+
+    check_text (stats, "io-mode", "copy");
+    check_text (stats, "mapping", "cached");
+    check_text (stats, "engine", "u64");
+    check_text (stats, "access", "file");
+    gst_structure_free (stats);
+    fail_unless_equals_uint64 (source_get_stat (h, "frames"), 3);
+    fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
+    fail_unless_equals_uint64 (source_get_stat (h, "bytes-read"),
+        3 * FRAME_BYTES);
+    if (round == 0)
+      source_stop (h);
+  }
+
+  gst_harness_teardown (h);
+}
+
+GST_END_TEST;
+
+/* They are the last run's until the next one begins, and then anew */
+GST_START_TEST (test_runs)
+{
+  GstHarness *h = new_source ();
+  GstStructure *before, *after;
+
+  source_start (h, 5);
+  source_wait_for_clock_wait (h);
+  source_stop (h);
+  before = source_get_stats (h);
+  fail_unless_equals_int (gst_element_set_state (h->element, GST_STATE_READY),
+      GST_STATE_CHANGE_SUCCESS);
+  after = source_get_stats (h);
+  fail_unless (gst_structure_is_equal (before, after));
+  gst_structure_free (after);
+
+  /* A start that fails changes nothing */
+  g_object_set (h->element, "bar", 3, NULL);
+  fail_unless_equals_int (gst_element_set_state (h->element, GST_STATE_PAUSED),
+      GST_STATE_CHANGE_FAILURE);
+  gst_element_set_state (h->element, GST_STATE_NULL);
+  after = source_get_stats (h);
+  fail_unless (gst_structure_is_equal (before, after));
+  gst_structure_free (after);
+  gst_structure_free (before);
+
+  g_object_set (h->element, "bar", -1, "device", "sim", NULL);
+  source_start (h, 2);
+  source_wait_for_clock_wait (h);
+  after = source_get_stats (h);
+  check_text (after, "access", "sim");
+  gst_structure_free (after);
+  fail_unless_equals_uint64 (source_get_stat (h, "frames"), 2);
+  fail_unless_equals_uint64 (source_get_stat (h, "bytes-read"),
+      2 * FRAME_BYTES);
+  gst_harness_teardown (h);
+}
+
+GST_END_TEST;
+
+/* Time is spent on frames, and it is nanoseconds: a microsecond at least, and
+ * no more than has passed */
+GST_START_TEST (test_copy_time)
+{
+  GstHarness *h = source_new ("sim", "width", 1920, "height", 1080, NULL);
+  const gint64 begin = g_get_monotonic_time ();
+  guint64 time;
+
+  source_start (h, 3);
+  source_wait_for_clock_wait (h);
+  time = source_get_stat (h, "copy-time");
+  fail_unless (time >= 1000 && time % 1000 == 0, "%" G_GUINT64_FORMAT, time);
+  fail_unless (time <= 1000 * (guint64) (g_get_monotonic_time () - begin));
+  gst_harness_teardown (h);
+}
+
+GST_END_TEST;
+
+typedef struct
+{
+  GstElement *element;
+  gint stop;
+  guint reads;
+  guint changes;
+} Reader;
+
+/* All of one moment, and never back */
+static gpointer
+read_stats (gpointer data)
+{
+  Reader *reader = data;
+  guint64 last = 0;
+
+  while (!g_atomic_int_get (&reader->stop)) {
+    GstStructure *stats;
+    guint64 frames = 0, missed = 0, bytes = 0;
+
+    g_object_get (reader->element, "stats", &stats, NULL);
+    fail_unless (gst_structure_get (stats, "frames", G_TYPE_UINT64, &frames,
+            "missed", G_TYPE_UINT64, &missed, "bytes-read", G_TYPE_UINT64,
+            &bytes, NULL));
+    gst_structure_free (stats);
+
+    fail_unless_equals_uint64 (bytes, frames * FRAME_BYTES);
+    fail_unless (frames >= last);
+    reader->changes += frames != last;
+    last = frames;
+    reader->reads++;
+  }
+
+  return NULL;
+}
+
+GST_START_TEST (test_while_running)
+{
+  GstHarness *h = new_source ();
+  Reader reader = { h->element, 0, 0, 0 };
+  GThread *thread;
+
+  source_start (h, 1);
+  thread = g_thread_new ("reader", read_stats, &reader);
+  source_drop (h, 3000);
+  source_wait_for_clock_wait (h);
+  g_atomic_int_set (&reader.stop, TRUE);
+  g_thread_join (thread);
+
+  fail_unless_equals_uint64 (source_get_stat (h, "frames"), 3001);
+  GST_INFO ("%u reads saw %u changes", reader.reads, reader.changes);
+  fail_unless (reader.changes > 0);
+  gst_harness_teardown (h);
+}
+
+GST_END_TEST;
+
+static Suite *
+stats_suite (void)
+{
+  Suite *s = suite_create ("gst-stats");
+  TCase *tc = add_case (s, "stats");
+
+  tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_test (tc, test_fields);
+  tcase_add_test (tc, test_runs);
+  tcase_add_test (tc, test_copy_time);
+  tcase_add_test (tc, test_while_running);
+
+  return s;
+}
+
+GST_CHECK_MAIN (stats);
