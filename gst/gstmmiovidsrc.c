@@ -89,6 +89,8 @@ struct _GstMmioVidSrc
   /* Waiting for the next frame; under the object lock */
   GstMmioPacer pacer;
   GstClockID clock_id;
+  GCond resumed;
+  gboolean paused;
   gboolean unlocked;
 };
 
@@ -232,7 +234,7 @@ gst_mmio_vid_src_start (GstBaseSrc * base)
   self->sends_map = FALSE;
   self->max_buffers = 0;
   gst_mmio_pacer_init (&self->pacer);
-  self->unlocked = FALSE;
+  self->paused = FALSE;
   GST_OBJECT_UNLOCK (self);
 
   self->allocator = gst_mmio_allocator_new ();
@@ -504,39 +506,43 @@ get_running_time (GstMmioVidSrc * self, GstClockTime * now)
   return TRUE;
 }
 
-/* Waits until the next frame is due */
-static GstFlowReturn
-wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+/* Waits until a time, or until somebody ends the wait; with the object lock
+ * held, which is let go of meanwhile */
+static GstClockReturn
+wait_until (GstMmioVidSrc * self, GstClockTime running_time)
 {
-  GstClockReturn clock_return = GST_CLOCK_OK;
+  GstClockID id = gst_clock_new_single_shot_id (GST_ELEMENT_CLOCK (self),
+      running_time + GST_ELEMENT_CAST (self)->base_time);
+  GstClockReturn ret;
+
+  self->clock_id = id;
+  GST_OBJECT_UNLOCK (self);
+  ret = gst_clock_id_wait (id, NULL);
+  GST_OBJECT_LOCK (self);
+  self->clock_id = NULL;
+  gst_clock_id_unref (id);
+
+  return ret;
+}
+
+/* The same, for the next frame; a pause takes as long as it takes */
+static GstFlowReturn
+wait_for_frame_locked (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  GstClockReturn ret;
   GstClockTime now;
 
-  GST_OBJECT_LOCK (self);
-  if (!get_running_time (self, &now)) {
-    GST_OBJECT_UNLOCK (self);
-    GST_ELEMENT_ERROR (self, CORE, CLOCK,
-        ("There is no clock to pace the frames by; put the element into a "
-            "pipeline, and leave it its clock."), (NULL));
-    return GST_FLOW_ERROR;
-  }
+  do {
+    while (self->paused && !self->unlocked)
+      g_cond_wait (&self->resumed, GST_OBJECT_GET_LOCK (self));
+    if (self->unlocked)
+      return GST_FLOW_FLUSHING;
 
-  gst_mmio_pacer_next (&self->pacer, now, frame);
-  if (!self->unlocked && frame->due > now) {
-    GstClockID id = gst_clock_new_single_shot_id (GST_ELEMENT_CLOCK (self),
-        frame->due + GST_ELEMENT_CAST (self)->base_time);
-
-    self->clock_id = id;
-    GST_OBJECT_UNLOCK (self);
-    clock_return = gst_clock_id_wait (id, NULL);
-    GST_OBJECT_LOCK (self);
-    self->clock_id = NULL;
-    gst_clock_id_unref (id);
-  }
-
-  if (self->unlocked || clock_return == GST_CLOCK_UNSCHEDULED) {
-    GST_OBJECT_UNLOCK (self);
-    return GST_FLOW_FLUSHING;
-  }
+    if (!get_running_time (self, &now))
+      return GST_FLOW_ERROR;
+    gst_mmio_pacer_next (&self->pacer, now, frame);
+    ret = frame->due > now ? wait_until (self, frame->due) : GST_CLOCK_OK;
+  } while (ret == GST_CLOCK_UNSCHEDULED || self->paused || self->unlocked);
 
   /* Woken up so late that the next slots have begun: another frame is due */
   if (get_running_time (self, &now) && now > frame->due)
@@ -547,9 +553,25 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
       GST_TIME_ARGS (now));
   gst_mmio_pacer_take (&self->pacer, frame);
   self->missed += frame->missed;
-  GST_OBJECT_UNLOCK (self);
 
   return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  GstFlowReturn ret;
+
+  GST_OBJECT_LOCK (self);
+  ret = wait_for_frame_locked (self, frame);
+  GST_OBJECT_UNLOCK (self);
+
+  if (ret == GST_FLOW_ERROR)
+    GST_ELEMENT_ERROR (self, CORE, CLOCK,
+        ("There is no clock to pace the frames by; put the element into a "
+            "pipeline, and leave it its clock."), (NULL));
+
+  return ret;
 }
 
 static void
@@ -621,6 +643,15 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   return GST_FLOW_OK;
 }
 
+/* With the object lock held: ends the wait, so that the flags are looked at */
+static void
+wake_up (GstMmioVidSrc * self)
+{
+  if (self->clock_id)
+    gst_clock_id_unschedule (self->clock_id);
+  g_cond_broadcast (&self->resumed);
+}
+
 static gboolean
 gst_mmio_vid_src_unlock (GstBaseSrc * base)
 {
@@ -628,8 +659,7 @@ gst_mmio_vid_src_unlock (GstBaseSrc * base)
 
   GST_OBJECT_LOCK (self);
   self->unlocked = TRUE;
-  if (self->clock_id)
-    gst_clock_id_unschedule (self->clock_id);
+  wake_up (self);
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
@@ -647,17 +677,20 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
   return TRUE;
 }
 
-/* A pause ends the wait for a frame, and nothing is captured in it.  Not every
- * version of the base class says so with unlock(). */
+/* Nothing is captured in a pause.  The base class says so with unlock() in
+ * some versions only (not in 1.22, which takes FLUSHING for the end). */
 static GstStateChangeReturn
 gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
 {
-  GstBaseSrc *base = GST_BASE_SRC (element);
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (element);
 
-  if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
-    gst_mmio_vid_src_unlock (base);
-  else if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
-    gst_mmio_vid_src_unlock_stop (base);
+  if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED ||
+      transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
+    GST_OBJECT_LOCK (self);
+    self->paused = transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED;
+    wake_up (self);
+    GST_OBJECT_UNLOCK (self);
+  }
 
   return GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)->change_state
       (element, transition);
@@ -726,6 +759,7 @@ gst_mmio_vid_src_finalize (GObject * object)
 
   gst_mmio_settings_clear (&self->settings);
   gst_structure_free (self->last_stats);
+  g_cond_clear (&self->resumed);
 
   G_OBJECT_CLASS (gst_mmio_vid_src_parent_class)->finalize (object);
 }
@@ -800,6 +834,7 @@ static void
 gst_mmio_vid_src_init (GstMmioVidSrc * self)
 {
   gst_mmio_settings_init (&self->settings);
+  g_cond_init (&self->resumed);
   self->last_stats = create_stats (self);
   gst_mmio_pacer_init (&self->pacer);
 
