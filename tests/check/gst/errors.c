@@ -261,7 +261,7 @@ typedef struct
 {
   const char *property, *value;
   const char *property2, *value2;
-  GQuark (*domain) (void);
+    GQuark (*domain) (void);
   gint code;
   const char *words[4];
 } Setting;
