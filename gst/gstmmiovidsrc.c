@@ -205,10 +205,11 @@ notify_device (GstMmioVidSrc * self)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE_ADDRESS]);
 }
 
+/* From READY to PAUSED.  Not the base class's start(), after whose failure that
+ * posts an error of its own, which says nothing. */
 static gboolean
-gst_mmio_vid_src_start (GstBaseSrc * base)
+start (GstMmioVidSrc * self)
 {
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   g_autoptr (GError) error = NULL;
   MmioCapture *capture = open_capture (self, &error);
   const MmioPicture *picture;
@@ -243,10 +244,9 @@ gst_mmio_vid_src_start (GstBaseSrc * base)
   return TRUE;
 }
 
-static gboolean
-gst_mmio_vid_src_stop (GstBaseSrc * base)
+static void
+stop (GstMmioVidSrc * self)
 {
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   MmioCapture *capture;
 
   GST_OBJECT_LOCK (self);
@@ -261,7 +261,6 @@ gst_mmio_vid_src_stop (GstBaseSrc * base)
   notify_device (self);
 
   GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
-  return TRUE;
 }
 
 /* Negotiation */
@@ -684,6 +683,11 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (element);
 
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start (self))
+    return GST_STATE_CHANGE_FAILURE;
+
   if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED ||
       transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
     GST_OBJECT_LOCK (self);
@@ -692,8 +696,15 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
     GST_OBJECT_UNLOCK (self);
   }
 
-  return GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)->change_state
+  ret = GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)->change_state
       (element, transition);
+
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&
+          ret == GST_STATE_CHANGE_FAILURE))
+    stop (self);
+
+  return ret;
 }
 
 static gboolean
@@ -813,8 +824,6 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
 
   element_class->change_state = gst_mmio_vid_src_change_state;
 
-  base_class->start = gst_mmio_vid_src_start;
-  base_class->stop = gst_mmio_vid_src_stop;
   base_class->get_caps = gst_mmio_vid_src_get_caps;
   base_class->negotiate = gst_mmio_vid_src_negotiate;
   base_class->fixate = gst_mmio_vid_src_fixate;

@@ -101,7 +101,7 @@ GST_START_TEST (test_starts)
   for (guint i = 0; i < CYCLES; i++)
     play_and_stop (h, __i__);
   check (&before);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -112,18 +112,19 @@ GST_START_TEST (test_elements)
   Has before = { 0, };
 
   for (guint i = 0; i < CYCLES / 2 + 10; i++) {
-    GstHarness *h = new_source (__i__);
     GstBuffer *buffer = NULL;
+    GstHarness *h;
 
     if (i == 10)
       before = count ();
+    h = new_source (__i__);
     if (__i__ == FAILS) {
       play_and_stop (h, __i__);
     } else {
       gst_harness_play (h);
       buffer = source_pull (h);
     }
-    gst_harness_teardown (h);
+    source_teardown (h);
     gst_clear_buffer (&buffer);
   }
   check (&before);
@@ -145,7 +146,7 @@ GST_START_TEST (test_half_way)
     source_stop (h);
   }
   check (&before);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -165,7 +166,7 @@ GST_START_TEST (test_pool)
     fail_if (gst_buffer_pool_is_active (GST_BUFFER_POOL (pool)));
   }
   check (&before);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -196,10 +197,10 @@ GST_START_TEST (test_two_on_one)
     gst_buffer_unref (mapped);
   }
 
-  gst_harness_teardown (one);
+  source_teardown (one);
   fail_unless_equals_int (count_maps (file.path), 1);
   source_drop (other, 2);
-  gst_harness_teardown (other);
+  source_teardown (other);
   fail_unless_equals_int (count_maps (file.path), 0);
 }
 
@@ -213,9 +214,9 @@ GST_START_TEST (test_two_sims)
   g_object_set (other->element, "width", 32, NULL);
   source_start (one, 3);
   source_start (other, 3);
-  gst_harness_teardown (one);
+  source_teardown (one);
   source_drop (other, 3);
-  gst_harness_teardown (other);
+  source_teardown (other);
   fail_unless_equals_int (count_maps ("mmiovid-sim"), 0);
 }
 

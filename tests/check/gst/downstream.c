@@ -105,7 +105,7 @@ GST_START_TEST (test_no_pool)
   fail_unless (buffer->pool != NULL);
   gst_buffer_unref (buffer);
 
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -126,7 +126,7 @@ GST_START_TEST (test_no_answer)
   gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM |
       GST_PAD_PROBE_TYPE_PUSH, drop_allocation, NULL, NULL);
   check_frames (h, picture);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -182,7 +182,7 @@ GST_START_TEST (test_odd_pool)
 
   source_drop (h, 10);
   fail_unless (pool->allocated <= 4);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -228,7 +228,7 @@ GST_START_TEST (test_aligned_pool)
   check_picture (h, buffer, picture);
   gst_buffer_unref (buffer);
 
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
   gst_caps_unref (caps);
   g_free (text);
@@ -258,7 +258,7 @@ GST_START_TEST (test_plain_pool)
   gst_buffer_unref (source_crank (h));
   gst_buffer_unref (source_crank (h));
   fail_unless (pool->allocated <= 2);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -271,7 +271,7 @@ GST_START_TEST (test_plain_pool_pixels)
 
   propose_pool (h, pool, 0, 0, 0);
   check_frames (h, &pictures[__i__]);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -293,7 +293,7 @@ GST_START_TEST (test_refusing_pool)
   check_picture (h, buffer, &pictures[__i__]);
   gst_buffer_unref (buffer);
   fail_unless_equals_int (pool->allocated, 0);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -321,7 +321,7 @@ GST_START_TEST (test_active_pool)
   fail_unless (buffer->pool == GST_BUFFER_POOL_CAST (pool));
   check_picture (h, buffer, &pictures[0]);
   gst_buffer_unref (buffer);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_buffer_pool_set_active (GST_BUFFER_POOL (pool), FALSE);
   gst_object_unref (pool);
   gst_caps_unref (caps);
@@ -343,7 +343,7 @@ GST_START_TEST (test_small_buffers)
   fail_unless_equals_int (gst_harness_buffers_received (h), 0);
   source_stop (h);
   fail_unless_equals_int (count_maps (file.path), 0);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -363,7 +363,7 @@ GST_START_TEST (test_no_memory)
   fail_unless_equals_int (gst_harness_buffers_received (h), 0);
   source_stop (h);
   fail_unless_equals_int (count_maps (file.path), 0);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -389,7 +389,7 @@ GST_START_TEST (test_allocator)
   fail_unless_equals_uint64 (allocator->last_params.padding, 32);
   check_picture (h, buffer, &pictures[__i__]);
   gst_buffer_unref (buffer);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (allocator);
 }
 
@@ -427,7 +427,7 @@ GST_START_TEST (test_pool_changes)
   gst_buffer_unref (held);
 
   source_check_no_error (h);
-  gst_harness_teardown (h);
+  source_teardown (h);
   ASSERT_OBJECT_REFCOUNT (old, "first pool", 1);
   ASSERT_OBJECT_REFCOUNT (new, "second pool", 1);
   gst_object_unref (old);
@@ -446,7 +446,7 @@ GST_START_TEST (test_held_buffer)
   gst_harness_play (h);
   buffer = source_pull (h);
   memcpy (before, file.data + 1, sizeof (before));
-  gst_harness_teardown (h);
+  source_teardown (h);
   fail_unless (gst_buffer_memcmp (buffer, 0, before, sizeof (before)) == 0);
   gst_buffer_unref (buffer);
 }

@@ -39,8 +39,13 @@ teardown (void)
 static GstHarness *
 new_source (const char *device)
 {
-  GstHarness *h = source_new (device, "width", 16, "height", 8, NULL);
+  GstHarness *h = source_new ("dead:beef", "width", 16, "height", 8, NULL);
 
+  /* libpciaccess's list is made once, and keeps a file open */
+  gst_element_set_state (h->element, GST_STATE_PAUSED);
+  source_teardown (h);
+
+  h = source_new (device, "width", 16, "height", 8, NULL);
   fds = count_fds ();
   return h;
 }
@@ -66,7 +71,8 @@ check_recovery (GstHarness * h)
   source_stop (h);
   source_check_no_error (h);
   fail_unless_equals_int (count_maps (file.path), 0);
-  fail_unless_equals_int (count_maps ("mmiovid"), 0);
+  fail_unless_equals_int (count_maps ("mmiovid-sim"), 0);
+  fail_unless_equals_int (count_maps ("mmiovid-check"), 0);
   fail_unless_equals_int (count_fds (), fds);
   fail_unless_equals_int (gst_harness_buffers_received (h), 0);
 
@@ -75,7 +81,7 @@ check_recovery (GstHarness * h)
   set (h, "format", "rgb");
   source_start (h, 2);
   source_check_no_error (h);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 #define SETTINGS GST_RESOURCE_ERROR_SETTINGS
@@ -249,7 +255,7 @@ GST_START_TEST (test_no_permission)
   fail_unless (g_chmod (file.path, 0600) == 0);
 
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_AUTHORIZED,
-      "open: Permission denied (errno 13)", file.path, "sudo setfacl", NULL);
+      "open: Permission denied (errno 13)", file.path, "sudo chmod o+r", NULL);
   check_recovery (h);
 }
 

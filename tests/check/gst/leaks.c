@@ -41,7 +41,9 @@ describe (const GstStructure * report, const char *field, guint * n)
     const GstStructure *object =
         gst_value_get_structure (gst_value_list_get_value (list, i));
 
-    g_string_append_printf (text, " %s", gst_structure_get_name (object));
+    g_autofree char *words = gst_structure_to_string (object);
+
+    g_string_append_printf (text, " %s", words);
   }
 
   return g_string_free (text, FALSE);
@@ -68,7 +70,7 @@ run_harness (const char *device, const char *io_mode, gboolean with_pool)
   gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=10/1");
   source_drop (h, 3);
   gst_buffer_unref (gst_buffer_copy_deep (held));
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_buffer_unref (held);
   gst_clear_object (&pool);
 }
@@ -81,7 +83,7 @@ run_error (const char *device)
   fail_unless_equals_int (gst_element_set_state (h->element,
           GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
   gst_message_unref (source_wait_message (h, GST_MESSAGE_ERROR));
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 static void
@@ -92,7 +94,7 @@ run_not_negotiated (void)
   gst_harness_set_sink_caps_str (h, "video/x-raw,format=NV12");
   gst_harness_play (h);
   gst_message_unref (source_wait_message (h, GST_MESSAGE_ERROR));
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 static void
@@ -102,7 +104,7 @@ run_never_started (void)
   GstStructure *stats = source_get_stats (h);
 
   gst_structure_free (stats);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 static void

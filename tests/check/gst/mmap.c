@@ -118,7 +118,7 @@ GST_START_TEST (test_buffer)
   gst_buffer_unmap (buffer, &map);
 
   gst_buffer_unref (buffer);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -148,7 +148,7 @@ GST_START_TEST (test_frames)
   source_stop (h);
   fail_unless_equals_uint64 (source_get_stat (h, "frames"), 10);
   check_io_mode (h, "mmap");
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -175,7 +175,7 @@ GST_START_TEST (test_memory_of_its_own)
     gst_buffer_unmap (frames[i], &maps[i]);
     gst_buffer_unref (frames[i]);
   }
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -212,7 +212,7 @@ GST_START_TEST (test_write)
   gst_buffer_unmap (buffer, &map);
   gst_buffer_unref (buffer);
 
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -248,7 +248,7 @@ GST_START_TEST (test_copies)
   deep = gst_buffer_copy_deep (buffer);
   gst_buffer_unref (buffer);
   check_planes (deep, &info, file.data, planes, 1);
-  gst_harness_teardown (h);
+  source_teardown (h);
 
   /* It holds nothing of the map */
   fail_unless_equals_int (count_maps (file.path), 0);
@@ -269,7 +269,7 @@ GST_START_TEST (test_outlives_element)
   gst_harness_play (h);
   one = source_pull (h);
   other = source_crank (h);
-  gst_harness_teardown (h);
+  source_teardown (h);
 
   fail_unless_equals_int (count_maps (file.path), 1);
   gst_buffer_unref (one);
@@ -295,7 +295,7 @@ GST_START_TEST (test_sim_outlives_element)
   gst_util_set_object_arg (G_OBJECT (h->element), "io-mode", "mmap");
   gst_harness_play (h);
   buffer = source_pull (h);
-  gst_harness_teardown (h);
+  source_teardown (h);
 
   fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
   before = g_memdup2 (map.data, map.size);
@@ -351,7 +351,7 @@ GST_START_TEST (test_planes)
     info = source_get_info (h);
     check_planes (buffer, &info, file.data, cases[i].planes, cases[i].n_planes);
     gst_buffer_unref (buffer);
-    gst_harness_teardown (h);
+    source_teardown (h);
   }
 }
 
@@ -392,7 +392,7 @@ GST_START_TEST (test_fallback)
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_INFO |
           GST_MESSAGE_WARNING | GST_MESSAGE_ERROR), 0);
 
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -420,7 +420,7 @@ GST_START_TEST (test_default_layout)
   gst_buffer_unref (buffer);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_INFO), 0);
   fail_unless_equals_int (pool->allocated, 0);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -437,7 +437,7 @@ GST_START_TEST (test_only_on_demand)
   source_start (h, 1);
   check_io_mode (h, "copy");
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_INFO), 0);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -469,7 +469,7 @@ GST_START_TEST (test_changes)
   fail_unless_equals_uint64 (source_get_stat (h, "frames"), 4);
   fail_unless_equals_uint64 (source_get_stat (h, "bytes-read"),
       3 * 3 * WIDTH * HEIGHT);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;

@@ -110,7 +110,7 @@ GST_START_TEST (test_offer)
   gst_caps_unref (caps);
 
   gst_caps_unref (template);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -141,7 +141,7 @@ GST_START_TEST (test_offer_of_others)
       cases[__i__].names[2], cases[__i__].names[3], cases[__i__].names[4],
       NULL);
   gst_caps_unref (caps);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -229,7 +229,7 @@ GST_START_TEST (test_negotiated)
     gst_harness_set_sink_caps_str (h, "video/x-raw");
     gst_harness_play (h);
     gst_buffer_unref (source_pull (h));
-    gst_harness_teardown (h);
+    source_teardown (h);
     return;
   }
 
@@ -251,7 +251,7 @@ GST_START_TEST (test_negotiated)
 
   gst_caps_unref (caps);
   gst_buffer_unref (buffer);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -286,7 +286,7 @@ GST_START_TEST (test_set_caps)
         tries[i].taken, "%s", tries[i].caps);
     gst_caps_unref (caps);
   }
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -304,7 +304,7 @@ GST_START_TEST (test_not_linked)
   source_stop (h);
   fail_unless_equals_int (gst_pad_link (pad, h->sinkpad), GST_PAD_LINK_OK);
   gst_object_unref (pad);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -341,7 +341,7 @@ GST_START_TEST (test_format_changes)
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_LATENCY |
           GST_MESSAGE_QOS | GST_MESSAGE_ERROR), 0);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -386,7 +386,7 @@ GST_START_TEST (test_rate_changes)
   fail_unless_equals_uint64 (gst_harness_query_latency (h), 250 * GST_MSECOND);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_LATENCY), 1);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -402,7 +402,7 @@ GST_START_TEST (test_change_refused)
   gst_harness_crank_single_clock_wait (h);
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
       "downstream takes", "wants something else", "videoconvert", NULL);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;

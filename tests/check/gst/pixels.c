@@ -134,7 +134,7 @@ GST_START_TEST (test_file)
   fail_unless_equals_uint64 (source_get_stat (h, "bytes-read"), bytes);
 
   gst_buffer_unref (buffer);
-  gst_harness_teardown (h);
+  source_teardown (h);
   test_file_clear (&file);
 }
 
@@ -156,7 +156,7 @@ GST_START_TEST (test_file_too_small)
             GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
     source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
         NULL, ends, NULL);
-    gst_harness_teardown (h);
+    source_teardown (h);
     test_file_clear (&file);
   }
 
@@ -197,7 +197,7 @@ GST_START_TEST (test_file_changes)
   check_planes (buffer, &info, file.data, planes, 1);
   gst_buffer_unref (buffer);
 
-  gst_harness_teardown (h);
+  source_teardown (h);
   test_file_clear (&file);
 }
 
@@ -246,7 +246,7 @@ GST_START_TEST (test_expanded)
         3 * sizes[i].width * sizes[i].height);
 
     gst_buffer_unref (buffer);
-    gst_harness_teardown (h);
+    source_teardown (h);
     test_file_clear (&file);
   }
 
@@ -341,7 +341,7 @@ GST_START_TEST (test_sim)
 
   check_sim (h, pictures[__i__].format, pictures[__i__].width,
       pictures[__i__].height);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;

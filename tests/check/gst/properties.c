@@ -361,7 +361,7 @@ GST_START_TEST (test_geometry)
   source_start (h, 1);
   check_caps (h, cases[__i__].format, cases[__i__].width, cases[__i__].height);
 
-  gst_harness_teardown (h);
+  source_teardown (h);
   g_strfreev (words);
 }
 
@@ -386,7 +386,7 @@ GST_START_TEST (test_set_while_playing)
   g_object_set (h->element, "device", "sim", "bar", -1, NULL);
   source_start (h, 1);
   check_caps (h, "GRAY8", 64, 8);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -445,7 +445,7 @@ GST_START_TEST (test_device_name)
   g_object_set (h->element, "device", "sim", NULL);
   check_device (h, words, file.path);
 
-  gst_harness_teardown (h);
+  source_teardown (h);
   g_free (words);
   test_file_clear (&file);
 }
@@ -465,7 +465,7 @@ GST_START_TEST (test_device_name_goes)
       G_CALLBACK (count_notify), &addresses);
   source_stop (h);
   fail_unless (names == 1 && addresses == 1);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;

@@ -197,6 +197,20 @@ source_count_messages (GstHarness * h, GstMessageType type)
   return n;
 }
 
+/* Messages that nobody took hold their element, and it holds its bus */
+void
+source_teardown (GstHarness * h)
+{
+  GstBus *bus = gst_element_get_bus (h->element);
+
+  gst_element_set_state (h->element, GST_STATE_NULL);
+  if (bus) {
+    gst_bus_set_flushing (bus, TRUE);
+    gst_object_unref (bus);
+  }
+  gst_harness_teardown (h);
+}
+
 /* An error came whose sentence has all these words and whose debug string has
  * @debug, if that is not NULL */
 void

@@ -30,6 +30,8 @@ void test_file_clear (TestFile * file);
 
 /* The element */
 
+void source_teardown (GstHarness * h);
+
 GstHarness *source_new (const char *device, ...)
     G_GNUC_NULL_TERMINATED;
 GstBuffer *source_pull (GstHarness * h);

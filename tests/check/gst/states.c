@@ -355,7 +355,7 @@ GST_START_TEST (test_flush)
   }
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
   source_check_no_error (h);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -381,7 +381,7 @@ GST_START_TEST (test_stop_while_waiting)
   } else {
     source_start (h, 2);
   }
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -418,7 +418,7 @@ GST_START_TEST (test_stop_while_no_buffers)
   gst_buffer_unref (held);
 
   source_start (h, 2);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -445,7 +445,7 @@ GST_START_TEST (test_flush_while_no_buffers)
   fail_unless_equals_uint64 (GST_BUFFER_OFFSET (buffer),
       1 + source_get_stat (h, "missed"));
   gst_buffer_unref (buffer);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -467,7 +467,7 @@ GST_START_TEST (test_pause_while_no_buffers)
   fail_unless_equals_uint64 (GST_BUFFER_OFFSET (buffer), 1);
   gst_buffer_unref (buffer);
   source_check_no_error (h);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -487,7 +487,7 @@ GST_START_TEST (test_downstream_ends)
   source_check_no_error (h);
   gst_pad_set_active (h->sinkpad, TRUE);
   source_start (h, 2);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -594,7 +594,7 @@ GST_START_TEST (test_meddlers)
   gst_harness_set_drop_buffers (h, FALSE);
   source_start (h, 1);
   source_check_no_error (h);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;

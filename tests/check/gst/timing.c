@@ -74,7 +74,7 @@ GST_START_TEST (test_on_time)
   }
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_QOS), 0);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -96,7 +96,7 @@ GST_START_TEST (test_waits)
   fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
   check_buffer (source_crank (h), 1, 20 * MS, 20 * MS);
   gst_object_unref (clock);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -111,7 +111,7 @@ GST_START_TEST (test_start_in_between)
   check_buffer (source_pull (h), 0, 1007 * MS, 20 * MS);
   check_buffer (source_crank (h), 1, 1020 * MS, 20 * MS);
   check_buffer (source_crank (h), 2, 1040 * MS, 20 * MS);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -133,7 +133,7 @@ GST_START_TEST (test_base_time)
   gst_clock_id_unref (id);
   check_buffer (source_crank (h), 1, 20 * MS, 20 * MS);
   gst_object_unref (clock);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -148,7 +148,7 @@ GST_START_TEST (test_before_base_time)
   gst_harness_play (h);
   check_buffer (source_pull (h), 0, 0, 20 * MS);
   check_buffer (source_crank (h), 1, 20 * MS, 20 * MS);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -165,7 +165,7 @@ GST_START_TEST (test_restart)
   check_buffer (source_pull (h), 0, 2000 * MS, 20 * MS);
   check_buffer (source_crank (h), 1, 2020 * MS, 20 * MS);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -255,7 +255,7 @@ GST_START_TEST (test_missed)
   source_stop (h);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 3);
   fail_unless_equals_uint64 (source_get_stat (h, "frames"), 8);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -278,7 +278,7 @@ GST_START_TEST (test_late)
   check_buffer (source_crank (h), 5, 100 * MS, 20 * MS);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_QOS), 0);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -313,7 +313,7 @@ GST_START_TEST (test_woken_late)
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 3);
   gst_buffer_unref (buffer);
   gst_object_unref (clock);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -341,7 +341,7 @@ GST_START_TEST (test_waits_for_buffer)
   check_buffer (source_crank (h), 3, 60 * MS, 20 * MS);
 
   fail_unless_equals_int (pool->allocated, 2);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -386,7 +386,7 @@ GST_START_TEST (test_latency)
   source_start (h, 1);
   check_latency (h, rate->period, GST_CLOCK_TIME_NONE);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_LATENCY), 1);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -401,7 +401,7 @@ GST_START_TEST (test_latency_of_pool)
   propose_pool (h, pool, 0, 2, 7);
   source_start (h, 1);
   check_latency (h, rate->period, 7 * rate->period);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -421,7 +421,7 @@ GST_START_TEST (test_latency_of_insisting_pool)
   fail_unless (buffer->pool == GST_BUFFER_POOL_CAST (pool));
   gst_buffer_unref (buffer);
   check_latency (h, 20 * MS, 80 * MS);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -445,7 +445,7 @@ GST_START_TEST (test_latency_of_centuries)
   fail_unless_equals_uint64 (min, G_MAXINT * GST_SECOND);
   fail_unless (max >= min, "at most %" GST_TIME_FORMAT, GST_TIME_ARGS (max));
   gst_query_unref (query);
-  gst_harness_teardown (h);
+  source_teardown (h);
   gst_object_unref (pool);
 }
 
@@ -467,7 +467,7 @@ GST_START_TEST (test_no_clock)
   source_stop (h);
   gst_harness_use_testclock (h);
   source_start (h, 3);
-  gst_harness_teardown (h);
+  source_teardown (h);
 }
 
 GST_END_TEST;
