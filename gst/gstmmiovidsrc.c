@@ -89,6 +89,9 @@ struct _GstMmioVidSrc
   GstMmioPacer pacer;
   GstClockID clock_id;
   gboolean unlocked;
+
+  /* Whoever got the last frame may not have it any more; under the lock */
+  gboolean forget;
 };
 
 G_DEFINE_TYPE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC);
@@ -104,12 +107,14 @@ create_stats (GstMmioVidSrc * self)
   const GstMmioIOMode io_mode = self->sends_map ? GST_MMIO_IO_MODE_MMAP :
       GST_MMIO_IO_MODE_COPY;
   const char *mapping = NULL, *engine = NULL, *access = NULL, *mode = NULL;
+  const char *reason = NULL;
   MmioCaptureStats stats = { 0, };
 
   if (self->capture) {
     mmio_capture_get_stats (self->capture, &stats);
     mapping = mmio_capture_get_mapping (self->capture);
     engine = mmio_reader_get_name (mmio_capture_get_reader (self->capture));
+    reason = mmio_capture_get_engine_reason (self->capture);
     access = mmio_capture_get_access (self->capture);
     mode = gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE, io_mode);
   }
@@ -117,10 +122,12 @@ create_stats (GstMmioVidSrc * self)
   return gst_structure_new ("mmiovidsrc-stats",
       "frames", G_TYPE_UINT64, stats.frames + self->mapped_frames,
       "missed", G_TYPE_UINT64, self->missed,
+      "unchanged", G_TYPE_UINT64, stats.unchanged,
       "bytes-read", G_TYPE_UINT64, stats.bytes_read,
       "copy-time", G_TYPE_UINT64, stats.copy_time * GST_USECOND,
       "io-mode", G_TYPE_STRING, mode, "mapping", G_TYPE_STRING, mapping,
-      "engine", G_TYPE_STRING, engine, "access", G_TYPE_STRING, access, NULL);
+      "engine", G_TYPE_STRING, engine, "engine-reason", G_TYPE_STRING, reason,
+      "access", G_TYPE_STRING, access, NULL);
 }
 
 /* Properties */
@@ -210,11 +217,14 @@ gst_mmio_vid_src_start (GstBaseSrc * base)
 
   picture = mmio_capture_get_picture (capture);
   GST_INFO_OBJECT (self, "%s at %s by %s: %s %ux%u at byte %" G_GUINT64_FORMAT
-      " of BAR %d, stride %u", mmio_capture_get_device_name (capture),
+      " of BAR %d, stride %u; %s map, engine %s (%s)",
+      mmio_capture_get_device_name (capture),
       mmio_capture_get_device_address (capture),
       mmio_capture_get_access (capture), picture->format.name, picture->width,
       picture->height, picture->start, mmio_capture_get_bar (capture),
-      picture->plane[0].stride);
+      picture->plane[0].stride, mmio_capture_get_mapping (capture),
+      mmio_reader_get_name (mmio_capture_get_reader (capture)),
+      mmio_capture_get_engine_reason (capture));
 
   GST_OBJECT_LOCK (self);
   self->capture = capture;
@@ -305,7 +315,7 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
 
   if (!gst_video_info_from_caps (&info, caps) ||
       !gst_mmio_format_from_video (&format, GST_VIDEO_INFO_FORMAT (&info)) ||
-      !mmio_capture_can_read_as (picture, &format) ||
+      !mmio_frame_can_read_as (picture, &format) ||
       GST_VIDEO_INFO_WIDTH (&info) != (gint) picture->width ||
       GST_VIDEO_INFO_HEIGHT (&info) != (gint) picture->height ||
       GST_VIDEO_INFO_FPS_N (&info) <= 0) {
@@ -321,6 +331,7 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
   gst_mmio_pacer_set_rate (&self->pacer, GST_VIDEO_INFO_FPS_N (&info),
       GST_VIDEO_INFO_FPS_D (&info));
   period = gst_mmio_pacer_get_period (&self->pacer);
+  self->forget = TRUE;
   GST_OBJECT_UNLOCK (self);
 
   if (period != old_period)
@@ -413,11 +424,32 @@ wrap_map (GstMmioVidSrc * self)
   return buffer;
 }
 
+/* Says which rows have changed, in the words of a region of interest */
+static void
+add_damage (GstMmioVidSrc * self, GstBuffer * buffer, const MmioDamage * damage)
+{
+  for (guint i = 0; i < damage->n_ranges; i++)
+    gst_buffer_add_video_region_of_interest_meta (buffer, "damage", 0,
+        damage->range[i].first, GST_VIDEO_INFO_WIDTH (&self->info),
+        damage->range[i].count);
+}
+
+/* Reads a frame into @buffer; @written tells whether it is worth sending */
 static gboolean
-copy_frame (GstMmioVidSrc * self, GstBuffer * buffer)
+copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
 {
   MmioTarget target = {.format = self->target_format };
   GstVideoFrame frame;
+  MmioDamage damage;
+  gboolean forget;
+
+  GST_OBJECT_LOCK (self);
+  forget = self->forget;
+  self->forget = FALSE;
+  GST_OBJECT_UNLOCK (self);
+
+  if (forget)
+    mmio_capture_forget (self->capture);
 
   if (!gst_video_frame_map (&frame, &self->info, buffer, GST_MAP_WRITE)) {
     GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
@@ -430,8 +462,12 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer)
     target.plane[i] = GST_VIDEO_FRAME_PLANE_DATA (&frame, i);
     target.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE (&frame, i);
   }
-  mmio_capture_read (self->capture, &target);
+  *written = mmio_capture_read (self->capture, &target, &damage);
   gst_video_frame_unmap (&frame);
+
+  if (*written && mmio_capture_get_changes (self->capture) !=
+      MMIO_CHANGES_IGNORE)
+    add_damage (self, buffer, &damage);
 
   return TRUE;
 }
@@ -514,14 +550,14 @@ post_missed (GstMmioVidSrc * self, const GstMmioFrameTime * frame,
   gst_element_post_message (GST_ELEMENT_CAST (self), message);
 }
 
+/* Waits for a frame and gets it; no buffer, if it is not worth sending */
 static GstFlowReturn
-gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
+get_frame (GstMmioVidSrc * self, GstBuffer ** result)
 {
-  GstBaseSrc *base = GST_BASE_SRC (push);
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
   GstMmioFrameTime frame;
   GstClockTime pts = GST_CLOCK_TIME_NONE, period;
   GstBuffer *buffer = NULL;
+  gboolean written = TRUE;
   GstFlowReturn ret;
 
   ret = wait_for_frame (self, &frame);
@@ -531,8 +567,8 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   if (self->sends_map)
     buffer = wrap_map (self);
   else
-    ret = GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->alloc (base, 0,
-        GST_VIDEO_INFO_SIZE (&self->info), &buffer);
+    ret = GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->alloc
+        (GST_BASE_SRC (self), 0, GST_VIDEO_INFO_SIZE (&self->info), &buffer);
   if (ret != GST_FLOW_OK)
     return ret;
 
@@ -543,9 +579,16 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
     self->mapped_frames++;
   GST_OBJECT_UNLOCK (self);
 
-  if (!self->sends_map && !copy_frame (self, buffer)) {
+  if (!self->sends_map && !copy_frame (self, buffer, &written)) {
     gst_buffer_unref (buffer);
     return GST_FLOW_ERROR;
+  }
+
+  if (frame.missed > 0)
+    post_missed (self, &frame, pts, period);
+  if (!written) {
+    gst_buffer_unref (buffer);
+    return GST_FLOW_OK;
   }
 
   GST_BUFFER_PTS (buffer) = pts;
@@ -553,13 +596,25 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   GST_BUFFER_DURATION (buffer) = period;
   GST_BUFFER_OFFSET (buffer) = frame.number;
   GST_BUFFER_OFFSET_END (buffer) = frame.number + 1;
-  if (frame.missed > 0) {
+  if (frame.missed > 0)
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
-    post_missed (self, &frame, pts, period);
-  }
 
   *result = buffer;
   return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
+  GstFlowReturn ret;
+
+  *result = NULL;
+  do {
+    ret = get_frame (self, result);
+  } while (ret == GST_FLOW_OK && !*result);
+
+  return ret;
 }
 
 static gboolean
@@ -583,6 +638,7 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
 
   GST_OBJECT_LOCK (self);
   self->unlocked = FALSE;
+  self->forget = TRUE;
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
@@ -642,9 +698,9 @@ install_properties (GObjectClass * object_class)
   gst_mmio_settings_install_properties (object_class);
 
   properties[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
-      "What was captured since the start: frames, missed (frames), bytes-read "
-      "(from the BAR), copy-time (nanoseconds), io-mode, mapping, engine and "
-      "access", GST_TYPE_STRUCTURE, flags);
+      "What was captured since the start: frames, missed (frames), unchanged "
+      "(frames), bytes-read (from the BAR), copy-time (nanoseconds), io-mode, "
+      "mapping, engine, engine-reason and access", GST_TYPE_STRUCTURE, flags);
   properties[PROP_DEVICE_NAME] = g_param_spec_string ("device-name",
       "Device name", "What the device is, in words (while it is open)", NULL,
       flags);

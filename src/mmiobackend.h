@@ -21,22 +21,21 @@ typedef struct {
 /**
  * MmioBackend:
  * @access: what `access` says of it
- * @mapping: how the CPU sees the memory: cached, uncached
  * @has_bars: a PCI device; what has no BARs counts as BAR 0
  * @describe: (nullable): fill in what @spec leaves open, and @bar if that
  *   is -1; NULL where the device cannot tell
- * @map: map @length bytes at @offset of a BAR that is known to hold them;
- *   errors that can be known before are found before anything is mapped
+ * @map: map @length bytes at @offset of a BAR that is known to hold them, the
+ *   way that is wanted; errors that can be known before are found before
+ *   anything is mapped
  * @free: free what the back end added, after the last region is unmapped
  */
 typedef struct {
   const char *access;
-  const char *mapping;
   gboolean has_bars;
   gboolean (*describe) (MmioDevice * device, gint * bar, MmioSpec * spec,
       GError ** error);
   MmioRegion *(*map) (MmioDevice * device, guint bar, guint64 offset,
-      gsize length, GError ** error);
+      gsize length, MmioMapping wanted, GError ** error);
   void (*free) (MmioDevice * device);
 } MmioBackend;
 
@@ -63,7 +62,10 @@ void mmio_device_init (MmioDevice * device, const MmioBackend * backend,
     char *name, char *address);
 
 MmioRegion *mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset,
-    gsize length);
+    gsize length, MmioMapping mapping);
+
+gboolean mmio_device_check_cached (MmioDevice * device, MmioMapping wanted,
+    GError ** error);
 
 MmioDevice *mmio_sim_new (void);
 MmioDevice *mmio_file_open (const char *path, GError ** error);

@@ -57,16 +57,31 @@ mmio_device_init (MmioDevice * device, const MmioBackend * backend, char *name,
 /* For back ends: maps part of a file and keeps the device alive for as long.
  * Returns NULL with errno set. */
 MmioRegion *
-mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset, gsize length)
+mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset, gsize length,
+    MmioMapping mapping)
 {
   MmioRegion *region;
 
-  region = mmio_region_map (fd, offset, length,
+  region = mmio_region_map (fd, offset, length, mapping,
       (GDestroyNotify) mmio_device_unref, device);
   if (region)
     mmio_device_ref (device);
 
   return region;
+}
+
+/* For back ends of ordinary memory, which maps in one way only */
+gboolean
+mmio_device_check_cached (MmioDevice * device, MmioMapping wanted,
+    GError ** error)
+{
+  if (wanted == MMIO_MAPPING_AUTO || wanted == MMIO_MAPPING_CACHED)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "%s is ordinary memory and cannot be mapped %s; set mapping to auto.",
+      device->address, mmio_mapping_get_name (wanted));
+  return FALSE;
 }
 
 /**
@@ -131,17 +146,6 @@ const char *
 mmio_device_get_access (const MmioDevice * device)
 {
   return device->backend->access;
-}
-
-/**
- * mmio_device_get_mapping:
- *
- * Returns: (transfer none): how the CPU sees what is mapped
- */
-const char *
-mmio_device_get_mapping (const MmioDevice * device)
-{
-  return device->backend->mapping;
 }
 
 /**
@@ -292,6 +296,7 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
  * @bar: (inout): the BAR; -1 is replaced by the first memory BAR that holds
  *   the picture
  * @picture: the picture
+ * @wanted: how to map it
  *
  * Maps the part of the BAR from @picture's start to its end, read-only.
  *
@@ -300,7 +305,7 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
  */
 MmioRegion *
 mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
-    GError ** error)
+    MmioMapping wanted, GError ** error)
 {
   gint chosen = *bar;
   MmioRegion *region;
@@ -314,7 +319,7 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
     return NULL;
 
   region = device->backend->map (device, chosen, picture->start,
-      picture->end - picture->start, error);
+      picture->end - picture->start, wanted, error);
   if (region)
     *bar = chosen;
 

@@ -39,13 +39,12 @@ void mmio_device_unref (MmioDevice * device);
 const char *mmio_device_get_name (const MmioDevice * device);
 const char *mmio_device_get_address (const MmioDevice * device);
 const char *mmio_device_get_access (const MmioDevice * device);
-const char *mmio_device_get_mapping (const MmioDevice * device);
 
 gboolean mmio_device_describe (MmioDevice * device, gint * bar,
     MmioSpec * spec, GError ** error);
 
 MmioRegion *mmio_device_map (MmioDevice * device, gint * bar,
-    const MmioPicture * picture, GError ** error);
+    const MmioPicture * picture, MmioMapping wanted, GError ** error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioDevice, mmio_device_unref)
 

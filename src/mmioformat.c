@@ -85,6 +85,23 @@ mmio_format_row_bytes (const MmioFormat * format, guint plane, guint width)
 }
 
 /**
+ * mmio_format_row_shift:
+ * @plane: index of the plane
+ *
+ * Returns: how many rows of the picture share one of @plane, as a shift
+ */
+guint
+mmio_format_row_shift (const MmioFormat * format, guint plane)
+{
+  for (guint i = 0; i < format->n_components; i++) {
+    if (format->component[i].plane == plane)
+      return format->component[i].h_sub;
+  }
+
+  return 0;
+}
+
+/**
  * mmio_format_rows:
  * @plane: index of the plane
  * @height: rows of the picture
@@ -94,14 +111,9 @@ mmio_format_row_bytes (const MmioFormat * format, guint plane, guint width)
 guint
 mmio_format_rows (const MmioFormat * format, guint plane, guint height)
 {
-  for (guint i = 0; i < format->n_components; i++) {
-    const MmioComponent *c = &format->component[i];
+  const guint shift = mmio_format_row_shift (format, plane);
 
-    if (c->plane == plane)
-      return ((guint64) height + (1u << c->h_sub) - 1) >> c->h_sub;
-  }
-
-  return height;
+  return ((guint64) height + (1u << shift) - 1) >> shift;
 }
 
 /**

@@ -70,6 +70,8 @@ guint64 mmio_format_row_bytes (const MmioFormat * format, guint plane,
 
 guint mmio_format_rows (const MmioFormat * format, guint plane, guint height);
 
+guint mmio_format_row_shift (const MmioFormat * format, guint plane);
+
 guint64 mmio_format_plane_stride (const MmioFormat * format, guint plane,
     guint stride);
 

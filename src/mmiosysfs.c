@@ -12,8 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mmiocpu.h"
 #include "mmioerror.h"
 #include "mmioknown.h"
+#include "mmiomemtype.h"
 #include "mmiopci.h"
 
 #define SYSFS_DEVICES "/sys/bus/pci/devices/"
@@ -154,20 +156,48 @@ set_map_error (const MmioDevice * device, guint bar, int errnum,
   }
 }
 
+/* The way to map a BAR: as wanted, or what is best for reading it */
+static gboolean
+choose_mapping (MmioSysfs * sysfs, guint bar, MmioMapping wanted,
+    MmioMapping * mapping, GError ** error)
+{
+  const gboolean prefetchable = sysfs->info.bar[bar].is_prefetchable;
+
+  if (wanted == MMIO_MAPPING_WRITE_COMBINING && !prefetchable) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "BAR %u of %s is not prefetchable, so the kernel maps it uncached "
+        "only; set mapping to auto or uncached.", bar, sysfs->parent.address);
+    return FALSE;
+  }
+
+  /* Write-combining is only better for loads that make use of it */
+  if (wanted == MMIO_MAPPING_AUTO)
+    wanted = prefetchable && mmio_cpu_has_streaming_loads () &&
+        !mmio_cpu_is_virtual ()? MMIO_MAPPING_WRITE_COMBINING :
+        MMIO_MAPPING_UNCACHED;
+
+  *mapping = wanted;
+  return TRUE;
+}
+
 static MmioRegion *
 mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
-    GError ** error)
+    MmioMapping wanted, GError ** error)
 {
   MmioSysfs *sysfs = (MmioSysfs *) device;
   const guint64 page = sysconf (_SC_PAGESIZE);
-  g_autofree char *path = g_strdup_printf (SYSFS_DEVICES "%s/resource%u",
-      device->address, bar);
+  const guint64 base = sysfs->info.bar[bar].base;
+  g_autofree char *path = NULL;
+  MmioMapping mapping;
   MmioRegion *region;
   int fd;
 
-  if (!check_awake (device, error))
+  if (!choose_mapping (sysfs, bar, wanted, &mapping, error) ||
+      !check_awake (device, error))
     return NULL;
 
+  path = g_strdup_printf (SYSFS_DEVICES "%s/resource%u%s", device->address,
+      bar, mapping == MMIO_MAPPING_WRITE_COMBINING ? "_wc" : "");
   fd = open (path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     set_open_error (device, path, errno, error);
@@ -176,10 +206,13 @@ mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
 
   /* The file starts at the page that holds the BAR's start; BARs smaller than
    * a page may lie anywhere in it */
-  region = mmio_device_map_fd (device, fd,
-      offset + sysfs->info.bar[bar].base % page, length);
+  region = mmio_device_map_fd (device, fd, offset + base % page, length,
+      mapping);
   if (!region)
     set_map_error (device, bar, errno, error);
+  else if (mapping == MMIO_MAPPING_WRITE_COMBINING)
+    mmio_region_set_mapping (region,
+        mmio_memtype_get (base + offset, length, mapping));
   close (fd);
 
   return region;
@@ -210,7 +243,6 @@ mmio_sysfs_free (MmioDevice * device)
 
 static const MmioBackend mmio_sysfs_backend = {
   .access = "sysfs",
-  .mapping = "uncached",
   .has_bars = TRUE,
   .describe = mmio_sysfs_describe,
   .map = mmio_sysfs_map,
