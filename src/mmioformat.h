@@ -62,6 +62,7 @@ typedef struct {
 } MmioFormat;
 
 const MmioFormat *mmio_format_find (const char *name);
+const MmioFormat *mmio_format_nth (guint n);
 
 gboolean mmio_format_equal (const MmioFormat * a, const MmioFormat * b);
 
