@@ -9,16 +9,6 @@
 G_BEGIN_DECLS
 
 /**
- * MmioBar:
- * @size: bytes; 0: the device has no such BAR
- * @is_io: a range of I/O ports, no memory
- */
-typedef struct {
-  guint64 size;
-  gboolean is_io;
-} MmioBar;
-
-/**
  * MmioBackend:
  * @access: what `access` says of it
  * @has_bars: a PCI device; what has no BARs counts as BAR 0

@@ -149,6 +149,40 @@ mmio_device_get_access (const MmioDevice * device)
 }
 
 /**
+ * mmio_device_has_bars:
+ *
+ * Returns: whether this is a PCI device; what has no BARs counts as BAR 0
+ */
+gboolean
+mmio_device_has_bars (const MmioDevice * device)
+{
+  return device->backend->has_bars;
+}
+
+/**
+ * mmio_device_get_bar:
+ * @bar: less than %MMIO_MAX_BARS
+ *
+ * Returns: (transfer none): what is known of the BAR without touching it
+ */
+const MmioBar *
+mmio_device_get_bar (const MmioDevice * device, guint bar)
+{
+  return &device->bar[bar];
+}
+
+/**
+ * mmio_device_get_fixed_bar:
+ *
+ * Returns: the BAR that the device's address itself names, or -1
+ */
+gint
+mmio_device_get_fixed_bar (const MmioDevice * device)
+{
+  return device->fixed_bar;
+}
+
+/**
  * mmio_device_describe:
  * @bar: (inout): the BAR that holds the picture, -1 for unknown
  * @spec: (inout): the picture; what is unset in it (empty format, zero width,

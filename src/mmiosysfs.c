@@ -17,13 +17,7 @@
 #include "mmioknown.h"
 #include "mmiomemtype.h"
 #include "mmiopci.h"
-
-#define SYSFS_DEVICES "/sys/bus/pci/devices/"
-
-/* Offset of the command register in configuration space, and the bit in it
- * that lets the device answer to its memory BARs (PCI Local Bus 3.0, 6.2.2) */
-#define PCI_COMMAND 4
-#define PCI_COMMAND_MEMORY 0x2
+#include "mmiopcistate.h"
 
 typedef struct
 {
@@ -31,63 +25,37 @@ typedef struct
   MmioPciInfo info;
 } MmioSysfs;
 
-static char *
-sysfs_path (const MmioDevice * device, const char *file)
-{
-  return g_strconcat (SYSFS_DEVICES, device->address, "/", file, NULL);
-}
-
-static char *
-read_power_state (const MmioDevice * device)
-{
-  g_autofree char *path = sysfs_path (device, "power_state");
-  char *state = NULL;
-
-  /* Kernels before 5.11 have none */
-  if (!g_file_get_contents (path, &state, NULL, NULL))
-    return g_strdup ("unknown");
-
-  return g_strstrip (state);
-}
-
 static gboolean
 check_awake (const MmioDevice * device, GError ** error)
 {
-  g_autofree char *state = read_power_state (device);
-  g_autofree char *path = sysfs_path (device, "config");
-  guint8 command[2] = { 0, };
-  gssize n;
-  int fd, errnum;
+  g_auto (MmioPciState) state = { NULL, };
 
-  if (strncmp (state, "D3", 2) == 0) {
+  mmio_pci_state_init (&state, MMIO_PCI_SYSFS, device->address);
+
+  if (state.is_asleep) {
     mmio_set_error (error, MMIO_ERROR_OFF,
         "%s is asleep (power state %s); wake it with: echo on | sudo tee "
-        SYSFS_DEVICES "%s/power/control", device->address, state,
-        device->address);
+        MMIO_PCI_SYSFS "/%s/power/control", device->address,
+        state.power_state, device->address);
     return FALSE;
   }
 
-  fd = open (path, O_RDONLY | O_CLOEXEC);
-  n = fd < 0 ? -1 : pread (fd, command, sizeof (command), PCI_COMMAND);
-  errnum = errno;
-  if (fd >= 0)
-    close (fd);
-
-  if (n != sizeof (command)) {
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, path,
+  if (state.config_errno != 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, state.config_errno,
+        "pread config",
         "The configuration of %s cannot be read; is it still in lspci -D?",
         device->address);
     return FALSE;
   }
 
-  if (command[0] == 0xff && command[1] == 0xff) {
+  if (state.is_gone) {
     mmio_set_error (error, MMIO_ERROR_OFF,
         "%s does not answer; is it plugged in and powered? Look for it again "
         "with: echo 1 | sudo tee /sys/bus/pci/rescan", device->address);
     return FALSE;
   }
 
-  if (!(command[0] & PCI_COMMAND_MEMORY)) {
+  if (!state.is_decoding) {
     mmio_set_error (error, MMIO_ERROR_OFF,
         "Memory decoding of %s is off, it does not answer to its BARs; switch "
         "it on with: sudo setpci -s %s COMMAND=2:2", device->address,
@@ -96,16 +64,6 @@ check_awake (const MmioDevice * device, GError ** error)
   }
 
   return TRUE;
-}
-
-/* The driver that is bound to the device, or NULL */
-static char *
-get_driver (const MmioDevice * device)
-{
-  g_autofree char *path = sysfs_path (device, "driver");
-  g_autofree char *target = g_file_read_link (path, NULL);
-
-  return target ? g_path_get_basename (target) : NULL;
 }
 
 static void
@@ -133,7 +91,8 @@ static void
 set_map_error (const MmioDevice * device, guint bar, int errnum,
     GError ** error)
 {
-  g_autofree char *driver = get_driver (device);
+  g_autofree char *driver = mmio_pci_get_driver (MMIO_PCI_SYSFS,
+      device->address);
 
   if (errnum == EPERM) {
     mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "mmap",
@@ -196,7 +155,7 @@ mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
       !check_awake (device, error))
     return NULL;
 
-  path = g_strdup_printf (SYSFS_DEVICES "%s/resource%u%s", device->address,
+  path = g_strdup_printf (MMIO_PCI_SYSFS "/%s/resource%u%s", device->address,
       bar, mapping == MMIO_MAPPING_WRITE_COMBINING ? "_wc" : "");
   fd = open (path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
@@ -265,6 +224,7 @@ mmio_sysfs_open (const MmioAddress * address, GError ** error)
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
     sysfs->parent.bar[i].size = sysfs->info.bar[i].size;
     sysfs->parent.bar[i].is_io = sysfs->info.bar[i].is_io;
+    sysfs->parent.bar[i].is_prefetchable = sysfs->info.bar[i].is_prefetchable;
   }
 
   return &sysfs->parent;
