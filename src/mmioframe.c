@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One pass over the picture: each byte comes from the BAR once, and whatever
- * is to be done with it is done on the way, while it is in a small bounce in
- * the cache.
+ * is to be done with it is done on the way, while its row is in a bounce in
+ * the cache.  The bounce holds a whole row, for a row in pieces would be a row
+ * with narrow loads at the seams.
  */
 #include "mmioframe.h"
 
 #include <string.h>
-
-/* Bytes that go through the bounce at a time: whole pixels of 3 and of 4
- * bytes, whole lines so that each piece of a row starts in the same phase,
- * and little enough to stay in the first level cache with what becomes of it */
-#define PIECE (32 * 192)
 
 typedef struct
 {
@@ -23,69 +19,55 @@ typedef struct
   MmioShadow *shadow;
   gboolean compare;             /* the shadow holds a frame */
   gboolean held_back;           /* nothing has changed yet, nothing is written */
+  guint8 *bounce;               /* a row; line-aligned */
 } Pass;
 
-/* Writes @length bytes of the picture, which start at @x bytes in a row */
 static void
-emit (const Pass * pass, guint plane, guint row, gsize x, const guint8 * bytes,
-    gsize length)
+emit_row (const Pass * pass, guint plane, guint y, const guint8 * row)
 {
   guint8 *dest = pass->target->plane[plane] +
-      (gsize) row * pass->target->stride[plane];
+      (gsize) y * pass->target->stride[plane];
 
-  if (pass->conversion) {
-    const guint size = mmio_conversion_get_pixel_bytes (pass->conversion);
-
-    mmio_conversion_run (pass->conversion, dest + x / size * 4, bytes,
-        length / size);
-  } else {
-    memcpy (dest + x, bytes, length);
-  }
+  if (pass->conversion)
+    mmio_conversion_run (pass->conversion, dest, row, pass->picture->width);
+  else
+    memcpy (dest, row, pass->picture->plane[plane].row_bytes);
 }
 
-/* Writes what was held back: all that comes before a place in the picture is
- * as it was in the frame before */
+/* Writes the rows that were held back: all that come before a row of a plane
+ * are as they were in the frame before */
 static void
-catch_up (Pass * pass, guint plane, guint row, gsize x)
+catch_up (Pass * pass, guint plane, guint row)
 {
   for (guint i = 0; i <= plane; i++) {
-    const MmioPlane *p = &pass->picture->plane[i];
-    const guint rows = i == plane ? row : p->rows;
+    const guint rows = i == plane ? row : pass->picture->plane[i].rows;
 
     for (guint y = 0; y < rows; y++)
-      emit (pass, i, y, 0, mmio_shadow_get_row (pass->shadow, i, y),
-          p->row_bytes);
+      emit_row (pass, i, y, mmio_shadow_get_row (pass->shadow, i, y));
   }
-  if (x > 0)
-    emit (pass, plane, row, 0, mmio_shadow_get_row (pass->shadow, plane, row),
-        x);
 
   pass->held_back = FALSE;
 }
 
 static void
-read_piece (Pass * pass, guint plane, guint row, gsize x, const guint8 * bar,
-    gsize length)
+read_row (Pass * pass, guint plane, guint y, const guint8 * bar)
 {
-  guint8 memory[MMIO_READER_PHASE + PIECE]
-      __attribute__((aligned (MMIO_READER_PHASE)));
-  guint8 *bounce = memory + (guintptr) bar % MMIO_READER_PHASE;
-  guint8 *before = NULL;
+  const gsize length = pass->picture->plane[plane].row_bytes;
+  guint8 *row = pass->bounce + (guintptr) bar % MMIO_READER_PHASE;
+  guint8 *before = pass->shadow ?
+      mmio_shadow_get_row (pass->shadow, plane, y) : NULL;
   gboolean equal;
 
-  if (pass->shadow)
-    before = mmio_shadow_get_row (pass->shadow, plane, row) + x;
-
-  equal = mmio_reader_fetch (pass->reader, bounce, bar,
+  equal = mmio_reader_fetch (pass->reader, row, bar,
       pass->compare ? before : NULL, length);
 
   if (!equal && pass->held_back)
-    catch_up (pass, plane, row, x);
+    catch_up (pass, plane, y);
   if (!pass->held_back)
-    emit (pass, plane, row, x, bounce, length);
+    emit_row (pass, plane, y, row);
   if (!equal && before) {
-    memcpy (before, bounce, length);
-    mmio_shadow_mark (pass->shadow, plane, row);
+    memcpy (before, row, length);
+    mmio_shadow_mark (pass->shadow, plane, y);
   }
 }
 
@@ -93,16 +75,22 @@ static void
 read_through_bounce (Pass * pass)
 {
   const MmioPicture *picture = pass->picture;
+  gsize longest = 0;
+
+  for (guint i = 0; i < picture->format.n_planes; i++)
+    longest = MAX (longest, picture->plane[i].row_bytes);
+  pass->bounce = g_aligned_alloc (1, MMIO_READER_PHASE + longest,
+      MMIO_READER_PHASE);
 
   for (guint i = 0; i < picture->format.n_planes; i++) {
     const MmioPlane *plane = &picture->plane[i];
     const guint8 *bar = pass->data + (plane->offset - picture->start);
 
-    for (guint y = 0; y < plane->rows; y++, bar += plane->stride) {
-      for (gsize x = 0; x < plane->row_bytes; x += PIECE)
-        read_piece (pass, i, y, x, bar + x, MIN (PIECE, plane->row_bytes - x));
-    }
+    for (guint y = 0; y < plane->rows; y++, bar += plane->stride)
+      read_row (pass, i, y, bar);
   }
+
+  g_aligned_free (pass->bounce);
 }
 
 static void

@@ -203,7 +203,7 @@ mmio_probe_report_to_json (const MmioProbeReport * report)
     add_boolean (builder, "prefetchable", report->is_prefetchable);
   }
   add_int (builder, "size", report->bar_size);
-  add_boolean (builder, "virtual-machine", report->is_virtual);
+  add_boolean (builder, "virtual-machine", report->config->is_virtual);
   add_int (builder, "offset", report->offset);
   add_int (builder, "length", report->length);
   add_int (builder, "rounds", report->rounds);

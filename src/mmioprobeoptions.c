@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "mmiocpu.h"
+
 #define DEFAULT_RATE "50"
 #define DEFAULT_SECONDS 5.0
 #define MAX_SECONDS 3600.0
@@ -228,6 +230,7 @@ mmio_probe_options_get_config (const MmioProbeOptions * options,
   config->spec.stride = options->stride;
   config->length = options->length;
   config->seconds = options->seconds;
+  config->is_virtual = mmio_cpu_is_virtual ();
   config->force = options->force;
 
   return check_numbers (options, error) &&

@@ -6,7 +6,6 @@
  */
 #include "mmioproberun.h"
 
-#include "mmiocpu.h"
 #include "mmioerror.h"
 #include "mmioloads.h"
 #include "mmioproberules.h"
@@ -69,7 +68,7 @@ describe_case (MmioProbeCase * what, const MmioProbeReport * report,
   what->bar = bar;
   what->size = facts->size;
   what->is_prefetchable = facts->is_prefetchable;
-  what->is_virtual = report->is_virtual;
+  what->is_virtual = report->config->is_virtual;
   what->force = report->config->force;
 }
 
@@ -252,6 +251,7 @@ measure_maps (MmioProbeReport * report, MmioDevice * device, gint bar,
 /**
  * mmio_probe_run:
  * @config: what to measure; must live as long as the report
+ * @device: the device
  * @progress: (nullable): is told what comes next
  * @user_data: for @progress
  *
@@ -259,30 +259,19 @@ measure_maps (MmioProbeReport * report, MmioDevice * device, gint bar,
  *   set
  */
 MmioProbeReport *
-mmio_probe_run (const MmioProbeConfig * config, MmioProbeProgress progress,
-    gpointer user_data, GError ** error)
+mmio_probe_run (const MmioProbeConfig * config, MmioDevice * device,
+    MmioProbeProgress progress, gpointer user_data, GError ** error)
 {
-  g_auto (MmioAddress) address = { 0, };
-  g_autoptr (MmioDevice) device = NULL;
-  g_autoptr (MmioProbeReport) report = NULL;
+  g_autoptr (MmioProbeReport) report = g_new0 (MmioProbeReport, 1);
   MmioPicture range = {.start = 0 };
   gint bar = config->bar;
   guint widest;
 
-  if (!mmio_address_parse (&address, config->device, error))
-    return NULL;
-
-  device = mmio_device_open (&address, MMIO_ACCESS_AUTO, error);
-  if (!device)
-    return NULL;
-
-  report = g_new0 (MmioProbeReport, 1);
   report->config = config;
   report->address = g_strdup (mmio_device_get_address (device));
   report->name = g_strdup (mmio_device_get_name (device));
   report->access = mmio_device_get_access (device);
   report->bar = -1;
-  report->is_virtual = mmio_cpu_is_virtual ();
   report->rounds = ROUNDS;
   report->maps =
       g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_probe_map_free);

@@ -8,13 +8,14 @@ G_BEGIN_DECLS
 
 /**
  * MmioProbeConfig:
- * @device: the device, in a form of %MMIO_ADDRESS_FORMS
+ * @device: the device, as the user calls it
  * @bar: the BAR; -1: the first that holds the range and may be measured
  * @spec: the user's picture, as far as he says it; its offset is where
  *   measuring begins, too
  * @length: bytes to measure; 0: the picture, or what there is
  * @rate: pictures a second
  * @seconds: how long measuring may take, more or less
+ * @is_virtual: this is a virtual machine
  * @force: measure what had better not be
  *
  * What to measure.
@@ -26,6 +27,7 @@ typedef struct {
   guint64 length;
   double rate;
   double seconds;
+  gboolean is_virtual;
   gboolean force;
 } MmioProbeConfig;
 
@@ -54,7 +56,6 @@ typedef struct {
  * @bar: the BAR, -1 for what has none
  * @bar_size: its size, or that of the file
  * @is_prefetchable: what the device says of it
- * @is_virtual: this is a virtual machine
  * @offset: where in the BAR measuring began
  * @length: bytes of the BAR that were measured
  * @rounds: how often
@@ -70,7 +71,6 @@ typedef struct {
   gint bar;
   guint64 bar_size;
   gboolean is_prefetchable;
-  gboolean is_virtual;
   guint64 offset;
   gsize length;
   guint rounds;
@@ -80,7 +80,8 @@ typedef struct {
 } MmioProbeReport;
 
 MmioProbeReport *mmio_probe_run (const MmioProbeConfig * config,
-    MmioProbeProgress progress, gpointer user_data, GError ** error);
+    MmioDevice * device, MmioProbeProgress progress, gpointer user_data,
+    GError ** error);
 
 void mmio_probe_report_free (MmioProbeReport * report);
 

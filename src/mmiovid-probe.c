@@ -59,15 +59,22 @@ static gboolean
 measure (const MmioProbeOptions * options, GError ** error)
 {
   gboolean is_terminal = isatty (STDERR_FILENO);
+  g_auto (MmioAddress) address = { 0, };
+  g_autoptr (MmioDevice) device = NULL;
   g_autoptr (MmioProbeReport) report = NULL;
   g_autofree char *text = NULL;
   MmioProbeConfig config;
 
-  if (!mmio_probe_options_get_config (options, &config, error))
+  if (!mmio_probe_options_get_config (options, &config, error) ||
+      !mmio_address_parse (&address, config.device, error))
     return FALSE;
 
-  report = mmio_probe_run (&config, options->quiet ? NULL : show_progress,
-      &is_terminal, error);
+  device = mmio_device_open (&address, MMIO_ACCESS_AUTO, error);
+  if (!device)
+    return FALSE;
+
+  report = mmio_probe_run (&config, device,
+      options->quiet ? NULL : show_progress, &is_terminal, error);
   if (is_terminal && !options->quiet)
     fputs ("\r\033[K", stderr);
   if (!report)
