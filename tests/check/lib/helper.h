@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the library's tests share */
+
+#include <gst/check/gstcheck.h>
+
+#include "mmiobackend.h"
+#include "mmioerror.h"
+
+#if defined(__has_include) && __has_include (<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#ifndef RUNNING_ON_VALGRIND
+#define RUNNING_ON_VALGRIND 0
+#endif
+
+G_BEGIN_DECLS
+
+/* A wait that takes longer has hung */
+#define HANG (120 * G_TIME_SPAN_SECOND)
+
+TCase *add_case (Suite * suite, const char *name);
+
+void check_error (GError ** error, MmioErrorCode code, ...)
+    G_GNUC_NULL_TERMINATED;
+
+/* Formats */
+
+const MmioFormat *test_format (const char *name);
+guint test_format_count (void);
+guint test_format_count_paintable (void);
+const MmioFormat *test_format_nth (guint n);
+MmioSpec test_spec (const char *format, guint width, guint height,
+    guint64 offset, guint stride);
+MmioPicture test_picture (const char *format, guint width, guint height,
+    guint64 offset, guint stride);
+gboolean in_picture (const MmioPicture * picture, guint64 byte);
+
+/* Memory */
+
+typedef struct
+{
+  guint8 *map;
+  gsize map_size;
+  guint8 *data;
+  gsize size;
+} Pages;
+
+void pages_init (Pages * pages, guint n);
+void pages_clear (Pages * pages);
+gsize page_size (void);
+
+void fill_random (guint8 * data, gsize size, guint32 seed);
+void fail_unless_all (const guint8 * data, gsize size, guint8 value);
+
+/* The process */
+
+guint count_fds (void);
+guint count_threads (void);
+guint count_maps (const char *word);
+guint count_maps_of_child (const char *word);
+char *get_map_permissions (const char *word);
+int find_fd (const char *word);
+void wait_for_threads (guint wanted);
+
+/* Files */
+
+void temp_setup (void);
+void temp_teardown (void);
+char *temp_path (const char *name);
+char *temp_file (const char *name, const guint8 * data, gsize size);
+
+/* A device of which the test is master: its BARs are memory */
+
+typedef struct
+{
+  MmioDevice parent;
+  int fd[MMIO_MAX_BARS];
+  gboolean fail_map;
+  gboolean *freed;
+
+  guint n_maps;
+  guint last_bar;
+  guint64 last_offset;
+  gsize last_length;
+} FakeDevice;
+
+FakeDevice *fake_new (void);
+void fake_set_memory (FakeDevice * fake, guint bar, gsize size);
+void fake_set_io (FakeDevice * fake, guint bar, gsize size);
+void fake_write (FakeDevice * fake, guint bar, gsize offset,
+    gconstpointer data, gsize size);
+
+G_END_DECLS

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define NAME "mmiocheck-region"
+
+/* A file of @pages pages, of which each byte is random; @content becomes a
+ * copy */
+static int
+memory_new (guint pages, guint8 ** content)
+{
+  const gsize size = pages * page_size ();
+  int fd = memfd_create (NAME, MFD_CLOEXEC);
+
+  fail_unless (fd >= 0);
+  *content = g_malloc (size);
+  fill_random (*content, size, 7);
+  fail_unless (write (fd, *content, size) == (gssize) size);
+  return fd;
+}
+
+static guint n_released;
+
+/* By now it is unmapped, so that its owner may close what it maps */
+static void
+count_release (gpointer owner)
+{
+  fail_unless (owner == &n_released);
+  fail_unless_equals_int (count_maps (NAME), 0);
+  n_released++;
+}
+
+GST_START_TEST (test_content)
+{
+  const gsize page = page_size ();
+  const struct
+  {
+    gsize offset, length;
+  } table[] = {
+    {0, 1}, {0, page}, {0, 4 * page}, {1, 1}, {1, page}, {1, 4 * page - 1},
+    {page - 1, 1}, {page - 1, 2}, {page, page}, {page, 1}, {page + 17, 100},
+    {2 * page - 3, page + 6}, {4 * page - 1, 1}, {3 * page, page},
+  };
+  g_autofree guint8 *content = NULL;
+  int fd = memory_new (4, &content);
+
+  for (guint i = 0; i < G_N_ELEMENTS (table); i++) {
+    MmioRegion *region = mmio_region_map (fd, table[i].offset, table[i].length,
+        NULL, NULL);
+
+    fail_unless (region != NULL, "%u: %s", i, g_strerror (errno));
+    fail_unless_equals_uint64 (mmio_region_get_length (region),
+        table[i].length);
+    fail_unless (memcmp (mmio_region_get_data (region),
+            content + table[i].offset, table[i].length) == 0, "%u", i);
+    mmio_region_unref (region);
+    fail_unless_equals_int (count_maps (NAME), 0);
+  }
+
+  close (fd);
+}
+
+GST_END_TEST;
+
+/* What others write into the file is seen, nothing can be written here, not
+ * even later, and the descriptor is not needed any more */
+GST_START_TEST (test_shared_and_read_only)
+{
+  g_autofree guint8 *content = NULL;
+  int writer = memory_new (2, &content);
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", writer);
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  MmioRegion *region = mmio_region_map (fd, 5, 2 * page_size () - 5, NULL,
+      NULL);
+  g_autofree char *permissions = get_map_permissions (NAME);
+  const volatile guint8 *data = mmio_region_get_data (region);
+
+  close (fd);
+  fail_unless_equals_string (permissions, "r--s");
+  fail_unless (pwrite (writer, "\x11\x22", 2, 5) == 2);
+  fail_unless (data[0] == 0x11 && data[1] == 0x22);
+  fail_unless (pwrite (writer, "\x33", 1, 5) == 1);
+  fail_unless (data[0] == 0x33);
+
+  fail_unless (mprotect ((guint8 *) data - 5, page_size (),
+          PROT_READ | PROT_WRITE) < 0 && errno == EACCES);
+
+  mmio_region_unref (region);
+  close (writer);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_not_in_children)
+{
+  g_autofree guint8 *content = NULL;
+  int fd = memory_new (3, &content);
+  MmioRegion *region;
+
+  region = mmio_region_map (fd, page_size () - 1, page_size () + 2, NULL, NULL);
+  fail_unless_equals_int (count_maps (NAME), 1);
+  fail_unless_equals_int (count_maps_of_child (NAME), 0);
+  mmio_region_unref (region);
+
+  /* The child does look */
+  fail_unless (mmap (NULL, page_size (), PROT_READ, MAP_SHARED, fd, 0) !=
+      MAP_FAILED);
+  fail_unless_equals_int (count_maps_of_child (NAME), 1);
+  close (fd);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_references)
+{
+  g_autofree guint8 *content = NULL;
+  int fd = memory_new (1, &content);
+  MmioRegion *region;
+
+  n_released = 0;
+  region = mmio_region_map (fd, 0, 10, count_release, &n_released);
+  fail_unless (mmio_region_ref (region) == region);
+  fail_unless (mmio_region_ref (region) == region);
+  mmio_region_unref (region);
+  mmio_region_unref (region);
+  fail_unless_equals_int (n_released, 0);
+  fail_unless_equals_int (count_maps (NAME), 1);
+  fail_unless (memcmp (mmio_region_get_data (region), content, 10) == 0);
+  mmio_region_unref (region);
+  fail_unless_equals_int (n_released, 1);
+  close (fd);
+}
+
+GST_END_TEST;
+
+/* Nothing is mapped, and the owner keeps what it has */
+GST_START_TEST (test_impossible)
+{
+  g_autofree guint8 *content = NULL;
+  int fd = memory_new (1, &content), pipes[2];
+  int closed = dup (fd);
+  const struct
+  {
+    int fd;
+    guint64 offset;
+    gsize length;
+    int errnum;                 /* 0: any */
+  } table[] = {
+    {fd, 0, 0, EINVAL},
+    {fd, 1, G_MAXSIZE, EINVAL},
+    {fd, 0, G_MAXSIZE, 0},
+    {fd, page_size () - 1, G_MAXSIZE - page_size () + 2, EINVAL},
+    {fd, (guint64) G_MAXINT64 + 1, 1, EINVAL},
+    {fd, G_MAXUINT64, 1, EINVAL},
+    {closed, 0, 1, EBADF},
+    {-1, 0, 1, EBADF},
+  };
+
+  n_released = 0;
+  close (closed);
+  for (guint i = 0; i < G_N_ELEMENTS (table); i++) {
+    MmioRegion *region;
+
+    errno = 0;
+    region = mmio_region_map (table[i].fd, table[i].offset, table[i].length,
+        count_release, &n_released);
+    fail_unless (region == NULL, "%u", i);
+    fail_unless (table[i].errnum ? errno == table[i].errnum : errno > 0,
+        "%u: %s", i, g_strerror (errno));
+  }
+
+  fail_unless (pipe (pipes) == 0);
+  fail_unless (mmio_region_map (pipes[0], 0, 1, count_release, &n_released) ==
+      NULL && errno == ENODEV);
+  fail_unless_equals_int (n_released, 0);
+  fail_unless_equals_int (count_maps (NAME), 0);
+  close (pipes[0]);
+  close (pipes[1]);
+  close (fd);
+}
+
+GST_END_TEST;
+
+static Suite *
+region_suite (void)
+{
+  Suite *s = suite_create ("lib-region");
+  TCase *tc = add_case (s, "general");
+
+  tcase_add_test (tc, test_content);
+  tcase_add_test (tc, test_shared_and_read_only);
+  tcase_add_test (tc, test_not_in_children);
+  tcase_add_test (tc, test_references);
+  tcase_add_test (tc, test_impossible);
+
+  return s;
+}
+
+GST_CHECK_MAIN (region);

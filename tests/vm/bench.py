@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a check works with: a running guest and the usual things to do to it."""
+
+import os
+import re
+import time
+
+from tap import Failure
+
+# Slots that checks refer to; boots.py plugs the devices in there
+CONSOLE = "0000:00:10.0"
+IVSHMEM = "0000:00:11.0"
+IVSHMEM_SMALL = "0000:00:12.0"
+NETWORK = "0000:00:14.0"
+
+_NOBODY = "setpriv --reuid=nobody --regid=nogroup --clear-groups "
+
+_checks = []
+
+
+def check(boot, name):
+    """Registers a function as a check in the guest that was booted so."""
+    def register(function):
+        _checks.append((boot, name, function))
+        return function
+    return register
+
+
+def checks(boot, pattern):
+    return [(name, function) for where, name, function in _checks
+            if where == boot and re.search(pattern, name)]
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+class Bench:
+    def __init__(self, guest):
+        self.guest = guest
+
+    def paint(self, bar, data, offset=0):
+        """Writes into a device's memory, from outside of the guest."""
+        self.guest.bars[bar].write(data, offset)
+
+    def capture(self, source, caps="", frames=1, nobody=False):
+        """Bytes that come out of mmiovidsrc with these properties."""
+        # Not straight into the shared directory: that file system wants to
+        # pin the pages it is given, and a BAR mapped by io-mode=mmap has none
+        command = (f"rm -f /tmp/capture; {_NOBODY if nobody else ''}"
+                   f"gst-launch-1.0 -q mmiovidsrc num-buffers={frames} {source}"
+                   f" ! {caps + ' ! ' if caps else ''}"
+                   "filesink location=/tmp/capture && "
+                   "mv /tmp/capture /mnt/out/capture")
+        job = self.guest.run(command)
+        expect(job.status == 0, job.describe())
+        path = self.guest.path("out/capture")
+        with open(path, "rb") as file:
+            data = file.read()
+        os.unlink(path)
+        return data
+
+    def error(self, source, nobody=False):
+        """The sentence with which mmiovidsrc gives up."""
+        job = self.guest.run(f"{_NOBODY if nobody else ''}gst-launch-1.0 "
+                             f"mmiovidsrc num-buffers=1 {source} ! fakesink")
+        # 255 is gst-launch's way to say that the pipeline does not start; a
+        # crash would be 128 and the signal
+        expect(job.status in (1, 255),
+               f"no error, or a crash\n{job.describe()}")
+        found = re.search(r"^ERROR: from element [^ ]*GstMmioVidSrc:[^ ]+: "
+                          r"(.*)$", job.output(), re.MULTILINE)
+        expect(found, f"no error of mmiovidsrc\n{job.describe()}")
+        return found[1]
+
+    def follow_advice(self, message):
+        """Types what an error message says to type, after "with:"."""
+        found = re.search(r"with: (.*?)(?: \(or .*)?$", message)
+        expect(found, f"no command in: {message}")
+        self.guest.must("set -o pipefail; "
+                        + found[1].replace("sudo ", "") + " >/dev/null")
+
+    def until(self, problem, timeout=30):
+        """Calls problem() until it returns None; its last answer is why
+        this fails if that takes longer than `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while (why := problem()) is not None:
+            if time.monotonic() > deadline:
+                raise Failure(f"still so after {timeout} s: {why}")
+            time.sleep(0.2)

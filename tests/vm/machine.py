@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The guest: a QEMU process, and the channel on which it runs commands."""
+
+import ctypes
+import itertools
+import mmap
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import qmp
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# Everything is emulated: the machine under the tests needs no virtualisation,
+# and the guest sees the same hardware everywhere.
+MACHINE = ["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "EPYC",
+           "-smp", "2", "-m", "2G", "-nodefaults", "-display", "none"]
+KERNEL_ARGUMENTS = "console=ttyS0 root=/dev/vda ro init=/init quiet loglevel=4"
+
+
+class GuestError(Exception):
+    """Something went wrong in the guest; the text says what."""
+
+
+class Bar:
+    """The memory of an ivshmem device, as the host sees it."""
+
+    def __init__(self, path, size):
+        with open(path, "w+b") as file:
+            file.truncate(size)
+            self._map = mmap.mmap(file.fileno(), size)
+        self.size = size
+
+    def write(self, data, offset=0):
+        self._map[offset:offset + len(data)] = data
+
+    def close(self):
+        self._map.close()
+
+
+class Job:
+    """A command running in the guest."""
+
+    def __init__(self, guest, ident, command):
+        self._guest, self._ident, self.command = guest, ident, command
+        self.status = None
+
+    def output(self):
+        try:
+            with open(self._guest.path(f"jobs/{self._ident}.out"),
+                      encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def describe(self):
+        return f"guest# {self.command}\n{self.output()}exit {self.status}"
+
+    def running(self):
+        return self.status is None and self._guest.alive()
+
+    def wait(self, timeout):
+        """Waits for the end.  A command that takes longer is killed."""
+        if not self._guest.wait_for(lambda: self.status is not None, timeout):
+            self._guest.send(f"signal {self._ident} KILL")
+            self._guest.wait_for(lambda: self.status is not None, 10)
+            raise GuestError(f"still running after {timeout} s, killed\n"
+                             + self.describe())
+        return self.status
+
+    def stop(self, name="INT", timeout=30):
+        """Ends a command that would run for ever."""
+        if self.status is None:
+            self._guest.send(f"signal {self._ident} {name}")
+        return self.wait(timeout)
+
+
+class Guest:
+    """Boots on creation; use it as a context manager.
+
+    image: directory with vmlinuz, initrd.img and disk.img
+    devices: further QEMU arguments
+    bars: name -> size of the memory backends that `devices` refers to
+    append: further words for the kernel's command line
+    """
+
+    BOOT_TIMEOUT = 180
+
+    def __init__(self, image, devices, bars, append, progress):
+        self._progress = progress
+        self._process = self._channel = self.qmp = None
+        self._changed = threading.Condition()
+        self._jobs, self._ready, self._idents = {}, False, itertools.count(1)
+        # A short path: names of sockets must not exceed 107 bytes
+        self._dir = tempfile.mkdtemp(prefix="mmiovid-vm-")
+        self.bars = {}
+        try:
+            self._share_files()
+            for name, size in bars.items():
+                self.bars[name] = Bar(os.path.join(self._dir, name), size)
+            self._start(image, devices, append)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # The machine
+
+    def _share_files(self):
+        shutil.copytree(os.path.join(HERE, "guest"), self.path("guest"))
+        for name in ("jobs", "out", "plugin"):
+            os.makedirs(self.path(name))
+
+    def _start(self, image, devices, append):
+        backends = []
+        for name, bar in self.bars.items():
+            backends += ["-object", f"memory-backend-file,id={name},"
+                         f"mem-path={name},size={bar.size},share=on"]
+        arguments = ["qemu-system-x86_64", *MACHINE,
+                     "-kernel", os.path.join(image, "vmlinuz"),
+                     "-initrd", os.path.join(image, "initrd.img"),
+                     "-append", f"{KERNEL_ARGUMENTS} {append}",
+                     "-drive", f"file={os.path.join(image, 'disk.img')},"
+                     "if=none,id=disk,format=raw,snapshot=on",
+                     "-device", "virtio-blk-pci,drive=disk",
+                     "-fsdev", "local,id=share,path=share,security_model=none",
+                     "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
+                     "-device", "virtio-serial-pci",
+                     "-chardev",
+                     "socket,id=channel,path=channel,server=on,wait=off",
+                     "-device", "virtserialport,chardev=channel,name=channel",
+                     "-serial", "file:serial.log",
+                     "-qmp", "unix:qmp,server=on,wait=off",
+                     *backends, *devices]
+        with open(os.path.join(self._dir, "qemu.log"), "wb") as log:
+            self._process = subprocess.Popen(
+                arguments, cwd=self._dir, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, preexec_fn=_die_with_parent)
+        self._channel = self._connect("channel")
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.qmp = qmp.Qmp(self._connect("qmp"))
+        began = time.monotonic()
+        if not self.wait_for(lambda: self._ready, self.BOOT_TIMEOUT):
+            raise GuestError("the guest does not come up\n" + self.log_tail())
+        self._progress(f"guest is up after {time.monotonic() - began:.0f} s")
+
+    def _connect(self, name):
+        deadline = time.monotonic() + 30
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(os.path.join(self._dir, name))
+                return connection
+            except OSError:
+                connection.close()
+                if not self.alive() or time.monotonic() > deadline:
+                    raise GuestError("QEMU does not start\n"
+                                     + self.log_tail()) from None
+            time.sleep(0.05)
+
+    def alive(self):
+        return self._process is not None and self._process.poll() is None
+
+    def log_tail(self, lines=20):
+        text = []
+        for name in ("qemu.log", "serial.log"):
+            try:
+                with open(os.path.join(self._dir, name), encoding="utf-8",
+                          errors="replace") as file:
+                    text += [f"{name}: {line.rstrip()}" for line in file
+                             if "TCG doesn't support" not in line][-lines:]
+            except FileNotFoundError:
+                pass
+        return "\n".join(text)
+
+    def close(self):
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._channel is not None:
+            self._channel.close()
+        if self.qmp is not None:
+            self.qmp.close()
+        for bar in self.bars.values():
+            bar.close()
+        shutil.rmtree(self._dir, ignore_errors=True)
+
+    # The channel
+
+    def send(self, line):
+        self._channel.sendall(line.encode() + b"\n")
+
+    def _listen(self):
+        with self._channel.makefile("r", encoding="utf-8") as lines:
+            try:
+                for line in lines:
+                    with self._changed:
+                        self._hear(line.split())
+                        self._changed.notify_all()
+            except OSError:
+                pass            # closed by close()
+
+    def _hear(self, words):
+        if words[0] == "ready":
+            self._ready = True
+        elif words[0] == "done":
+            self._jobs[words[1]].status = int(words[2])
+
+    def wait_for(self, condition, timeout):
+        """Waits for something that the channel brings."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while not condition():
+                if not self.alive():
+                    raise GuestError("QEMU has ended\n" + self.log_tail())
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(min(left, 1))
+        return True
+
+    # What the checks use
+
+    def path(self, name):
+        """A file of the shared directory, on the host."""
+        return os.path.join(self._dir, "share", name)
+
+    def start(self, command):
+        job = Job(self, str(next(self._idents)), command)
+        self._jobs[job._ident] = job
+        with open(self.path(f"jobs/{job._ident}.sh"), "w",
+                  encoding="utf-8") as script:
+            script.write(command + "\n")
+        self.send(f"run {job._ident}")
+        return job
+
+    def run(self, command, timeout=60):
+        job = self.start(command)
+        job.wait(timeout)
+        return job
+
+    def must(self, command, timeout=60):
+        """Runs a command that cannot fail; its output."""
+        job = self.run(command, timeout)
+        if job.status != 0:
+            raise GuestError(job.describe())
+        return job.output()
+
+    def screendump(self, device):
+        return self.qmp.screendump(device, os.path.join(self._dir, "screen"))
+
+
+def _die_with_parent():
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Tests the plugin in a guest with a real PCI bus, kernel and display.
+
+Everything is emulated by QEMU; nothing of this machine is touched."""
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+# The order of these is the order of the checks
+import check_ivshmem        # noqa: F401
+import check_console        # noqa: F401
+import check_kms            # noqa: F401
+import check_errors         # noqa: F401
+from bench import Bench, checks
+from boots import BOOTS
+from machine import Guest
+from plugin import Plugin
+from tap import Failure, Report
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# What is needed, and the packages that have it
+PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86",
+            "mmdebstrap": "mmdebstrap", "mkfs.ext4": "e2fsprogs"}
+PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", required=True, metavar="DIR",
+                        help="keeps the guest's image between runs")
+    parser.add_argument("--source", metavar="DIR",
+                        default=os.path.dirname(os.path.dirname(HERE)),
+                        help="source tree to test (default: this one)")
+    parser.add_argument("--match", metavar="PATTERN", default="",
+                        help="run only checks whose name has this pattern")
+    parser.add_argument("--list", action="store_true",
+                        help="print the names of the checks")
+    parser.add_argument("--shell", choices=BOOTS, metavar="BOOT",
+                        help="boot, then run the commands that are typed; "
+                        f"one of: {', '.join(BOOTS)}")
+    parser.add_argument("--timeout", type=int, default=1200, metavar="SECONDS",
+                        help="for all boots and checks (default: 1200)")
+    return parser.parse_args()
+
+
+def make_image(cache):
+    made = subprocess.run([os.path.join(HERE, "image.sh"), cache],
+                          stdout=subprocess.PIPE, text=True, check=False)
+    if made.returncode != 0:
+        bail_out("The guest's image cannot be made.")
+    return made.stdout.strip()
+
+
+def boot(name, image, report):
+    how = BOOTS[name]
+    report.comment(f"booting the guest: {name}")
+    return Guest(image, how.devices, how.bars, how.append, report.comment)
+
+
+def shell(guest):
+    """For a person: a line typed is a command run."""
+    print("Commands run in the guest; an empty line ends it.")
+    while True:
+        try:
+            line = input("guest# ")
+        except EOFError:
+            return
+        if not line:
+            return
+        job = guest.run(line, timeout=3600)
+        print(job.output(), end="")
+        if job.status:
+            print(f"exit {job.status}")
+
+
+def run_boot(name, image, plugin, pattern, report):
+    """All checks of one boot; where the guest does not come up, they fail."""
+    chosen = checks(name, pattern)
+    if not chosen:
+        return
+
+    def not_run():
+        raise Failure("not run, see above")
+
+    with contextlib.ExitStack() as stack:
+        guest = None
+
+        def prepare():
+            nonlocal guest
+            guest = stack.enter_context(boot(name, image, report))
+            plugin.put_into(guest)
+
+        def diagnose():
+            return guest.log_tail() if guest else ""
+
+        broken = report.run(f"guest: {name} boot, with the plugin", prepare,
+                            diagnose)
+        bench = Bench(guest)
+        for title, function in chosen:
+            if broken:
+                report.run(title, not_run, str)
+            else:
+                report.run(title, lambda f=function: f(bench), diagnose)
+
+
+def bail_out(why):
+    print(f"Bail out! {why}", flush=True)
+    sys.exit(1)
+
+
+def end_by_signal(number, _):
+    bail_out("Out of time." if number == signal.SIGALRM
+             else f"Ended by {signal.Signals(number).name}.")
+
+
+def main():
+    options = arguments()
+    if options.list:
+        for name in BOOTS:
+            for title, _ in checks(name, options.match):
+                print(title)
+        return 0
+    missing = [package for program, package in PROGRAMS.items()
+               if not shutil.which(program, path=PATH)]
+    if missing:
+        print(f"1..0 # SKIP for a guest: apt-get install {' '.join(missing)}")
+        return 0
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, end_by_signal)
+    image = make_image(options.cache)
+    report = Report()
+    plugin = Plugin(options.source, image, options.cache, report.comment)
+    if options.shell:
+        with boot(options.shell, image, report) as guest:
+            plugin.put_into(guest)
+            shell(guest)
+        return 0
+
+    signal.alarm(options.timeout)
+    for name in BOOTS:
+        run_boot(name, image, plugin, options.match, report)
+    report.plan()
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
