@@ -82,7 +82,8 @@ parse_format (const char *text, MmioFormat * format, GError ** error)
       "--length.", text, known->str);
 }
 
-/* A number or a fraction; strtod() alone takes 0x10, nan and blanks as well */
+/* A number or a fraction; strtod() alone takes nan and blanks as well.  What
+ * is divided by zero is no rate either. */
 static gboolean
 parse_rate (const char *text, double *rate, GError ** error)
 {
@@ -92,7 +93,7 @@ parse_rate (const char *text, double *rate, GError ** error)
   *rate = g_ascii_isdigit (*text) ? g_ascii_strtod (text, &end) : 0;
   if (end && *end == '/' && g_ascii_isdigit (end[1]))
     divisor = g_ascii_strtod (end + 1, &end);
-  *rate = divisor > 0 ? *rate / divisor : 0;
+  *rate /= divisor;
 
   if (end && *end == '\0' && *rate > 0 && *rate <= G_MAXINT)
     return TRUE;

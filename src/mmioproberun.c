@@ -124,6 +124,12 @@ find_range (MmioProbeReport * report, const MmioDevice * device, gint * bar,
     *bar = choose_bar (report, device, range->end);
   if (*bar < 0 && !is_picture)
     *bar = choose_bar (report, device, 0);
+  if (*bar < 0 && !is_picture) {
+    mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
+        "%s has no memory BAR; see which devices have one with: "
+        "mmiovid-probe", report->address);
+    return FALSE;
+  }
   if (is_picture || !is_memory (device, *bar))
     return TRUE;
 

@@ -101,12 +101,13 @@ mmio_probe_bars_to_table (const GPtrArray * bars)
 {
   g_autoptr (GPtrArray) lines =
       g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
-  GString *text = g_string_new (NULL);
+  GString *text;
 
   if (bars->len == 0)
     return g_strdup ("No PCI device here has a memory BAR; there is a "
         "simulated one to try: mmiovid-probe sim\n");
 
+  text = g_string_new (NULL);
   g_ptr_array_add (lines, make_heading ());
   for (guint i = 0; i < bars->len; i++)
     g_ptr_array_add (lines, make_line (g_ptr_array_index (bars, i)));
