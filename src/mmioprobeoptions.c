@@ -166,8 +166,8 @@ mmio_probe_options_parse (MmioProbeOptions * options, GStrv argv,
     {"plot", 'p', 0, G_OPTION_ARG_FILENAME, &options->plot,
         "Write a bar chart, too", "FILE.svg"},
     {"force", 'f', 0, G_OPTION_ARG_NONE, &options->force,
-        "Measure what may be registers, and in a virtual machine with all "
-          "loads", NULL},
+        "Measure what --bar names though it may be registers, and in a "
+          "virtual machine with all loads", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &options->quiet,
         "Do not tell how far it is", NULL},
     {"version", 0, 0, G_OPTION_ARG_NONE, &options->version,
@@ -197,7 +197,8 @@ mmio_probe_options_parse (MmioProbeOptions * options, GStrv argv,
       "device's resource file");
   g_option_context_set_description (context,
       "Reading has side effects on some devices. BARs that look like "
-      "registers are\nrefused unless --force says that it is safe.\n\n"
+      "registers are\nrefused unless --bar names them and --force says that "
+      "it is safe.\n\n"
       "Examples:\n"
       "  mmiovid-probe\n"
       "  mmiovid-probe 0000:03:00.0 --bar 2 --width 1920 --height 1080 "

@@ -20,14 +20,15 @@
 gboolean
 mmio_probe_may_measure (const MmioProbeCase * what, GError ** error)
 {
-  if (!what->is_pci || what->force)
+  if (!what->is_pci || (what->force && what->is_named))
     return TRUE;
 
   if (!what->is_prefetchable) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "BAR %u of %s is not prefetchable, so it may hold registers, and "
         "reading those can be a command to the device; if you know that it is "
-        "safe to read, add --force.", what->bar, what->address);
+        "safe to read, add --bar %u --force.", what->bar, what->address,
+        what->bar);
     return FALSE;
   }
 
@@ -35,8 +36,8 @@ mmio_probe_may_measure (const MmioProbeCase * what, GError ** error)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "BAR %u of %s has only %" G_GUINT64_FORMAT " bytes, so it may hold "
         "registers, and reading those can be a command to the device; if you "
-        "know that it is safe to read, add --force.", what->bar,
-        what->address, what->size);
+        "know that it is safe to read, add --bar %u --force.", what->bar,
+        what->address, what->size, what->bar);
     return FALSE;
   }
 

@@ -17,6 +17,7 @@ G_BEGIN_DECLS
  * @address: the device
  * @is_pci: whether it is a PCI device
  * @bar: the BAR
+ * @is_named: the user has named it, too, and not the device only
  * @size: its size in bytes
  * @is_prefetchable: reading has no side effects, says the device
  * @is_virtual: this is a virtual machine
@@ -28,6 +29,7 @@ typedef struct {
   const char *address;
   gboolean is_pci;
   guint bar;
+  gboolean is_named;
   guint64 size;
   gboolean is_prefetchable;
   gboolean is_virtual;

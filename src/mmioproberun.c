@@ -66,6 +66,8 @@ describe_case (MmioProbeCase * what, const MmioProbeReport * report,
   what->address = report->address;
   what->is_pci = mmio_device_has_bars (device);
   what->bar = bar;
+  what->is_named = report->config->bar >= 0 ||
+      mmio_device_get_fixed_bar (device) >= 0;
   what->size = facts->size;
   what->is_prefetchable = facts->is_prefetchable;
   what->is_virtual = report->config->is_virtual;

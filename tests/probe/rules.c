@@ -13,10 +13,13 @@ refuse (const MmioProbeCase * what, const char *word)
 
   g_assert_false (mmio_probe_may_measure (what, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, "BAR 2", "0000:03:00.0", word,
-      "--force", NULL);
+      "--bar 2 --force", NULL);
   g_assert_false (mmio_probe_may_measure (what, NULL));
 
+  /* Force is for the BAR that was named, not for whichever comes first */
   forced.force = TRUE;
+  g_assert_false (mmio_probe_may_measure (&forced, NULL));
+  forced.is_named = TRUE;
   g_assert_true (mmio_probe_may_measure (&forced, &error));
   g_assert_no_error (error);
 }

@@ -129,7 +129,9 @@ test_refusals (void)
   fake_add_io (fake, 0, 128);
   fake_add_bar (fake, 1, 4096, FALSE);
   config = config_of (-1);
-  refuse (fake, &config, "BAR 1", "--force");
+  refuse (fake, &config, "BAR 1", "--bar 1 --force");
+  config.force = TRUE;
+  refuse (fake, &config, "BAR 1", "--bar 1 --force");
   mmio_device_unref (&fake->parent);
 
   fake = fake_new ();
@@ -150,6 +152,18 @@ test_force (void)
   g_assert_false (report->is_prefetchable);
   g_assert_cmpuint (report->maps->len, ==, 1);
   g_assert_cmpint (get_map (report, 0)->asked, ==, MMIO_MAPPING_UNCACHED);
+  mmio_probe_report_free (report);
+
+  /* Without a number it goes for the safe one all the same */
+  config.bar = -1;
+  report = run (fake, &config);
+  g_assert_cmpint (report->bar, ==, 4);
+  mmio_probe_report_free (report);
+
+  /* The path of a resource file has the number in it */
+  fake->parent.fixed_bar = 0;
+  report = run (fake, &config);
+  g_assert_cmpint (report->bar, ==, 0);
   mmio_probe_report_free (report);
   mmio_device_unref (&fake->parent);
 }
