@@ -81,7 +81,7 @@ gboolean
 mmio_probe_advise (MmioProbeAdvice * advice, const MmioProbeReport * report)
 {
   const MmioProbeResult *fastest;
-  MmioProbeAdvice result = { NULL, };
+  MmioProbeAdvice result = {.map = NULL };
 
   fastest = find_fastest (report, &result.map);
   if (!fastest)

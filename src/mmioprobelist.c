@@ -105,7 +105,7 @@ list_device (GPtrArray * bars, const MmioPciInfo * info, const char *devices,
     gboolean locked_down)
 {
   g_autofree char *address = mmio_address_to_string (&info->slot);
-  g_auto (MmioPciState) state = { NULL, };
+  g_auto (MmioPciState) state = {.driver = NULL };
 
   mmio_pci_state_init (&state, devices, address);
 

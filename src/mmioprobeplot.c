@@ -83,12 +83,18 @@ static void
 add_map (Plot * plot, const MmioProbeMap * map)
 {
   const char *name = mmio_mapping_get_name (map->obtained);
+  g_autofree char *title = NULL;
 
   if (!map->results)
     return;
 
+  if (map->asked != MMIO_MAPPING_AUTO && map->asked != map->obtained)
+    title = g_strdup_printf ("%s, though it was to be %s", name,
+        mmio_mapping_get_name (map->asked));
+
   plot->y += ROW;
-  add_text (plot, MARGIN, plot->y, "font-weight=\"bold\"", name);
+  add_text (plot, MARGIN, plot->y, "font-weight=\"bold\"",
+      title ? title : name);
   plot->y += ROW / 2;
   for (guint i = 0; i < map->results->len; i++)
     add_result (plot, g_ptr_array_index (map->results, i));

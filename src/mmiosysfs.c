@@ -28,7 +28,7 @@ typedef struct
 static gboolean
 check_awake (const MmioDevice * device, GError ** error)
 {
-  g_auto (MmioPciState) state = { NULL, };
+  g_auto (MmioPciState) state = {.driver = NULL };
 
   mmio_pci_state_init (&state, MMIO_PCI_SYSFS, device->address);
 

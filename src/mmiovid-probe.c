@@ -142,7 +142,7 @@ print_error (const GError * error)
 int
 main (int argc, char **argv)
 {
-  g_auto (MmioProbeOptions) options = { NULL, };
+  g_auto (MmioProbeOptions) options = {.devices = NULL };
   g_autoptr (GError) error = NULL;
 
   /* For the names of files; numbers look the same everywhere */
