@@ -513,13 +513,15 @@ GST_END_TEST;
 static void
 check_bits (const MmioReader * reader, const Shape * shape)
 {
-  const guint step = RUNNING_ON_VALGRIND ? 61 : 1;
+  guint step = 1;
   guint n_in = 0, n_out = 0, n = 0;
   guint8 *end;
   Scene scene;
 
   scene_init (&scene, reader, shape, shape->width % 17);
   end = scene.bar + scene.size + scene.distance;
+  if (RUNNING_ON_VALGRIND)
+    step = scene.size < 100 ? 13 : 61;
   check_first (&scene, FALSE);
   check_read (&scene, TRUE);
 
@@ -893,6 +895,16 @@ on_touch (int number, siginfo_t * info, void *context)
   mprotect (touched.data + at / page * page, page, PROT_READ | PROT_WRITE);
 }
 
+/* Valgrind forgets registers where a load or store is trapped */
+static gboolean
+can_trap (void)
+{
+  if (RUNNING_ON_VALGRIND)
+    g_print ("SKIP: valgrind cannot go on after a trap; run this without\n");
+
+  return !RUNNING_ON_VALGRIND;
+}
+
 static void
 touched_begin (const Pages * pages)
 {
@@ -924,7 +936,7 @@ check_touched (guint n_pages, gboolean is_read)
       fail ("%s: page %u was touched as number %u", scene_name, touched.page[i],
           i);
 #ifdef KNOWS_READS
-    if (touched.is_read[i] != is_read && !RUNNING_ON_VALGRIND)
+    if (touched.is_read[i] != is_read)
       fail ("%s: page %u was%s read", scene_name, i, is_read ? " not" : "");
 #endif
   }
@@ -1016,7 +1028,53 @@ check_order (const MmioReader * reader, const Shape * shape)
 
 GST_START_TEST (test_in_order)
 {
-  for_each_engine (check_order, &in_order[__i__]);
+  if (can_trap ())
+    for_each_engine (check_order, &in_order[__i__]);
+}
+
+GST_END_TEST;
+
+static const Shape converted_once[] = {
+  {"RGB", "BGRx", 70, 5, 0, 0},
+  {"BGR", "xRGB", 65, 5, 0, 0},
+  {"RGBx", "BGRx", 70, 5, 0, 0},
+};
+
+/* Rows of the target over the border of two pages, in pieces that end there:
+ * whoever writes a row again comes back.  Conversions write in order; memcpy()
+ * need not. */
+static void
+check_once (const MmioReader * reader, const Shape * shape)
+{
+  const gsize page = page_size ();
+  Scene scene;
+  Pages pages;
+
+  scene_init (&scene, reader, shape, 9);
+  pages_init (&pages, 2 * shape->height);
+  scene.target.plane[0] = pages.data + page - 128;
+  scene.target.stride[0] = 2 * page;
+
+  for (guint k = 0; k < 3 * shape->height + 2; k++) {
+    const guint y = (k - 2) / 3;
+
+    if (k >= 2)
+      ((guint8 *) get_row (&scene, 0, y))[(k - 2) % 3 * 90] ^= 4;
+    touched_begin (&pages);
+    mmio_frame_read_changes (reader, &scene.picture, scene.bar, &scene.target,
+        scene.shadow, TRUE, &scene.damage);
+    touched_end ();
+    check_touched (k == 1 ? 0 : 2 * shape->height, FALSE);
+  }
+
+  pages_clear (&pages);
+  scene_clear (&scene);
+}
+
+GST_START_TEST (test_converted_once)
+{
+  if (can_trap ())
+    for_each_engine (check_once, &converted_once[__i__]);
 }
 
 GST_END_TEST;
@@ -1052,6 +1110,9 @@ GST_START_TEST (test_bar_once)
 {
   Shape shape = once[__i__].shape;
   const gsize page = page_size ();
+
+  if (!can_trap ())
+    return;
 
   for (guint engine = MMIO_ENGINE_AUTO; engine < END_ENGINE; engine++) {
     const MmioReader *reader = test_reader (engine);
@@ -1102,6 +1163,9 @@ GST_START_TEST (test_order_is_seen)
   static volatile guint8 sink;
   Pages pages;
 
+  if (!can_trap ())
+    return;
+
   pages_init (&pages, 3);
   memset (pages.data, GUARD, pages.size);
   touched_begin (&pages);
@@ -1116,10 +1180,8 @@ GST_START_TEST (test_order_is_seen)
   fail_unless_equals_int (touched.page[2], 0);
   fail_unless_equals_int (touched.page[3], 2);
 #ifdef KNOWS_READS
-  if (!RUNNING_ON_VALGRIND) {
-    fail_if (touched.is_read[2]);
-    fail_unless (touched.is_read[3]);
-  }
+  fail_if (touched.is_read[2]);
+  fail_unless (touched.is_read[3]);
 #endif
   fail_unless_equals_int (sink, GUARD);
   pages_clear (&pages);
@@ -1306,6 +1368,8 @@ frame_suite (void)
   tc = add_case (s, "target");
   tcase_add_test (tc, test_order_is_seen);
   tcase_add_loop_test (tc, test_in_order, 0, G_N_ELEMENTS (in_order));
+  tcase_add_loop_test (tc, test_converted_once, 0,
+      G_N_ELEMENTS (converted_once));
   tcase_add_loop_test (tc, test_bar_once, 0, G_N_ELEMENTS (once));
   tcase_add_loop_test (tc, test_damage_is_enough, 0, G_N_ELEMENTS (shapes));
 
