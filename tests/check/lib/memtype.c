@@ -176,6 +176,32 @@ GST_START_TEST (test_region)
 
 GST_END_TEST;
 
+/* What is wanted reaches the back end as it is, and what it made of it comes
+ * back */
+GST_START_TEST (test_wanted)
+{
+  const MmioMapping mappings[] = {
+    MMIO_MAPPING_AUTO, MMIO_MAPPING_CACHED, UC, WC
+  };
+  const MmioPicture picture = test_picture ("GRAY8", 100, 1, 0, 0);
+  FakeDevice *fake = fake_new ();
+
+  fake_set_memory (fake, 0, 100);
+  for (guint i = 0; i < G_N_ELEMENTS (mappings); i++) {
+    gint bar = -1;
+    MmioRegion *region = mmio_device_map (&fake->parent, &bar, &picture,
+        mappings[i], NULL);
+
+    fail_unless (region != NULL);
+    fail_unless (fake->last_wanted == mappings[i]);
+    fail_unless (mmio_region_get_mapping (region) == UC);
+    mmio_region_unref (region);
+  }
+  mmio_device_unref (&fake->parent);
+}
+
+GST_END_TEST;
+
 static Suite *
 memtype_suite (void)
 {
@@ -189,6 +215,7 @@ memtype_suite (void)
   tc = add_case (s, "mapping");
   tcase_add_test (tc, test_names);
   tcase_add_test (tc, test_region);
+  tcase_add_test (tc, test_wanted);
 
   return s;
 }
