@@ -216,23 +216,25 @@ mmio_conversion_get_pixel_bytes (const MmioConversion * conversion)
   return conversion->shuffle ? 4 : 3;
 }
 
-/* ORC takes it for granted that a word of the destination is aligned */
+/* ORC takes it for granted that words are aligned: the kernels that it
+ * compiles crash on a destination that is not, its emulation on a source */
 static void
 shuffle (const MmioConversion * conversion, guint8 * dest, const guint8 * src,
     guint pixels)
 {
-  guint32 aligned[256];
+  guint32 from[256], to[256];
 
-  if ((guintptr) dest % sizeof (guint32) == 0) {
+  if (((guintptr) dest | (guintptr) src) % sizeof (guint32) == 0) {
     conversion->shuffle ((guint32 *) dest, (const guint32 *) src, pixels);
     return;
   }
 
   while (pixels > 0) {
-    const guint n = MIN (pixels, G_N_ELEMENTS (aligned));
+    const guint n = MIN (pixels, G_N_ELEMENTS (from));
 
-    conversion->shuffle (aligned, (const guint32 *) src, n);
-    memcpy (dest, aligned, 4 * n);
+    memcpy (from, src, 4 * n);
+    conversion->shuffle (to, from, n);
+    memcpy (dest, to, 4 * n);
     dest += 4 * n;
     src += 4 * n;
     pixels -= n;
