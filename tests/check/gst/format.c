@@ -140,8 +140,8 @@ GST_START_TEST (test_rows_fit)
 
   for (guint width = 1; width <= 260; width++) {
     for (guint height = 1; height <= 9; height++) {
-      fail_unless (gst_video_info_set_format (&info, video_format, width,
-              height));
+      often_unless (gst_video_info_set_format (&info, video_format, width,
+              height), "%s %ux%u", format.name, width, height);
 
       for (guint i = 0; i < format.n_planes; i++) {
         const guint64 row_bytes = mmio_format_row_bytes (&format, i, width);
@@ -150,16 +150,15 @@ GST_START_TEST (test_rows_fit)
         const guint64 end = i + 1 < format.n_planes ?
             GST_VIDEO_INFO_PLANE_OFFSET (&info, i + 1) : info.size;
 
-        fail_unless (row_bytes <= stride, "%s: a row of %u pixels has %"
+        often_unless (row_bytes <= stride, "%s: a row of %u pixels has %"
             G_GUINT64_FORMAT " bytes in plane %u, its stride is %"
             G_GUINT64_FORMAT, format.name, width, row_bytes, i, stride);
         /* And it is all of the row: what is left is padding */
-        fail_unless (row_bytes > 0 && rows > 0);
-        fail_unless_equals_int (rows, plane_height (&info, i));
-        fail_unless (GST_VIDEO_INFO_PLANE_OFFSET (&info, i) +
+        often_unless (row_bytes > 0 && rows > 0 && rows == plane_height (&info,
+                i) && GST_VIDEO_INFO_PLANE_OFFSET (&info, i) +
             stride * (rows - 1) + row_bytes <= end,
-            "%s %ux%u: plane %u is larger than GStreamer's", format.name,
-            width, height, i);
+            "%s %ux%u: plane %u is not GStreamer's", format.name, width,
+            height, i);
       }
     }
   }
@@ -354,7 +353,7 @@ GST_START_TEST (test_meaning)
           continue;
         worst = MAX (worst, off);
         /* As much as the component's depth leaves open, or as rounding does */
-        fail_unless (off <= MAX (3, c->depth >= 8 ? 0 : 1u << (8 - c->depth)),
+        often_unless (off <= MAX (3, c->depth >= 8 ? 0 : 1u << (8 - c->depth)),
             "%s at %u,%u: component %u is %d, not %d", format->name, x, y, i,
             seen[x].c[i], wanted.c[i]);
       }

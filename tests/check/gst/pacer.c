@@ -53,10 +53,13 @@ static void
 check_frame (const GstMmioFrameTime * frame, guint64 slot, guint64 number,
     guint64 missed, GstClockTime due)
 {
-  fail_unless_equals_uint64 (frame->slot, slot);
-  fail_unless_equals_uint64 (frame->number, number);
-  fail_unless_equals_uint64 (frame->missed, missed);
-  fail_unless_equals_uint64 (frame->due, due);
+  often_unless (frame->slot == slot && frame->number == number &&
+      frame->missed == missed && frame->due == due,
+      "slot %" G_GUINT64_FORMAT ", number %" G_GUINT64_FORMAT ", missed %"
+      G_GUINT64_FORMAT ", due %" G_GUINT64_FORMAT "; not %" G_GUINT64_FORMAT
+      ", %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT,
+      frame->slot, frame->number, frame->missed, frame->due, slot, number,
+      missed, due);
 }
 
 GST_START_TEST (test_period)

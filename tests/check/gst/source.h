@@ -14,6 +14,13 @@ G_BEGIN_DECLS
 
 #define ELEMENT "mmiovidsrc"
 
+/* For loops that go round a million times: fail_unless() leaves a note for the
+ * runner, passed or not */
+#define often_unless(condition, ...) G_STMT_START { \
+    if (!(condition)) \
+      fail (__VA_ARGS__); \
+} G_STMT_END
+
 /* For files: content that tells its position, and stays at hand */
 typedef struct
 {
