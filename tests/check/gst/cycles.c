@@ -48,12 +48,12 @@ check (const Has * before)
   fail_unless_equals_int (count_maps (file.path), 0);
   fail_unless_equals_int (count_maps ("mmiovid-sim"), 0);
   fail_unless_equals_int (now.fds, before->fds);
-  /* Threads of GLib's pools come and go when they like, and malloc() takes and
-   * gives back some maps; neither 200 times */
-  fail_unless (now.threads <= before->threads + 4, "%u threads, then %u",
-      before->threads, now.threads);
-  fail_unless (now.maps <= before->maps + 20, "%u maps, then %u",
-      before->maps, now.maps);
+  /* Threads of GLib's pools come and go when they like, more of them on a busy
+   * machine, and malloc() takes and gives back some maps; neither 200 times */
+  fail_unless (now.threads <= before->threads + CYCLES / 4,
+      "%u threads, then %u", before->threads, now.threads);
+  fail_unless (now.maps <= before->maps + 20, "%u maps, then %u", before->maps,
+      now.maps);
 }
 
 typedef enum
