@@ -193,6 +193,85 @@ GST_START_TEST (test_missed)
 
 GST_END_TEST;
 
+/* The timestamp is the slot's time, however late within the slot the frame is
+ * captured; where there is no slot before it, that of the capture */
+GST_START_TEST (test_pts)
+{
+  GstMmioFrameTime frame;
+  GstMmioPacer pacer;
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, 50, 1);
+  frame = take (&pacer, 7 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.pts, 7 * GST_MSECOND);
+  frame = next (&pacer, 19 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.pts, 20 * GST_MSECOND);
+  frame = next (&pacer, 20 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.pts, 20 * GST_MSECOND);
+  frame = take (&pacer, 40 * GST_MSECOND - 1);
+  check_frame (&frame, 1, 1, 0, 20 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.pts, 20 * GST_MSECOND);
+
+  /* After missed ones */
+  frame = take (&pacer, 65 * GST_MSECOND);
+  check_frame (&frame, 3, 3, 1, 60 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.pts, 65 * GST_MSECOND);
+  frame = take (&pacer, 66 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.pts, 80 * GST_MSECOND);
+
+  /* After running time began anew */
+  frame = take (&pacer, 3 * GST_MSECOND);
+  check_frame (&frame, 0, 5, 0, 0);
+  fail_unless_equals_uint64 (frame.pts, 3 * GST_MSECOND);
+  frame = take (&pacer, 4 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.pts, 20 * GST_MSECOND);
+}
+
+GST_END_TEST;
+
+/* Whoever may hold frames for 50 ms may be late by as much: the slots that he
+ * is late for get their frames, with the timestamps that they should have */
+GST_START_TEST (test_latency)
+{
+  GstMmioFrameTime frame;
+  GstMmioPacer pacer;
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, 50, 1);
+  gst_mmio_pacer_set_latency (&pacer, 50 * GST_MSECOND);
+  take (&pacer, 0);
+
+  /* Slot 1 ends at 40 */
+  for (guint now = 20; now < 90; now += 10) {
+    frame = next (&pacer, now * GST_MSECOND);
+    check_frame (&frame, 1, 1, 0, 20 * GST_MSECOND);
+    fail_unless_equals_uint64 (frame.pts, 20 * GST_MSECOND);
+  }
+  frame = next (&pacer, 90 * GST_MSECOND - 1);
+  check_frame (&frame, 1, 1, 0, 20 * GST_MSECOND);
+  frame = next (&pacer, 90 * GST_MSECOND);
+  check_frame (&frame, 4, 4, 3, 80 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.pts, 90 * GST_MSECOND);
+
+  /* One after the other, until it is in time again */
+  for (guint i = 1; i <= 4; i++) {
+    frame = take (&pacer, 89 * GST_MSECOND);
+    check_frame (&frame, i, i, 0, i * 20 * GST_MSECOND);
+    fail_unless_equals_uint64 (frame.pts, i * 20 * GST_MSECOND);
+  }
+  frame = take (&pacer, 89 * GST_MSECOND);
+  check_frame (&frame, 5, 5, 0, 100 * GST_MSECOND);
+
+  gst_mmio_pacer_set_latency (&pacer, 0);
+  frame = next (&pacer, 140 * GST_MSECOND);
+  check_frame (&frame, 7, 7, 1, 140 * GST_MSECOND);
+  gst_mmio_pacer_set_latency (&pacer, GST_CLOCK_TIME_NONE);
+  frame = next (&pacer, 1400 * GST_MSECOND);
+  check_frame (&frame, 6, 6, 0, 120 * GST_MSECOND);
+}
+
+GST_END_TEST;
+
 /* Running time may begin anew; frame numbers do not, and nothing is missed */
 GST_START_TEST (test_running_time_begins_anew)
 {
@@ -306,6 +385,8 @@ pacer_suite (void)
   tcase_add_test (tc, test_next_changes_nothing);
   tcase_add_test (tc, test_first);
   tcase_add_test (tc, test_missed);
+  tcase_add_test (tc, test_pts);
+  tcase_add_test (tc, test_latency);
   tcase_add_test (tc, test_running_time_begins_anew);
   tcase_add_test (tc, test_rate_changes);
   tcase_add_test (tc, test_extremes);

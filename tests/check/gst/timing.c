@@ -347,6 +347,52 @@ GST_START_TEST (test_waits_for_buffer)
 
 GST_END_TEST;
 
+/* A pipeline that has been given time to hold frames may be late by that: no
+ * frame is missed for it, and each has the timestamp of its slot */
+GST_START_TEST (test_late_within_latency)
+{
+  GstHarness *h = new_source ("50/1");
+  Delay delay = { h, 3, 135 * MS };
+  GstBuffer *buffer;
+
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, let_time_pass,
+      &delay, NULL);
+  source_start (h, 3);
+  source_wait_for_clock_wait (h);
+  fail_unless (gst_pad_push_event (h->sinkpad, gst_event_new_latency (50 *
+              MS)));
+  check_buffer (source_crank (h), 3, 60 * MS, 20 * MS);
+  for (guint i = 4; i < 7; i++) {
+    buffer = source_pull (h);
+    fail_if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT));
+    check_buffer (buffer, i, i * 20 * MS, 20 * MS);
+  }
+  check_buffer (source_crank (h), 7, 140 * MS, 20 * MS);
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
+
+  /* And no later than that */
+  delay.number = 8;
+  delay.time = 250 * MS;
+  check_buffer (source_crank (h), 8, 160 * MS, 20 * MS);
+  check_buffer (source_pull (h), 12, 250 * MS, 20 * MS);
+  check_qos (h, 250 * MS, 20 * MS, 10, 3);
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 3);
+
+  /* A run that begins anew knows of no latency yet */
+  delay.number = 1;
+  delay.time = 65 * MS;
+  source_stop (h);
+  gst_element_set_base_time (h->element, 250 * MS);
+  delay.time += 250 * MS;
+  gst_harness_play (h);
+  check_buffer (source_pull (h), 0, 0, 20 * MS);
+  check_buffer (source_crank (h), 1, 20 * MS, 20 * MS);
+  check_buffer (source_pull (h), 3, 65 * MS, 20 * MS);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* --- Latency ----------------------------------------------------------------- */
 
 static void
@@ -490,6 +536,7 @@ timing_suite (void)
   tcase_add_test (tc, test_late);
   tcase_add_test (tc, test_woken_late);
   tcase_add_test (tc, test_waits_for_buffer);
+  tcase_add_test (tc, test_late_within_latency);
 
   tc = add_case (s, "latency");
   tcase_add_loop_test (tc, test_latency, 0, G_N_ELEMENTS (rates));
