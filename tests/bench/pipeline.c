@@ -19,8 +19,8 @@ typedef struct
   guint warm_up;
   guint frames;
   guint seen;
-  gint64 begin;
-  gint64 end;
+  gint64 begin, end;            /* CPU time */
+  gint64 wall_begin, wall_end;
   GstElement *pipeline;
 
   /* What an appsrc gets */
@@ -32,11 +32,11 @@ typedef struct
 } Run;
 
 static gint64
-get_cpu_time (void)
+get_time (clockid_t id)
 {
   struct timespec t;
 
-  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &t);
+  clock_gettime (id, &t);
   return (gint64) t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
@@ -47,9 +47,11 @@ count_frame (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 
   run->seen++;
   if (run->seen == run->warm_up) {
-    run->begin = get_cpu_time ();
+    run->begin = get_time (CLOCK_PROCESS_CPUTIME_ID);
+    run->wall_begin = get_time (CLOCK_MONOTONIC);
   } else if (run->seen == run->warm_up + run->frames) {
-    run->end = get_cpu_time ();
+    run->end = get_time (CLOCK_PROCESS_CPUTIME_ID);
+    run->wall_end = get_time (CLOCK_MONOTONIC);
     gst_element_post_message (run->pipeline,
         gst_message_new_application (GST_OBJECT (run->pipeline),
             gst_structure_new_empty ("done")));
@@ -147,18 +149,23 @@ wait_until_done (GstBus * bus)
 {
   GstMessage *message = gst_bus_timed_pop_filtered (bus, GST_CLOCK_TIME_NONE,
       GST_MESSAGE_ERROR | GST_MESSAGE_EOS | GST_MESSAGE_APPLICATION);
-  const gboolean done = GST_MESSAGE_TYPE (message) == GST_MESSAGE_APPLICATION;
+  const GstMessageType type = GST_MESSAGE_TYPE (message);
+  GError *error = NULL;
 
-  if (!done)
-    g_printerr ("%s: %" GST_PTR_FORMAT "\n", GST_MESSAGE_TYPE_NAME (message),
-        gst_message_get_structure (message));
+  if (type == GST_MESSAGE_ERROR) {
+    gst_message_parse_error (message, &error, NULL);
+    g_printerr ("%s\n", error->message);
+    g_error_free (error);
+  } else if (type == GST_MESSAGE_EOS) {
+    g_printerr ("it ended before all frames were seen\n");
+  }
 
   gst_message_unref (message);
-  return done;
+  return type == GST_MESSAGE_APPLICATION;
 }
 
 /* PIPELINE has a sink named sink.  Prints nanoseconds a frame, of so many after
- * the first ones. */
+ * the first ones: those of the CPU, and those of the clock on the wall. */
 int
 main (int argc, char **argv)
 {
@@ -203,6 +210,7 @@ main (int argc, char **argv)
   if (!done)
     return 1;
 
-  g_print ("%.0f\n", (gdouble) (run.end - run.begin) / run.frames);
+  g_print ("%.0f %.0f\n", (gdouble) (run.end - run.begin) / run.frames,
+      (gdouble) (run.wall_end - run.wall_begin) / run.frames);
   return 0;
 }

@@ -79,7 +79,7 @@ def write_all(groups, directory, size):
     os.makedirs(directory, exist_ok=True)
     for name, (title, members) in PLOTS.items():
         shown = [(member, groups[member]) for member in members]
-        largest = max(group.ratio(case)[0] for _, group in shown for case in group.names())
+        largest = max(group.ratio(case)[2] for _, group in shown for case in group.names())
         scale = (WIDTH - LEFT - RIGHT) / max(1, math.ceil(largest * 2) / 2)
         svg = Svg(title)
         svg.text(16, 26, f"{title}, {size}", size=15, bold=True)
