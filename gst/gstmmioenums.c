@@ -8,7 +8,7 @@
 
 #include "gstmmioenums.h"
 
-#include "mmiodevice.h"
+#include "mmiocapture.h"
 
 GType
 gst_mmio_io_mode_get_type (void)
@@ -41,6 +41,62 @@ gst_mmio_access_get_type (void)
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, g_enum_register_static ("GstMmioAccess", values));
+
+  return type;
+}
+
+GType
+gst_mmio_mapping_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {MMIO_MAPPING_AUTO, "What is best for reading", "auto"},
+    {MMIO_MAPPING_UNCACHED, "Each load is a bus transaction", "uncached"},
+    {MMIO_MAPPING_WRITE_COMBINING, "Streaming loads fetch whole lines",
+        "write-combining"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type,
+        g_enum_register_static ("GstMmioMapping", values));
+
+  return type;
+}
+
+GType
+gst_mmio_engine_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {MMIO_ENGINE_AUTO, "What suits the map and the CPU", "auto"},
+    {MMIO_ENGINE_ORC, "Vector loads, by ORC", "orc"},
+    {MMIO_ENGINE_STREAM, "Streaming loads, for write-combining", "stream"},
+    {MMIO_ENGINE_U64, "64-bit loads", "u64"},
+    {MMIO_ENGINE_U32, "32-bit loads, where wider ones fail", "u32"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstMmioEngine", values));
+
+  return type;
+}
+
+GType
+gst_mmio_changes_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {MMIO_CHANGES_IGNORE, "Send every frame", "ignore"},
+    {MMIO_CHANGES_MARK, "Send every frame, and mark what changed", "mark"},
+    {MMIO_CHANGES_DROP, "Send frames that have changed", "drop"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type,
+        g_enum_register_static ("GstMmioChanges", values));
 
   return type;
 }

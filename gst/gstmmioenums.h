@@ -25,6 +25,15 @@ GType gst_mmio_io_mode_get_type (void);
 #define GST_TYPE_MMIO_ACCESS (gst_mmio_access_get_type ())
 GType gst_mmio_access_get_type (void);
 
+#define GST_TYPE_MMIO_MAPPING (gst_mmio_mapping_get_type ())
+GType gst_mmio_mapping_get_type (void);
+
+#define GST_TYPE_MMIO_ENGINE (gst_mmio_engine_get_type ())
+GType gst_mmio_engine_get_type (void);
+
+#define GST_TYPE_MMIO_CHANGES (gst_mmio_changes_get_type ())
+GType gst_mmio_changes_get_type (void);
+
 const char *gst_mmio_enum_get_nick (GType type, gint value);
 
 G_END_DECLS

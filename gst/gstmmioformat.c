@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "mmiocapture.h"
+#include "mmioframe.h"
 
 /* As slow as anybody wants it; 0/1 would be as frames come, and a device that
  * raises no interrupts has no such moment. */
@@ -249,7 +249,7 @@ gst_mmio_format_get_picture_caps (const MmioPicture * picture,
 
     if (gst_mmio_format_from_video (&format, expanded[i]) &&
         !mmio_format_equal (&format, &picture->format) &&
-        mmio_capture_can_read_as (picture, &format))
+        mmio_frame_can_read_as (picture, &format))
       append_format (caps, picture, format.name);
   }
 

@@ -9,6 +9,8 @@
 
 #include "gstmmiosettings.h"
 
+#include <string.h>
+
 #include "gstmmioformat.h"
 #include "mmioerror.h"
 
@@ -17,6 +19,9 @@
 #define DEFAULT_BAR -1
 #define DEFAULT_FORMAT GST_VIDEO_FORMAT_RGB
 #define DEFAULT_IO_MODE GST_MMIO_IO_MODE_AUTO
+#define DEFAULT_MAPPING MMIO_MAPPING_AUTO
+#define DEFAULT_ENGINE MMIO_ENGINE_AUTO
+#define DEFAULT_CHANGES MMIO_CHANGES_IGNORE
 
 enum
 {
@@ -30,6 +35,9 @@ enum
   PROP_OFFSET,
   PROP_STRIDE,
   PROP_IO_MODE,
+  PROP_MAPPING,
+  PROP_ENGINE,
+  PROP_CHANGES,
   N_PROPS
 };
 
@@ -42,9 +50,15 @@ G_STATIC_ASSERT (N_PROPS == GST_MMIO_SETTINGS_N_PROPS);
 void
 gst_mmio_settings_init (GstMmioSettings * settings)
 {
-  *settings = (GstMmioSettings) {
-  .device = g_strdup (DEFAULT_DEVICE),.access = DEFAULT_ACCESS,.bar =
-        DEFAULT_BAR,.format = DEFAULT_FORMAT,.io_mode = DEFAULT_IO_MODE,};
+  memset (settings, 0, sizeof (*settings));
+  settings->device = g_strdup (DEFAULT_DEVICE);
+  settings->access = DEFAULT_ACCESS;
+  settings->bar = DEFAULT_BAR;
+  settings->format = DEFAULT_FORMAT;
+  settings->io_mode = DEFAULT_IO_MODE;
+  settings->mapping = DEFAULT_MAPPING;
+  settings->engine = DEFAULT_ENGINE;
+  settings->changes = DEFAULT_CHANGES;
 }
 
 /**
@@ -100,6 +114,17 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
           "How frames get out: copied into "
           "downstream's buffers, or as the mapped BAR itself",
           GST_TYPE_MMIO_IO_MODE, DEFAULT_IO_MODE, flags));
+  g_object_class_install_property (object_class, PROP_MAPPING,
+      g_param_spec_enum ("mapping", "Mapping", "How the BAR is mapped",
+          GST_TYPE_MMIO_MAPPING, DEFAULT_MAPPING, flags));
+  g_object_class_install_property (object_class, PROP_ENGINE,
+      g_param_spec_enum ("engine", "Engine", "How a copy loads from the BAR",
+          GST_TYPE_MMIO_ENGINE, DEFAULT_ENGINE, flags));
+  g_object_class_install_property (object_class, PROP_CHANGES,
+      g_param_spec_enum ("changes", "Changes", "What to do about frames that "
+          "are as the one before, and about what has changed in the others "
+          "(mark: regions of interest named damage)", GST_TYPE_MMIO_CHANGES,
+          DEFAULT_CHANGES, flags));
 }
 
 /**
@@ -140,6 +165,15 @@ gst_mmio_settings_set_property (GstMmioSettings * settings, guint prop_id,
       return TRUE;
     case PROP_IO_MODE:
       settings->io_mode = g_value_get_enum (value);
+      return TRUE;
+    case PROP_MAPPING:
+      settings->mapping = g_value_get_enum (value);
+      return TRUE;
+    case PROP_ENGINE:
+      settings->engine = g_value_get_enum (value);
+      return TRUE;
+    case PROP_CHANGES:
+      settings->changes = g_value_get_enum (value);
       return TRUE;
     default:
       return FALSE;
@@ -183,6 +217,15 @@ gst_mmio_settings_get_property (const GstMmioSettings * settings,
     case PROP_IO_MODE:
       g_value_set_enum (value, settings->io_mode);
       return TRUE;
+    case PROP_MAPPING:
+      g_value_set_enum (value, settings->mapping);
+      return TRUE;
+    case PROP_ENGINE:
+      g_value_set_enum (value, settings->engine);
+      return TRUE;
+    case PROP_CHANGES:
+      g_value_set_enum (value, settings->changes);
+      return TRUE;
     default:
       return FALSE;
   }
@@ -193,7 +236,7 @@ gst_mmio_settings_get_property (const GstMmioSettings * settings,
  * @config: (out): the same in the library's words; its device belongs to
  *   @settings
  *
- * Returns: TRUE, or FALSE with %MMIO_ERROR_FORMAT
+ * Returns: TRUE, or FALSE with %MMIO_ERROR_FORMAT or %MMIO_ERROR_SETTINGS
  */
 gboolean
 gst_mmio_settings_get_config (const GstMmioSettings * settings,
@@ -203,6 +246,9 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
     .device = settings->device,
     .access = settings->access,
     .bar = settings->bar,
+    .mapping = settings->mapping,
+    .engine = settings->engine,
+    .changes = settings->changes,
     .spec = {
           .width = settings->width,
           .height = settings->height,
@@ -217,6 +263,14 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
         "%s is no format that lies in a BAR row by row; set format to a packed "
         "or planar raw one, such as rgb, bgrx or nv12.",
         gst_mmio_enum_get_nick (GST_TYPE_VIDEO_FORMAT, settings->format));
+    return FALSE;
+  }
+
+  if (settings->io_mode == GST_MMIO_IO_MODE_MMAP &&
+      settings->changes != MMIO_CHANGES_IGNORE) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "To find changes the picture has to be read, but io-mode=mmap sends it "
+        "unread; set changes=ignore or io-mode=copy.");
     return FALSE;
   }
 

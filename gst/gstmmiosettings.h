@@ -9,7 +9,7 @@
 G_BEGIN_DECLS
 
 /* IDs of the element's other properties start here */
-#define GST_MMIO_SETTINGS_N_PROPS 10
+#define GST_MMIO_SETTINGS_N_PROPS 13
 
 /**
  * GstMmioSettings:
@@ -28,6 +28,9 @@ typedef struct {
   guint64 offset;
   guint stride;
   GstMmioIOMode io_mode;
+  MmioMapping mapping;
+  MmioEngine engine;
+  MmioChanges changes;
 } GstMmioSettings;
 
 void gst_mmio_settings_init (GstMmioSettings * settings);

@@ -92,6 +92,11 @@ struct _GstMmioVidSrc
   GCond resumed;
   gboolean paused;
   gboolean unlocked;
+
+  /* Whoever got the last frame may not have it any more; under the lock */
+  gboolean forget;
+  /* Frames were missed since the last one that was sent */
+  gboolean discont;
 };
 
 G_DEFINE_TYPE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC);
@@ -107,12 +112,14 @@ create_stats (GstMmioVidSrc * self)
   const GstMmioIOMode io_mode = self->sends_map ? GST_MMIO_IO_MODE_MMAP :
       GST_MMIO_IO_MODE_COPY;
   const char *mapping = NULL, *engine = NULL, *access = NULL, *mode = NULL;
+  const char *reason = NULL;
   MmioCaptureStats stats = { 0, };
 
   if (self->capture) {
     mmio_capture_get_stats (self->capture, &stats);
     mapping = mmio_capture_get_mapping (self->capture);
     engine = mmio_reader_get_name (mmio_capture_get_reader (self->capture));
+    reason = mmio_capture_get_engine_reason (self->capture);
     access = mmio_capture_get_access (self->capture);
     mode = gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE, io_mode);
   }
@@ -120,10 +127,12 @@ create_stats (GstMmioVidSrc * self)
   return gst_structure_new ("mmiovidsrc-stats",
       "frames", G_TYPE_UINT64, stats.frames + self->mapped_frames,
       "missed", G_TYPE_UINT64, self->missed,
+      "unchanged", G_TYPE_UINT64, stats.unchanged,
       "bytes-read", G_TYPE_UINT64, stats.bytes_read,
       "copy-time", G_TYPE_UINT64, stats.copy_time * GST_USECOND,
       "io-mode", G_TYPE_STRING, mode, "mapping", G_TYPE_STRING, mapping,
-      "engine", G_TYPE_STRING, engine, "access", G_TYPE_STRING, access, NULL);
+      "engine", G_TYPE_STRING, engine, "engine-reason", G_TYPE_STRING, reason,
+      "access", G_TYPE_STRING, access, NULL);
 }
 
 /* Properties */
@@ -221,16 +230,20 @@ start (GstMmioVidSrc * self)
 
   picture = mmio_capture_get_picture (capture);
   GST_INFO_OBJECT (self, "%s at %s by %s: %s %ux%u at byte %" G_GUINT64_FORMAT
-      " of BAR %d, stride %u", mmio_capture_get_device_name (capture),
+      " of BAR %d, stride %u; %s map, engine %s (%s)",
+      mmio_capture_get_device_name (capture),
       mmio_capture_get_device_address (capture),
       mmio_capture_get_access (capture), picture->format.name, picture->width,
       picture->height, picture->start, mmio_capture_get_bar (capture),
-      picture->plane[0].stride);
+      picture->plane[0].stride, mmio_capture_get_mapping (capture),
+      mmio_reader_get_name (mmio_capture_get_reader (capture)),
+      mmio_capture_get_engine_reason (capture));
 
   GST_OBJECT_LOCK (self);
   self->capture = capture;
   self->missed = 0;
   self->mapped_frames = 0;
+  self->discont = FALSE;
   self->io_mode = self->settings.io_mode;
   self->sends_map = FALSE;
   self->max_buffers = 0;
@@ -350,7 +363,7 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
 
   if (!gst_video_info_from_caps (&info, caps) ||
       !gst_mmio_format_from_video (&format, GST_VIDEO_INFO_FORMAT (&info)) ||
-      !mmio_capture_can_read_as (picture, &format) ||
+      !mmio_frame_can_read_as (picture, &format) ||
       GST_VIDEO_INFO_WIDTH (&info) != (gint) picture->width ||
       GST_VIDEO_INFO_HEIGHT (&info) != (gint) picture->height ||
       GST_VIDEO_INFO_FPS_N (&info) <= 0) {
@@ -366,6 +379,7 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
   gst_mmio_pacer_set_rate (&self->pacer, GST_VIDEO_INFO_FPS_N (&info),
       GST_VIDEO_INFO_FPS_D (&info));
   period = gst_mmio_pacer_get_period (&self->pacer);
+  self->forget = TRUE;
   GST_OBJECT_UNLOCK (self);
 
   if (period != old_period)
@@ -453,12 +467,33 @@ wrap_map (GstMmioVidSrc * self)
   return buffer;
 }
 
+/* Says which rows have changed, in the words of a region of interest */
+static void
+add_damage (GstMmioVidSrc * self, GstBuffer * buffer, const MmioDamage * damage)
+{
+  for (guint i = 0; i < damage->n_ranges; i++)
+    gst_buffer_add_video_region_of_interest_meta (buffer, "damage", 0,
+        damage->range[i].first, GST_VIDEO_INFO_WIDTH (&self->info),
+        damage->range[i].count);
+}
+
+/* Reads a frame into @buffer; @written tells whether it is worth sending */
 static gboolean
-copy_frame (GstMmioVidSrc * self, GstBuffer * buffer)
+copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
 {
   MmioTarget target = {.format = self->target_format };
   gboolean fits = TRUE;
   GstVideoFrame frame;
+  MmioDamage damage;
+  gboolean forget;
+
+  GST_OBJECT_LOCK (self);
+  forget = self->forget;
+  self->forget = FALSE;
+  GST_OBJECT_UNLOCK (self);
+
+  if (forget)
+    mmio_capture_forget (self->capture);
 
   if (!gst_video_frame_map (&frame, &self->info, buffer, GST_MAP_WRITE)) {
     GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
@@ -478,15 +513,22 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer)
         GST_VIDEO_INFO_WIDTH (&self->info));
   }
   if (fits)
-    mmio_capture_read (self->capture, &target);
-  else
+    *written = mmio_capture_read (self->capture, &target, &damage);
+  gst_video_frame_unmap (&frame);
+
+  if (!fits) {
     GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
         ("The rows of downstream's buffers are too short for the picture; keep "
             "its pool away with: mmiovidsrc ! identity drop-allocation=true ! "
             "..."), ("%" GST_PTR_FORMAT, buffer));
-  gst_video_frame_unmap (&frame);
+    return FALSE;
+  }
 
-  return fits;
+  if (*written && mmio_capture_get_changes (self->capture) !=
+      MMIO_CHANGES_IGNORE)
+    add_damage (self, buffer, &damage);
+
+  return TRUE;
 }
 
 /* Running time now, or FALSE without a clock; with the object lock held */
@@ -594,14 +636,14 @@ post_missed (GstMmioVidSrc * self, const GstMmioFrameTime * frame,
   gst_element_post_message (GST_ELEMENT_CAST (self), message);
 }
 
+/* Waits for a frame and gets it; no buffer, if it is not worth sending */
 static GstFlowReturn
-gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
+get_frame (GstMmioVidSrc * self, GstBuffer ** result)
 {
-  GstBaseSrc *base = GST_BASE_SRC (push);
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
   GstMmioFrameTime frame;
   GstBuffer *buffer = NULL;
   GstFlowReturn ret = GST_FLOW_OK;
+  gboolean written = TRUE;
   GstClockTime period;
 
   /* The buffer first: a pool that has none left makes us wait, and what is
@@ -609,13 +651,14 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   if (self->sends_map)
     buffer = wrap_map (self);
   else
-    ret = GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->alloc (base, 0,
-        GST_VIDEO_INFO_SIZE (&self->info), &buffer);
+    ret = GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->alloc
+        (GST_BASE_SRC (self), 0, GST_VIDEO_INFO_SIZE (&self->info), &buffer);
   if (ret != GST_FLOW_OK)
     return ret;
 
   ret = wait_for_frame (self, &frame);
-  if (ret == GST_FLOW_OK && !self->sends_map && !copy_frame (self, buffer))
+  if (ret == GST_FLOW_OK && !self->sends_map &&
+      !copy_frame (self, buffer, &written))
     ret = GST_FLOW_ERROR;
   if (ret != GST_FLOW_OK) {
     gst_buffer_unref (buffer);
@@ -628,18 +671,48 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
     self->mapped_frames++;
   GST_OBJECT_UNLOCK (self);
 
+  if (frame.missed > 0) {
+    self->discont = TRUE;
+    post_missed (self, &frame, period);
+  }
+  if (!written) {
+    gst_buffer_unref (buffer);
+    return GST_FLOW_OK;
+  }
+
   GST_BUFFER_PTS (buffer) = frame.pts;
   GST_BUFFER_DTS (buffer) = GST_CLOCK_TIME_NONE;
   GST_BUFFER_DURATION (buffer) = period;
   GST_BUFFER_OFFSET (buffer) = frame.number;
   GST_BUFFER_OFFSET_END (buffer) = frame.number + 1;
-  if (frame.missed > 0) {
+  if (self->discont)
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
-    post_missed (self, &frame, period);
-  }
+  self->discont = FALSE;
 
   *result = buffer;
   return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
+  GstBaseSrc *base = GST_BASE_SRC (push);
+  GstFlowReturn ret;
+
+  *result = NULL;
+  do {
+    /* The base class looks for this between frames, but while nothing changes
+     * there may be none for long */
+    if (gst_pad_needs_reconfigure (base->srcpad) &&
+        !gst_base_src_negotiate (base))
+      return GST_PAD_IS_FLUSHING (base->srcpad) ? GST_FLOW_FLUSHING :
+          GST_FLOW_NOT_NEGOTIATED;
+
+    ret = get_frame (self, result);
+  } while (ret == GST_FLOW_OK && !*result);
+
+  return ret;
 }
 
 /* With the object lock held: ends the wait, so that the flags are looked at */
@@ -671,6 +744,7 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
 
   GST_OBJECT_LOCK (self);
   self->unlocked = FALSE;
+  self->forget = TRUE;
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
@@ -783,9 +857,9 @@ install_properties (GObjectClass * object_class)
   gst_mmio_settings_install_properties (object_class);
 
   properties[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
-      "What was captured since the start: frames, missed (frames), bytes-read "
-      "(from the BAR), copy-time (nanoseconds), io-mode, mapping, engine and "
-      "access", GST_TYPE_STRUCTURE, flags);
+      "What was captured since the start: frames, missed (frames), unchanged "
+      "(frames), bytes-read (from the BAR), copy-time (nanoseconds), io-mode, "
+      "mapping, engine, engine-reason and access", GST_TYPE_STRUCTURE, flags);
   properties[PROP_DEVICE_NAME] = g_param_spec_string ("device-name",
       "Device name", "What the device is, in words (while it is open)", NULL,
       flags);

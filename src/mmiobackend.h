@@ -9,34 +9,23 @@
 G_BEGIN_DECLS
 
 /**
- * MmioBar:
- * @size: bytes; 0: the device has no such BAR
- * @is_io: a range of I/O ports, no memory
- */
-typedef struct {
-  guint64 size;
-  gboolean is_io;
-} MmioBar;
-
-/**
  * MmioBackend:
  * @access: what `access` says of it
- * @mapping: how the CPU sees the memory: cached, uncached
  * @has_bars: a PCI device; what has no BARs counts as BAR 0
  * @describe: (nullable): fill in what @spec leaves open, and @bar if that
  *   is -1; NULL where the device cannot tell
- * @map: map @length bytes at @offset of a BAR that is known to hold them;
- *   errors that can be known before are found before anything is mapped
+ * @map: map @length bytes at @offset of a BAR that is known to hold them, the
+ *   way that is wanted; errors that can be known before are found before
+ *   anything is mapped
  * @free: free what the back end added, after the last region is unmapped
  */
 typedef struct {
   const char *access;
-  const char *mapping;
   gboolean has_bars;
   gboolean (*describe) (MmioDevice * device, gint * bar, MmioSpec * spec,
       GError ** error);
   MmioRegion *(*map) (MmioDevice * device, guint bar, guint64 offset,
-      gsize length, GError ** error);
+      gsize length, MmioMapping wanted, GError ** error);
   void (*free) (MmioDevice * device);
 } MmioBackend;
 
@@ -46,6 +35,8 @@ typedef struct {
  * @name: what it is, in words
  * @address: how it is called: PCI address or path
  * @fixed_bar: the BAR that the address itself names (a resource file), or -1
+ * @fixed_mapping: how the address itself says to map it (resourceN_wc), or
+ *   %MMIO_MAPPING_AUTO
  * @bar: the BARs
  *
  * Back ends put it first into a structure of their own.
@@ -56,6 +47,7 @@ struct _MmioDevice {
   char *name;
   char *address;
   gint fixed_bar;
+  MmioMapping fixed_mapping;
   MmioBar bar[MMIO_MAX_BARS];
 };
 
@@ -63,13 +55,16 @@ void mmio_device_init (MmioDevice * device, const MmioBackend * backend,
     char *name, char *address);
 
 MmioRegion *mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset,
-    gsize length);
+    gsize length, MmioMapping mapping);
+
+gboolean mmio_device_check_cached (MmioDevice * device, MmioMapping wanted,
+    GError ** error);
 
 MmioDevice *mmio_sim_new (void);
 MmioDevice *mmio_file_open (const char *path, GError ** error);
 MmioDevice *mmio_sysfs_open (const MmioAddress * address, GError ** error);
 
 gboolean mmio_sysfs_parse_path (const char *path, MmioAddress * address,
-    gint * bar);
+    gint * bar, MmioMapping * mapping);
 
 G_END_DECLS

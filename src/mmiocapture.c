@@ -12,6 +12,9 @@ struct _MmioCapture
   MmioPicture picture;
   MmioRegion *region;
   const MmioReader *reader;
+  const char *engine_reason;
+  MmioChanges changes;
+  MmioShadow *shadow;
 
   GMutex lock;
   MmioCaptureStats stats;
@@ -34,6 +37,8 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   g_autoptr (MmioRegion) region = NULL;
   MmioSpec spec = config->spec;
   gint bar = config->bar;
+  const MmioReader *reader;
+  const char *reason;
   MmioPicture picture;
   MmioCapture *capture;
 
@@ -45,8 +50,13 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
       !mmio_picture_init (&picture, &spec, error))
     return NULL;
 
-  region = mmio_device_map (device, &bar, &picture, error);
+  region = mmio_device_map (device, &bar, &picture, config->mapping, error);
   if (!region)
+    return NULL;
+
+  reader = mmio_reader_choose (config->engine,
+      mmio_region_get_mapping (region), &reason, error);
+  if (!reader)
     return NULL;
 
   capture = g_new0 (MmioCapture, 1);
@@ -54,7 +64,11 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   capture->bar = bar;
   capture->picture = picture;
   capture->region = g_steal_pointer (&region);
-  capture->reader = mmio_reader_get_default ();
+  capture->reader = reader;
+  capture->engine_reason = reason;
+  capture->changes = config->changes;
+  if (capture->changes != MMIO_CHANGES_IGNORE)
+    capture->shadow = mmio_shadow_new (&picture);
   g_mutex_init (&capture->lock);
 
   return capture;
@@ -70,6 +84,7 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
 void
 mmio_capture_close (MmioCapture * capture)
 {
+  g_clear_pointer (&capture->shadow, mmio_shadow_free);
   mmio_region_unref (capture->region);
   mmio_device_unref (capture->device);
   g_mutex_clear (&capture->lock);
@@ -140,7 +155,18 @@ mmio_capture_get_access (const MmioCapture * capture)
 const char *
 mmio_capture_get_mapping (const MmioCapture * capture)
 {
-  return mmio_device_get_mapping (capture->device);
+  return mmio_mapping_get_name (mmio_region_get_mapping (capture->region));
+}
+
+/**
+ * mmio_capture_get_engine_reason:
+ *
+ * Returns: (transfer none): why the engine was chosen
+ */
+const char *
+mmio_capture_get_engine_reason (const MmioCapture * capture)
+{
+  return capture->engine_reason;
 }
 
 /**
@@ -155,6 +181,17 @@ mmio_capture_get_reader (const MmioCapture * capture)
 }
 
 /**
+ * mmio_capture_get_changes:
+ *
+ * Returns: what is done about frames that are as the one before
+ */
+MmioChanges
+mmio_capture_get_changes (const MmioCapture * capture)
+{
+  return capture->changes;
+}
+
+/**
  * mmio_capture_get_bar:
  *
  * Returns: number of the BAR that is mapped
@@ -165,66 +202,68 @@ mmio_capture_get_bar (const MmioCapture * capture)
   return capture->bar;
 }
 
-/**
- * mmio_capture_can_read_as:
- * @picture: a picture in a BAR
- * @format: the format that somebody wants it in
- *
- * Returns: whether mmio_capture_read() can make @format of @picture
- */
-gboolean
-mmio_capture_can_read_as (const MmioPicture * picture,
-    const MmioFormat * format)
+static guint64
+get_picture_bytes (const MmioPicture * picture)
 {
-  return mmio_format_equal (&picture->format, format) ||
-      mmio_expansion_find (&picture->format, format);
-}
-
-static void
-read_planes (MmioCapture * capture, const MmioTarget * target)
-{
-  const MmioPicture *picture = &capture->picture;
-  const guint8 *data = mmio_region_get_data (capture->region);
-
-  for (guint i = 0; i < picture->format.n_planes; i++) {
-    const MmioPlane *plane = &picture->plane[i];
-
-    mmio_reader_copy_rows (capture->reader, target->plane[i],
-        target->stride[i], data + (plane->offset - picture->start),
-        plane->stride, plane->row_bytes, plane->rows);
-  }
-}
-
-/**
- * mmio_capture_read:
- * @target: where the frame goes, in a format that mmio_capture_can_read_as()
- *
- * Reads the picture as it is now: each byte of it is loaded once.
- */
-void
-mmio_capture_read (MmioCapture * capture, const MmioTarget * target)
-{
-  const MmioPicture *picture = &capture->picture;
-  const MmioExpansion *expansion;
-  const gint64 begin = g_get_monotonic_time ();
   guint64 bytes = 0;
-
-  expansion = mmio_expansion_find (&picture->format, &target->format);
-  if (expansion)
-    mmio_reader_expand_rows (capture->reader, expansion, target->plane[0],
-        target->stride[0], mmio_region_get_data (capture->region),
-        picture->plane[0].stride, picture->width, picture->height);
-  else
-    read_planes (capture, target);
 
   for (guint i = 0; i < picture->format.n_planes; i++)
     bytes += (guint64) picture->plane[i].row_bytes * picture->plane[i].rows;
 
+  return bytes;
+}
+
+/**
+ * mmio_capture_read:
+ * @target: where the frame goes, in a format that mmio_frame_can_read_as()
+ * @damage: (out): the rows that have changed since the last frame, or all of
+ *   them where changes are ignored
+ *
+ * Reads the picture as it is now: each byte of it is loaded once.
+ *
+ * Returns: whether @target was written; not so if nothing has changed and
+ *   such frames are to be dropped
+ */
+gboolean
+mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
+    MmioDamage * damage)
+{
+  const MmioPicture *picture = &capture->picture;
+  const guint8 *data = mmio_region_get_data (capture->region);
+  const gint64 begin = g_get_monotonic_time ();
+  gboolean written = TRUE;
+
+  if (capture->shadow) {
+    written = mmio_frame_read_changes (capture->reader, picture, data, target,
+        capture->shadow, capture->changes == MMIO_CHANGES_DROP, damage);
+  } else {
+    mmio_frame_read (capture->reader, picture, data, target);
+    damage->n_ranges = 1;
+    damage->range[0] = (MmioRows) {
+    0, picture->height};
+  }
+
   g_mutex_lock (&capture->lock);
-  capture->stats.frames++;
-  capture->stats.bytes_read += bytes;
+  capture->stats.frames += written;
+  capture->stats.unchanged += damage->n_ranges == 0;
+  capture->stats.bytes_read += get_picture_bytes (picture);
   capture->stats.copy_time += g_get_monotonic_time () - begin;
   g_mutex_unlock (&capture->lock);
+
+  return written;
+}
+
+/**
+ * mmio_capture_forget:
+ *
+ * Forgets the last frame, because whoever got it may not have it any more: all
+ * of the next one has changed.
+ */
+void
+mmio_capture_forget (MmioCapture * capture)
+{
+  if (capture->shadow)
+    mmio_shadow_forget (capture->shadow);
 }
 
 /**

@@ -2,10 +2,23 @@
 #pragma once
 
 #include "mmiodevice.h"
-#include "mmiopicture.h"
-#include "mmioreader.h"
+#include "mmioframe.h"
 
 G_BEGIN_DECLS
+
+/**
+ * MmioChanges:
+ * @MMIO_CHANGES_IGNORE: do not look for changes
+ * @MMIO_CHANGES_MARK: say which rows have changed
+ * @MMIO_CHANGES_DROP: read nothing into memory if nothing has changed
+ *
+ * What to do about frames that are as the one before.
+ */
+typedef enum {
+  MMIO_CHANGES_IGNORE,
+  MMIO_CHANGES_MARK,
+  MMIO_CHANGES_DROP,
+} MmioChanges;
 
 /**
  * MmioCaptureConfig:
@@ -13,6 +26,9 @@ G_BEGIN_DECLS
  * @access: how to reach a PCI device
  * @bar: the BAR, -1 for the first memory BAR that holds the picture
  * @spec: the picture, as far as the user says it
+ * @mapping: how to map it
+ * @engine: how to load from it
+ * @changes: what to do about frames that are as the one before
  *
  * What to capture.
  */
@@ -21,30 +37,21 @@ typedef struct {
   MmioAccess access;
   gint bar;
   MmioSpec spec;
+  MmioMapping mapping;
+  MmioEngine engine;
+  MmioChanges changes;
 } MmioCaptureConfig;
 
 /**
- * MmioTarget:
- * @format: format of the pixels there
- * @plane: where each plane starts
- * @stride: bytes from one row to the next
- *
- * Ordinary memory that a frame is read into.
- */
-typedef struct {
-  MmioFormat format;
-  guint8 *plane[MMIO_MAX_PLANES];
-  guint stride[MMIO_MAX_PLANES];
-} MmioTarget;
-
-/**
  * MmioCaptureStats:
- * @frames: frames that were read
+ * @frames: frames that were read into memory
+ * @unchanged: frames that were read, of which nothing had changed
  * @bytes_read: bytes that were loaded from the BAR for them
  * @copy_time: microseconds that this took
  */
 typedef struct {
   guint64 frames;
+  guint64 unchanged;
   guint64 bytes_read;
   guint64 copy_time;
 } MmioCaptureStats;
@@ -68,13 +75,15 @@ const char *mmio_capture_get_device_name (const MmioCapture * capture);
 const char *mmio_capture_get_device_address (const MmioCapture * capture);
 const char *mmio_capture_get_access (const MmioCapture * capture);
 const char *mmio_capture_get_mapping (const MmioCapture * capture);
+const char *mmio_capture_get_engine_reason (const MmioCapture * capture);
 const MmioReader *mmio_capture_get_reader (const MmioCapture * capture);
+MmioChanges mmio_capture_get_changes (const MmioCapture * capture);
 gint mmio_capture_get_bar (const MmioCapture * capture);
 
-gboolean mmio_capture_can_read_as (const MmioPicture * picture,
-    const MmioFormat * format);
+gboolean mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
+    MmioDamage * damage);
 
-void mmio_capture_read (MmioCapture * capture, const MmioTarget * target);
+void mmio_capture_forget (MmioCapture * capture);
 
 void mmio_capture_get_stats (MmioCapture * capture, MmioCaptureStats * stats);
 

@@ -21,6 +21,7 @@ mmio_device_open (const MmioAddress * address, MmioAccess access,
     GError ** error)
 {
   MmioAddress slot = { 0, };
+  MmioMapping mapping;
   MmioDevice *device;
   gint bar;
 
@@ -28,19 +29,14 @@ mmio_device_open (const MmioAddress * address, MmioAccess access,
     case MMIO_ADDRESS_SIM:
       return mmio_sim_new ();
     case MMIO_ADDRESS_PATH:
-      if (!mmio_sysfs_parse_path (address->path, &slot, &bar))
+      if (!mmio_sysfs_parse_path (address->path, &slot, &bar, &mapping))
         return mmio_file_open (address->path, error);
 
-      if (g_str_has_suffix (address->path, "_wc")) {
-        mmio_set_error (error, MMIO_ERROR_SETTINGS,
-            "%s would be mapped write-combining, which the element cannot make "
-            "use of; set device to the same without _wc.", address->path);
-        return NULL;
-      }
-
       device = mmio_sysfs_open (&slot, error);
-      if (device)
+      if (device) {
         device->fixed_bar = bar;
+        device->fixed_mapping = mapping;
+      }
       return device;
     case MMIO_ADDRESS_SLOT:
     case MMIO_ADDRESS_ID:
@@ -64,16 +60,31 @@ mmio_device_init (MmioDevice * device, const MmioBackend * backend, char *name,
 /* For back ends: maps part of a file and keeps the device alive for as long.
  * Returns NULL with errno set. */
 MmioRegion *
-mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset, gsize length)
+mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset, gsize length,
+    MmioMapping mapping)
 {
   MmioRegion *region;
 
-  region = mmio_region_map (fd, offset, length,
+  region = mmio_region_map (fd, offset, length, mapping,
       (GDestroyNotify) mmio_device_unref, device);
   if (region)
     mmio_device_ref (device);
 
   return region;
+}
+
+/* For back ends of ordinary memory, which maps in one way only */
+gboolean
+mmio_device_check_cached (MmioDevice * device, MmioMapping wanted,
+    GError ** error)
+{
+  if (wanted == MMIO_MAPPING_AUTO || wanted == MMIO_MAPPING_CACHED)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "%s is ordinary memory and cannot be mapped %s; set mapping to auto.",
+      device->address, mmio_mapping_get_name (wanted));
+  return FALSE;
 }
 
 /**
@@ -141,14 +152,49 @@ mmio_device_get_access (const MmioDevice * device)
 }
 
 /**
- * mmio_device_get_mapping:
+ * mmio_device_has_bars:
  *
- * Returns: (transfer none): how the CPU sees what is mapped
+ * Returns: whether this is a PCI device; what has no BARs counts as BAR 0
  */
-const char *
-mmio_device_get_mapping (const MmioDevice * device)
+gboolean
+mmio_device_has_bars (const MmioDevice * device)
 {
-  return device->backend->mapping;
+  return device->backend->has_bars;
+}
+
+/**
+ * mmio_device_get_bar:
+ * @bar: less than %MMIO_MAX_BARS
+ *
+ * Returns: (transfer none): what is known of the BAR without touching it
+ */
+const MmioBar *
+mmio_device_get_bar (const MmioDevice * device, guint bar)
+{
+  return &device->bar[bar];
+}
+
+/**
+ * mmio_device_get_fixed_bar:
+ *
+ * Returns: the BAR that the device's address itself names, or -1
+ */
+gint
+mmio_device_get_fixed_bar (const MmioDevice * device)
+{
+  return device->fixed_bar;
+}
+
+/**
+ * mmio_device_get_fixed_mapping:
+ *
+ * Returns: how the device's address itself says to map that BAR, or
+ *   %MMIO_MAPPING_AUTO
+ */
+MmioMapping
+mmio_device_get_fixed_mapping (const MmioDevice * device)
+{
+  return device->fixed_mapping;
 }
 
 /**
@@ -294,11 +340,34 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
   return -1;
 }
 
+/* Where the address itself says how to map, nobody may say otherwise */
+static gboolean
+choose_mapping (const MmioDevice * device, MmioMapping * wanted,
+    GError ** error)
+{
+  const MmioMapping fixed = device->fixed_mapping;
+
+  if (fixed == MMIO_MAPPING_AUTO || fixed == *wanted)
+    return TRUE;
+
+  if (*wanted != MMIO_MAPPING_AUTO) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The device's path names BAR %d of %s mapped %s, but mapping is %s; "
+        "leave mapping at auto.", device->fixed_bar, device->address,
+        mmio_mapping_get_name (fixed), mmio_mapping_get_name (*wanted));
+    return FALSE;
+  }
+
+  *wanted = fixed;
+  return TRUE;
+}
+
 /**
  * mmio_device_map:
  * @bar: (inout): the BAR; -1 is replaced by the first memory BAR that holds
  *   the picture
  * @picture: the picture
+ * @wanted: how to map it
  *
  * Maps the part of the BAR from @picture's start to its end, read-only.
  *
@@ -307,7 +376,7 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
  */
 MmioRegion *
 mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
-    GError ** error)
+    MmioMapping wanted, GError ** error)
 {
   gint chosen = *bar;
   MmioRegion *region;
@@ -317,11 +386,11 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
   else if (!check_bar (device, chosen, picture, error))
     chosen = -1;
 
-  if (chosen < 0)
+  if (chosen < 0 || !choose_mapping (device, &wanted, error))
     return NULL;
 
   region = device->backend->map (device, chosen, picture->start,
-      picture->end - picture->start, error);
+      picture->end - picture->start, wanted, error);
   if (region)
     *bar = chosen;
 

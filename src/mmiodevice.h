@@ -11,6 +11,18 @@ G_BEGIN_DECLS
 #define MMIO_MAX_BARS 6
 
 /**
+ * MmioBar:
+ * @size: bytes; 0: the device has no such BAR
+ * @is_io: a range of I/O ports, no memory
+ * @is_prefetchable: reading it has no side effects, says the device
+ */
+typedef struct {
+  guint64 size;
+  gboolean is_io;
+  gboolean is_prefetchable;
+} MmioBar;
+
+/**
  * MmioAccess:
  * @MMIO_ACCESS_AUTO: the best way that works
  * @MMIO_ACCESS_SYSFS: the resource files of /sys/bus/pci
@@ -39,13 +51,17 @@ void mmio_device_unref (MmioDevice * device);
 const char *mmio_device_get_name (const MmioDevice * device);
 const char *mmio_device_get_address (const MmioDevice * device);
 const char *mmio_device_get_access (const MmioDevice * device);
-const char *mmio_device_get_mapping (const MmioDevice * device);
+
+gboolean mmio_device_has_bars (const MmioDevice * device);
+const MmioBar *mmio_device_get_bar (const MmioDevice * device, guint bar);
+gint mmio_device_get_fixed_bar (const MmioDevice * device);
+MmioMapping mmio_device_get_fixed_mapping (const MmioDevice * device);
 
 gboolean mmio_device_describe (MmioDevice * device, gint * bar,
     MmioSpec * spec, GError ** error);
 
 MmioRegion *mmio_device_map (MmioDevice * device, gint * bar,
-    const MmioPicture * picture, GError ** error);
+    const MmioPicture * picture, MmioMapping wanted, GError ** error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioDevice, mmio_device_unref)
 

@@ -20,11 +20,14 @@ typedef struct
 
 static MmioRegion *
 mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
-    GError ** error)
+    MmioMapping wanted, GError ** error)
 {
   MmioFile *file = (MmioFile *) device;
   MmioRegion *region;
   struct stat st;
+
+  if (!mmio_device_check_cached (device, wanted, error))
+    return NULL;
 
   /* It may have shrunk since it was opened */
   if (fstat (file->fd, &st) < 0 || (guint64) st.st_size < offset + length) {
@@ -34,7 +37,8 @@ mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
     return NULL;
   }
 
-  region = mmio_device_map_fd (device, file->fd, offset, length);
+  region = mmio_device_map_fd (device, file->fd, offset, length,
+      MMIO_MAPPING_CACHED);
   if (!region)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "mmap",
         "%s cannot be mapped; set device to a file that can, such as one in "
@@ -54,7 +58,6 @@ mmio_file_free (MmioDevice * device)
 
 static const MmioBackend mmio_file_backend = {
   .access = "file",
-  .mapping = "cached",
   .map = mmio_file_map,
   .free = mmio_file_free,
 };

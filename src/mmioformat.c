@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Pixel formats: how the samples lie in memory, and the few formats that
- * devices name by themselves.
+ * are known without being told.
  */
 #include "mmioformat.h"
 
@@ -11,9 +11,12 @@
 #define BITS(sh, d) { 0, 0, 2, 0, 0, sh, d }
 #define PACKED(name, ...) \
     { name, MMIO_COLOR_RGB, FALSE, 1, 3, { __VA_ARGS__ }, 0, 0, FALSE }
+#define YUV(name, planes, ...) \
+    { name, MMIO_COLOR_YUV, FALSE, planes, 3, { __VA_ARGS__ }, 0, 0, FALSE }
 
 /* What the known devices show, and what a 24-bit picture expands to; all
- * little-endian, as PCI is. */
+ * little-endian, as PCI is.  Then others that are common, for programs that
+ * have no GStreamer to ask. */
 static const MmioFormat formats[] = {
   PACKED ("RGB", BYTE (0, 3), BYTE (1, 3), BYTE (2, 3)),
   PACKED ("BGR", BYTE (2, 3), BYTE (1, 3), BYTE (0, 3)),
@@ -23,6 +26,15 @@ static const MmioFormat formats[] = {
   PACKED ("xBGR", BYTE (3, 4), BYTE (2, 4), BYTE (1, 4)),
   PACKED ("RGB16", BITS (11, 5), BITS (5, 6), BITS (0, 5)),
   PACKED ("RGB15", BITS (10, 5), BITS (5, 5), BITS (0, 5)),
+  {"GRAY8", MMIO_COLOR_GRAY, FALSE, 1, 1, {{0, 0, 1, 0, 0, 0, 8}}, 0, 0, FALSE},
+  YUV ("YUY2", 1, {0, 0, 2, 0, 0, 0, 8}, {0, 1, 4, 1, 0, 0, 8},
+      {0, 3, 4, 1, 0, 0, 8}),
+  YUV ("UYVY", 1, {0, 1, 2, 0, 0, 0, 8}, {0, 0, 4, 1, 0, 0, 8},
+      {0, 2, 4, 1, 0, 0, 8}),
+  YUV ("NV12", 2, {0, 0, 1, 0, 0, 0, 8}, {1, 0, 2, 1, 1, 0, 8},
+      {1, 1, 2, 1, 1, 0, 8}),
+  YUV ("I420", 3, {0, 0, 1, 0, 0, 0, 8}, {1, 0, 1, 1, 1, 0, 8},
+      {2, 0, 1, 1, 1, 0, 8}),
 };
 
 /**
@@ -41,6 +53,19 @@ mmio_format_find (const char *name)
   }
 
   return NULL;
+}
+
+/**
+ * mmio_format_nth:
+ * @n: 0, 1, 2, ...
+ *
+ * Returns: (nullable) (transfer none): the @n-th of the formats that
+ *   mmio_format_find() finds, or NULL after the last
+ */
+const MmioFormat *
+mmio_format_nth (guint n)
+{
+  return n < G_N_ELEMENTS (formats) ? &formats[n] : NULL;
 }
 
 /**
@@ -89,6 +114,23 @@ mmio_format_row_bytes (const MmioFormat * format, guint plane, guint width)
 }
 
 /**
+ * mmio_format_row_shift:
+ * @plane: index of the plane
+ *
+ * Returns: how many rows of the picture share one of @plane, as a shift
+ */
+guint
+mmio_format_row_shift (const MmioFormat * format, guint plane)
+{
+  for (guint i = 0; i < format->n_components; i++) {
+    if (format->component[i].plane == plane)
+      return format->component[i].h_sub;
+  }
+
+  return 0;
+}
+
+/**
  * mmio_format_rows:
  * @plane: index of the plane
  * @height: rows of the picture
@@ -98,14 +140,9 @@ mmio_format_row_bytes (const MmioFormat * format, guint plane, guint width)
 guint
 mmio_format_rows (const MmioFormat * format, guint plane, guint height)
 {
-  for (guint i = 0; i < format->n_components; i++) {
-    const MmioComponent *c = &format->component[i];
+  const guint shift = mmio_format_row_shift (format, plane);
 
-    if (c->plane == plane)
-      return ((guint64) height + (1u << c->h_sub) - 1) >> c->h_sub;
-  }
-
-  return height;
+  return ((guint64) height + (1u << shift) - 1) >> shift;
 }
 
 /**

@@ -64,6 +64,7 @@ typedef struct {
 } MmioFormat;
 
 const MmioFormat *mmio_format_find (const char *name);
+const MmioFormat *mmio_format_nth (guint n);
 
 gboolean mmio_format_equal (const MmioFormat * a, const MmioFormat * b);
 
@@ -71,6 +72,8 @@ guint64 mmio_format_row_bytes (const MmioFormat * format, guint plane,
     guint width);
 
 guint mmio_format_rows (const MmioFormat * format, guint plane, guint height);
+
+guint mmio_format_row_shift (const MmioFormat * format, guint plane);
 
 guint64 mmio_format_plane_stride (const MmioFormat * format, guint plane,
     guint stride);

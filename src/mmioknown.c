@@ -146,7 +146,8 @@ mmio_known_describe (MmioDevice * device, guint16 vendor, guint16 id,
       return TRUE;
 
     region = device->backend->map (device, known->register_bar,
-        known->register_offset, known->register_length, error);
+        known->register_offset, known->register_length,
+        MMIO_MAPPING_UNCACHED, error);
     if (!region || !known->parse (device, mmio_region_get_data (region), &told,
             error))
       return FALSE;

@@ -15,8 +15,7 @@
 #include <pciaccess.h>
 
 #include "mmioerror.h"
-
-#define SYSFS_DEVICES "/sys/bus/pci/devices"
+#include "mmiopcistate.h"
 
 /* Keeps look-ups of ours apart; an application's own it cannot */
 static GMutex pci_lock;
@@ -38,7 +37,7 @@ count_listed (void)
 static guint
 read_id (const char *slot, const char *file)
 {
-  g_autofree char *path = g_strconcat (SYSFS_DEVICES "/", slot, "/", file,
+  g_autofree char *path = g_strconcat (MMIO_PCI_SYSFS "/", slot, "/", file,
       NULL);
   g_autofree char *text = NULL;
 
@@ -52,7 +51,7 @@ read_id (const char *slot, const char *file)
 static gboolean
 is_fresh (void)
 {
-  GDir *dir = g_dir_open (SYSFS_DEVICES, 0, NULL);
+  GDir *dir = g_dir_open (MMIO_PCI_SYSFS, 0, NULL);
   gboolean fresh = TRUE;
   const char *name;
   guint n = 0;
@@ -221,28 +220,77 @@ choose_match (const MmioAddress * address, GPtrArray * found, GError ** error)
   return g_ptr_array_index (found, nth);
 }
 
+/* Fills @info of a device that was found */
 static gboolean
-find_locked (const MmioAddress * address, MmioPciInfo * info, GError ** error)
+probe_locked (struct pci_device *dev, MmioPciInfo * info, GError ** error)
 {
-  g_autoptr (GPtrArray) found = find_matches (address);
-  struct pci_device *dev = choose_match (address, found, error);
-  int ret;
+  int ret = pci_device_probe (dev);
 
-  if (!dev)
-    return FALSE;
-
-  ret = pci_device_probe (dev);
   if (ret != 0) {
-    g_autofree char *text = mmio_address_to_string (address);
-
     mmio_set_system_error (error, MMIO_ERROR_FAILED, ret, "pci_device_probe",
-        "The configuration of PCI device %s cannot be read; is it still in "
-        "lspci -D?", text);
+        "The configuration of PCI device %04x:%02x:%02x.%x cannot be read; is "
+        "it still in lspci -D?", dev->domain, dev->bus, dev->dev, dev->func);
     return FALSE;
   }
 
   info_init (info, dev);
   return TRUE;
+}
+
+static gboolean
+find_locked (const MmioAddress * address, MmioPciInfo * info, GError ** error)
+{
+  g_autoptr (GPtrArray) found = find_matches (address);
+  struct pci_device *dev = choose_match (address, found, error);
+
+  return dev && probe_locked (dev, info, error);
+}
+
+static GArray *
+list_locked (void)
+{
+  GArray *infos = g_array_new (FALSE, TRUE, sizeof (MmioPciInfo));
+  g_autoptr (GPtrArray) found = g_ptr_array_new ();
+  struct pci_device_iterator *iter = pci_slot_match_iterator_create (NULL);
+  struct pci_device *dev;
+
+  while (iter && (dev = pci_device_next (iter)))
+    g_ptr_array_add (found, dev);
+  if (iter)
+    pci_iterator_destroy (iter);
+  g_ptr_array_sort (found, compare_slots);
+
+  g_array_set_clear_func (infos, (GDestroyNotify) mmio_pci_info_clear);
+  for (guint i = 0; i < found->len; i++) {
+    g_autoptr (GError) error = NULL;
+    MmioPciInfo info = { 0, };
+
+    /* One that was unplugged meanwhile is no reason not to list the others */
+    if (probe_locked (g_ptr_array_index (found, i), &info, &error))
+      g_array_append_val (infos, info);
+    else
+      g_debug ("%s", error->message);
+  }
+
+  return infos;
+}
+
+/* Brings the list up to date, and takes the lock */
+static gboolean
+lock_bus (GError ** error)
+{
+  int err;
+
+  g_mutex_lock (&pci_lock);
+  err = ensure_list ();
+  if (err == 0)
+    return TRUE;
+
+  g_mutex_unlock (&pci_lock);
+  mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, err, "pci_system_init",
+      "This system shows no PCI bus (/sys/bus/pci is missing); try "
+      "device=sim.");
+  return FALSE;
 }
 
 /**
@@ -261,21 +309,37 @@ gboolean
 mmio_pci_find (const MmioAddress * address, MmioPciInfo * info, GError ** error)
 {
   gboolean ret;
-  int err;
 
-  g_mutex_lock (&pci_lock);
-  err = ensure_list ();
-  if (err != 0) {
-    mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, err, "pci_system_init",
-        "This system shows no PCI bus (/sys/bus/pci is missing); try "
-        "device=sim.");
-    ret = FALSE;
-  } else {
-    ret = find_locked (address, info, error);
-  }
+  if (!lock_bus (error))
+    return FALSE;
+
+  ret = find_locked (address, info, error);
   g_mutex_unlock (&pci_lock);
 
   return ret;
+}
+
+/**
+ * mmio_pci_list:
+ *
+ * Lists what is plugged in, ordered by address.  Reads configuration space,
+ * never a BAR.
+ *
+ * Returns: (transfer full) (nullable) (element-type MmioPciInfo): the devices,
+ *   or NULL with %MMIO_ERROR_NOT_FOUND if there is no bus
+ */
+GArray *
+mmio_pci_list (GError ** error)
+{
+  GArray *infos;
+
+  if (!lock_bus (error))
+    return NULL;
+
+  infos = list_locked ();
+  g_mutex_unlock (&pci_lock);
+
+  return infos;
 }
 
 /**

@@ -39,6 +39,8 @@ typedef struct {
 gboolean mmio_pci_find (const MmioAddress * address, MmioPciInfo * info,
     GError ** error);
 
+GArray *mmio_pci_list (GError ** error);
+
 void mmio_pci_info_clear (MmioPciInfo * info);
 
 G_END_DECLS

@@ -1,72 +1,109 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The only code that loads from a BAR.  Each load is a round trip on the bus,
- * whatever its width, so every byte is loaded once, in the widest naturally
- * aligned loads: an unaligned one may be split in two, or fault.
+ * The only code that loads from a BAR, with the engines behind it.  Each load
+ * is a round trip on the bus, whatever its width, so every byte is loaded
+ * once, in the widest naturally aligned loads: an unaligned one may be split
+ * in two, or fault.
+ *
+ * Engines that load whole lines get whole lines, and a destination that is
+ * aligned as they are; what is left at the ends goes in words.
  */
-#include "mmioreader.h"
+#include "mmioengine.h"
 
 #include <string.h>
 
-struct _MmioReader
+#include "mmiocpu.h"
+#include "mmioerror.h"
+
+G_STATIC_ASSERT (MMIO_READER_PHASE == MMIO_LINE);
+
+/* Lines that stop over where the destination is not aligned as they are; small
+ * enough to stay in the first level cache */
+#define BOUNCE 4096
+
+static const MmioReader *
+get_engine (MmioEngine engine)
 {
-  const char *name;
-  void (*copy) (guint8 * dest, const guint8 * bar, gsize length);
-};
-
-/* Pixels that go through the bounce at a time: 3 * 2048 bytes, a multiple of
- * 64 so that each piece starts where its first one did within a cache line,
- * and small enough to stay in the first level cache with its expansion. */
-#define BOUNCE_PIXELS 2048
-
-/* The volatile keeps the compiler from splitting, joining or repeating them.
- * The destination is ordinary memory and may be unaligned. */
-#define LOAD(type, dest, bar) G_STMT_START { \
-    type value_ = *(const volatile type *) (bar); \
-    memcpy ((dest), &value_, sizeof (type)); \
-} G_STMT_END
-
-/* Takes an element from the front, if so much is left and it is wanted */
-#define TAKE(type, wanted) G_STMT_START { \
-    if (length >= sizeof (type) && (wanted)) { \
-      LOAD (type, dest, bar); \
-      dest += sizeof (type); \
-      bar += sizeof (type); \
-      length -= sizeof (type); \
-    } \
-} G_STMT_END
-
-static void
-copy_u64 (guint8 * dest, const guint8 * bar, gsize length)
-{
-  TAKE (guint8, (guintptr) bar & 1);
-  TAKE (guint16, (guintptr) bar & 2);
-  TAKE (guint32, (guintptr) bar & 4);
-
-  /* A head is only left out where fewer bytes are left than it has: whatever
-   * is still loaded from here on is aligned. */
-  for (; length >= sizeof (guint64); length -= sizeof (guint64)) {
-    LOAD (guint64, dest, bar);
-    dest += sizeof (guint64);
-    bar += sizeof (guint64);
+  switch (engine) {
+    case MMIO_ENGINE_ORC:
+      return &mmio_engine_orc;
+    case MMIO_ENGINE_STREAM:
+      return &mmio_engine_stream;
+    case MMIO_ENGINE_U32:
+      return &mmio_engine_u32;
+    case MMIO_ENGINE_AUTO:
+    case MMIO_ENGINE_U64:
+    default:
+      return &mmio_engine_u64;
   }
-
-  TAKE (guint32, TRUE);
-  TAKE (guint16, TRUE);
-  TAKE (guint8, TRUE);
 }
 
-static const MmioReader reader_u64 = { "u64", copy_u64 };
+static gboolean
+is_available (const MmioReader * reader)
+{
+  return !reader->is_available || reader->is_available ();
+}
+
+static const MmioReader *
+choose_best (MmioMapping mapping, const char **reason)
+{
+  const gboolean has_orc = is_available (&mmio_engine_orc);
+
+  if (mapping == MMIO_MAPPING_CACHED) {
+    *reason = has_orc ? "ordinary memory: the widest loads" :
+        "ordinary memory, and ORC cannot compile here";
+    return has_orc ? &mmio_engine_orc : &mmio_engine_u64;
+  }
+
+  if (mmio_cpu_is_virtual ()) {
+    *reason = "a virtual machine: it may have to emulate the loads";
+    return &mmio_engine_u64;
+  }
+
+  if (mapping == MMIO_MAPPING_WRITE_COMBINING &&
+      is_available (&mmio_engine_stream)) {
+    *reason = "a write-combining map: whole lines";
+    return &mmio_engine_stream;
+  }
+#if defined (__x86_64__) || defined (__i386__)
+  if (has_orc) {
+    *reason = "an uncached map: the widest loads";
+    return &mmio_engine_orc;
+  }
+#endif
+
+  *reason = "what works with any map";
+  return &mmio_engine_u64;
+}
 
 /**
- * mmio_reader_get_default:
+ * mmio_reader_choose:
+ * @engine: the engine that the user wants
+ * @mapping: how the memory is mapped
+ * @reason: (out) (transfer none): why this one
  *
- * Returns: (transfer none): the engine that suits any machine and any map
+ * Returns: (transfer none) (nullable): the engine, or NULL with
+ *   %MMIO_ERROR_SETTINGS if the one asked for cannot run here
  */
 const MmioReader *
-mmio_reader_get_default (void)
+mmio_reader_choose (MmioEngine engine, MmioMapping mapping,
+    const char **reason, GError ** error)
 {
-  return &reader_u64;
+  const MmioReader *reader;
+
+  if (engine == MMIO_ENGINE_AUTO)
+    return choose_best (mapping, reason);
+
+  reader = get_engine (engine);
+  if (!is_available (reader)) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The engine %s cannot run here: %s; set engine to auto.", reader->name,
+        reader->lacks);
+    return NULL;
+  }
+
+  *reason = "as asked for";
+  return reader;
 }
 
 /**
@@ -81,8 +118,62 @@ mmio_reader_get_name (const MmioReader * reader)
 }
 
 /**
+ * mmio_reader_get_load_bytes:
+ *
+ * Returns: bytes of the widest load that the engine has at least
+ */
+guint
+mmio_reader_get_load_bytes (const MmioReader * reader)
+{
+  return reader->load_bytes;
+}
+
+/* A range of the BAR: words, then whole lines, then words */
+typedef struct
+{
+  gsize head;
+  gsize lines;
+  gsize tail;
+} Split;
+
+static Split
+split (const guint8 * bar, gsize length)
+{
+  Split s;
+
+  s.head = MIN (length, -(guintptr) bar % MMIO_LINE);
+  s.lines = (length - s.head) & ~(gsize) (MMIO_LINE - 1);
+  s.tail = length - s.head - s.lines;
+
+  return s;
+}
+
+/* Whole lines to a destination that may be anywhere */
+static void
+copy_lines (const MmioReader * reader, guint8 * dest, const guint8 * bar,
+    gsize length)
+{
+  guint8 bounce[BOUNCE] __attribute__((aligned (MMIO_LINE)));
+
+  if ((guintptr) dest % MMIO_LINE == 0 && !reader->keep_stores_apart) {
+    reader->copy_lines (dest, bar, length);
+    return;
+  }
+
+  while (length > 0) {
+    const gsize n = MIN (length, BOUNCE);
+
+    reader->copy_lines (bounce, bar, n);
+    memcpy (dest, bounce, n);
+    dest += n;
+    bar += n;
+    length -= n;
+  }
+}
+
+/**
  * mmio_reader_copy:
- * @dest: where the bytes go, ordinary memory
+ * @dest: where the bytes go, any memory; only written, once, in order
  * @bar: where they are loaded from
  * @length: bytes
  */
@@ -90,12 +181,21 @@ void
 mmio_reader_copy (const MmioReader * reader, guint8 * dest, const guint8 * bar,
     gsize length)
 {
-  reader->copy (dest, bar, length);
+  const Split s = split (bar, length);
+
+  if (!reader->copy_lines || s.lines == 0) {
+    reader->copy_words (dest, bar, length);
+    return;
+  }
+
+  reader->copy_words (dest, bar, s.head);
+  copy_lines (reader, dest + s.head, bar + s.head, s.lines);
+  reader->copy_words (dest + s.head + s.lines, bar + s.head + s.lines, s.tail);
 }
 
 /**
  * mmio_reader_copy_rows:
- * @dest: where the first row goes, ordinary memory
+ * @dest: where the first row goes, any memory
  * @dest_stride: bytes from one row to the next in @dest
  * @bar: where the first row is loaded from
  * @bar_stride: bytes from one row to the next in the BAR
@@ -109,51 +209,60 @@ mmio_reader_copy_rows (const MmioReader * reader, guint8 * dest,
     guint rows)
 {
   if (dest_stride == row_bytes && bar_stride == row_bytes) {
-    reader->copy (dest, bar, row_bytes * rows);
+    mmio_reader_copy (reader, dest, bar, row_bytes * rows);
     return;
   }
 
   for (guint y = 0; y < rows; y++)
-    reader->copy (dest + y * dest_stride, bar + y * bar_stride, row_bytes);
+    mmio_reader_copy (reader, dest + y * dest_stride, bar + y * bar_stride,
+        row_bytes);
+}
+
+/* Like memcmp(), without looking at what is not there */
+static gboolean
+is_equal (const guint8 * a, const guint8 * b, gsize length)
+{
+  return length == 0 || memcmp (a, b, length) == 0;
 }
 
 /**
- * mmio_reader_expand_rows:
- * @expansion: what to make of the pixels, see mmio_expansion_find()
- * @dest: where the first row goes: 4 bytes a pixel
- * @dest_stride: bytes from one row to the next in @dest
- * @bar: where the first row is loaded from: 3 bytes a pixel
- * @bar_stride: bytes from one row to the next in the BAR
- * @width: pixels a row
- * @rows: number of rows
+ * mmio_reader_fetch:
+ * @bounce: where the bytes go: cached memory, and as far into a line of
+ *   %MMIO_READER_PHASE bytes as @bar
+ * @bar: where they are loaded from
+ * @shadow: (nullable): what was there before, ordinary memory
+ * @length: bytes
  *
- * Reads a 24-bit picture into a 32-bit one.  The pixels stop over in a small
- * bounce that stays in the cache, in the same phase as in the BAR.
+ * Like mmio_reader_copy(), for whoever has a bounce of his own; looks on the
+ * way whether anything has changed.
+ *
+ * Returns: whether the bytes equal those at @shadow
  */
-void
-mmio_reader_expand_rows (const MmioReader * reader,
-    const MmioExpansion * expansion, guint8 * dest, gsize dest_stride,
-    const guint8 * bar, gsize bar_stride, guint width, guint rows)
+gboolean
+mmio_reader_fetch (const MmioReader * reader, guint8 * bounce,
+    const guint8 * bar, const guint8 * shadow, gsize length)
 {
-  guint8 bounce[64 + 3 * BOUNCE_PIXELS] __attribute__((aligned (64)));
+  const Split s = split (bar, length);
+  const gsize after = s.head + s.lines;
+  gboolean equal;
 
-  for (guint y = 0; y < rows; y++) {
-    const guint8 *from = bar + y * bar_stride;
-    guint8 *to = dest + y * dest_stride;
-    guint left = width;
-
-    while (left > 0) {
-      guint pixels = MIN (left, BOUNCE_PIXELS);
-      guint8 *piece = bounce + ((guintptr) from & 63);
-
-      reader->copy (piece, from, 3 * pixels);
-      mmio_expansion_run (expansion, to, piece, pixels);
-
-      from += 3 * pixels;
-      to += 4 * pixels;
-      left -= pixels;
-    }
+  if (!reader->copy_lines || s.lines == 0) {
+    reader->copy_words (bounce, bar, length);
+    return shadow && is_equal (bounce, shadow, length);
   }
+
+  reader->copy_words (bounce, bar, s.head);
+  if (shadow && reader->compare_lines) {
+    equal = reader->compare_lines (bounce + s.head, bar + s.head,
+        shadow + s.head, s.lines);
+  } else {
+    reader->copy_lines (bounce + s.head, bar + s.head, s.lines);
+    equal = shadow && is_equal (bounce + s.head, shadow + s.head, s.lines);
+  }
+  reader->copy_words (bounce + after, bar + after, s.tail);
+
+  return equal && is_equal (bounce, shadow, s.head) &&
+      is_equal (bounce + after, shadow + after, s.tail);
 }
 
 /**

@@ -3,22 +3,43 @@
 
 #include <glib.h>
 
-#include "mmioexpand.h"
+#include "mmioregion.h"
 
 G_BEGIN_DECLS
+
+/**
+ * MmioEngine:
+ * @MMIO_ENGINE_AUTO: what suits the map and the CPU
+ * @MMIO_ENGINE_ORC: vector loads, by ORC
+ * @MMIO_ENGINE_STREAM: streaming loads of whole lines, for write-combining maps
+ * @MMIO_ENGINE_U64: 64-bit loads
+ * @MMIO_ENGINE_U32: 32-bit loads, for devices that take no wider ones
+ *
+ * How a copy loads from a BAR.
+ */
+typedef enum {
+  MMIO_ENGINE_AUTO,
+  MMIO_ENGINE_ORC,
+  MMIO_ENGINE_STREAM,
+  MMIO_ENGINE_U64,
+  MMIO_ENGINE_U32,
+} MmioEngine;
 
 /**
  * MmioReader:
  *
  * An engine that loads from a BAR: every byte once, in naturally aligned
- * loads as wide as the engine has them.  It has no state; one may serve many
- * threads.
+ * loads as wide as the engine has them, none across a cache line.  It has no
+ * state; one may serve many threads.
  */
 typedef struct _MmioReader MmioReader;
 
-const MmioReader *mmio_reader_get_default (void);
+const MmioReader *mmio_reader_choose (MmioEngine engine, MmioMapping mapping,
+    const char **reason, GError ** error);
 
 const char *mmio_reader_get_name (const MmioReader * reader);
+
+guint mmio_reader_get_load_bytes (const MmioReader * reader);
 
 void mmio_reader_copy (const MmioReader * reader, guint8 * dest,
     const guint8 * bar, gsize length);
@@ -27,9 +48,12 @@ void mmio_reader_copy_rows (const MmioReader * reader, guint8 * dest,
     gsize dest_stride, const guint8 * bar, gsize bar_stride, gsize row_bytes,
     guint rows);
 
-void mmio_reader_expand_rows (const MmioReader * reader,
-    const MmioExpansion * expansion, guint8 * dest, gsize dest_stride,
-    const guint8 * bar, gsize bar_stride, guint width, guint rows);
+/* Alignment of a bounce, and what the address in it has in common with the
+ * address in the BAR */
+#define MMIO_READER_PHASE 64
+
+gboolean mmio_reader_fetch (const MmioReader * reader, guint8 * bounce,
+    const guint8 * bar, const guint8 * shadow, gsize length);
 
 guint16 mmio_reader_load_u16 (const guint8 * bar);
 guint32 mmio_reader_load_u32 (const guint8 * bar);

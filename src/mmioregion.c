@@ -15,15 +15,38 @@ struct _MmioRegion
   gsize map_length;
   const guint8 *data;
   gsize length;
+  MmioMapping mapping;
   GDestroyNotify release;
   gpointer owner;
 };
+
+/**
+ * mmio_mapping_get_name:
+ *
+ * Returns: (transfer none): what a user types for @mapping
+ */
+const char *
+mmio_mapping_get_name (MmioMapping mapping)
+{
+  switch (mapping) {
+    case MMIO_MAPPING_CACHED:
+      return "cached";
+    case MMIO_MAPPING_UNCACHED:
+      return "uncached";
+    case MMIO_MAPPING_WRITE_COMBINING:
+      return "write-combining";
+    case MMIO_MAPPING_AUTO:
+    default:
+      return "auto";
+  }
+}
 
 /**
  * mmio_region_map:
  * @fd: a file that can be mapped, opened for reading; may be closed afterwards
  * @offset: bytes from the start of the file; need not be page-aligned
  * @length: bytes, at least 1
+ * @mapping: how the file maps
  * @release: (nullable): called with @owner after the region was unmapped, and
  *   not called where mapping fails
  * @owner: what must live as long as the map
@@ -34,8 +57,8 @@ struct _MmioRegion
  * Returns: (transfer full) (nullable): the region, or NULL with errno set
  */
 MmioRegion *
-mmio_region_map (int fd, guint64 offset, gsize length, GDestroyNotify release,
-    gpointer owner)
+mmio_region_map (int fd, guint64 offset, gsize length, MmioMapping mapping,
+    GDestroyNotify release, gpointer owner)
 {
   const guint64 page = sysconf (_SC_PAGESIZE);
   const guint64 skip = offset % page;
@@ -60,6 +83,7 @@ mmio_region_map (int fd, guint64 offset, gsize length, GDestroyNotify release,
   region->map_length = skip + length;
   region->data = map + skip;
   region->length = length;
+  region->mapping = mapping;
   region->release = release;
   region->owner = owner;
 
@@ -119,4 +143,27 @@ gsize
 mmio_region_get_length (const MmioRegion * region)
 {
   return region->length;
+}
+
+/**
+ * mmio_region_get_mapping:
+ *
+ * Returns: how the CPU sees it
+ */
+MmioMapping
+mmio_region_get_mapping (const MmioRegion * region)
+{
+  return region->mapping;
+}
+
+/**
+ * mmio_region_set_mapping:
+ * @mapping: how it turned out to be mapped
+ *
+ * For whoever has mapped it and not yet given it away.
+ */
+void
+mmio_region_set_mapping (MmioRegion * region, MmioMapping mapping)
+{
+  region->mapping = mapping;
 }

@@ -6,6 +6,24 @@
 G_BEGIN_DECLS
 
 /**
+ * MmioMapping:
+ * @MMIO_MAPPING_AUTO: (when asking) what is best for reading
+ * @MMIO_MAPPING_CACHED: ordinary memory, no device
+ * @MMIO_MAPPING_UNCACHED: each load is a transaction of its own width
+ * @MMIO_MAPPING_WRITE_COMBINING: streaming loads fetch whole lines
+ *
+ * How the CPU sees what is mapped.
+ */
+typedef enum {
+  MMIO_MAPPING_AUTO,
+  MMIO_MAPPING_CACHED,
+  MMIO_MAPPING_UNCACHED,
+  MMIO_MAPPING_WRITE_COMBINING,
+} MmioMapping;
+
+const char *mmio_mapping_get_name (MmioMapping mapping);
+
+/**
  * MmioRegion:
  *
  * A part of a BAR, mapped read-only.  Reference counted: whoever holds a
@@ -14,13 +32,15 @@ G_BEGIN_DECLS
 typedef struct _MmioRegion MmioRegion;
 
 MmioRegion *mmio_region_map (int fd, guint64 offset, gsize length,
-    GDestroyNotify release, gpointer owner);
+    MmioMapping mapping, GDestroyNotify release, gpointer owner);
 
 MmioRegion *mmio_region_ref (MmioRegion * region);
 void mmio_region_unref (MmioRegion * region);
 
 const guint8 *mmio_region_get_data (const MmioRegion * region);
 gsize mmio_region_get_length (const MmioRegion * region);
+MmioMapping mmio_region_get_mapping (const MmioRegion * region);
+void mmio_region_set_mapping (MmioRegion * region, MmioMapping mapping);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioRegion, mmio_region_unref)
 

@@ -136,12 +136,15 @@ failed:
 
 static MmioRegion *
 mmio_sim_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
-    GError ** error)
+    MmioMapping wanted, GError ** error)
 {
   MmioSim *sim = (MmioSim *) device;
   g_autofree char *path = NULL;
   MmioRegion *region = NULL;
   int fd;
+
+  if (!mmio_device_check_cached (device, wanted, error))
+    return NULL;
 
   if (!sim->painter && !mmio_sim_power_on (sim, error))
     return NULL;
@@ -151,7 +154,8 @@ mmio_sim_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   path = g_strdup_printf ("/proc/self/fd/%d", sim->fd);
   fd = open (path, O_RDONLY | O_CLOEXEC);
   if (fd >= 0)
-    region = mmio_device_map_fd (device, fd, offset, length);
+    region = mmio_device_map_fd (device, fd, offset, length,
+        MMIO_MAPPING_CACHED);
   if (!region)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, path,
         "The simulated device's memory cannot be mapped; is /proc mounted?");
@@ -186,7 +190,6 @@ mmio_sim_free (MmioDevice * device)
 
 static const MmioBackend mmio_sim_backend = {
   .access = "sim",
-  .mapping = "cached",
   .describe = mmio_sim_describe,
   .map = mmio_sim_map,
   .free = mmio_sim_free,

@@ -12,16 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mmiocpu.h"
 #include "mmioerror.h"
 #include "mmioknown.h"
+#include "mmiomemtype.h"
 #include "mmiopci.h"
-
-#define SYSFS_DEVICES "/sys/bus/pci/devices/"
-
-/* Offset of the command register in configuration space, and the bit in it
- * that lets the device answer to its memory BARs (PCI Local Bus 3.0, 6.2.2) */
-#define PCI_COMMAND 4
-#define PCI_COMMAND_MEMORY 0x2
+#include "mmiopcistate.h"
 
 typedef struct
 {
@@ -29,64 +25,38 @@ typedef struct
   MmioPciInfo info;
 } MmioSysfs;
 
-static char *
-sysfs_path (const MmioDevice * device, const char *file)
-{
-  return g_strconcat (SYSFS_DEVICES, device->address, "/", file, NULL);
-}
-
-static char *
-read_power_state (const MmioDevice * device)
-{
-  g_autofree char *path = sysfs_path (device, "power_state");
-  char *state = NULL;
-
-  /* Kernels before 5.11 have none */
-  if (!g_file_get_contents (path, &state, NULL, NULL))
-    return g_strdup ("unknown");
-
-  return g_strstrip (state);
-}
-
 static gboolean
 check_awake (const MmioDevice * device, GError ** error)
 {
-  g_autofree char *state = read_power_state (device);
-  g_autofree char *path = sysfs_path (device, "config");
-  guint8 command[2] = { 0, };
-  gssize n;
-  int fd, errnum;
+  g_auto (MmioPciState) state = {.driver = NULL };
 
-  if (strncmp (state, "D3", 2) == 0) {
+  mmio_pci_state_init (&state, MMIO_PCI_SYSFS, device->address);
+
+  if (state.is_asleep) {
     mmio_set_error (error, MMIO_ERROR_OFF,
         "%s is asleep (power state %s); wake it with: echo on | sudo tee "
-        SYSFS_DEVICES "%s/power/control", device->address, state,
-        device->address);
+        MMIO_PCI_SYSFS "/%s/power/control", device->address,
+        state.power_state, device->address);
     return FALSE;
   }
 
-  fd = open (path, O_RDONLY | O_CLOEXEC);
-  n = fd < 0 ? -1 : pread (fd, command, sizeof (command), PCI_COMMAND);
-  errnum = n < 0 ? errno : ENODATA;
-  if (fd >= 0)
-    close (fd);
-
-  if (n != sizeof (command)) {
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, path,
+  if (state.config_errno != 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, state.config_errno,
+        "pread config",
         "The configuration of %s cannot be read; is it still in lspci -D?",
         device->address);
     return FALSE;
   }
 
-  if (command[0] == 0xff && command[1] == 0xff) {
+  if (state.is_gone) {
     mmio_set_error (error, MMIO_ERROR_OFF,
         "%s does not answer; if it is plugged in and powered, find it again "
-        "with: echo 1 | sudo tee " SYSFS_DEVICES "%s/remove "
+        "with: echo 1 | sudo tee " MMIO_PCI_SYSFS "/%s/remove "
         "/sys/bus/pci/rescan", device->address, device->address);
     return FALSE;
   }
 
-  if (!(command[0] & PCI_COMMAND_MEMORY)) {
+  if (!state.is_decoding) {
     mmio_set_error (error, MMIO_ERROR_OFF,
         "Memory decoding of %s is off, it does not answer to its BARs; switch "
         "it on with: sudo setpci -s %s COMMAND=2:2", device->address,
@@ -97,19 +67,9 @@ check_awake (const MmioDevice * device, GError ** error)
   return TRUE;
 }
 
-/* The driver that is bound to the device, or NULL */
-static char *
-get_driver (const MmioDevice * device)
-{
-  g_autofree char *path = sysfs_path (device, "driver");
-  g_autofree char *target = g_file_read_link (path, NULL);
-
-  return target ? g_path_get_basename (target) : NULL;
-}
-
 static void
-set_open_error (const MmioDevice * device, const char *path, int errnum,
-    GError ** error)
+set_open_error (const MmioDevice * device, const char *path,
+    MmioMapping mapping, int errnum, GError ** error)
 {
   switch (errnum) {
     case EACCES:
@@ -119,8 +79,13 @@ set_open_error (const MmioDevice * device, const char *path, int errnum,
           "%s", path, path);
       break;
     case ENOENT:
-      mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
-          "%s is missing; is %s still in lspci -D?", path, device->address);
+      if (mapping == MMIO_MAPPING_WRITE_COMBINING)
+        mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, "open",
+            "This kernel maps no BAR of %s write-combining (%s is missing); "
+            "set mapping to auto or uncached.", device->address, path);
+      else
+        mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
+            "%s is missing; is %s still in lspci -D?", path, device->address);
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
@@ -132,7 +97,8 @@ static void
 set_map_error (const MmioDevice * device, guint bar, int errnum,
     GError ** error)
 {
-  g_autofree char *driver = get_driver (device);
+  g_autofree char *driver = mmio_pci_get_driver (MMIO_PCI_SYSFS,
+      device->address);
 
   if (errnum == EPERM) {
     mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "mmap",
@@ -155,32 +121,81 @@ set_map_error (const MmioDevice * device, guint bar, int errnum,
   }
 }
 
+/* The file that maps to a BAR */
+static char *
+get_path (const MmioDevice * device, guint bar, MmioMapping mapping)
+{
+  return g_strdup_printf (MMIO_PCI_SYSFS "/%s/resource%u%s", device->address,
+      bar, mapping == MMIO_MAPPING_WRITE_COMBINING ? "_wc" : "");
+}
+
+/* Whether the kernel can map it write-combining; not all can, and those that
+ * can do so for prefetchable BARs only */
+static gboolean
+has_write_combining (const MmioSysfs * sysfs, guint bar)
+{
+  g_autofree char *path = get_path (&sysfs->parent, bar,
+      MMIO_MAPPING_WRITE_COMBINING);
+
+  return sysfs->info.bar[bar].is_prefetchable &&
+      g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+/* The way to map a BAR: as wanted, or what is best for reading it */
+static gboolean
+choose_mapping (MmioSysfs * sysfs, guint bar, MmioMapping wanted,
+    MmioMapping * mapping, GError ** error)
+{
+  if (wanted == MMIO_MAPPING_WRITE_COMBINING &&
+      !sysfs->info.bar[bar].is_prefetchable) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "BAR %u of %s is not prefetchable, so the kernel maps it uncached "
+        "only; set mapping to auto or uncached.", bar, sysfs->parent.address);
+    return FALSE;
+  }
+
+  /* Write-combining is only better for loads that make use of it */
+  if (wanted == MMIO_MAPPING_AUTO)
+    wanted = mmio_cpu_has_streaming_loads () && !mmio_cpu_is_virtual () &&
+        has_write_combining (sysfs, bar) ? MMIO_MAPPING_WRITE_COMBINING :
+        MMIO_MAPPING_UNCACHED;
+
+  *mapping = wanted;
+  return TRUE;
+}
+
 static MmioRegion *
 mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
-    GError ** error)
+    MmioMapping wanted, GError ** error)
 {
   MmioSysfs *sysfs = (MmioSysfs *) device;
   const guint64 page = sysconf (_SC_PAGESIZE);
-  g_autofree char *path = g_strdup_printf (SYSFS_DEVICES "%s/resource%u",
-      device->address, bar);
+  const guint64 base = sysfs->info.bar[bar].base;
+  g_autofree char *path = NULL;
+  MmioMapping mapping;
   MmioRegion *region;
   int fd;
 
-  if (!check_awake (device, error))
+  if (!choose_mapping (sysfs, bar, wanted, &mapping, error) ||
+      !check_awake (device, error))
     return NULL;
 
+  path = get_path (device, bar, mapping);
   fd = open (path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
-    set_open_error (device, path, errno, error);
+    set_open_error (device, path, mapping, errno, error);
     return NULL;
   }
 
   /* The file starts at the page that holds the BAR's start; BARs smaller than
    * a page may lie anywhere in it */
-  region = mmio_device_map_fd (device, fd,
-      offset + sysfs->info.bar[bar].base % page, length);
+  region = mmio_device_map_fd (device, fd, offset + base % page, length,
+      mapping);
   if (!region)
     set_map_error (device, bar, errno, error);
+  else if (mapping == MMIO_MAPPING_WRITE_COMBINING)
+    mmio_region_set_mapping (region,
+        mmio_memtype_get (base + offset, length, mapping));
   close (fd);
 
   return region;
@@ -211,7 +226,6 @@ mmio_sysfs_free (MmioDevice * device)
 
 static const MmioBackend mmio_sysfs_backend = {
   .access = "sysfs",
-  .mapping = "uncached",
   .has_bars = TRUE,
   .describe = mmio_sysfs_describe,
   .map = mmio_sysfs_map,
@@ -234,6 +248,7 @@ mmio_sysfs_open (const MmioAddress * address, GError ** error)
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
     sysfs->parent.bar[i].size = sysfs->info.bar[i].size;
     sysfs->parent.bar[i].is_io = sysfs->info.bar[i].is_io;
+    sysfs->parent.bar[i].is_prefetchable = sysfs->info.bar[i].is_prefetchable;
   }
 
   return &sysfs->parent;
@@ -243,7 +258,8 @@ mmio_sysfs_open (const MmioAddress * address, GError ** error)
  * is reached, and takes it apart: such a file is the device's BAR, and wants
  * the same checks as if the device had been named by its address. */
 gboolean
-mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar)
+mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar,
+    MmioMapping * mapping)
 {
   char *resolved = realpath (path, NULL);
   g_autofree char *base = NULL;
@@ -265,6 +281,8 @@ mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar)
       mmio_address_parse (address, slot, NULL) &&
       address->kind == MMIO_ADDRESS_SLOT) {
     *bar = base[8] - '0';
+    *mapping = base[9] == '\0' ? MMIO_MAPPING_AUTO :
+        MMIO_MAPPING_WRITE_COMBINING;
     ret = TRUE;
   }
   free (resolved);

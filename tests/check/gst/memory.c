@@ -26,15 +26,17 @@ wrap_file (void)
 {
   int fd = open (file.path, O_RDONLY | O_CLOEXEC);
   MmioRegion *region;
+  const char *reason;
   GstMemory *mem;
 
   fail_unless (fd >= 0);
-  region = mmio_region_map (fd, OFFSET, LENGTH, on_release, NULL);
+  region = mmio_region_map (fd, OFFSET, LENGTH, MMIO_MAPPING_CACHED, on_release,
+      NULL);
   fail_unless (region != NULL);
   close (fd);
 
   mem = gst_mmio_allocator_wrap (GST_MMIO_ALLOCATOR (allocator), region,
-      mmio_reader_get_default ());
+      mmio_reader_choose (MMIO_ENGINE_U64, MMIO_MAPPING_CACHED, &reason, NULL));
   mmio_region_unref (region);
   fail_if (released);
   return mem;

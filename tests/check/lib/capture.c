@@ -12,17 +12,37 @@
 #define GUARD 0x6b
 
 static MmioCapture *
+open_with (const MmioCaptureConfig * config)
+{
+  GError *error = NULL;
+  MmioCapture *capture = mmio_capture_open (config, &error);
+
+  fail_unless (capture != NULL, "%s", error ? error->message : "");
+  fail_unless (error == NULL);
+  return capture;
+}
+
+static MmioCapture *
 open_capture (const char *device, gint bar, MmioSpec spec)
 {
   const MmioCaptureConfig config = {
     .device = device,.access = MMIO_ACCESS_AUTO,.bar = bar,.spec = spec
   };
-  GError *error = NULL;
-  MmioCapture *capture = mmio_capture_open (&config, &error);
 
-  fail_unless (capture != NULL, "%s", error ? error->message : "");
-  fail_unless (error == NULL);
-  return capture;
+  return open_with (&config);
+}
+
+/* Of captures that do not look for changes: all of it is new each time */
+static void
+read_all (MmioCapture * capture, const MmioTarget * target)
+{
+  MmioDamage damage = {.n_ranges = 77 };
+
+  fail_unless (mmio_capture_read (capture, target, &damage));
+  fail_unless_equals_int (damage.n_ranges, 1);
+  fail_unless_equals_int (damage.range[0].first, 0);
+  fail_unless_equals_int (damage.range[0].count,
+      mmio_capture_get_picture (capture)->height);
 }
 
 /* --- A file --------------------------------------------------------------- */
@@ -82,7 +102,7 @@ check_copy (const Shape * shape, guint gap)
     target.plane[i] = memory[i] + 32;
   }
 
-  mmio_capture_read (capture, &target);
+  read_all (capture, &target);
 
   for (guint i = 0; i < n_planes; i++) {
     const MmioPlane *plane = &picture.plane[i];
@@ -145,9 +165,8 @@ GST_START_TEST (test_expansion)
     }
   }
 
-  fail_unless (mmio_capture_can_read_as (mmio_capture_get_picture (capture),
-          to));
-  mmio_capture_read (capture, &target);
+  fail_unless (mmio_frame_can_read_as (mmio_capture_get_picture (capture), to));
+  read_all (capture, &target);
   fail_unless (memcmp (memory, wanted, stride * height) == 0, "%s to %s",
       from->name, to->name);
 
@@ -156,27 +175,6 @@ GST_START_TEST (test_expansion)
   fail_unless_equals_uint64 (stats.frames, 1);
   fail_unless_equals_uint64 (stats.bytes_read, 3 * width * height);
   mmio_capture_close (capture);
-}
-
-GST_END_TEST;
-
-GST_START_TEST (test_can_read_as)
-{
-  const MmioFormat *from, *to;
-
-  for (guint i = 0; (from = test_format_nth (i)); i++) {
-    const MmioPicture picture = test_picture (from->name, 4, 4, 0, 0);
-    const gboolean is_narrow = strlen (from->name) == 3 &&
-        strchr (from->name, 'R') && strchr (from->name, 'G') &&
-        from->n_planes == 1;
-
-    for (guint j = 0; (to = test_format_nth (j)); j++) {
-      const gboolean is_wide = strchr (to->name, 'x') != NULL;
-
-      fail_unless (mmio_capture_can_read_as (&picture, to) ==
-          (i == j || (is_narrow && is_wide)), "%s as %s", from->name, to->name);
-    }
-  }
 }
 
 GST_END_TEST;
@@ -193,10 +191,10 @@ GST_START_TEST (test_file_changes)
   };
   FILE *file = g_fopen (path, "r+");
 
-  mmio_capture_read (capture, &target);
+  read_all (capture, &target);
   fail_unless_equals_string ((char *) memory, "first frame");
   fail_unless (fwrite ("other", 5, 1, file) == 1 && fclose (file) == 0);
-  mmio_capture_read (capture, &target);
+  read_all (capture, &target);
   fail_unless_equals_string ((char *) memory, "other frame");
   mmio_capture_close (capture);
 }
@@ -224,9 +222,226 @@ GST_START_TEST (test_getters)
   fail_unless_equals_string (mmio_capture_get_device_address (capture), path);
   fail_unless_equals_string (mmio_capture_get_access (capture), "file");
   fail_unless_equals_string (mmio_capture_get_mapping (capture), "cached");
-  fail_unless (mmio_capture_get_reader (capture) == mmio_reader_get_default ());
+  fail_unless (mmio_capture_get_reader (capture) ==
+      test_reader (MMIO_ENGINE_AUTO));
+  fail_unless (strstr (mmio_capture_get_engine_reason (capture),
+          "ordinary memory") != NULL);
+  fail_unless (mmio_capture_get_changes (capture) == MMIO_CHANGES_IGNORE);
   fail_unless_equals_int (mmio_capture_get_bar (capture), 0);
   mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
+/* --- Engines and maps ----------------------------------------------------- */
+
+/* Whatever loads, and whatever is done with it on the way, the frame is the
+ * same */
+GST_START_TEST (test_engine)
+{
+  const MmioPicture picture = test_picture ("RGB", 37, 11, 101, 113);
+  const guint stride = 4 * 37 + 12;
+  g_autofree guint8 *content = g_malloc (picture.end);
+  g_autofree guint8 *memory = g_malloc (stride * 11);
+  g_autofree guint8 *wanted = g_malloc (stride * 11);
+  const MmioTarget target = {
+    .format = *test_format ("BGRx"),.plane = {memory},.stride = {stride}
+  };
+  g_autofree char *path = NULL;
+  MmioCaptureConfig config = {.bar = -1,.engine = __i__ };
+
+  if (!test_reader (__i__))
+    return;
+
+  fill_random (content, picture.end, 11);
+  path = temp_file ("engine", content, picture.end);
+  config.device = path;
+  config.spec = test_spec ("RGB", 37, 11, 101, 113);
+  memset (wanted, GUARD, stride * 11);
+  for (guint y = 0; y < 11; y++) {
+    const guint8 *from = content + 101 + y * 113;
+    guint8 *to = wanted + y * stride;
+
+    for (guint x = 0; x < 37; x++, from += 3, to += 4) {
+      to[0] = from[2];
+      to[1] = from[1];
+      to[2] = from[0];
+      to[3] = 255;
+    }
+  }
+
+  for (guint changes = MMIO_CHANGES_IGNORE; changes <= MMIO_CHANGES_DROP;
+      changes++) {
+    MmioCapture *capture;
+    MmioDamage damage;
+
+    config.changes = changes;
+    config.mapping = changes % 2 ? MMIO_MAPPING_CACHED : MMIO_MAPPING_AUTO;
+    capture = open_with (&config);
+    fail_unless (mmio_capture_get_reader (capture) == test_reader (__i__));
+    fail_unless (mmio_capture_get_changes (capture) == changes);
+    fail_unless_equals_string (mmio_capture_get_mapping (capture), "cached");
+    if (__i__ != MMIO_ENGINE_AUTO)
+      fail_unless_equals_string (mmio_capture_get_engine_reason (capture),
+          "as asked for");
+
+    memset (memory, GUARD, stride * 11);
+    fail_unless (mmio_capture_read (capture, &target, &damage));
+    fail_unless (memcmp (memory, wanted, stride * 11) == 0);
+    mmio_capture_close (capture);
+  }
+}
+
+GST_END_TEST;
+
+/* --- Changes -------------------------------------------------------------- */
+
+typedef struct
+{
+  MmioCapture *capture;
+  FILE *file;
+  guint8 content[4 * 4 + 2 * 2 * 2];
+  MmioDamage damage;
+  guint8 memory[64];
+  guint64 n_read, n_written, n_unchanged;
+} Story;
+
+/* An I420 picture of 4 by 4 in a file */
+static void
+story_init (Story * story, const char *name, MmioChanges changes)
+{
+  MmioCaptureConfig config = {
+    .bar = -1,.spec = test_spec ("I420", 4, 4, 0, 0),.changes = changes
+  };
+  g_autofree char *path = NULL;
+
+  memset (story, 0, sizeof (*story));
+  fill_random (story->content, sizeof (story->content), 12);
+  path = temp_file (name, story->content, sizeof (story->content));
+  story->file = g_fopen (path, "r+");
+  fail_unless (story->file != NULL);
+  config.device = path;
+  story->capture = open_with (&config);
+}
+
+static void
+story_clear (Story * story)
+{
+  mmio_capture_close (story->capture);
+  fclose (story->file);
+}
+
+static void
+story_change (Story * story, guint at)
+{
+  story->content[at] ^= 0x10;
+  fail_unless (pwrite (fileno (story->file), story->content + at, 1, at) == 1);
+}
+
+/* Reads a frame, which is @written, and of which @n rows from @top on have
+ * changed, or nothing if @n is 0 */
+static void
+story_read (Story * story, gboolean written, guint top, guint n)
+{
+  const MmioTarget target = {
+    .format = *test_format ("I420"),
+    .plane = {story->memory, story->memory + 24, story->memory + 32},
+    .stride = {6, 4, 4}
+  };
+  MmioCaptureStats stats;
+
+  memset (story->memory, GUARD, sizeof (story->memory));
+  fail_unless (mmio_capture_read (story->capture, &target, &story->damage) ==
+      written);
+  if (written) {
+    for (guint y = 0; y < 4; y++)
+      fail_unless (memcmp (story->memory + 6 * y, story->content + 4 * y,
+              4) == 0);
+    for (guint y = 0; y < 4; y++)
+      fail_unless (memcmp (story->memory + 24 + 4 * y,
+              story->content + 16 + 2 * y, 2) == 0);
+  } else {
+    fail_unless_all (story->memory, sizeof (story->memory), GUARD);
+  }
+
+  fail_unless_equals_int (story->damage.n_ranges, n > 0);
+  if (n > 0) {
+    fail_unless_equals_int (story->damage.range[0].first, top);
+    fail_unless_equals_int (story->damage.range[0].count, n);
+  }
+
+  /* What was read was read, even if it was dropped */
+  story->n_read++;
+  story->n_written += written;
+  story->n_unchanged += n == 0;
+  mmio_capture_get_stats (story->capture, &stats);
+  fail_unless_equals_uint64 (stats.frames, story->n_written);
+  fail_unless_equals_uint64 (stats.unchanged, story->n_unchanged);
+  fail_unless_equals_uint64 (stats.bytes_read, 24 * story->n_read);
+}
+
+GST_START_TEST (test_ignore)
+{
+  Story story;
+
+  story_init (&story, "ignore", MMIO_CHANGES_IGNORE);
+  fail_unless (mmio_capture_get_changes (story.capture) == MMIO_CHANGES_IGNORE);
+  story_read (&story, TRUE, 0, 4);
+  story_read (&story, TRUE, 0, 4);
+  story_change (&story, 5);
+  story_read (&story, TRUE, 0, 4);
+  mmio_capture_forget (story.capture);
+  story_read (&story, TRUE, 0, 4);
+  story_clear (&story);
+}
+
+GST_END_TEST;
+
+/* As long as nothing changes, it is said that nothing has, or nothing is
+ * written at all */
+GST_START_TEST (test_mark_and_drop)
+{
+  const MmioChanges changes = __i__;
+  const gboolean mark = changes == MMIO_CHANGES_MARK;
+  Story story;
+
+  story_init (&story, mark ? "mark" : "drop", changes);
+  fail_unless (mmio_capture_get_changes (story.capture) == changes);
+  story_read (&story, TRUE, 0, 4);
+  story_read (&story, mark, 0, 0);
+  story_read (&story, mark, 0, 0);
+
+  story_change (&story, 5);
+  story_read (&story, TRUE, 1, 1);
+  story_read (&story, mark, 0, 0);
+  story_change (&story, 15);
+  story_read (&story, TRUE, 3, 1);
+  story_change (&story, 0);
+  story_change (&story, 4);
+  story_read (&story, TRUE, 0, 2);
+
+  /* Chroma: the first plane's second row, the second plane's first */
+  story_change (&story, 18);
+  story_read (&story, TRUE, 2, 2);
+  story_change (&story, 21);
+  story_read (&story, TRUE, 0, 2);
+  story_read (&story, mark, 0, 0);
+
+  /* There and back again is no change, if nobody looked in between */
+  story_change (&story, 9);
+  story_change (&story, 9);
+  story_read (&story, mark, 0, 0);
+
+  mmio_capture_forget (story.capture);
+  story_read (&story, TRUE, 0, 4);
+  story_read (&story, mark, 0, 0);
+  mmio_capture_forget (story.capture);
+  story_change (&story, 9);
+  story_read (&story, TRUE, 0, 4);
+  story_read (&story, mark, 0, 0);
+  story_change (&story, 9);
+  story_read (&story, TRUE, 2, 1);
+  story_clear (&story);
 }
 
 GST_END_TEST;
@@ -253,13 +468,15 @@ GST_START_TEST (test_stats)
   memset (&stats, 0xff, sizeof (stats));
   mmio_capture_get_stats (capture, &stats);
   fail_unless_equals_uint64 (stats.frames, 0);
+  fail_unless_equals_uint64 (stats.unchanged, 0);
   fail_unless_equals_uint64 (stats.bytes_read, 0);
   fail_unless_equals_uint64 (stats.copy_time, 0);
 
   for (guint64 n = 1; n <= 1000; n++) {
-    mmio_capture_read (capture, &target);
+    read_all (capture, &target);
     mmio_capture_get_stats (capture, &stats);
     fail_unless_equals_uint64 (stats.frames, n);
+    fail_unless_equals_uint64 (stats.unchanged, 0);
     /* Padding is not read */
     fail_unless_equals_uint64 (stats.bytes_read, n * frame);
     fail_unless (stats.copy_time >= copy_time);
@@ -313,7 +530,7 @@ GST_START_TEST (test_stats_of_one_moment)
   GThread *thread = g_thread_new ("onlooker", look_on, &onlooker);
 
   for (guint i = 0; i < rounds; i++)
-    mmio_capture_read (capture, &target);
+    read_all (capture, &target);
   g_atomic_int_set (&onlooker.stop, TRUE);
   fail_unless (g_thread_join (thread));
   mmio_capture_close (capture);
@@ -348,7 +565,7 @@ GST_START_TEST (test_sim)
   do {
     fail_unless (g_get_monotonic_time () < end, "no whole frame");
     g_usleep (500);
-    mmio_capture_read (capture, &target);
+    read_all (capture, &target);
     n_frames++;
     if (!mmio_pattern_read_number (&tight, memory, &number))
       continue;
@@ -393,7 +610,7 @@ GST_START_TEST (test_region_outlives_capture)
   do {
     fail_unless (g_get_monotonic_time () < end, "no whole frame");
     g_usleep (500);
-    mmio_reader_copy (mmio_reader_get_default (), seen,
+    mmio_reader_copy (test_reader (MMIO_ENGINE_AUTO), seen,
         mmio_region_get_data (region), picture.end);
   } while (!mmio_pattern_read_number (&picture, seen, &number) || number == 0);
 
@@ -432,17 +649,15 @@ GST_END_TEST;
 /* --- Errors from every room come through ---------------------------------- */
 
 static void
-check_refused (const char *device, gint bar, MmioSpec spec,
-    MmioErrorCode code, const char *system, const char *word)
+check_config_refused (MmioCaptureConfig config, MmioErrorCode code,
+    const char *system, const char *word)
 {
-  const MmioCaptureConfig config = {
-    .device = device,.access = MMIO_ACCESS_SYSFS,.bar = bar,.spec = spec
-  };
   const guint fds = count_fds (), threads = count_threads ();
   GError *error = NULL;
 
-  fail_unless (mmio_capture_open (&config, &error) == NULL, "%s", device);
-  fail_unless (error != NULL, "%s", device);
+  fail_unless (mmio_capture_open (&config, &error) == NULL, "%s",
+      config.device);
+  fail_unless (error != NULL, "%s", config.device);
   if (system)
     fail_unless (mmio_error_get_system (error) &&
         strstr (mmio_error_get_system (error), system), "%s, not %s",
@@ -456,6 +671,75 @@ check_refused (const char *device, gint bar, MmioSpec spec,
   fail_unless_equals_int (count_fds (), fds);
   fail_unless_equals_int (count_maps ("mmiovid-sim"), 0);
 }
+
+static void
+check_refused (const char *device, gint bar, MmioSpec spec,
+    MmioErrorCode code, const char *system, const char *word)
+{
+  const MmioCaptureConfig config = {
+    .device = device,.access = MMIO_ACCESS_SYSFS,.bar = bar,.spec = spec
+  };
+
+  for (guint changes = MMIO_CHANGES_IGNORE; changes <= MMIO_CHANGES_DROP;
+      changes++) {
+    MmioCaptureConfig with_changes = config;
+
+    with_changes.changes = changes;
+    check_config_refused (with_changes, code, system, word);
+  }
+}
+
+/* Ordinary memory is cached, and whoever wants it otherwise is told so */
+GST_START_TEST (test_mapping_refused)
+{
+  static const MmioMapping others[] = {
+    MMIO_MAPPING_UNCACHED, MMIO_MAPPING_WRITE_COMBINING,
+  };
+  guint8 content[100] = { 0, };
+  g_autofree char *path = temp_file ("mapping", content, sizeof (content));
+  const char *devices[] = { "sim", path };
+
+  for (guint i = 0; i < G_N_ELEMENTS (devices); i++) {
+    for (guint j = 0; j < G_N_ELEMENTS (others); j++) {
+      const MmioCaptureConfig config = {
+        .device = devices[i],.bar = -1,.mapping = others[j],
+        .spec = test_spec ("GRAY8", 10, 10, 0, 0)
+      };
+      g_autofree char *sentence = g_strdup_printf ("%s is ordinary memory and "
+          "cannot be mapped %s; set mapping to auto.", devices[i],
+          mmio_mapping_get_name (others[j]));
+
+      check_config_refused (config, MMIO_ERROR_SETTINGS, NULL, sentence);
+    }
+  }
+}
+
+GST_END_TEST;
+
+/* An engine that cannot run is refused, and no other one taken in its place */
+GST_START_TEST (test_engine_refused)
+{
+  guint8 content[100] = { 0, };
+  g_autofree char *path = temp_file ("engines", content, sizeof (content));
+  const char *devices[] = { "sim", path };
+
+  for (guint i = 0; i < G_N_ELEMENTS (devices); i++) {
+    for (guint engine = FIRST_ENGINE; engine < END_ENGINE; engine++) {
+      const MmioCaptureConfig config = {
+        .device = devices[i],.bar = -1,.engine = engine,
+        .spec = test_spec ("GRAY8", 10, 10, 0, 0)
+      };
+
+      if (can_run (engine))
+        mmio_capture_close (open_with (&config));
+      else
+        check_config_refused (config, MMIO_ERROR_SETTINGS, NULL,
+            "cannot run here");
+    }
+  }
+}
+
+GST_END_TEST;
 
 GST_START_TEST (test_errors)
 {
@@ -499,12 +783,17 @@ capture_suite (void)
   tcase_add_unchecked_fixture (tc, temp_setup, temp_teardown);
   tcase_add_loop_test (tc, test_file, 0, G_N_ELEMENTS (shapes));
   tcase_add_loop_test (tc, test_expansion, 0, 8);
-  tcase_add_test (tc, test_can_read_as);
   tcase_add_test (tc, test_file_changes);
   tcase_add_test (tc, test_getters);
+  tcase_add_loop_test (tc, test_engine, MMIO_ENGINE_AUTO, END_ENGINE);
+  tcase_add_test (tc, test_ignore);
+  tcase_add_loop_test (tc, test_mark_and_drop, MMIO_CHANGES_MARK,
+      MMIO_CHANGES_DROP + 1);
   tcase_add_test (tc, test_stats);
   tcase_add_test (tc, test_stats_of_one_moment);
   tcase_add_test (tc, test_cycles);
+  tcase_add_test (tc, test_mapping_refused);
+  tcase_add_test (tc, test_engine_refused);
   tcase_add_test (tc, test_errors);
 
   tc = add_case (s, "sim");

@@ -30,8 +30,6 @@ GST_START_TEST (test_getters)
   fail_unless_equals_string (mmio_device_get_address (&fake->parent),
       "0000:aa:11.3");
   fail_unless_equals_string (mmio_device_get_access (&fake->parent), "fake");
-  fail_unless_equals_string (mmio_device_get_mapping (&fake->parent),
-      "imagined");
   fake_unref (fake);
 }
 
@@ -251,14 +249,16 @@ GST_START_TEST (test_choice)
   MmioRegion *region;
   gint bar = c->bar;
 
-  region = mmio_device_map (&fake->parent, &bar, &picture, &error);
+  region = mmio_device_map (&fake->parent, &bar, &picture,
+      MMIO_MAPPING_AUTO, &error);
   if (c->chosen < 0) {
     fail_unless (region == NULL);
     check_error (&error, c->code, c->words[0], c->words[1], c->words[2],
         c->words[2] ? c->words[3] : NULL, NULL);
     fail_unless_equals_int (bar, c->bar);
     fail_unless_equals_int (fake->n_maps, 0);
-    fail_unless (mmio_device_map (&fake->parent, &bar, &picture, NULL) == NULL);
+    fail_unless (mmio_device_map (&fake->parent, &bar, &picture,
+            MMIO_MAPPING_AUTO, NULL) == NULL);
   } else {
     fail_unless (region != NULL && error == NULL);
     fail_unless_equals_int (bar, c->chosen);
@@ -280,16 +280,19 @@ GST_START_TEST (test_no_bars)
   GError *error = NULL;
   gint bar = -1;
 
-  fail_unless (mmio_device_map (&fake->parent, &bar, &picture, &error) == NULL);
+  fail_unless (mmio_device_map (&fake->parent, &bar, &picture,
+          MMIO_MAPPING_AUTO, &error) == NULL);
   check_error (&error, MMIO_ERROR_SETTINGS, "byte 1,", "no BAR at all", NULL);
   bar = 0;
-  fail_unless (mmio_device_map (&fake->parent, &bar, &picture, &error) == NULL);
+  fail_unless (mmio_device_map (&fake->parent, &bar, &picture,
+          MMIO_MAPPING_AUTO, &error) == NULL);
   check_error (&error, MMIO_ERROR_NOT_FOUND, "no BAR 0", "no BAR at all", NULL);
 
   /* Large, but no memory */
   fake_set_io (fake, 1, 256);
   bar = -1;
-  fail_unless (mmio_device_map (&fake->parent, &bar, &picture, &error) == NULL);
+  fail_unless (mmio_device_map (&fake->parent, &bar, &picture,
+          MMIO_MAPPING_AUTO, &error) == NULL);
   check_error (&error, MMIO_ERROR_SETTINGS, "BAR 1 (I/O ports, 256 bytes)",
       NULL);
   fail_unless_equals_int (bar, -1);
@@ -314,14 +317,15 @@ GST_START_TEST (test_without_bars)
   fake_set_memory (fake, 0, 100);
   for (gint said = -1; said <= 0; said++) {
     bar = said;
-    region = mmio_device_map (&fake->parent, &bar, &picture, &error);
+    region = mmio_device_map (&fake->parent, &bar, &picture,
+        MMIO_MAPPING_AUTO, &error);
     fail_unless (region != NULL && error == NULL);
     fail_unless_equals_int (bar, 0);
     mmio_region_unref (region);
 
     bar = said;
-    fail_unless (mmio_device_map (&fake->parent, &bar, &larger, &error) ==
-        NULL);
+    fail_unless (mmio_device_map (&fake->parent, &bar, &larger,
+            MMIO_MAPPING_AUTO, &error) == NULL);
     fail_unless (strstr (error->message, "BAR") == NULL, "%s", error->message);
     check_error (&error, MMIO_ERROR_SETTINGS, "byte 101,",
         "0000:aa:11.3 has only 100 bytes", "offset", NULL);
@@ -331,8 +335,8 @@ GST_START_TEST (test_without_bars)
   for (bar = 1; bar < 8; bar++) {
     g_autofree char *word = g_strdup_printf ("there is no BAR %d;", bar);
 
-    fail_unless (mmio_device_map (&fake->parent, &bar, &picture, &error) ==
-        NULL);
+    fail_unless (mmio_device_map (&fake->parent, &bar, &picture,
+            MMIO_MAPPING_AUTO, &error) == NULL);
     check_error (&error, MMIO_ERROR_NOT_FOUND, "0000:aa:11.3 has no BARs",
         word, "leave bar at -1", NULL);
   }
@@ -351,7 +355,8 @@ GST_START_TEST (test_extent)
   MmioRegion *region;
   gint bar = 4;
 
-  region = mmio_device_map (&fake->parent, &bar, &picture, NULL);
+  region = mmio_device_map (&fake->parent, &bar, &picture,
+      MMIO_MAPPING_AUTO, NULL);
   fail_unless_equals_uint64 (fake->last_offset, 100);
   fail_unless_equals_uint64 (fake->last_length, 5 * 8 + 2 * 8 + 6);
   fail_unless_equals_uint64 (mmio_region_get_length (region),
@@ -370,7 +375,8 @@ GST_START_TEST (test_map_fails)
   gint bar = -1;
 
   fake->fail_map = TRUE;
-  fail_unless (mmio_device_map (&fake->parent, &bar, &picture, &error) == NULL);
+  fail_unless (mmio_device_map (&fake->parent, &bar, &picture,
+          MMIO_MAPPING_AUTO, &error) == NULL);
   fail_unless (g_str_has_prefix (mmio_error_get_system (error), "mmap: "));
   check_error (&error, MMIO_ERROR_BUSY, "does not want to be mapped", NULL);
   fail_unless_equals_int (bar, -1);
@@ -389,8 +395,10 @@ GST_START_TEST (test_region_keeps_device)
   gint bar = -1;
 
   fake->freed = &freed;
-  one = mmio_device_map (&fake->parent, &bar, &picture, NULL);
-  other = mmio_device_map (&fake->parent, &bar, &picture, NULL);
+  one = mmio_device_map (&fake->parent, &bar, &picture,
+      MMIO_MAPPING_AUTO, NULL);
+  other = mmio_device_map (&fake->parent, &bar, &picture,
+      MMIO_MAPPING_AUTO, NULL);
   fake_unref (fake);
   fail_if (freed);
   mmio_region_unref (one);
@@ -407,7 +415,8 @@ GST_START_TEST (test_map_fd_fails)
   gboolean freed = FALSE;
 
   fake->freed = &freed;
-  fail_unless (mmio_device_map_fd (&fake->parent, -1, 0, 1) == NULL);
+  fail_unless (mmio_device_map_fd (&fake->parent, -1, 0, 1,
+          MMIO_MAPPING_UNCACHED) == NULL);
   fake_unref (fake);
   fail_unless (freed);
 }
@@ -569,7 +578,6 @@ GST_START_TEST (test_too_small_for)
   fail_unless (device != NULL, "%s", error ? error->message : "");
   fail_unless_equals_string (mmio_device_get_address (device), slot);
   fail_unless_equals_string (mmio_device_get_access (device), "sysfs");
-  fail_unless_equals_string (mmio_device_get_mapping (device), "uncached");
   id = g_strdup_printf ("[%04x:%04x]", read_id (slot, "vendor"),
       read_id (slot, "device"));
   fail_unless (g_str_has_suffix (mmio_device_get_name (device), id), "%s",
@@ -581,7 +589,8 @@ GST_START_TEST (test_too_small_for)
     check_error (&error, MMIO_ERROR_SETTINGS, slot, id, "set width", NULL);
   }
 
-  fail_unless (mmio_device_map (device, &bar, &picture, &error) == NULL);
+  fail_unless (mmio_device_map (device, &bar, &picture,
+          MMIO_MAPPING_AUTO, &error) == NULL);
   check_error (&error, MMIO_ERROR_SETTINGS, "9223372036855697408", slot, NULL);
   mmio_device_unref (device);
 }
@@ -600,14 +609,15 @@ GST_START_TEST (test_no_resource)
 {
   g_autofree char *file = temp_file ("resource0", (guint8 *) "x", 1);
   MmioAddress address;
+  MmioMapping mapping;
   gint bar;
 
   for (guint i = 0; i < G_N_ELEMENTS (no_resources); i++)
-    fail_if (mmio_sysfs_parse_path (no_resources[i], &address, &bar), "%s",
-        no_resources[i]);
+    fail_if (mmio_sysfs_parse_path (no_resources[i], &address, &bar,
+            &mapping), "%s", no_resources[i]);
 
   /* The right name in the wrong place */
-  fail_if (mmio_sysfs_parse_path (file, &address, &bar));
+  fail_if (mmio_sysfs_parse_path (file, &address, &bar, &mapping));
 }
 
 GST_END_TEST;

@@ -83,10 +83,10 @@ GST_START_TEST (test_content)
   fail_unless_equals_string (mmio_device_get_name (device), "file content");
   fail_unless_equals_string (mmio_device_get_address (device), path);
   fail_unless_equals_string (mmio_device_get_access (device), "file");
-  fail_unless_equals_string (mmio_device_get_mapping (device), "cached");
 
-  region = mmio_device_map (device, &bar, &picture, &error);
+  region = mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, &error);
   fail_unless (region != NULL, "%s", error ? error->message : "");
+  fail_unless (mmio_region_get_mapping (region) == MMIO_MAPPING_CACHED);
   fail_unless_equals_int (bar, 0);
   fail_unless_equals_uint64 (mmio_region_get_length (region),
       picture.end - picture.start);
@@ -223,7 +223,8 @@ map_gray (const char *path, guint width, guint64 offset, gint bar,
   const MmioPicture picture = test_picture ("GRAY8", width, 1, offset, 0);
   g_autoptr (MmioDevice) device = open_path (path, error);
 
-  return device ? mmio_device_map (device, &bar, &picture, error) : NULL;
+  return device ? mmio_device_map (device, &bar, &picture,
+      MMIO_MAPPING_AUTO, error) : NULL;
 }
 
 GST_START_TEST (test_too_small)
@@ -272,12 +273,13 @@ GST_START_TEST (test_truncated)
   gint bar = -1;
 
   fail_unless (truncate (path, 99) == 0);
-  fail_unless (mmio_device_map (device, &bar, &picture, &error) == NULL);
+  fail_unless (mmio_device_map (device, &bar, &picture,
+          MMIO_MAPPING_AUTO, &error) == NULL);
   check_error (&error, MMIO_ERROR_SETTINGS, path, "truncated", NULL);
   fail_unless_equals_int (bar, -1);
 
   fail_unless (truncate (path, 100) == 0);
-  region = mmio_device_map (device, &bar, &picture, &error);
+  region = mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, &error);
   fail_unless (region != NULL && error == NULL);
 }
 
@@ -325,7 +327,7 @@ GST_START_TEST (test_descriptor_and_map)
   fail_unless_equals_int (fcntl (fd, F_GETFL) & O_ACCMODE, O_RDONLY);
   fail_unless_equals_int (count_maps (path), 0);
 
-  region = mmio_device_map (device, &bar, &picture, NULL);
+  region = mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, NULL);
   fail_unless_equals_int (count_maps (path), 1);
   fail_unless_equals_int (count_maps_of_child (path), 0);
   permissions = get_map_permissions (path);

@@ -7,6 +7,7 @@
 
 #include "mmiobackend.h"
 #include "mmioerror.h"
+#include "mmioreader.h"
 
 #if defined(__has_include) && __has_include (<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
@@ -36,6 +37,14 @@ MmioSpec test_spec (const char *format, guint width, guint height,
 MmioPicture test_picture (const char *format, guint width, guint height,
     guint64 offset, guint stride);
 gboolean in_picture (const MmioPicture * picture, guint64 byte);
+
+/* Engines: loop tests run from the first to before the end */
+
+#define FIRST_ENGINE MMIO_ENGINE_ORC
+#define END_ENGINE (MMIO_ENGINE_U32 + 1)
+
+gboolean can_run (MmioEngine engine);
+const MmioReader *test_reader (MmioEngine engine);
 
 /* Memory */
 
@@ -84,6 +93,7 @@ typedef struct
   guint last_bar;
   guint64 last_offset;
   gsize last_length;
+  MmioMapping last_wanted;
 } FakeDevice;
 
 FakeDevice *fake_new (void);

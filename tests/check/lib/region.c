@@ -51,7 +51,7 @@ GST_START_TEST (test_content)
 
   for (guint i = 0; i < G_N_ELEMENTS (table); i++) {
     MmioRegion *region = mmio_region_map (fd, table[i].offset, table[i].length,
-        NULL, NULL);
+        MMIO_MAPPING_CACHED, NULL, NULL);
 
     fail_unless (region != NULL, "%u: %s", i, g_strerror (errno));
     fail_unless_equals_uint64 (mmio_region_get_length (region),
@@ -75,8 +75,8 @@ GST_START_TEST (test_shared_and_read_only)
   int writer = memory_new (2, &content);
   g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", writer);
   int fd = open (path, O_RDONLY | O_CLOEXEC);
-  MmioRegion *region = mmio_region_map (fd, 5, 2 * page_size () - 5, NULL,
-      NULL);
+  MmioRegion *region = mmio_region_map (fd, 5, 2 * page_size () - 5,
+      MMIO_MAPPING_CACHED, NULL, NULL);
   g_autofree char *permissions = get_map_permissions (NAME);
   const volatile guint8 *data = mmio_region_get_data (region);
 
@@ -102,7 +102,8 @@ GST_START_TEST (test_not_in_children)
   int fd = memory_new (3, &content);
   MmioRegion *region;
 
-  region = mmio_region_map (fd, page_size () - 1, page_size () + 2, NULL, NULL);
+  region = mmio_region_map (fd, page_size () - 1, page_size () + 2,
+      MMIO_MAPPING_CACHED, NULL, NULL);
   fail_unless_equals_int (count_maps (NAME), 1);
   fail_unless_equals_int (count_maps_of_child (NAME), 0);
   mmio_region_unref (region);
@@ -123,7 +124,8 @@ GST_START_TEST (test_references)
   MmioRegion *region;
 
   n_released = 0;
-  region = mmio_region_map (fd, 0, 10, count_release, &n_released);
+  region = mmio_region_map (fd, 0, 10, MMIO_MAPPING_CACHED, count_release,
+      &n_released);
   fail_unless (mmio_region_ref (region) == region);
   fail_unless (mmio_region_ref (region) == region);
   mmio_region_unref (region);
@@ -170,15 +172,15 @@ GST_START_TEST (test_impossible)
 
     errno = 0;
     region = mmio_region_map (table[i].fd, table[i].offset, table[i].length,
-        count_release, &n_released);
+        MMIO_MAPPING_CACHED, count_release, &n_released);
     fail_unless (region == NULL, "%u", i);
     fail_unless (table[i].errnum ? errno == table[i].errnum : errno > 0,
         "%u: %s", i, g_strerror (errno));
   }
 
   fail_unless (pipe (pipes) == 0);
-  fail_unless (mmio_region_map (pipes[0], 0, 1, count_release, &n_released) ==
-      NULL && errno == ENODEV);
+  fail_unless (mmio_region_map (pipes[0], 0, 1, MMIO_MAPPING_CACHED,
+          count_release, &n_released) == NULL && errno == ENODEV);
   fail_unless_equals_int (n_released, 0);
   fail_unless_equals_int (count_maps (NAME), 0);
   close (pipes[0]);

@@ -34,7 +34,7 @@ map_sim (MmioDevice * device, MmioSpec * spec, MmioPicture * picture)
       error ? error->message : "");
   fail_unless (mmio_picture_init (picture, spec, &error), "%s",
       error ? error->message : "");
-  region = mmio_device_map (device, &bar, picture, &error);
+  region = mmio_device_map (device, &bar, picture, MMIO_MAPPING_AUTO, &error);
   fail_unless (region != NULL, "%s", error ? error->message : "");
   fail_unless_equals_int (bar, 0);
   return region;
@@ -46,6 +46,7 @@ typedef struct
 {
   MmioPicture picture;
   MmioRegion *region;
+  const MmioReader *reader;
   guint8 *seen;
   guint8 *wanted;
   gsize size;
@@ -59,6 +60,7 @@ watch_init (Watch * watch, const MmioSpec * spec, MmioRegion * region)
   at_start.offset = 0;
   fail_unless (mmio_picture_init (&watch->picture, &at_start, NULL));
   watch->region = mmio_region_ref (region);
+  watch->reader = test_reader (MMIO_ENGINE_AUTO);
   watch->size = mmio_region_get_length (region);
   fail_unless_equals_uint64 (watch->size, watch->picture.end);
   watch->seen = g_malloc0 (watch->size);
@@ -83,7 +85,7 @@ watch_frame (Watch * watch)
   guint number;
 
   while (TRUE) {
-    mmio_reader_copy (mmio_reader_get_default (), watch->seen,
+    mmio_reader_copy (watch->reader, watch->seen,
         mmio_region_get_data (watch->region), watch->size);
     if (mmio_pattern_read_number (&watch->picture, watch->seen, &number)) {
       mmio_pattern_paint (&watch->picture, watch->wanted, number);
@@ -166,9 +168,9 @@ GST_START_TEST (test_default)
   fail_unless_equals_string (mmio_device_get_name (device), "simulated device");
   fail_unless_equals_string (mmio_device_get_address (device), "sim");
   fail_unless_equals_string (mmio_device_get_access (device), "sim");
-  fail_unless_equals_string (mmio_device_get_mapping (device), "cached");
 
   region = map_sim (device, &spec, &picture);
+  fail_unless (mmio_region_get_mapping (region) == MMIO_MAPPING_CACHED);
   fail_unless_equals_string (picture.format.name, "RGB");
   fail_unless_equals_int (picture.width, 640);
   fail_unless_equals_int (picture.height, 480);
@@ -255,7 +257,7 @@ GST_START_TEST (test_one_memory)
   guint begun;
   Watch watch;
 
-  other = mmio_device_map (device, &bar, &picture, NULL);
+  other = mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, NULL);
   fail_unless (other != NULL && other != one);
   fail_unless (mmio_region_get_data (other) != mmio_region_get_data (one));
 
@@ -462,7 +464,8 @@ GST_START_TEST (test_too_large)
 
   fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
   fail_unless (mmio_picture_init (&picture, &spec, NULL));
-  fail_unless (mmio_device_map (device, &bar, &picture, &error) == NULL);
+  fail_unless (mmio_device_map (device, &bar, &picture,
+          MMIO_MAPPING_AUTO, &error) == NULL);
   fail_unless (mmio_error_get_system (error) != NULL);
   check_error (&error, MMIO_ERROR_FAILED, "simulated device", "offset lower",
       NULL);
@@ -482,7 +485,8 @@ GST_START_TEST (test_other_bar)
 
   fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
   fail_unless (mmio_picture_init (&picture, &spec, NULL));
-  fail_unless (mmio_device_map (device, &bar, &picture, &error) == NULL);
+  fail_unless (mmio_device_map (device, &bar, &picture,
+          MMIO_MAPPING_AUTO, &error) == NULL);
   check_error (&error, MMIO_ERROR_NOT_FOUND, "sim has no BARs", "no BAR 1;",
       NULL);
 }

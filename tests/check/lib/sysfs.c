@@ -6,6 +6,7 @@
  * with memory for BARs.
  */
 #include "helper.h"
+#include "mmiocpu.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -200,7 +201,6 @@ check_found (const char *text, const char *slot)
   fail_unless (device != NULL, "%s", error ? error->message : "");
   fail_unless_equals_string (mmio_device_get_address (device), slot);
   fail_unless_equals_string (mmio_device_get_access (device), "sysfs");
-  fail_unless_equals_string (mmio_device_get_mapping (device), "uncached");
 }
 
 static void
@@ -441,8 +441,8 @@ static const Device card = {
     "(128 bytes), BAR 4 (1073741824 bytes), BAR 5 (4096 bytes)"
 
 static MmioRegion *
-map_gray (const char *text, gint bar, guint64 offset, guint width,
-    GError ** error)
+map_gray_as (const char *text, gint bar, guint64 offset, guint width,
+    MmioMapping wanted, GError ** error)
 {
   const MmioPicture picture = test_picture ("GRAY8", width, 1, offset, 0);
   g_autoptr (MmioDevice) device = open_text (text, error);
@@ -451,7 +451,14 @@ map_gray (const char *text, gint bar, guint64 offset, guint width,
   if (!device || !mmio_device_describe (device, &bar, &spec, error))
     return NULL;
 
-  return mmio_device_map (device, &bar, &picture, error);
+  return mmio_device_map (device, &bar, &picture, wanted, error);
+}
+
+static MmioRegion *
+map_gray (const char *text, gint bar, guint64 offset, guint width,
+    GError ** error)
+{
+  return map_gray_as (text, bar, offset, width, MMIO_MAPPING_AUTO, error);
 }
 
 static void
@@ -601,7 +608,8 @@ GST_START_TEST (test_unplugged)
     gint bar = 0;
 
     fail_unless (g_remove (path) == 0);
-    fail_unless (mmio_device_map (device, &bar, &picture, &error) == NULL);
+    fail_unless (mmio_device_map (device, &bar, &picture,
+            MMIO_MAPPING_AUTO, &error) == NULL);
     fail_unless (strstr (mmio_error_get_system (error), g_strerror (ENOENT)) !=
         NULL, "%s", mmio_error_get_system (error));
     check_error (&error, i == 0 ? MMIO_ERROR_FAILED : MMIO_ERROR_NOT_FOUND,
@@ -625,11 +633,88 @@ GST_START_TEST (test_short_config)
   device = open_text ("03:00.0", NULL);
   for (gsize size = 0; size < 6; size++) {
     put_config (&card, 0x0002, size);
-    fail_unless (mmio_device_map (device, &bar, &picture, &error) == NULL,
+    fail_unless (mmio_device_map (device, &bar, &picture,
+            MMIO_MAPPING_AUTO, &error) == NULL,
         "%" G_GSIZE_FORMAT " bytes", size);
     check_error (&error, MMIO_ERROR_FAILED, "0000:03:00.0 cannot be read",
         NULL);
   }
+}
+
+GST_END_TEST;
+
+/* --- Write-combining ------------------------------------------------------ */
+
+/* The kernel's other file of the same BAR; here it has other content */
+static void
+check_write_combining (const char *text, MmioMapping wanted, gboolean other)
+{
+  guint8 content[64];
+  GError *error = NULL;
+  g_autoptr (MmioRegion) region = map_gray_as (text, 4, 3, 50, wanted, &error);
+
+  fail_unless (region != NULL, "%s", error ? error->message : "");
+  fail_unless_equals_int (mmio_region_get_mapping (region), other ?
+      MMIO_MAPPING_WRITE_COMBINING : MMIO_MAPPING_UNCACHED);
+  fill_random (content, sizeof (content), other ? 99 : 4);
+  fail_unless (memcmp (mmio_region_get_data (region), content + 3, 50) == 0);
+}
+
+static void
+check_write_combining_fails (const char *text, gint bar, MmioMapping wanted,
+    const char *word, const char *other_word)
+{
+  GError *error = NULL;
+  guint fds;
+
+  check_found (text, "0000:03:00.0");
+  fds = count_fds ();
+  fail_unless (map_gray_as (text, bar, 0, 1, wanted, &error) == NULL);
+  check_error (&error, MMIO_ERROR_SETTINGS, "0000:03:00.0", word, other_word,
+      NULL);
+  fail_unless_equals_int (count_fds (), fds);
+  fail_unless_equals_int (count_maps (HOST_BRIDGE), 0);
+}
+
+GST_START_TEST (test_write_combining)
+{
+  const gboolean best = mmio_cpu_has_streaming_loads () &&
+      !mmio_cpu_is_virtual ();
+  g_autofree guint8 *content = g_malloc0 (page_size ());
+
+  make_bus ();
+  put_device (&card);
+  /* Too large for put_device() */
+  fill_random (content, 64, 4);
+  put (card.slot, "resource4", content, page_size ());
+
+  /* A kernel without */
+  check_write_combining ("03:00.0", MMIO_MAPPING_AUTO, FALSE);
+  check_write_combining ("03:00.0", MMIO_MAPPING_UNCACHED, FALSE);
+  check_write_combining_fails ("03:00.0", 4, MMIO_MAPPING_WRITE_COMBINING,
+      "resource4_wc is missing", "set mapping to auto or uncached");
+
+  fill_random (content, 64, 99);
+  put (card.slot, "resource4_wc", content, page_size ());
+  check_write_combining ("03:00.0", MMIO_MAPPING_AUTO, best);
+  check_write_combining ("03:00.0", MMIO_MAPPING_UNCACHED, FALSE);
+  check_write_combining ("03:00.0", MMIO_MAPPING_WRITE_COMBINING, TRUE);
+
+  /* The file itself */
+  check_write_combining (DEVICES "/0000:03:00.0/resource4", MMIO_MAPPING_AUTO,
+      best);
+  check_write_combining (DEVICES "/0000:03:00.0/resource4_wc",
+      MMIO_MAPPING_AUTO, TRUE);
+  check_write_combining (DEVICES "/0000:03:00.0/resource4_wc",
+      MMIO_MAPPING_WRITE_COMBINING, TRUE);
+  check_write_combining_fails (DEVICES "/0000:03:00.0/resource4_wc", 4,
+      MMIO_MAPPING_UNCACHED, "names BAR 4", "leave mapping at auto");
+
+  /* Not where reading may have side effects, even if the file is there */
+  put (card.slot, "resource0_wc", content, page_size ());
+  check_write_combining_fails ("03:00.0", 0, MMIO_MAPPING_WRITE_COMBINING,
+      "BAR 0 of 0000:03:00.0 is not prefetchable", "auto or uncached");
+  check_mapped ("03:00.0", 0, 0, 0, 8192);
 }
 
 GST_END_TEST;
@@ -823,16 +908,19 @@ GST_START_TEST (test_resource_path)
         files[i].name, NULL);
     g_autofree char *slot = NULL;
     MmioAddress address;
+    MmioMapping mapping;
     gint bar = -1;
     gboolean found;
 
     if (!g_str_has_suffix (path, "/"))
       put (card.slot, files[i].name, "x", 1);
-    found = mmio_sysfs_parse_path (path, &address, &bar);
+    found = mmio_sysfs_parse_path (path, &address, &bar, &mapping);
     fail_unless (found == (files[i].bar >= 0), "%s", path);
     if (!found)
       continue;
     fail_unless_equals_int (bar, files[i].bar);
+    fail_unless_equals_int (mapping, g_str_has_suffix (path, "_wc") ?
+        MMIO_MAPPING_WRITE_COMBINING : MMIO_MAPPING_AUTO);
     slot = mmio_address_to_string (&address);
     fail_unless_equals_string (slot, card.slot);
   }
@@ -841,12 +929,13 @@ GST_START_TEST (test_resource_path)
   for (guint i = 0; i < G_N_ELEMENTS (elsewhere); i++) {
     g_autofree char *dir = g_path_get_dirname (elsewhere[i]);
     MmioAddress address;
+    MmioMapping mapping;
     gint bar;
 
     fail_unless (g_mkdir_with_parents (dir, 0755) == 0);
     fail_unless (g_file_set_contents (elsewhere[i], "x", 1, NULL));
-    fail_if (mmio_sysfs_parse_path (elsewhere[i], &address, &bar), "%s",
-        elsewhere[i]);
+    fail_if (mmio_sysfs_parse_path (elsewhere[i], &address, &bar,
+            &mapping), "%s", elsewhere[i]);
   }
 }
 
@@ -864,11 +953,13 @@ GST_START_TEST (test_no_resource_path)
   for (guint i = 0; i < G_N_ELEMENTS (paths); i++) {
     g_autofree char *dir = g_path_get_dirname (paths[i]);
     MmioAddress address;
+    MmioMapping mapping;
     gint bar;
 
     fail_unless (g_mkdir_with_parents (dir, 0755) == 0);
     fail_unless (g_file_set_contents (paths[i], "x", 1, NULL));
-    fail_if (mmio_sysfs_parse_path (paths[i], &address, &bar), "%s", paths[i]);
+    fail_if (mmio_sysfs_parse_path (paths[i], &address, &bar,
+            &mapping), "%s", paths[i]);
   }
 }
 
@@ -895,11 +986,6 @@ GST_START_TEST (test_resource)
     check_map_fails (paths[i], -1, 0, 4097, MMIO_ERROR_SETTINGS, 0,
         "byte 4097,", "BAR 5 of 0000:03:00.0 has only 4096 bytes");
   }
-
-  /* A map that nobody here knows how to read well */
-  put (card.slot, "resource4_wc", "x", 1);
-  check_not_found (DEVICES "/0000:03:00.0/resource4_wc", MMIO_ERROR_SETTINGS,
-      "/0000:03:00.0/resource4_wc", "without _wc");
 
   put_config (&card, 0, 256);
   check_map_fails (usual, -1, 0, 1, MMIO_ERROR_OFF, 0, "decoding", "setpci");
@@ -932,6 +1018,7 @@ sysfs_suite (void)
   tcase_add_test (tc, test_decoding);
   tcase_add_test (tc, test_unplugged);
   tcase_add_test (tc, test_short_config);
+  tcase_add_test (tc, test_write_combining);
   tcase_add_test (tc, test_held);
   tcase_add_test (tc, test_not_permitted);
 

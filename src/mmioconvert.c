@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Packed 24 and 32-bit pixels to packed 32-bit ones, from and to ordinary
+ * memory.  A destination is only written, once, in order: it may be memory
+ * that a display scans out.
+ *
+ * 32-bit pixels are shuffled by ORC.  24-bit ones cannot be said in ORC, which
+ * has no 3-byte elements and no byte shuffle; they have functions for the
+ * CPUs that have one, chosen at run time, and one in C that gives the same
+ * bytes.
+ */
+#include "mmioconvert.h"
+
+#include <string.h>
+
+#include "mmioconvert-orc.h"
+
+#if defined (__x86_64__) || defined (__i386__)
+#include <immintrin.h>
+#define HAVE_X86 1
+#endif
+
+/* In a table of byte positions: a byte that is 255, so that a consumer who
+ * takes it for alpha sees the picture and not a hole */
+#define FILL 0x80
+
+struct _MmioConversion
+{
+  const char *from;
+  const char *to;
+  /* 24 bit: which byte of the pixel goes where, and the same in C */
+  guint8 order[4];
+  void (*expand) (guint8 * dest, const guint8 * src, guint pixels);
+  /* 32 bit */
+  void (*shuffle) (guint32 * dest, const guint32 * src, int pixels);
+};
+
+/* One function each, for the compiler to find the machine's own interleaved
+ * loads and stores (arm64) */
+#define EXPAND(name, b0, b1, b2, b3) \
+static void \
+name (guint8 * dest, const guint8 * src, guint pixels) \
+{ \
+  for (guint i = 0; i < pixels; i++, dest += 4, src += 3) { \
+    dest[0] = (b0); \
+    dest[1] = (b1); \
+    dest[2] = (b2); \
+    dest[3] = (b3); \
+  } \
+}
+
+/* *INDENT-OFF* */
+EXPAND (keep_then_x, src[0], src[1], src[2], 0xff)
+EXPAND (swap_then_x, src[2], src[1], src[0], 0xff)
+EXPAND (x_then_keep, 0xff, src[0], src[1], src[2])
+EXPAND (x_then_swap, 0xff, src[2], src[1], src[0])
+/* *INDENT-ON* */
+
+#ifdef HAVE_X86
+
+/* The shuffle of four pixels: 12 bytes to 16; 0x80 gives 0 */
+static void
+make_shuffle (const MmioConversion * conversion, guint8 shuffle[16],
+    guint8 fill[16])
+{
+  for (guint i = 0; i < 16; i++) {
+    guint8 position = conversion->order[i % 4];
+
+    shuffle[i] = position == FILL ? FILL : i / 4 * 3 + position;
+    fill[i] = position == FILL ? 0xff : 0;
+  }
+}
+
+/* Both load 4 bytes beyond the pixels they use; the last ones are left to C */
+#define OVERREAD_PIXELS 2
+
+__attribute__((target ("ssse3")))
+     static guint
+         expand_ssse3 (const MmioConversion * conversion, guint8 * dest,
+    const guint8 * src, guint pixels)
+{
+  guint8 shuffle_bytes[16], fill_bytes[16];
+  __m128i shuffle, fill;
+  guint i;
+
+  make_shuffle (conversion, shuffle_bytes, fill_bytes);
+  shuffle = _mm_loadu_si128 ((const __m128i *) shuffle_bytes);
+  fill = _mm_loadu_si128 ((const __m128i *) fill_bytes);
+
+  for (i = 0; i + 4 + OVERREAD_PIXELS <= pixels; i += 4) {
+    __m128i v = _mm_loadu_si128 ((const __m128i *) (src + 3 * i));
+
+    v = _mm_or_si128 (_mm_shuffle_epi8 (v, shuffle), fill);
+    _mm_storeu_si128 ((__m128i *) (dest + 4 * i), v);
+  }
+
+  return i;
+}
+
+__attribute__((target ("avx2")))
+     static guint
+         expand_avx2 (const MmioConversion * conversion, guint8 * dest,
+    const guint8 * src, guint pixels)
+{
+  guint8 shuffle_bytes[16], fill_bytes[16];
+  __m256i shuffle, fill;
+  guint i;
+
+  make_shuffle (conversion, shuffle_bytes, fill_bytes);
+  shuffle = _mm256_broadcastsi128_si256
+      (_mm_loadu_si128 ((const __m128i *) shuffle_bytes));
+  fill = _mm256_broadcastsi128_si256
+      (_mm_loadu_si128 ((const __m128i *) fill_bytes));
+
+  for (i = 0; i + 8 + OVERREAD_PIXELS <= pixels; i += 8) {
+    const guint8 *from = src + 3 * i;
+    __m256i v = _mm256_inserti128_si256 (_mm256_castsi128_si256
+        (_mm_loadu_si128 ((const __m128i *) from)),
+        _mm_loadu_si128 ((const __m128i *) (from + 12)), 1);
+
+    v = _mm256_or_si256 (_mm256_shuffle_epi8 (v, shuffle), fill);
+    _mm256_storeu_si256 ((__m256i *) (dest + 4 * i), v);
+  }
+
+  return i;
+}
+
+#endif
+
+static void
+expand (const MmioConversion * conversion, guint8 * dest, const guint8 * src,
+    guint pixels)
+{
+  guint done = 0;
+
+#ifdef HAVE_X86
+  if (__builtin_cpu_supports ("avx2"))
+    done = expand_avx2 (conversion, dest, src, pixels);
+  else if (__builtin_cpu_supports ("ssse3"))
+    done = expand_ssse3 (conversion, dest, src, pixels);
+#endif
+
+  conversion->expand (dest + 4 * done, src + 3 * done, pixels - done);
+}
+
+#define KEEP_THEN_X { 0, 1, 2, FILL }, keep_then_x, NULL
+#define SWAP_THEN_X { 2, 1, 0, FILL }, swap_then_x, NULL
+#define X_THEN_KEEP { FILL, 0, 1, 2 }, x_then_keep, NULL
+#define X_THEN_SWAP { FILL, 2, 1, 0 }, x_then_swap, NULL
+#define SHUFFLE(name) { 0 }, NULL, name
+
+/* What is said of bytes in mmioconvert.orc holds for little-endian words */
+#if G_BYTE_ORDER == G_LITTLE_ENDIAN
+#define mmio_last_to_first mmio_orc_rotate_up
+#define mmio_first_to_last mmio_orc_rotate_down
+#define mmio_swap_even mmio_orc_swap_even
+#define mmio_swap_odd mmio_orc_swap_odd
+#else
+#define mmio_last_to_first mmio_orc_rotate_down
+#define mmio_first_to_last mmio_orc_rotate_up
+#define mmio_swap_even mmio_orc_swap_odd
+#define mmio_swap_odd mmio_orc_swap_even
+#endif
+
+static const MmioConversion conversions[] = {
+  {"RGB", "RGBx", KEEP_THEN_X},
+  {"RGB", "BGRx", SWAP_THEN_X},
+  {"RGB", "xRGB", X_THEN_KEEP},
+  {"RGB", "xBGR", X_THEN_SWAP},
+  {"BGR", "BGRx", KEEP_THEN_X},
+  {"BGR", "RGBx", SWAP_THEN_X},
+  {"BGR", "xBGR", X_THEN_KEEP},
+  {"BGR", "xRGB", X_THEN_SWAP},
+  {"RGBx", "BGRx", SHUFFLE (mmio_swap_even)},
+  {"RGBx", "xRGB", SHUFFLE (mmio_last_to_first)},
+  {"RGBx", "xBGR", SHUFFLE (mmio_orc_swap_all)},
+  {"BGRx", "RGBx", SHUFFLE (mmio_swap_even)},
+  {"BGRx", "xBGR", SHUFFLE (mmio_last_to_first)},
+  {"BGRx", "xRGB", SHUFFLE (mmio_orc_swap_all)},
+  {"xRGB", "xBGR", SHUFFLE (mmio_swap_odd)},
+  {"xRGB", "RGBx", SHUFFLE (mmio_first_to_last)},
+  {"xRGB", "BGRx", SHUFFLE (mmio_orc_swap_all)},
+  {"xBGR", "xRGB", SHUFFLE (mmio_swap_odd)},
+  {"xBGR", "BGRx", SHUFFLE (mmio_first_to_last)},
+  {"xBGR", "RGBx", SHUFFLE (mmio_orc_swap_all)},
+};
+
+/**
+ * mmio_conversion_find:
+ * @from: format of the picture in the BAR
+ * @to: format that the consumer wants
+ *
+ * Returns: (nullable) (transfer none): how to get from one to the other, or
+ *   NULL if there is no way
+ */
+const MmioConversion *
+mmio_conversion_find (const MmioFormat * from, const MmioFormat * to)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (conversions); i++) {
+    if (strcmp (conversions[i].from, from->name) == 0 &&
+        strcmp (conversions[i].to, to->name) == 0)
+      return &conversions[i];
+  }
+
+  return NULL;
+}
+
+/**
+ * mmio_conversion_get_pixel_bytes:
+ *
+ * Returns: bytes of a pixel before the conversion, 3 or 4; afterwards it has 4
+ */
+guint
+mmio_conversion_get_pixel_bytes (const MmioConversion * conversion)
+{
+  return conversion->shuffle ? 4 : 3;
+}
+
+/* ORC takes it for granted that words are aligned: the kernels that it
+ * compiles crash on a destination that is not, its emulation on a source */
+static void
+shuffle (const MmioConversion * conversion, guint8 * dest, const guint8 * src,
+    guint pixels)
+{
+  guint32 from[256], to[256];
+
+  if (((guintptr) dest | (guintptr) src) % sizeof (guint32) == 0) {
+    conversion->shuffle ((guint32 *) dest, (const guint32 *) src, pixels);
+    return;
+  }
+
+  while (pixels > 0) {
+    const guint n = MIN (pixels, G_N_ELEMENTS (from));
+
+    memcpy (from, src, 4 * n);
+    conversion->shuffle (to, from, n);
+    memcpy (dest, to, 4 * n);
+    dest += 4 * n;
+    src += 4 * n;
+    pixels -= n;
+  }
+}
+
+/**
+ * mmio_conversion_run:
+ * @dest: where the pixels go; only written, once, in order
+ * @src: the pixels, ordinary memory
+ * @pixels: number of pixels
+ */
+void
+mmio_conversion_run (const MmioConversion * conversion, guint8 * dest,
+    const guint8 * src, guint pixels)
+{
+  if (conversion->shuffle)
+    shuffle (conversion, dest, src, pixels);
+  else
+    expand (conversion, dest, src, pixels);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the kernel says of a PCI device's present state: attributes of sysfs
+ * and the command register.  No BAR is opened for it.
+ */
+#include "mmiopcistate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Offset of the command register in configuration space, and the bit in it
+ * that lets the device answer to its memory BARs (PCI Local Bus 3.0, 6.2.2) */
+#define PCI_COMMAND 4
+#define PCI_COMMAND_MEMORY 0x2
+
+static char *
+read_power_state (const char *devices, const char *address)
+{
+  g_autofree char *path = g_build_filename (devices, address, "power_state",
+      NULL);
+  char *state = NULL;
+
+  if (!g_file_get_contents (path, &state, NULL, NULL))
+    return g_strdup ("unknown");
+
+  return g_strstrip (state);
+}
+
+/* Returns: 0 with @command set, or errno */
+static int
+read_command (const char *devices, const char *address, guint8 command[2])
+{
+  g_autofree char *path = g_build_filename (devices, address, "config", NULL);
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  int errnum = 0;
+  gssize n;
+
+  if (fd < 0)
+    return errno;
+
+  n = pread (fd, command, 2, PCI_COMMAND);
+  if (n != 2)
+    errnum = n < 0 ? errno : ENODATA;
+  close (fd);
+
+  return errnum;
+}
+
+/**
+ * mmio_pci_get_driver:
+ * @devices: the directory of the devices, %MMIO_PCI_SYSFS
+ * @address: the device's full PCI address
+ *
+ * Returns: (transfer full) (nullable): the driver that is bound to the device
+ */
+char *
+mmio_pci_get_driver (const char *devices, const char *address)
+{
+  g_autofree char *path = g_build_filename (devices, address, "driver", NULL);
+  g_autofree char *target = g_file_read_link (path, NULL);
+
+  return target ? g_path_get_basename (target) : NULL;
+}
+
+/**
+ * mmio_pci_state_init:
+ * @state: (out caller-allocates): the state; mmio_pci_state_clear() it
+ * @devices: the directory of the devices, %MMIO_PCI_SYSFS
+ * @address: the device's full PCI address
+ *
+ * Looks what the device is doing, without waking it.
+ */
+void
+mmio_pci_state_init (MmioPciState * state, const char *devices,
+    const char *address)
+{
+  guint8 command[2] = { 0, };
+
+  memset (state, 0, sizeof (*state));
+  state->driver = mmio_pci_get_driver (devices, address);
+  state->power_state = read_power_state (devices, address);
+  state->is_asleep = g_str_has_prefix (state->power_state, "D3");
+  if (state->is_asleep)
+    return;
+
+  state->config_errno = read_command (devices, address, command);
+  state->is_gone = command[0] == 0xff && command[1] == 0xff;
+  state->is_decoding = !state->is_gone && (command[0] & PCI_COMMAND_MEMORY);
+}
+
+/**
+ * mmio_pci_state_clear:
+ *
+ * Frees what @state owns.
+ */
+void
+mmio_pci_state_clear (MmioPciState * state)
+{
+  g_clear_pointer (&state->driver, g_free);
+  g_clear_pointer (&state->power_state, g_free);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Where the kernel shows its PCI devices, a directory each */
+#define MMIO_PCI_SYSFS "/sys/bus/pci/devices"
+
+/**
+ * MmioPciState:
+ * @driver: (nullable): the driver that is bound to the device
+ * @power_state: D0, D3hot, ...; "unknown" on kernels before 5.11
+ * @is_asleep: it is in D3 and answers nothing; its configuration was not read
+ * @config_errno: why the configuration could not be read, or 0
+ * @is_gone: the configuration is all ones: nobody answers
+ * @is_decoding: it answers to its memory BARs
+ *
+ * What a PCI device is doing now.
+ */
+typedef struct {
+  char *driver;
+  char *power_state;
+  gboolean is_asleep;
+  int config_errno;
+  gboolean is_gone;
+  gboolean is_decoding;
+} MmioPciState;
+
+void mmio_pci_state_init (MmioPciState * state, const char *devices,
+    const char *address);
+
+void mmio_pci_state_clear (MmioPciState * state);
+
+char *mmio_pci_get_driver (const char *devices, const char *address);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (MmioPciState, mmio_pci_state_clear)
+
+G_END_DECLS

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What follows from what was measured: which engine, which map, and what the
+ * user's picture costs.
+ */
+#include "mmioprobeadvice.h"
+
+#include <string.h>
+
+/* What is this much slower than the fastest is as good: measurements differ by
+ * as much */
+#define AS_GOOD 0.95
+
+static const MmioProbeResult *
+find_fastest (const MmioProbeReport * report, const MmioProbeMap ** map)
+{
+  const MmioProbeResult *fastest = NULL;
+
+  for (guint i = 0; i < report->maps->len; i++) {
+    const MmioProbeMap *m = g_ptr_array_index (report->maps, i);
+
+    /* The kernel gave the other one instead, which has its own numbers */
+    if (m->asked != MMIO_MAPPING_AUTO && m->asked != m->obtained)
+      continue;
+
+    for (guint j = 0; m->results && j < m->results->len; j++) {
+      const MmioProbeResult *r = g_ptr_array_index (m->results, j);
+
+      if (!r->is_engine || r->skipped)
+        continue;
+      if (!fastest || r->rate > fastest->rate) {
+        fastest = r;
+        *map = m;
+      }
+    }
+  }
+
+  return fastest;
+}
+
+/* The engine that would be taken anyway, if it is as good */
+static const MmioProbeResult *
+prefer_automatic (const MmioProbeMap * map, const MmioProbeResult * fastest)
+{
+  for (guint i = 0; i < map->results->len; i++) {
+    const MmioProbeResult *r = g_ptr_array_index (map->results, i);
+
+    if (r->is_auto && !r->skipped && r->rate >= AS_GOOD * fastest->rate)
+      return r;
+  }
+
+  return fastest;
+}
+
+/* Padding between rows is not loaded */
+static guint64
+count_frame_bytes (const MmioProbeReport * report)
+{
+  guint64 bytes = 0;
+
+  if (!report->has_picture)
+    return report->config->length;
+
+  for (guint i = 0; i < report->picture.format.n_planes; i++) {
+    const MmioPlane *plane = &report->picture.plane[i];
+
+    bytes += (guint64) plane->row_bytes * plane->rows;
+  }
+
+  return bytes;
+}
+
+/**
+ * mmio_probe_advise:
+ * @advice: (out caller-allocates): what follows; valid as long as @report
+ * @report: what was measured
+ *
+ * Returns: FALSE if no engine could be measured
+ */
+gboolean
+mmio_probe_advise (MmioProbeAdvice * advice, const MmioProbeReport * report)
+{
+  const MmioProbeResult *fastest;
+  MmioProbeAdvice result = {.map = NULL };
+
+  fastest = find_fastest (report, &result.map);
+  if (!fastest)
+    return FALSE;
+
+  result.engine = prefer_automatic (result.map, fastest);
+  result.frame_bytes = count_frame_bytes (report);
+  result.frame_rate = report->config->rate;
+  if (result.frame_bytes > 0) {
+    result.highest_rate = result.engine->rate / result.frame_bytes;
+    result.load = result.frame_rate / result.highest_rate;
+  }
+
+  *advice = result;
+  return TRUE;
+}
+
+static void
+append_picture (GString * text, const MmioSpec * spec)
+{
+  g_autofree char *format = g_ascii_strdown (spec->format.name, -1);
+
+  if (format[0] != '\0')
+    g_string_append_printf (text, " format=%s", format);
+  if (spec->width > 0)
+    g_string_append_printf (text, " width=%u", spec->width);
+  if (spec->height > 0)
+    g_string_append_printf (text, " height=%u", spec->height);
+  if (spec->offset > 0)
+    g_string_append_printf (text, " offset=%" G_GUINT64_FORMAT, spec->offset);
+  if (spec->stride > 0)
+    g_string_append_printf (text, " stride=%u", spec->stride);
+}
+
+/**
+ * mmio_probe_advice_get_properties:
+ * @advice: what follows from
+ * @report: what was measured
+ *
+ * Returns: (transfer full): the properties of mmiovidsrc to type
+ */
+char *
+mmio_probe_advice_get_properties (const MmioProbeAdvice * advice,
+    const MmioProbeReport * report)
+{
+  g_autofree char *device = g_shell_quote (report->config->device);
+  GString *text = g_string_new ("device=");
+
+  /* Not to quote what needs none */
+  if (strpbrk (report->config->device, " '\"\\$&;()<>|*?[]#~`!{}\t\n"))
+    g_string_append (text, device);
+  else
+    g_string_append (text, report->config->device);
+
+  if (report->bar >= 0)
+    g_string_append_printf (text, " bar=%d", report->bar);
+  append_picture (text, &report->config->spec);
+  g_string_append_printf (text, " engine=%s", advice->engine->name);
+  if (advice->map->asked != MMIO_MAPPING_AUTO)
+    g_string_append_printf (text, " mapping=%s",
+        mmio_mapping_get_name (advice->map->asked));
+
+  return g_string_free (text, FALSE);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The command line of mmiovid-probe: what the machine's BARs are, and what it
+ * costs to read one.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <locale.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "mmioerror.h"
+#include "mmioprobelist.h"
+#include "mmioprobeoptions.h"
+#include "mmioprobereport.h"
+
+/* Exit codes */
+enum
+{
+  OK = 0,
+  FAILED = 1,
+  USAGE = 2,
+};
+
+/* On a terminal a line that is written over and over, otherwise a line for
+ * each map */
+static void
+show_progress (MmioMapping mapping, const char *what, guint done, guint total,
+    gpointer user_data)
+{
+  const gboolean *is_terminal = user_data;
+
+  if (*is_terminal)
+    fprintf (stderr, "\rMeasuring, %s: %3u %% (%s)\033[K",
+        mmio_mapping_get_name (mapping), 100 * done / total, what);
+  else if (done == 0)
+    fprintf (stderr, "Measuring, %s ...\n", mmio_mapping_get_name (mapping));
+  fflush (stderr);
+}
+
+static gboolean
+write_plot (const char *path, const MmioProbeReport * report, GError ** error)
+{
+  g_autofree char *plot = mmio_probe_report_to_plot (report);
+  g_autoptr (GError) local = NULL;
+
+  if (g_file_set_contents (path, plot, -1, &local))
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_FAILED,
+      "The plot cannot be written (%s); set --plot to a file that can.",
+      local->message);
+  return FALSE;
+}
+
+static gboolean
+measure (const MmioProbeOptions * options, GError ** error)
+{
+  gboolean is_terminal = isatty (STDERR_FILENO);
+  g_auto (MmioAddress) address = { 0, };
+  g_autoptr (MmioDevice) device = NULL;
+  g_autoptr (MmioProbeReport) report = NULL;
+  g_autofree char *text = NULL;
+  MmioProbeConfig config;
+
+  if (!mmio_probe_options_get_config (options, &config, error) ||
+      !mmio_address_parse (&address, config.device, error))
+    return FALSE;
+
+  device = mmio_device_open (&address, MMIO_ACCESS_AUTO, error);
+  if (!device)
+    return FALSE;
+
+  report = mmio_probe_run (&config, device,
+      options->quiet ? NULL : show_progress, &is_terminal, error);
+  if (is_terminal && !options->quiet)
+    fputs ("\r\033[K", stderr);
+  if (!report)
+    return FALSE;
+
+  text = options->json ? mmio_probe_report_to_json (report) :
+      mmio_probe_report_to_table (report);
+  fputs (text, stdout);
+
+  return !options->plot || write_plot (options->plot, report, error);
+}
+
+static gboolean
+list (const MmioProbeOptions * options, GError ** error)
+{
+  g_autoptr (GArray) infos = NULL;
+  g_autoptr (GPtrArray) bars = NULL;
+  g_autofree char *text = NULL;
+
+  infos = mmio_pci_list (error);
+  if (!infos)
+    return FALSE;
+
+  bars = mmio_probe_list (infos, MMIO_PCI_SYSFS, MMIO_PROBE_LOCKDOWN);
+  text = options->json ? mmio_probe_bars_to_json (bars) :
+      mmio_probe_bars_to_table (bars);
+  fputs (text, stdout);
+
+  return TRUE;
+}
+
+static gboolean
+run (const MmioProbeOptions * options, GError ** error)
+{
+  if (options->version) {
+    puts ("mmiovid-probe " PACKAGE_VERSION);
+    return TRUE;
+  }
+
+  return options->devices ? measure (options, error) : list (options, error);
+}
+
+/* What is wrong with what was typed, rather than with the machine */
+static gboolean
+is_usage_error (const GError * error)
+{
+  return error->domain == G_OPTION_ERROR ||
+      g_error_matches (error, MMIO_ERROR, MMIO_ERROR_ADDRESS);
+}
+
+static void
+print_error (const GError * error)
+{
+  const char *system = mmio_error_get_system (error);
+
+  /* GOption's own are no sentences, and say nothing of what to type */
+  fprintf (stderr, "mmiovid-probe: %s%s\n", error->message,
+      error->domain == G_OPTION_ERROR
+      && !g_str_has_suffix (error->message,
+          ".") ? "; see mmiovid-probe --help" : "");
+  if (system)
+    fprintf (stderr, "  %s\n", system);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_auto (MmioProbeOptions) options = {.devices = NULL };
+  g_autoptr (GError) error = NULL;
+
+  /* For the names of files; numbers look the same everywhere */
+  setlocale (LC_CTYPE, "");
+
+  if (!mmio_probe_options_parse (&options, argv, &error) ||
+      !run (&options, &error)) {
+    print_error (error);
+    return is_usage_error (error) ? USAGE : FAILED;
+  }
+
+  /* A full disk is no success */
+  if (fflush (stdout) != 0) {
+    perror ("mmiovid-probe: standard output");
+    return FAILED;
+  }
+
+  return OK;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The program as a person calls it, on what is no PCI device.
+ */
+#include "helper.h"
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <json-glib/json-glib.h>
+
+static char *directory;
+static const char *program;
+static char *out, *err;
+
+/* Runs the program with the words of @line; returns its exit code.  Under
+ * valgrind if we are. */
+static int
+run (const char *line)
+{
+  const char *under = g_getenv ("TEST_UNDER");
+  g_autofree char *command = g_strjoin (" ", under ? under : "", program, line,
+      NULL);
+  g_auto (GStrv) words = NULL;
+  g_autoptr (GError) error = NULL;
+  int status;
+
+  g_clear_pointer (&out, g_free);
+  g_clear_pointer (&err, g_free);
+  g_test_message ("%s", command);
+  g_assert_true (g_shell_parse_argv (command, NULL, &words, NULL));
+  g_spawn_sync (directory, words, NULL, G_SPAWN_SEARCH_PATH, NULL,
+      NULL, &out, &err, &status, &error);
+  g_assert_no_error (error);
+  if (!WIFEXITED (status))
+    g_error ("%s ended with status %d: %s", command, status, err);
+
+  return WEXITSTATUS (status);
+}
+
+static void
+check (const char *line, int expected)
+{
+  int code = run (line);
+
+  if (code != expected)
+    g_error ("'%s' ended with %d, not %d: %s", line, code, expected, err);
+}
+
+/* One sentence on standard error, with @word, and nothing else */
+static void
+fail (const char *line, int expected, const char *word)
+{
+  check (line, expected);
+  g_assert_cmpstr (out, ==, "");
+  g_assert_true (g_str_has_prefix (err, "mmiovid-probe: "));
+  check_words (err, word, NULL);
+}
+
+static void
+test_help (void)
+{
+  check ("--help", 0);
+  check_words (out, "[DEVICE]", "--bar", "--offset", "--length", "--width",
+      "--height", "--format", "--rate", "--json", "--plot", "--force", NULL);
+
+  check ("--version", 0);
+  g_assert_true (g_regex_match_simple ("^mmiovid-probe [0-9]+\\.[0-9]+", out, 0,
+          0));
+}
+
+static void
+test_usage (void)
+{
+  fail ("--nonsense", 2, "mmiovid-probe --help");
+  fail ("--bar 1", 2, "Which device");
+  fail ("sim sim", 2, "One device");
+  fail ("sim --rate never", 2, "--rate");
+  fail ("sim --format png", 2, "--format");
+  fail ("no-such-thing", 2, "does not name a device");
+}
+
+static void
+test_errors (void)
+{
+  fail ("./no-such-file", 1, "There is no file ./no-such-file");
+  fail ("sim --bar 1", 1, "BAR 1");
+  fail ("sim --length 1000000000", 1, "--length");
+  fail ("sim --width 65535 --height 65535 -t 0.01", 1, "2 GiB");
+  fail ("memory --width 100000", 2, "--width");
+}
+
+static void
+test_list (void)
+{
+  JsonParser *parser = json_parser_new ();
+  GError *error = NULL;
+
+  if (access ("/sys/bus/pci/devices", R_OK) != 0) {
+    fail ("", 1, "no PCI bus");
+  } else {
+    check ("", 0);
+    g_assert_cmpstr (out, !=, "");
+    check ("--json", 0);
+    json_parser_load_from_data (parser, out, -1, &error);
+    g_assert_no_error (error);
+    g_assert_true (json_object_has_member (json_node_get_object
+            (json_parser_get_root (parser)), "bars"));
+  }
+  g_object_unref (parser);
+}
+
+static void
+test_sim (void)
+{
+  check ("sim -t 0.05", 0);
+  check_words (out, "simulated device", "ordinary memory", "4 bytes (u32)",
+      "engine u64", "Best: mmiovidsrc device=sim engine=",
+      "A picture of 640 x 480 RGB has 921600 bytes", NULL);
+  g_assert_cmpstr (err, ==, "Measuring, cached ...\n");
+
+  check ("sim -t 0.05 -q --width 17 --height 5 --format nv12 --stride 32 "
+      "--rate 30000/1001", 0);
+  check_words (out, "17 x 5 NV12 has 139 bytes. 29.97 times", NULL);
+  g_assert_cmpstr (err, ==, "");
+}
+
+static JsonObject *
+get_root (JsonParser * parser)
+{
+  g_autoptr (GError) error = NULL;
+
+  json_parser_load_from_data (parser, out, -1, &error);
+  g_assert_no_error (error);
+  return json_node_get_object (json_parser_get_root (parser));
+}
+
+static void
+test_file (void)
+{
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autofree char *memory = g_strnfill (100000, 'x');
+  g_autofree char *plot = g_build_filename (directory, "plot.svg", NULL);
+  g_autofree char *svg = NULL;
+  JsonObject *root;
+
+  g_free (write_file (directory, "memory", memory));
+
+  /* No picture: it still measures, and says how to learn more */
+  check ("./memory -q -t 0.05", 0);
+  check_words (out, "no bus", "--width", NULL);
+
+  check ("./memory -q -t 0.05 --offset 100 --length 5000 --rate 10 --json "
+      "--plot plot.svg", 0);
+  root = get_root (parser);
+  g_assert_cmpstr (json_object_get_string_member (root, "access"), ==, "file");
+  g_assert_cmpint (json_object_get_int_member (root, "offset"), ==, 128);
+  g_assert_cmpint (json_object_get_int_member (root, "length"), ==, 4928);
+  g_assert_false (json_object_has_member (root, "bar"));
+  g_assert_cmpint (json_object_get_int_member (json_object_get_object_member
+          (root, "best"), "frame-bytes"), ==, 5000);
+
+  g_assert_true (g_file_get_contents (plot, &svg, NULL, NULL));
+  check_words (svg, "<svg ", "</svg>", "engine u64", NULL);
+
+  fail ("./memory -q -t 0.01 --offset 100000", 1, "--offset");
+  fail ("./memory -q -t 0.01 --length 63", 1, "--length");
+  check ("./memory -q -t 0.01 --plot no/such/place.svg", 1);
+  check_words (err, "--plot", NULL);
+}
+
+static void
+test_full_disk (void)
+{
+  g_autofree char *command = NULL;
+  g_autofree char *shell = NULL;
+  g_autofree char *quoted = NULL;
+  int status;
+
+  if (access ("/dev/full", W_OK) != 0) {
+    g_test_skip ("no /dev/full here: it comes with any Linux /dev");
+    return;
+  }
+
+  shell = g_strdup_printf ("%s --version > /dev/full", program);
+  quoted = g_shell_quote (shell);
+  command = g_strdup_printf ("sh -c %s", quoted);
+  g_assert_true (g_spawn_command_line_sync (command, NULL, NULL, &status,
+          NULL));
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, 1);
+}
+
+int
+main (int argc, char **argv)
+{
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  program = g_getenv ("MMIOVID_PROBE");
+  if (!program) {
+    g_printerr ("Set MMIOVID_PROBE to the program to test.\n");
+    return 1;
+  }
+  directory = g_dir_make_tmp ("mmiovid-probe-XXXXXX", NULL);
+  g_assert_nonnull (directory);
+
+  g_test_add_func ("/probe/cli/help", test_help);
+  g_test_add_func ("/probe/cli/usage", test_usage);
+  g_test_add_func ("/probe/cli/errors", test_errors);
+  g_test_add_func ("/probe/cli/list", test_list);
+  g_test_add_func ("/probe/cli/sim", test_sim);
+  g_test_add_func ("/probe/cli/file", test_file);
+  g_test_add_func ("/probe/cli/full-disk", test_full_disk);
+  status = g_test_run ();
+
+  remove_tree (directory);
+  g_free (directory);
+  g_free (out);
+  g_free (err);
+  return status;
+}
