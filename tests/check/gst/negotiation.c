@@ -125,7 +125,7 @@ GST_START_TEST (test_offer_of_others)
   } cases[] = {
     {GST_VIDEO_FORMAT_BGR, "auto", {"BGR", "BGRx", "RGBx", "xRGB", "xBGR"}},
     {GST_VIDEO_FORMAT_BGR, "copy", {"BGR", "BGRx", "RGBx", "xRGB", "xBGR"}},
-    {GST_VIDEO_FORMAT_BGRx, "auto", {"BGRx"}},
+    {GST_VIDEO_FORMAT_BGRx, "auto", {"BGRx", "RGBx", "xRGB", "xBGR"}},
     {GST_VIDEO_FORMAT_NV12, "copy", {"NV12"}},
     /* The map is as it is */
     {GST_VIDEO_FORMAT_RGB, "mmap", {"RGB"}},
@@ -174,12 +174,13 @@ static const Case cases[] = {
   {BGR, "video/x-raw,format=RGBx", "RGBx", 50, 1},
   {RGB, "video/x-raw,format={NV12,YUY2,xRGB}", "xRGB", 50, 1},
   {GST_VIDEO_FORMAT_BGRx, "video/x-raw,format={RGB,BGRx}", "BGRx", 50, 1},
+  {GST_VIDEO_FORMAT_BGRx, "video/x-raw,format={RGB,RGBx}", "RGBx", 50, 1},
 
   /* Not to be had */
   {RGB, "video/x-raw,format=NV12", NULL, 0, 0},
   {RGB, "video/x-raw,format=BGR", NULL, 0, 0},
   {RGB, "video/x-raw,format=BGRA", NULL, 0, 0},
-  {GST_VIDEO_FORMAT_BGRx, "video/x-raw,format=RGBx", NULL, 0, 0},
+  {GST_VIDEO_FORMAT_BGRx, "video/x-raw,format=BGRA", NULL, 0, 0},
   {GST_VIDEO_FORMAT_BGRx, "video/x-raw,format=RGB", NULL, 0, 0},
   {RGB, "video/x-raw,width=32", NULL, 0, 0},
   {RGB, "video/x-raw,height=8", NULL, 0, 0},

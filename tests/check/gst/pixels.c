@@ -255,6 +255,57 @@ GST_START_TEST (test_expanded)
 
 GST_END_TEST;
 
+/* --- 32 bits in another order ---------------------------------------------- */
+
+/* Where red, green and blue are in a pixel of each of expanded[] */
+static const guint8 places[][3] = {
+  {0, 1, 2}, {2, 1, 0}, {1, 2, 3}, {3, 2, 1},
+};
+
+GST_START_TEST (test_reordered)
+{
+  const guint from = __i__ / G_N_ELEMENTS (expanded);
+  const guint to = __i__ % G_N_ELEMENTS (expanded);
+  const guint width = 101, height = 3, stride = 409;
+  char *caps = g_strdup_printf ("video/x-raw,format=%s", expanded[to]);
+  GstVideoInfo info;
+  GstVideoFrame frame;
+  GstBuffer *buffer;
+  TestFile file;
+  GstHarness *h;
+
+  test_file_init (&file, "bar", 1 + stride * (height - 1) + 4 * width, seed ());
+  h = source_new (file.path, "width", width, "height", height, "offset",
+      (guint64) 1, "stride", stride, "format",
+      gst_video_format_from_string (expanded[from]), NULL);
+  gst_harness_set_sink_caps_str (h, caps);
+  gst_harness_play (h);
+  buffer = source_pull (h);
+  info = source_get_info (h);
+  fail_unless_equals_string (GST_VIDEO_INFO_NAME (&info), expanded[to]);
+
+  fail_unless (gst_video_frame_map (&frame, &info, buffer, GST_MAP_READ));
+  for (guint i = 0; i < width * height * 3; i++) {
+    const guint x = i / 3 % width, y = i / 3 / width, color = i % 3;
+    const guint8 *row = GST_VIDEO_FRAME_PLANE_DATA (&frame, 0);
+
+    row += y * GST_VIDEO_FRAME_PLANE_STRIDE (&frame, 0);
+    fail_unless (row[4 * x + places[to][color]] ==
+        file.data[1 + y * stride + 4 * x + places[from][color]],
+        "color %u of pixel %u,%u differs", color, x, y);
+  }
+  gst_video_frame_unmap (&frame);
+  fail_unless_equals_uint64 (source_get_stat (h, "bytes-read"),
+      4 * width * height);
+
+  gst_buffer_unref (buffer);
+  source_teardown (h);
+  test_file_clear (&file);
+  g_free (caps);
+}
+
+GST_END_TEST;
+
 /* --- The simulated device -------------------------------------------------- */
 
 /* The frame in the buffer, as it lies in the device's memory */
@@ -360,6 +411,8 @@ pixels_suite (void)
   tc = add_case (s, "expanded");
   tcase_add_unchecked_fixture (tc, temp_setup, temp_teardown);
   tcase_add_loop_test (tc, test_expanded, 0, 2 * G_N_ELEMENTS (expanded));
+  tcase_add_loop_test (tc, test_reordered, 0, G_N_ELEMENTS (expanded) *
+      G_N_ELEMENTS (expanded));
 
   tc = add_case (s, "sim");
   tcase_add_loop_test (tc, test_sim, 0, 8);

@@ -29,6 +29,9 @@ GST_START_TEST (test_defaults)
   fail_unless_equals_int (config.access, MMIO_ACCESS_AUTO);
   fail_unless_equals_int (config.bar, -1);
   fail_unless_equals_int (settings.io_mode, GST_MMIO_IO_MODE_AUTO);
+  fail_unless_equals_int (config.mapping, MMIO_MAPPING_AUTO);
+  fail_unless_equals_int (config.engine, MMIO_ENGINE_AUTO);
+  fail_unless_equals_int (config.changes, MMIO_CHANGES_IGNORE);
   /* Open, so that a device that can tell is asked */
   fail_unless_equals_string (config.spec.format.name, "");
   fail_unless_equals_int (config.spec.width, 0);
@@ -42,7 +45,8 @@ GST_END_TEST;
 /* The IDs, in the order in which gst-inspect shows them */
 enum
 {
-  DEVICE = 1, ACCESS, BAR, FORMAT, WIDTH, HEIGHT, OFFSET, STRIDE, IO_MODE
+  DEVICE = 1, ACCESS, BAR, FORMAT, WIDTH, HEIGHT, OFFSET, STRIDE, IO_MODE,
+  MAPPING, ENGINE, CHANGES
 };
 
 static void
@@ -73,9 +77,15 @@ GST_START_TEST (test_config)
   set (HEIGHT, G_TYPE_UINT, 768);
   set (OFFSET, G_TYPE_UINT64, G_GUINT64_CONSTANT (0x123456789a));
   set (STRIDE, G_TYPE_UINT, 1400);
-  set (IO_MODE, GST_TYPE_MMIO_IO_MODE, GST_MMIO_IO_MODE_MMAP);
+  set (IO_MODE, GST_TYPE_MMIO_IO_MODE, GST_MMIO_IO_MODE_COPY);
+  set (MAPPING, GST_TYPE_MMIO_MAPPING, MMIO_MAPPING_WRITE_COMBINING);
+  set (ENGINE, GST_TYPE_MMIO_ENGINE, MMIO_ENGINE_STREAM);
+  set (CHANGES, GST_TYPE_MMIO_CHANGES, MMIO_CHANGES_DROP);
 
   fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
+  fail_unless_equals_int (config.mapping, MMIO_MAPPING_WRITE_COMBINING);
+  fail_unless_equals_int (config.engine, MMIO_ENGINE_STREAM);
+  fail_unless_equals_int (config.changes, MMIO_CHANGES_DROP);
   fail_unless_equals_string (config.device, "03:00.0");
   fail_unless_equals_int (config.access, MMIO_ACCESS_SYSFS);
   fail_unless_equals_int (config.bar, 2);
@@ -86,6 +96,11 @@ GST_START_TEST (test_config)
   fail_unless_equals_uint64 (config.spec.offset,
       G_GUINT64_CONSTANT (0x123456789a));
   fail_unless_equals_int (config.spec.stride, 1400);
+  fail_unless_equals_int (settings.io_mode, GST_MMIO_IO_MODE_COPY);
+
+  set (IO_MODE, GST_TYPE_MMIO_IO_MODE, GST_MMIO_IO_MODE_MMAP);
+  set (CHANGES, GST_TYPE_MMIO_CHANGES, MMIO_CHANGES_IGNORE);
+  fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
   fail_unless_equals_int (settings.io_mode, GST_MMIO_IO_MODE_MMAP);
 }
 

@@ -44,9 +44,10 @@ GST_START_TEST (test_fields)
     GType type;
   } fields[] = {
     {"frames", G_TYPE_UINT64}, {"missed", G_TYPE_UINT64},
-    {"bytes-read", G_TYPE_UINT64}, {"copy-time", G_TYPE_UINT64},
-    {"io-mode", G_TYPE_STRING}, {"mapping", G_TYPE_STRING},
-    {"engine", G_TYPE_STRING}, {"access", G_TYPE_STRING},
+    {"unchanged", G_TYPE_UINT64}, {"bytes-read", G_TYPE_UINT64},
+    {"copy-time", G_TYPE_UINT64}, {"io-mode", G_TYPE_STRING},
+    {"mapping", G_TYPE_STRING}, {"engine", G_TYPE_STRING},
+    {"engine-reason", G_TYPE_STRING}, {"access", G_TYPE_STRING},
   };
   GstHarness *h = new_source ();
   GstStructure *stats;
@@ -71,11 +72,11 @@ GST_START_TEST (test_fields)
 
     check_text (stats, "io-mode", "copy");
     check_text (stats, "mapping", "cached");
-    check_text (stats, "engine", "u64");
     check_text (stats, "access", "file");
     gst_structure_free (stats);
     fail_unless_equals_uint64 (source_get_stat (h, "frames"), 3);
     fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
+    fail_unless_equals_uint64 (source_get_stat (h, "unchanged"), 0);
     fail_unless_equals_uint64 (source_get_stat (h, "bytes-read"),
         3 * FRAME_BYTES);
     if (round == 0)
