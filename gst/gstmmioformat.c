@@ -63,10 +63,10 @@ set_block (MmioFormat * format, GstVideoFormat video_format)
 #define Y21x(name, shift, depth) \
     {GST_VIDEO_FORMAT_ ## name, {{0, 0, 4, 0, 0, shift, depth}, \
         {0, 2, 8, 1, 0, shift, depth}, {0, 6, 8, 1, 0, shift, depth}}}
-#define Y412(name) \
-    {GST_VIDEO_FORMAT_ ## name, {{0, 2, 8, 0, 0, 4, 12}, \
-        {0, 0, 8, 0, 0, 4, 12}, {0, 4, 8, 0, 0, 4, 12}, \
-        {0, 6, 8, 0, 0, 4, 12}}}
+#define Y41x(name, shift, depth) \
+    {GST_VIDEO_FORMAT_ ## name, {{0, 2, 8, 0, 0, shift, depth}, \
+        {0, 0, 8, 0, 0, shift, depth}, {0, 4, 8, 0, 0, shift, depth}, \
+        {0, 6, 8, 0, 0, shift, depth}}}
 #define WORD(name, size, s0, d0, s1, d1, s2, d2, s3, d3) \
     {GST_VIDEO_FORMAT_ ## name, {{0, 0, size, 0, 0, s0, d0}, \
         {0, 0, size, 0, 0, s1, d1}, {0, 0, size, 0, 0, s2, d2}, \
@@ -83,7 +83,11 @@ static const struct
   P01x (P012_LE, 4, 12), P01x (P012_BE, 4, 12),
   P01x (P016_LE, 0, 16), P01x (P016_BE, 0, 16),
   Y21x (Y210, 6, 10), Y21x (Y212_LE, 4, 12), Y21x (Y212_BE, 4, 12),
-  Y412 (Y412_LE), Y412 (Y412_BE),
+  Y41x (Y412_LE, 4, 12), Y41x (Y412_BE, 4, 12),
+#if GST_CHECK_VERSION (1, 26, 0)
+  Y21x (Y216_LE, 0, 16), Y21x (Y216_BE, 0, 16),
+  Y41x (Y416_LE, 0, 16), Y41x (Y416_BE, 0, 16),
+#endif
   WORD (BGR16, 2, 0, 5, 5, 6, 11, 5, 0, 0),
   WORD (BGR15, 2, 0, 5, 5, 5, 10, 5, 0, 0),
   WORD (Y410, 4, 10, 10, 0, 10, 20, 10, 30, 2),

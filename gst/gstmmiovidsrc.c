@@ -91,6 +91,7 @@ struct _GstMmioVidSrc
   GstClockID clock_id;
   GCond resumed;
   gboolean paused;
+  GThread *pausing;
   gboolean unlocked;
 
   /* Whoever got the last frame may not have it any more; under the lock */
@@ -730,7 +731,8 @@ gst_mmio_vid_src_unlock (GstBaseSrc * base)
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
 
   GST_OBJECT_LOCK (self);
-  self->unlocked = TRUE;
+  if (self->pausing != g_thread_self ())
+    self->unlocked = TRUE;
   wake_up (self);
   GST_OBJECT_UNLOCK (self);
 
@@ -750,13 +752,14 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
   return TRUE;
 }
 
-/* Nothing is captured in a pause.  The base class says so with unlock() in
- * some versions only (not in 1.22, which takes FLUSHING for the end). */
+/* Nothing is captured in a pause, which is waited for.  To end with FLUSHING
+ * there, as the base class asks for with unlock() (1.22 does not ask), is no
+ * good: 1.22 takes that for the end, and newer ones stop the task for ever if
+ * the pause is over before it has stopped. */
 static GstStateChangeReturn
 gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (element);
-
   GstStateChangeReturn ret;
 
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start (self))
@@ -766,12 +769,17 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
       transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
     GST_OBJECT_LOCK (self);
     self->paused = transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED;
+    self->pausing = self->paused ? g_thread_self () : NULL;
     wake_up (self);
     GST_OBJECT_UNLOCK (self);
   }
 
   ret = GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)->change_state
       (element, transition);
+
+  GST_OBJECT_LOCK (self);
+  self->pausing = NULL;
+  GST_OBJECT_UNLOCK (self);
 
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&

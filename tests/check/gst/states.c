@@ -386,6 +386,28 @@ GST_START_TEST (test_stop_while_waiting)
 
 GST_END_TEST;
 
+/* Pauses that are over before the stream has noticed; it goes on each time */
+GST_START_TEST (test_pause_often)
+{
+  GstHarness *h = new_source ();
+
+  source_start (h, 1);
+  for (guint i = 0; i < 200; i++) {
+    if (i % 2)
+      source_wait_for_clock_wait (h);
+    fail_if (gst_element_set_state (h->element, GST_STATE_PAUSED) ==
+        GST_STATE_CHANGE_FAILURE);
+    gst_harness_play (h);
+    if (i % 3 == 0)
+      source_drop (h, 1);
+  }
+  source_drop (h, 2);
+  source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* Plays until it waits for a buffer, as the only one there is, is held here */
 static GstBuffer *
 play_until_no_buffers (GstHarness * h, TestPool * pool)
@@ -615,6 +637,7 @@ states_suite (void)
 
   tc = add_case (s, "alone");
   tcase_add_test (tc, test_flush);
+  tcase_add_test (tc, test_pause_often);
   tcase_add_loop_test (tc, test_stop_while_waiting, 0, 3);
   tcase_add_test (tc, test_stop_while_no_buffers);
   tcase_add_test (tc, test_flush_while_no_buffers);

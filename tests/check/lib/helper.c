@@ -332,6 +332,29 @@ count_threads (void)
   return count_entries ("/proc/self/task");
 }
 
+/* Those with this name; the kernel keeps 15 characters of it */
+guint
+count_threads_named (const char *name)
+{
+  GDir *dir = g_dir_open ("/proc/self/task", 0, NULL);
+  const char *task;
+  guint n = 0;
+
+  fail_unless (dir != NULL);
+  while ((task = g_dir_read_name (dir))) {
+    g_autofree char *path = g_build_filename ("/proc/self/task", task, "comm",
+        NULL);
+    g_autofree char *comm = NULL;
+
+    /* It may have ended meanwhile */
+    if (g_file_get_contents (path, &comm, NULL, NULL))
+      n += strcmp (g_strchomp (comm), name) == 0;
+  }
+  g_dir_close (dir);
+
+  return n;
+}
+
 /* A joined thread may still be on its way out of the kernel */
 void
 wait_for_threads (guint wanted)

@@ -67,6 +67,7 @@ void fail_unless_all (const guint8 * data, gsize size, guint8 value);
 
 guint count_fds (void);
 guint count_threads (void);
+guint count_threads_named (const char *name);
 guint count_maps (const char *word);
 guint count_maps_of_child (const char *word);
 char *get_map_permissions (const char *word);
