@@ -9,6 +9,10 @@
 
 #include "gstmmiopacer.h"
 
+/* How late a frame may be at least, if the latency has room for it: what sinks
+ * take for showing one (GstBaseSink's processing-deadline) */
+#define MIN_TOLERANCE (20 * GST_MSECOND)
+
 /**
  * gst_mmio_pacer_init:
  * @pacer: (out): a pacer without a rate
@@ -18,6 +22,20 @@ gst_mmio_pacer_init (GstMmioPacer * pacer)
 {
   *pacer = (GstMmioPacer) {
   0,};
+}
+
+/**
+ * gst_mmio_pacer_reset:
+ *
+ * Forgets the rate and all frames. The latency is downstream's, and stays.
+ */
+void
+gst_mmio_pacer_reset (GstMmioPacer * pacer)
+{
+  const GstClockTime latency = pacer->latency;
+
+  gst_mmio_pacer_init (pacer);
+  pacer->latency = latency;
 }
 
 /**
@@ -40,11 +58,14 @@ gst_mmio_pacer_set_rate (GstMmioPacer * pacer, gint fps_n, gint fps_d)
 
 /**
  * gst_mmio_pacer_set_latency:
- * @latency: time that a sink may hold a frame, and everything before it up
+ * @latency: the pipeline's, which the source's own, a period, is part of
  *
- * A sink without a queue before it gives the next frame's turn only when it
- * has shown the last one, which is its running time plus the latency of the
- * pipeline.  Frames that are late by that are in time nevertheless.
+ * A sink without a queue before it gives the next frame its turn only when it
+ * has shown the last one, which is at that one's time plus the latency.
+ * Frames that are late by so much are in time nevertheless, but not by more
+ * than a period or what a sink takes by itself: the latency may be that of
+ * another branch, and a picture that is much younger than its timestamp is
+ * worse than a missed one.
  */
 void
 gst_mmio_pacer_set_latency (GstMmioPacer * pacer, GstClockTime latency)
@@ -66,6 +87,18 @@ gst_mmio_pacer_get_period (const GstMmioPacer * pacer)
   return gst_util_uint64_scale_int (GST_SECOND, pacer->fps_d, pacer->fps_n);
 }
 
+/* How long after its slot a frame is in time */
+static GstClockTime
+get_tolerance (const GstMmioPacer * pacer)
+{
+  const GstClockTime period = gst_mmio_pacer_get_period (pacer);
+
+  if (pacer->latency <= period)
+    return 0;
+
+  return MIN (pacer->latency - period, MAX (period, MIN_TOLERANCE));
+}
+
 /**
  * gst_mmio_pacer_next:
  * @now: running time
@@ -80,9 +113,10 @@ gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
 {
   const guint64 second = (guint64) GST_SECOND * pacer->fps_d;
   const guint64 slot = gst_util_uint64_scale (now, pacer->fps_n, second);
+  const GstClockTime tolerance = get_tolerance (pacer);
   /* The oldest slot that is not too late */
-  const guint64 oldest = now > pacer->latency ?
-      gst_util_uint64_scale (now - pacer->latency, pacer->fps_n, second) : 0;
+  const guint64 oldest = now > tolerance ?
+      gst_util_uint64_scale (now - tolerance, pacer->fps_n, second) : 0;
 
   frame->missed = 0;
   /* More than a slot back: running time began anew, after a flush */

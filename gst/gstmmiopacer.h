@@ -10,8 +10,8 @@ G_BEGIN_DECLS
  *
  * Which frame is due when.  Running time is cut into slots of one frame each;
  * slot n begins at n / rate.  A frame is due as soon as a slot begins that has
- * had none.  Downstream may be late by the latency that the pipeline has been
- * given; slots that it is still later for are missed.
+ * had none.  Downstream may be late for it by what the latency of the pipeline
+ * has room for, up to a frame or so; slots that it is later for are missed.
  */
 typedef struct {
   /*< private >*/
@@ -43,6 +43,7 @@ typedef struct {
 } GstMmioFrameTime;
 
 void gst_mmio_pacer_init (GstMmioPacer * pacer);
+void gst_mmio_pacer_reset (GstMmioPacer * pacer);
 
 void gst_mmio_pacer_set_rate (GstMmioPacer * pacer, gint fps_n, gint fps_d);
 

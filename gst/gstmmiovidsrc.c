@@ -54,6 +54,10 @@ GST_DEBUG_CATEGORY_STATIC (gst_mmio_vid_src_debug);
 #define PREFERRED_FPS_N 50
 #define PREFERRED_FPS_D 1
 
+/* The longest wait for the clock at a time: clock and base time may be changed
+ * meanwhile, and nobody tells */
+#define MAX_WAIT GST_SECOND
+
 enum
 {
   PROP_STATS = GST_MMIO_SETTINGS_N_PROPS,
@@ -80,6 +84,7 @@ struct _GstMmioVidSrc
   GstMmioIOMode io_mode;
   gboolean sends_map;
   guint max_buffers;
+  gboolean latency_changed;
 
   /* Between start and stop, streaming thread only */
   GstAllocator *allocator;
@@ -248,7 +253,8 @@ start (GstMmioVidSrc * self)
   self->io_mode = self->settings.io_mode;
   self->sends_map = FALSE;
   self->max_buffers = 0;
-  gst_mmio_pacer_init (&self->pacer);
+  self->latency_changed = FALSE;
+  gst_mmio_pacer_reset (&self->pacer);
   self->paused = FALSE;
   GST_OBJECT_UNLOCK (self);
 
@@ -319,6 +325,19 @@ gst_mmio_vid_src_fixate (GstBaseSrc * base, GstCaps * caps)
       caps);
 }
 
+/* Whether downstream takes the picture, and only not the way it is sent */
+static gboolean
+is_wanted_otherwise (GstCaps * caps, GstCaps * wanted)
+{
+  g_autoptr (GstCaps) picture = gst_caps_copy (caps);
+
+  for (guint i = 0; i < gst_caps_get_size (picture); i++)
+    gst_structure_remove_fields (gst_caps_get_structure (picture, i),
+        "framerate", "pixel-aspect-ratio", "interlace-mode", NULL);
+
+  return gst_caps_can_intersect (picture, wanted);
+}
+
 /* Says what to do where downstream wants another picture than there is; it is
  * what people try first who know other sources */
 static void
@@ -326,25 +345,37 @@ explain_failure (GstMmioVidSrc * self)
 {
   GstPad *pad = GST_BASE_SRC_PAD (self);
   const MmioPicture *picture = mmio_capture_get_picture (self->capture);
+  const char *address = mmio_capture_get_device_address (self->capture);
   g_autoptr (GstCaps) caps = gst_pad_query_caps (pad, NULL);
   g_autoptr (GstCaps) wanted = gst_pad_peer_query_caps (pad, NULL);
 
   if (!wanted || gst_caps_can_intersect (caps, wanted))
     return;
 
-  GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-      ("The picture in %s is %ux%u %s, and downstream wants something else; "
-          "properties say what the device has, and for the rest put "
-          "videoconvert and videoscale behind mmiovidsrc.",
-          mmio_capture_get_device_address (self->capture), picture->width,
-          picture->height, picture->format.name),
-      ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT, caps,
-          wanted));
+  if (is_wanted_otherwise (caps, wanted))
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+        ("Downstream takes the picture in %s, but not progressive, with square "
+            "pixels and at a constant rate, as mmiovidsrc sends it; put "
+            "videorate and videoscale behind mmiovidsrc.", address),
+        ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,
+            caps, wanted));
+  else
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+        ("The picture in %s is %ux%u %s, and downstream wants something else; "
+            "properties say what the device has, and for the rest put "
+            "videoconvert and videoscale behind mmiovidsrc.", address,
+            picture->width, picture->height, picture->format.name),
+        ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,
+            caps, wanted));
 }
 
 static gboolean
 gst_mmio_vid_src_negotiate (GstBaseSrc * base)
 {
+  /* A pad that somebody activated without the element */
+  if (!GST_MMIO_VID_SRC (base)->capture)
+    return FALSE;
+
   if (GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->negotiate (base))
     return TRUE;
 
@@ -358,7 +389,7 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   const MmioPicture *picture = mmio_capture_get_picture (self->capture);
-  GstClockTime period, old_period;
+  GstClockTime old_period;
   MmioFormat format;
   GstVideoInfo info;
 
@@ -379,13 +410,10 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
   old_period = gst_mmio_pacer_get_period (&self->pacer);
   gst_mmio_pacer_set_rate (&self->pacer, GST_VIDEO_INFO_FPS_N (&info),
       GST_VIDEO_INFO_FPS_D (&info));
-  period = gst_mmio_pacer_get_period (&self->pacer);
   self->forget = TRUE;
+  self->latency_changed |= old_period !=
+      gst_mmio_pacer_get_period (&self->pacer);
   GST_OBJECT_UNLOCK (self);
-
-  if (period != old_period)
-    gst_element_post_message (GST_ELEMENT_CAST (self),
-        gst_message_new_latency (GST_OBJECT_CAST (self)));
 
   return TRUE;
 }
@@ -420,6 +448,7 @@ gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   gboolean sends_map = decide_sends_map (self, query);
+  gboolean latency_changed;
   guint max_buffers = 0;
 
   if (sends_map) {
@@ -437,8 +466,14 @@ gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
 
   GST_OBJECT_LOCK (self);
   self->sends_map = sends_map;
+  latency_changed = self->latency_changed || max_buffers != self->max_buffers;
+  self->latency_changed = FALSE;
   self->max_buffers = max_buffers;
   GST_OBJECT_UNLOCK (self);
+
+  if (latency_changed)
+    gst_element_post_message (GST_ELEMENT_CAST (self),
+        gst_message_new_latency (GST_OBJECT_CAST (self)));
 
   return TRUE;
 }
@@ -532,49 +567,44 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
   return TRUE;
 }
 
-/* Running time now, or FALSE without a clock; with the object lock held */
+/* Running time now, negative before the base time, or FALSE without a clock;
+ * with the object lock held */
 static gboolean
-get_running_time (GstMmioVidSrc * self, GstClockTime * now)
+get_running_time (GstMmioVidSrc * self, GstClockTimeDiff * now)
 {
   GstClock *clock = GST_ELEMENT_CLOCK (self);
-  GstClockTime base_time = GST_ELEMENT_CAST (self)->base_time;
-  GstClockTime time;
 
   if (!clock)
     return FALSE;
 
-  time = gst_clock_get_time (clock);
-  *now = time > base_time ? time - base_time : 0;
+  *now = GST_CLOCK_DIFF (GST_ELEMENT_CAST (self)->base_time,
+      gst_clock_get_time (clock));
   return TRUE;
 }
 
-/* Waits until a time, or until somebody ends the wait; with the object lock
- * held, which is let go of meanwhile */
-static GstClockReturn
-wait_until (GstMmioVidSrc * self, GstClockTime running_time)
+/* Waits until a running time, or until somebody ends the wait; with the object
+ * lock held, which is let go of meanwhile */
+static void
+wait_until (GstMmioVidSrc * self, GstClockTimeDiff running_time)
 {
   GstClockID id = gst_clock_new_single_shot_id (GST_ELEMENT_CLOCK (self),
       running_time + GST_ELEMENT_CAST (self)->base_time);
-  GstClockReturn ret;
 
   self->clock_id = id;
   GST_OBJECT_UNLOCK (self);
-  ret = gst_clock_id_wait (id, NULL);
+  gst_clock_id_wait (id, NULL);
   GST_OBJECT_LOCK (self);
   self->clock_id = NULL;
   gst_clock_id_unref (id);
-
-  return ret;
 }
 
 /* The same, for the next frame; a pause takes as long as it takes */
 static GstFlowReturn
 wait_for_frame_locked (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
-  GstClockReturn ret;
-  GstClockTime now;
+  GstClockTimeDiff now, due;
 
-  do {
+  for (;;) {
     while (self->paused && !self->unlocked)
       g_cond_wait (&self->resumed, GST_OBJECT_GET_LOCK (self));
     if (self->unlocked)
@@ -582,13 +612,16 @@ wait_for_frame_locked (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
     if (!get_running_time (self, &now))
       return GST_FLOW_ERROR;
-    gst_mmio_pacer_next (&self->pacer, now, frame);
-    ret = frame->due > now ? wait_until (self, frame->due) : GST_CLOCK_OK;
-  } while (ret == GST_CLOCK_UNSCHEDULED || self->paused || self->unlocked);
 
-  /* Woken up so late that the next slots have begun: another frame is due */
-  if (get_running_time (self, &now) && now > frame->due)
-    gst_mmio_pacer_next (&self->pacer, now, frame);
+    due = 0;
+    if (now >= 0) {
+      gst_mmio_pacer_next (&self->pacer, now, frame);
+      due = frame->due;
+    }
+    if (now >= due)
+      break;
+    wait_until (self, MIN (due, now + MAX_WAIT));
+  }
 
   GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " for %" GST_TIME_FORMAT
       ", at %" GST_TIME_FORMAT, frame->number, GST_TIME_ARGS (frame->pts),
@@ -745,8 +778,9 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
 
   GST_OBJECT_LOCK (self);
+  /* A flush; or the end of a pause, which took nothing from anybody */
+  self->forget |= self->unlocked;
   self->unlocked = FALSE;
-  self->forget = TRUE;
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;

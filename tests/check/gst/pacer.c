@@ -241,33 +241,86 @@ GST_START_TEST (test_latency)
   gst_mmio_pacer_set_latency (&pacer, 50 * GST_MSECOND);
   take (&pacer, 0);
 
-  /* Slot 1 ends at 40 */
-  for (guint now = 20; now < 90; now += 10) {
+  /* Slot 1 ends at 40, and 20 is as late as it may be */
+  for (guint now = 20; now < 60; now += 10) {
     frame = next (&pacer, now * GST_MSECOND);
     check_frame (&frame, 1, 1, 0, 20 * GST_MSECOND);
     fail_unless_equals_uint64 (frame.pts, 20 * GST_MSECOND);
   }
-  frame = next (&pacer, 90 * GST_MSECOND - 1);
+  frame = next (&pacer, 60 * GST_MSECOND - 1);
   check_frame (&frame, 1, 1, 0, 20 * GST_MSECOND);
-  frame = next (&pacer, 90 * GST_MSECOND);
-  check_frame (&frame, 4, 4, 3, 80 * GST_MSECOND);
-  fail_unless_equals_uint64 (frame.pts, 90 * GST_MSECOND);
+  frame = next (&pacer, 60 * GST_MSECOND);
+  check_frame (&frame, 3, 3, 2, 60 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.pts, 60 * GST_MSECOND);
 
   /* One after the other, until it is in time again */
-  for (guint i = 1; i <= 4; i++) {
-    frame = take (&pacer, 89 * GST_MSECOND);
+  for (guint i = 1; i <= 2; i++) {
+    frame = take (&pacer, 59 * GST_MSECOND);
     check_frame (&frame, i, i, 0, i * 20 * GST_MSECOND);
     fail_unless_equals_uint64 (frame.pts, i * 20 * GST_MSECOND);
   }
-  frame = take (&pacer, 89 * GST_MSECOND);
-  check_frame (&frame, 5, 5, 0, 100 * GST_MSECOND);
+  frame = take (&pacer, 59 * GST_MSECOND);
+  check_frame (&frame, 3, 3, 0, 60 * GST_MSECOND);
+}
 
-  gst_mmio_pacer_set_latency (&pacer, 0);
-  frame = next (&pacer, 140 * GST_MSECOND);
-  check_frame (&frame, 7, 7, 1, 140 * GST_MSECOND);
-  gst_mmio_pacer_set_latency (&pacer, GST_CLOCK_TIME_NONE);
-  frame = next (&pacer, 1400 * GST_MSECOND);
-  check_frame (&frame, 6, 6, 0, 120 * GST_MSECOND);
+GST_END_TEST;
+
+/* What is late is counted from the slot's end on */
+GST_START_TEST (test_tolerance)
+{
+  static const struct
+  {
+    gint fps;
+    GstClockTime latency, late;
+  } cases[] = {
+    {50, 0, 0}, {50, 1, 0}, {50, 20, 0},
+    /* The source's own part of it is a period */
+    {50, 21, 1}, {50, 30, 10}, {50, 35, 15}, {50, 40, 20},
+    /* No more than a period, or what a sink takes, whichever is longer */
+    {50, 41, 20}, {50, 1000, 20}, {100, 15, 5}, {100, 30, 20}, {100, 50, 20},
+    {10, 150, 50}, {10, 200, 100}, {10, 250, 100},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    const GstClockTime period = GST_SECOND / cases[i].fps;
+    const GstClockTime end = 2 * period + cases[i].late * GST_MSECOND;
+    GstMmioFrameTime frame;
+    GstMmioPacer pacer;
+
+    gst_mmio_pacer_init (&pacer);
+    gst_mmio_pacer_set_rate (&pacer, cases[i].fps, 1);
+    gst_mmio_pacer_set_latency (&pacer, cases[i].latency * GST_MSECOND);
+    take (&pacer, 0);
+    frame = next (&pacer, end - 1);
+    check_frame (&frame, 1, 1, 0, period);
+    frame = next (&pacer, end);
+    fail_unless (frame.missed > 0, "%d fps, %" GST_TIME_FORMAT, cases[i].fps,
+        GST_TIME_ARGS (cases[i].latency));
+  }
+}
+
+GST_END_TEST;
+
+/* Frames are forgotten, the latency is not */
+GST_START_TEST (test_reset)
+{
+  GstMmioFrameTime frame;
+  GstMmioPacer pacer;
+
+  gst_mmio_pacer_init (&pacer);
+  gst_mmio_pacer_set_rate (&pacer, 25, 1);
+  gst_mmio_pacer_set_latency (&pacer, 40 * GST_MSECOND);
+  take (&pacer, 0);
+  take (&pacer, 40 * GST_MSECOND);
+
+  gst_mmio_pacer_reset (&pacer);
+  fail_unless_equals_uint64 (gst_mmio_pacer_get_period (&pacer),
+      GST_CLOCK_TIME_NONE);
+  gst_mmio_pacer_set_rate (&pacer, 50, 1);
+  frame = take (&pacer, 0);
+  check_frame (&frame, 0, 0, 0, 0);
+  frame = take (&pacer, 59 * GST_MSECOND);
+  check_frame (&frame, 1, 1, 0, 20 * GST_MSECOND);
 }
 
 GST_END_TEST;
@@ -387,6 +440,8 @@ pacer_suite (void)
   tcase_add_test (tc, test_missed);
   tcase_add_test (tc, test_pts);
   tcase_add_test (tc, test_latency);
+  tcase_add_test (tc, test_tolerance);
+  tcase_add_test (tc, test_reset);
   tcase_add_test (tc, test_running_time_begins_anew);
   tcase_add_test (tc, test_rate_changes);
   tcase_add_test (tc, test_extremes);

@@ -65,7 +65,12 @@ GST_START_TEST (test_on_time)
   gst_harness_play (h);
   for (guint64 i = 0; i < 300; i++) {
     const GstClockTime pts = (i * rate->d * GST_SECOND + rate->n - 1) / rate->n;
-    GstBuffer *buffer = i == 0 ? source_pull (h) : source_crank (h);
+    GstBuffer *buffer;
+
+    /* It waits for no more than a second at a time */
+    for (guint part = 1; i > 0 && part < rate->period / GST_SECOND; part++)
+      fail_unless (gst_harness_crank_single_clock_wait (h));
+    buffer = i == 0 ? source_pull (h) : source_crank (h);
 
     /* The base class marks the first one */
     fail_unless (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT) ==
@@ -138,7 +143,7 @@ GST_START_TEST (test_base_time)
 
 GST_END_TEST;
 
-/* A clock that is not there yet counts as running time 0 */
+/* The base time is a little ahead: nothing is captured before it */
 GST_START_TEST (test_before_base_time)
 {
   GstHarness *h = new_source ("50/1");
@@ -146,7 +151,7 @@ GST_START_TEST (test_before_base_time)
   set_time (h, 990 * MS);
   gst_element_set_base_time (h->element, 1000 * MS);
   gst_harness_play (h);
-  check_buffer (source_pull (h), 0, 0, 20 * MS);
+  check_buffer (source_crank (h), 0, 0, 20 * MS);
   check_buffer (source_crank (h), 1, 20 * MS, 20 * MS);
   source_teardown (h);
 }
@@ -352,21 +357,22 @@ GST_END_TEST;
 GST_START_TEST (test_late_within_latency)
 {
   GstHarness *h = new_source ("50/1");
-  Delay delay = { h, 3, 135 * MS };
+  Delay delay = { h, 3, 115 * MS };
   GstBuffer *buffer;
 
   gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, let_time_pass,
       &delay, NULL);
   source_start (h, 3);
   source_wait_for_clock_wait (h);
-  fail_unless (gst_pad_push_event (h->sinkpad, gst_event_new_latency (50 *
+  fail_unless (gst_pad_push_event (h->sinkpad, gst_event_new_latency (40 *
               MS)));
   check_buffer (source_crank (h), 3, 60 * MS, 20 * MS);
-  for (guint i = 4; i < 7; i++) {
+  for (guint i = 4; i < 6; i++) {
     buffer = source_pull (h);
     fail_if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT));
     check_buffer (buffer, i, i * 20 * MS, 20 * MS);
   }
+  check_buffer (source_crank (h), 6, 120 * MS, 20 * MS);
   check_buffer (source_crank (h), 7, 140 * MS, 20 * MS);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
 
@@ -378,16 +384,100 @@ GST_START_TEST (test_late_within_latency)
   check_qos (h, 250 * MS, 20 * MS, 10, 3);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 3);
 
-  /* A run that begins anew knows of no latency yet */
+  /* Sinks hold the frames of a run that begins anew for as long */
   delay.number = 1;
-  delay.time = 65 * MS;
   source_stop (h);
   gst_element_set_base_time (h->element, 250 * MS);
-  delay.time += 250 * MS;
+  delay.time = (250 + 75) * MS;
   gst_harness_play (h);
   check_buffer (source_pull (h), 0, 0, 20 * MS);
   check_buffer (source_crank (h), 1, 20 * MS, 20 * MS);
-  check_buffer (source_pull (h), 3, 65 * MS, 20 * MS);
+  check_buffer (source_pull (h), 2, 40 * MS, 20 * MS);
+  check_buffer (source_pull (h), 3, 60 * MS, 20 * MS);
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* --- Clocks ------------------------------------------------------------------ */
+
+/* Before the base time there is no running time: nothing is captured, and the
+ * first frame is that of its moment */
+GST_START_TEST (test_base_time_ahead)
+{
+  GstHarness *h = new_source ("50/1");
+
+  gst_element_set_base_time (h->element, 2500 * MS);
+  gst_harness_play (h);
+  for (guint i = 0; i < 2; i++) {
+    source_wait_for_clock_wait (h);
+    fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+    fail_unless (gst_harness_crank_single_clock_wait (h));
+  }
+  source_wait_for_clock_wait (h);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+  check_buffer (source_crank (h), 0, 0, 20 * MS);
+  check_buffer (source_crank (h), 1, 20 * MS, 20 * MS);
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* Running time jumps back in mid-wait: the frame waits for its time */
+GST_START_TEST (test_base_time_changes)
+{
+  GstHarness *h = new_source ("50/1");
+
+  source_start (h, 3);
+  source_wait_for_clock_wait (h);
+  gst_element_set_base_time (h->element, 30 * MS);
+  /* It is woken up at 60, which is 30 now, in slot 1: that begins anew */
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  source_wait_for_clock_wait (h);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+  check_buffer (source_crank (h), 3, 60 * MS, 20 * MS);
+  check_buffer (source_crank (h), 4, 80 * MS, 20 * MS);
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* The clock goes in mid-wait */
+GST_START_TEST (test_clock_goes)
+{
+  GstHarness *h = new_source ("50/1");
+
+  source_start (h, 3);
+  source_wait_for_clock_wait (h);
+  gst_element_set_clock (h->element, NULL);
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  source_check_error (h, GST_CORE_ERROR, GST_CORE_ERROR_CLOCK, NULL,
+      "no clock", NULL);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* A slow rate is waited for in parts, and is the same for that */
+GST_START_TEST (test_slow_rate)
+{
+  GstHarness *h = new_source ("2/5");
+
+  gst_harness_play (h);
+  check_buffer (source_pull (h), 0, 0, 2500 * MS);
+  for (guint i = 1; i < 4; i++) {
+    for (guint part = 0; part < 2; part++) {
+      source_wait_for_clock_wait (h);
+      fail_unless (gst_harness_crank_single_clock_wait (h));
+      source_wait_for_clock_wait (h);
+      fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+    }
+    check_buffer (source_crank (h), i, i * 2500 * MS, 2500 * MS);
+  }
   source_teardown (h);
 }
 
@@ -537,6 +627,12 @@ timing_suite (void)
   tcase_add_test (tc, test_woken_late);
   tcase_add_test (tc, test_waits_for_buffer);
   tcase_add_test (tc, test_late_within_latency);
+
+  tc = add_case (s, "clocks");
+  tcase_add_test (tc, test_base_time_ahead);
+  tcase_add_test (tc, test_base_time_changes);
+  tcase_add_test (tc, test_clock_goes);
+  tcase_add_test (tc, test_slow_rate);
 
   tc = add_case (s, "latency");
   tcase_add_loop_test (tc, test_latency, 0, G_N_ELEMENTS (rates));
