@@ -14,22 +14,26 @@
 #include <string.h>
 
 #include "mmioconvert-orc.h"
+#include "mmiocpu.h"
 
 #if defined (__x86_64__) || defined (__i386__)
 #include <immintrin.h>
 #define HAVE_X86 1
 #endif
 
-/* In a table of byte positions: a byte that is 255, so that a consumer who
- * takes it for alpha sees the picture and not a hole */
+/* Four pixels: which byte goes where, as PSHUFB takes it.  A position with the
+ * top bit set becomes a byte that is 255, so that a consumer who takes it for
+ * alpha sees the picture and not a hole. */
 #define FILL 0x80
+#define ORDER(a, b, c, d) { a, b, c, d, a + 3, b + 3, c + 3, d + 3, \
+    a + 6, b + 6, c + 6, d + 6, a + 9, b + 9, c + 9, d + 9 }
 
 struct _MmioConversion
 {
   const char *from;
   const char *to;
-  /* 24 bit: which byte of the pixel goes where, and the same in C */
-  guint8 order[4];
+  /* 24 bit: as a table, and the same in C */
+  guint8 order[16];
   void (*expand) (guint8 * dest, const guint8 * src, guint pixels);
   /* 32 bit */
   void (*shuffle) (guint32 * dest, const guint32 * src, int pixels);
@@ -58,19 +62,6 @@ EXPAND (x_then_swap, 0xff, src[2], src[1], src[0])
 
 #ifdef HAVE_X86
 
-/* The shuffle of four pixels: 12 bytes to 16; 0x80 gives 0 */
-static void
-make_shuffle (const MmioConversion * conversion, guint8 shuffle[16],
-    guint8 fill[16])
-{
-  for (guint i = 0; i < 16; i++) {
-    guint8 position = conversion->order[i % 4];
-
-    shuffle[i] = position == FILL ? FILL : i / 4 * 3 + position;
-    fill[i] = position == FILL ? 0xff : 0;
-  }
-}
-
 /* Both load 4 bytes beyond the pixels they use; the last ones are left to C */
 #define OVERREAD_PIXELS 2
 
@@ -79,18 +70,15 @@ __attribute__((target ("ssse3")))
          expand_ssse3 (const MmioConversion * conversion, guint8 * dest,
     const guint8 * src, guint pixels)
 {
-  guint8 shuffle_bytes[16], fill_bytes[16];
-  __m128i shuffle, fill;
+  const __m128i order = _mm_loadu_si128 ((const __m128i *) conversion->order);
+  const __m128i fill = _mm_cmpgt_epi8 (_mm_setzero_si128 (), order);
   guint i;
-
-  make_shuffle (conversion, shuffle_bytes, fill_bytes);
-  shuffle = _mm_loadu_si128 ((const __m128i *) shuffle_bytes);
-  fill = _mm_loadu_si128 ((const __m128i *) fill_bytes);
 
   for (i = 0; i + 4 + OVERREAD_PIXELS <= pixels; i += 4) {
     __m128i v = _mm_loadu_si128 ((const __m128i *) (src + 3 * i));
 
-    v = _mm_or_si128 (_mm_shuffle_epi8 (v, shuffle), fill);
+    mmio_cpu_announce_stores (dest + 4 * i, 16);
+    v = _mm_or_si128 (_mm_shuffle_epi8 (v, order), fill);
     _mm_storeu_si128 ((__m128i *) (dest + 4 * i), v);
   }
 
@@ -98,28 +86,36 @@ __attribute__((target ("ssse3")))
 }
 
 __attribute__((target ("avx2")))
+     static inline void
+         expand_8 (guint8 * dest, const guint8 * src, __m256i order,
+    __m256i fill)
+{
+  const __m128i low = _mm_loadu_si128 ((const __m128i *) src);
+  const __m128i high = _mm_loadu_si128 ((const __m128i *) (src + 12));
+  __m256i v = _mm256_inserti128_si256 (_mm256_castsi128_si256 (low), high, 1);
+
+  v = _mm256_or_si256 (_mm256_shuffle_epi8 (v, order), fill);
+  _mm256_storeu_si256 ((__m256i *) dest, v);
+}
+
+__attribute__((target ("avx2")))
      static guint
          expand_avx2 (const MmioConversion * conversion, guint8 * dest,
     const guint8 * src, guint pixels)
 {
-  guint8 shuffle_bytes[16], fill_bytes[16];
-  __m256i shuffle, fill;
+  const __m256i order = _mm256_broadcastsi128_si256
+      (_mm_loadu_si128 ((const __m128i *) conversion->order));
+  const __m256i fill = _mm256_cmpgt_epi8 (_mm256_setzero_si256 (), order);
   guint i;
 
-  make_shuffle (conversion, shuffle_bytes, fill_bytes);
-  shuffle = _mm256_broadcastsi128_si256
-      (_mm_loadu_si128 ((const __m128i *) shuffle_bytes));
-  fill = _mm256_broadcastsi128_si256
-      (_mm_loadu_si128 ((const __m128i *) fill_bytes));
-
-  for (i = 0; i + 8 + OVERREAD_PIXELS <= pixels; i += 8) {
-    const guint8 *from = src + 3 * i;
-    __m256i v = _mm256_inserti128_si256 (_mm256_castsi128_si256
-        (_mm_loadu_si128 ((const __m128i *) from)),
-        _mm_loadu_si128 ((const __m128i *) (from + 12)), 1);
-
-    v = _mm256_or_si256 (_mm256_shuffle_epi8 (v, shuffle), fill);
-    _mm256_storeu_si256 ((__m256i *) (dest + 4 * i), v);
+  for (i = 0; i + 16 + OVERREAD_PIXELS <= pixels; i += 16) {
+    mmio_cpu_announce_stores (dest + 4 * i, 64);
+    expand_8 (dest + 4 * i, src + 3 * i, order, fill);
+    expand_8 (dest + 4 * i + 32, src + 3 * i + 24, order, fill);
+  }
+  if (i + 8 + OVERREAD_PIXELS <= pixels) {
+    expand_8 (dest + 4 * i, src + 3 * i, order, fill);
+    i += 8;
   }
 
   return i;
@@ -143,10 +139,10 @@ expand (const MmioConversion * conversion, guint8 * dest, const guint8 * src,
   conversion->expand (dest + 4 * done, src + 3 * done, pixels - done);
 }
 
-#define KEEP_THEN_X { 0, 1, 2, FILL }, keep_then_x, NULL
-#define SWAP_THEN_X { 2, 1, 0, FILL }, swap_then_x, NULL
-#define X_THEN_KEEP { FILL, 0, 1, 2 }, x_then_keep, NULL
-#define X_THEN_SWAP { FILL, 2, 1, 0 }, x_then_swap, NULL
+#define KEEP_THEN_X ORDER (0, 1, 2, FILL), keep_then_x, NULL
+#define SWAP_THEN_X ORDER (2, 1, 0, FILL), swap_then_x, NULL
+#define X_THEN_KEEP ORDER (FILL, 0, 1, 2), x_then_keep, NULL
+#define X_THEN_SWAP ORDER (FILL, 2, 1, 0), x_then_swap, NULL
 #define SHUFFLE(name) { 0 }, NULL, name
 
 /* What is said of bytes in mmioconvert.orc holds for little-endian words */
@@ -224,6 +220,7 @@ shuffle (const MmioConversion * conversion, guint8 * dest, const guint8 * src,
 {
   guint32 from[256], to[256];
 
+  mmio_cpu_announce_stores (dest, 4 * pixels);
   if (((guintptr) dest | (guintptr) src) % sizeof (guint32) == 0) {
     conversion->shuffle ((guint32 *) dest, (const guint32 *) src, pixels);
     return;

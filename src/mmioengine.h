@@ -23,6 +23,8 @@ G_BEGIN_DECLS
  * @compare_lines: (nullable): copies like @copy_lines, and returns whether the
  *   lines equal those at @shadow, which is ordinary memory at any address
  * @keep_stores_apart: @copy_lines wants to store to cached memory only
+ * @is_ordinary: what it loads from is ordinary memory, no BAR: it may be
+ *   fetched ahead
  */
 struct _MmioReader {
   const char *name;
@@ -34,6 +36,7 @@ struct _MmioReader {
   gboolean (*compare_lines) (guint8 * dest, const guint8 * bar,
       const guint8 * shadow, gsize length);
   gboolean keep_stores_apart;
+  gboolean is_ordinary;
 };
 
 void mmio_engine_copy_u64 (guint8 * dest, const guint8 * bar, gsize length);
@@ -41,6 +44,7 @@ void mmio_engine_copy_u64 (guint8 * dest, const guint8 * bar, gsize length);
 extern const MmioReader mmio_engine_u64;
 extern const MmioReader mmio_engine_u32;
 extern const MmioReader mmio_engine_orc;
+extern const MmioReader mmio_engine_orc_ordinary;
 extern const MmioReader mmio_engine_stream;
 
 G_END_DECLS

@@ -67,12 +67,14 @@ orc_compare_lines (guint8 * dest, const guint8 * bar, const guint8 * shadow,
   return equal == -n;
 }
 
-const MmioReader mmio_engine_orc = {
-  .name = "orc",
-  .load_bytes = 16,
-  .lacks = "ORC cannot compile for this CPU, or ORC_CODE forbids it",
-  .is_available = orc_is_available,
-  .copy_words = mmio_engine_copy_u64,
-  .copy_lines = orc_copy_lines,
-  .compare_lines = orc_compare_lines,
-};
+#define ENGINE \
+  .name = "orc", \
+  .load_bytes = 16, \
+  .lacks = "ORC cannot compile for this CPU, or ORC_CODE forbids it", \
+  .is_available = orc_is_available, \
+  .copy_words = mmio_engine_copy_u64, \
+  .copy_lines = orc_copy_lines, \
+  .compare_lines = orc_compare_lines
+
+const MmioReader mmio_engine_orc = { ENGINE };
+const MmioReader mmio_engine_orc_ordinary = { ENGINE,.is_ordinary = TRUE };

@@ -9,6 +9,12 @@
 
 #include <string.h>
 
+#include "mmiocpu.h"
+
+/* Bytes that are loaded before they are stored: few, so that neither waits
+ * long for the other */
+#define PIECE 1536
+
 typedef struct
 {
   const MmioReader *reader;
@@ -22,16 +28,20 @@ typedef struct
   guint8 *bounce;               /* a row; line-aligned */
 } Pass;
 
+/* Writes @length bytes of a row; all of it, where it is converted */
 static void
-emit_row (const Pass * pass, guint plane, guint y, const guint8 * row)
+emit (const Pass * pass, guint plane, guint y, gsize x, const guint8 * bytes,
+    gsize length)
 {
   guint8 *dest = pass->target->plane[plane] +
-      (gsize) y * pass->target->stride[plane];
+      (gsize) y * pass->target->stride[plane] + x;
 
-  if (pass->conversion)
-    mmio_conversion_run (pass->conversion, dest, row, pass->picture->width);
-  else
-    memcpy (dest, row, pass->picture->plane[plane].row_bytes);
+  if (pass->conversion) {
+    mmio_conversion_run (pass->conversion, dest, bytes, pass->picture->width);
+  } else {
+    mmio_cpu_announce_stores (dest, length);
+    memcpy (dest, bytes, length);
+  }
 }
 
 /* Writes the rows that were held back: all that come before a row of a plane
@@ -43,7 +53,8 @@ catch_up (Pass * pass, guint plane, guint row)
     const guint rows = i == plane ? row : pass->picture->plane[i].rows;
 
     for (guint y = 0; y < rows; y++)
-      emit_row (pass, i, y, mmio_shadow_get_row (pass->shadow, i, y));
+      emit (pass, i, y, 0, mmio_shadow_get_row (pass->shadow, i, y),
+          pass->picture->plane[i].row_bytes);
   }
 
   pass->held_back = FALSE;
@@ -56,18 +67,29 @@ read_row (Pass * pass, guint plane, guint y, const guint8 * bar)
   guint8 *row = pass->bounce + (guintptr) bar % MMIO_READER_PHASE;
   guint8 *before = pass->shadow ?
       mmio_shadow_get_row (pass->shadow, plane, y) : NULL;
-  gboolean equal;
+  gsize written = 0, end;
 
-  equal = mmio_reader_fetch (pass->reader, row, bar,
-      pass->compare ? before : NULL, length);
+  for (gsize x = 0; x < length; x = end) {
+    gboolean equal;
 
-  if (!equal && pass->held_back)
-    catch_up (pass, plane, y);
-  if (!pass->held_back)
-    emit_row (pass, plane, y, row);
-  if (!equal && before) {
-    memcpy (before, row, length);
-    mmio_shadow_mark (pass->shadow, plane, y);
+    /* Seams lie between lines; pixels that are converted have none */
+    end = length;
+    if (!pass->conversion)
+      end = MIN (end, x + PIECE - (guintptr) (bar + x) % MMIO_READER_PHASE);
+
+    equal = mmio_reader_fetch (pass->reader, row + x, bar + x,
+        pass->compare ? before + x : NULL, end - x);
+
+    if (!equal && pass->held_back)
+      catch_up (pass, plane, y);
+    if (!pass->held_back) {
+      emit (pass, plane, y, written, row + written, end - written);
+      written = end;
+    }
+    if (!equal && before) {
+      memcpy (before + x, row + x, end - x);
+      mmio_shadow_mark (pass->shadow, plane, y);
+    }
   }
 }
 

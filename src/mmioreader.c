@@ -17,16 +17,18 @@
 
 G_STATIC_ASSERT (MMIO_READER_PHASE == MMIO_LINE);
 
-/* Lines that stop over where the destination is not aligned as they are; small
- * enough to stay in the first level cache */
-#define BOUNCE 4096
+/* Lines that are copied at a time, and stop over where the destination is not
+ * aligned as they are: few, so that loads and stores take turns often enough
+ * for neither to wait for the other */
+#define PIECE 1536
 
 static const MmioReader *
-get_engine (MmioEngine engine)
+get_engine (MmioEngine engine, MmioMapping mapping)
 {
   switch (engine) {
     case MMIO_ENGINE_ORC:
-      return &mmio_engine_orc;
+      return mapping == MMIO_MAPPING_CACHED ? &mmio_engine_orc_ordinary :
+          &mmio_engine_orc;
     case MMIO_ENGINE_STREAM:
       return &mmio_engine_stream;
     case MMIO_ENGINE_U32:
@@ -52,7 +54,7 @@ choose_best (MmioMapping mapping, const char **reason)
   if (mapping == MMIO_MAPPING_CACHED) {
     *reason = has_orc ? "ordinary memory: the widest loads" :
         "ordinary memory, and ORC cannot compile here";
-    return has_orc ? &mmio_engine_orc : &mmio_engine_u64;
+    return has_orc ? &mmio_engine_orc_ordinary : &mmio_engine_u64;
   }
 
   if (mmio_cpu_is_virtual ()) {
@@ -94,7 +96,7 @@ mmio_reader_choose (MmioEngine engine, MmioMapping mapping,
   if (engine == MMIO_ENGINE_AUTO)
     return choose_best (mapping, reason);
 
-  reader = get_engine (engine);
+  reader = get_engine (engine, mapping);
   if (!is_available (reader)) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "The engine %s cannot run here: %s; set engine to auto.", reader->name,
@@ -153,18 +155,23 @@ static void
 copy_lines (const MmioReader * reader, guint8 * dest, const guint8 * bar,
     gsize length)
 {
-  guint8 bounce[BOUNCE] __attribute__((aligned (MMIO_LINE)));
-
-  if ((guintptr) dest % MMIO_LINE == 0 && !reader->keep_stores_apart) {
-    reader->copy_lines (dest, bar, length);
-    return;
-  }
+  guint8 bounce[PIECE] __attribute__((aligned (MMIO_LINE)));
+  const gboolean straight = (guintptr) dest % MMIO_LINE == 0 &&
+      !reader->keep_stores_apart;
 
   while (length > 0) {
-    const gsize n = MIN (length, BOUNCE);
+    const gsize n = MIN (length, PIECE);
 
-    reader->copy_lines (bounce, bar, n);
-    memcpy (dest, bounce, n);
+    if (reader->is_ordinary)
+      mmio_cpu_announce_loads (bar, n);
+    if (straight) {
+      mmio_cpu_announce_stores (dest, n);
+      reader->copy_lines (dest, bar, n);
+    } else {
+      reader->copy_lines (bounce, bar, n);
+      mmio_cpu_announce_stores (dest, n);
+      memcpy (dest, bounce, n);
+    }
     dest += n;
     bar += n;
     length -= n;
