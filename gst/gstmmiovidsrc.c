@@ -42,9 +42,9 @@
 #include "gstmmioerror.h"
 #include "gstmmioformat.h"
 #include "gstmmiomemory.h"
-#include "gstmmiopacer.h"
 #include "gstmmiopool.h"
 #include "gstmmiosettings.h"
+#include "gstmmiotimer.h"
 #include "mmiocapture.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_mmio_vid_src_debug);
@@ -53,10 +53,6 @@ GST_DEBUG_CATEGORY_STATIC (gst_mmio_vid_src_debug);
 /* FullHD at 50 Hz is what the element is made for */
 #define PREFERRED_FPS_N 50
 #define PREFERRED_FPS_D 1
-
-/* The longest wait for the clock at a time: clock and base time may be changed
- * meanwhile, and nobody tells */
-#define MAX_WAIT GST_SECOND
 
 enum
 {
@@ -92,12 +88,7 @@ struct _GstMmioVidSrc
   MmioFormat target_format;
 
   /* Waiting for the next frame; under the object lock */
-  GstMmioPacer pacer;
-  GstClockID clock_id;
-  GCond resumed;
-  gboolean paused;
-  GThread *pausing;
-  gboolean unlocked;
+  GstMmioTimer timer;
 
   /* Whoever got the last frame may not have it any more; under the lock */
   gboolean forget;
@@ -254,8 +245,7 @@ start (GstMmioVidSrc * self)
   self->sends_map = FALSE;
   self->max_buffers = 0;
   self->latency_changed = FALSE;
-  gst_mmio_pacer_reset (&self->pacer);
-  self->paused = FALSE;
+  gst_mmio_timer_reset (&self->timer);
   GST_OBJECT_UNLOCK (self);
 
   self->allocator = gst_mmio_allocator_new ();
@@ -407,12 +397,12 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
   self->target_format = format;
 
   GST_OBJECT_LOCK (self);
-  old_period = gst_mmio_pacer_get_period (&self->pacer);
-  gst_mmio_pacer_set_rate (&self->pacer, GST_VIDEO_INFO_FPS_N (&info),
+  old_period = gst_mmio_pacer_get_period (&self->timer.pacer);
+  gst_mmio_pacer_set_rate (&self->timer.pacer, GST_VIDEO_INFO_FPS_N (&info),
       GST_VIDEO_INFO_FPS_D (&info));
   self->forget = TRUE;
   self->latency_changed |= old_period !=
-      gst_mmio_pacer_get_period (&self->pacer);
+      gst_mmio_pacer_get_period (&self->timer.pacer);
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
@@ -567,84 +557,27 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
   return TRUE;
 }
 
-/* Running time now, negative before the base time, or FALSE without a clock;
- * with the object lock held */
-static gboolean
-get_running_time (GstMmioVidSrc * self, GstClockTimeDiff * now)
-{
-  GstClock *clock = GST_ELEMENT_CLOCK (self);
-
-  if (!clock)
-    return FALSE;
-
-  *now = GST_CLOCK_DIFF (GST_ELEMENT_CAST (self)->base_time,
-      gst_clock_get_time (clock));
-  return TRUE;
-}
-
-/* Waits until a running time, or until somebody ends the wait; with the object
- * lock held, which is let go of meanwhile */
-static void
-wait_until (GstMmioVidSrc * self, GstClockTimeDiff running_time)
-{
-  GstClockID id = gst_clock_new_single_shot_id (GST_ELEMENT_CLOCK (self),
-      running_time + GST_ELEMENT_CAST (self)->base_time);
-
-  self->clock_id = id;
-  GST_OBJECT_UNLOCK (self);
-  gst_clock_id_wait (id, NULL);
-  GST_OBJECT_LOCK (self);
-  self->clock_id = NULL;
-  gst_clock_id_unref (id);
-}
-
-/* The same, for the next frame; a pause takes as long as it takes */
-static GstFlowReturn
-wait_for_frame_locked (GstMmioVidSrc * self, GstMmioFrameTime * frame)
-{
-  GstClockTimeDiff now, due;
-
-  for (;;) {
-    while (self->paused && !self->unlocked)
-      g_cond_wait (&self->resumed, GST_OBJECT_GET_LOCK (self));
-    if (self->unlocked)
-      return GST_FLOW_FLUSHING;
-
-    if (!get_running_time (self, &now))
-      return GST_FLOW_ERROR;
-
-    due = 0;
-    if (now >= 0) {
-      gst_mmio_pacer_next (&self->pacer, now, frame);
-      due = frame->due;
-    }
-    if (now >= due)
-      break;
-    wait_until (self, MIN (due, now + MAX_WAIT));
-  }
-
-  GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " for %" GST_TIME_FORMAT
-      ", at %" GST_TIME_FORMAT, frame->number, GST_TIME_ARGS (frame->pts),
-      GST_TIME_ARGS (now));
-  gst_mmio_pacer_take (&self->pacer, frame);
-  self->missed += frame->missed;
-
-  return GST_FLOW_OK;
-}
-
 static GstFlowReturn
 wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
+  GstClockTimeDiff now;
   GstFlowReturn ret;
 
   GST_OBJECT_LOCK (self);
-  ret = wait_for_frame_locked (self, frame);
+  ret = gst_mmio_timer_wait (&self->timer, GST_ELEMENT_CAST (self), frame,
+      &now);
+  if (ret == GST_FLOW_OK)
+    self->missed += frame->missed;
   GST_OBJECT_UNLOCK (self);
 
   if (ret == GST_FLOW_ERROR)
     GST_ELEMENT_ERROR (self, CORE, CLOCK,
         ("There is no clock to pace the frames by; put the element into a "
             "pipeline, and leave it its clock."), (NULL));
+  else if (ret == GST_FLOW_OK)
+    GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " for %" GST_TIME_FORMAT
+        ", at %" GST_TIME_FORMAT, frame->number, GST_TIME_ARGS (frame->pts),
+        GST_TIME_ARGS (now));
 
   return ret;
 }
@@ -700,7 +633,7 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
   }
 
   GST_OBJECT_LOCK (self);
-  period = gst_mmio_pacer_get_period (&self->pacer);
+  period = gst_mmio_pacer_get_period (&self->timer.pacer);
   if (self->sends_map)
     self->mapped_frames++;
   GST_OBJECT_UNLOCK (self);
@@ -749,24 +682,13 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   return ret;
 }
 
-/* With the object lock held: ends the wait, so that the flags are looked at */
-static void
-wake_up (GstMmioVidSrc * self)
-{
-  if (self->clock_id)
-    gst_clock_id_unschedule (self->clock_id);
-  g_cond_broadcast (&self->resumed);
-}
-
 static gboolean
 gst_mmio_vid_src_unlock (GstBaseSrc * base)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
 
   GST_OBJECT_LOCK (self);
-  if (self->pausing != g_thread_self ())
-    self->unlocked = TRUE;
-  wake_up (self);
+  gst_mmio_timer_unlock (&self->timer);
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
@@ -778,18 +700,13 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
 
   GST_OBJECT_LOCK (self);
-  /* A flush; or the end of a pause, which took nothing from anybody */
-  self->forget |= self->unlocked;
-  self->unlocked = FALSE;
+  /* After a flush, and not after a pause, which takes nothing from anybody */
+  self->forget |= gst_mmio_timer_unlock_stop (&self->timer);
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
 }
 
-/* Nothing is captured in a pause, which is waited for.  To end with FLUSHING
- * there, as the base class asks for with unlock() (1.22 does not ask), is no
- * good: 1.22 takes that for the end, and newer ones stop the task for ever if
- * the pause is over before it has stopped. */
 static GstStateChangeReturn
 gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
 {
@@ -802,9 +719,8 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
   if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED ||
       transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
     GST_OBJECT_LOCK (self);
-    self->paused = transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED;
-    self->pausing = self->paused ? g_thread_self () : NULL;
-    wake_up (self);
+    gst_mmio_timer_set_paused (&self->timer,
+        transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED);
     GST_OBJECT_UNLOCK (self);
   }
 
@@ -812,7 +728,7 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
       (element, transition);
 
   GST_OBJECT_LOCK (self);
-  self->pausing = NULL;
+  gst_mmio_timer_end_pausing (&self->timer);
   GST_OBJECT_UNLOCK (self);
 
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
@@ -835,7 +751,7 @@ gst_mmio_vid_src_event (GstBaseSrc * base, GstEvent * event)
         GST_TIME_ARGS (latency));
 
     GST_OBJECT_LOCK (self);
-    gst_mmio_pacer_set_latency (&self->pacer, latency);
+    gst_mmio_pacer_set_latency (&self->timer.pacer, latency);
     GST_OBJECT_UNLOCK (self);
   }
 
@@ -850,7 +766,7 @@ query_latency (GstMmioVidSrc * self, GstQuery * query)
   guint max_buffers;
 
   GST_OBJECT_LOCK (self);
-  period = gst_mmio_pacer_get_period (&self->pacer);
+  period = gst_mmio_pacer_get_period (&self->timer.pacer);
   max_buffers = self->max_buffers;
   GST_OBJECT_UNLOCK (self);
 
@@ -886,7 +802,7 @@ gst_mmio_vid_src_finalize (GObject * object)
 
   gst_mmio_settings_clear (&self->settings);
   gst_structure_free (self->last_stats);
-  g_cond_clear (&self->resumed);
+  gst_mmio_timer_clear (&self->timer);
 
   G_OBJECT_CLASS (gst_mmio_vid_src_parent_class)->finalize (object);
 }
@@ -959,9 +875,8 @@ static void
 gst_mmio_vid_src_init (GstMmioVidSrc * self)
 {
   gst_mmio_settings_init (&self->settings);
-  g_cond_init (&self->resumed);
   self->last_stats = create_stats (self);
-  gst_mmio_pacer_init (&self->pacer);
+  gst_mmio_timer_init (&self->timer);
 
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);

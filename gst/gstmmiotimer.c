@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The wait for the next frame: for its time, and in a pause for its end.
+ *
+ * Nothing is captured in a pause, which is waited for.  To end with FLUSHING
+ * there, as the base class asks for with unlock() (1.22 does not ask), is no
+ * good: 1.22 takes that for the end, and newer ones stop the task for ever if
+ * the pause is over before it has stopped.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiotimer.h"
+
+/* The longest wait for the clock at a time: clock and base time may be changed
+ * meanwhile, and nobody tells */
+#define MAX_WAIT GST_SECOND
+
+void
+gst_mmio_timer_init (GstMmioTimer * timer)
+{
+  *timer = (GstMmioTimer) {
+  .id = NULL};
+  gst_mmio_pacer_init (&timer->pacer);
+  g_cond_init (&timer->resumed);
+}
+
+void
+gst_mmio_timer_clear (GstMmioTimer * timer)
+{
+  g_clear_pointer (&timer->id, gst_clock_id_unref);
+  g_cond_clear (&timer->resumed);
+}
+
+/**
+ * gst_mmio_timer_reset:
+ *
+ * For a run that begins anew.
+ */
+void
+gst_mmio_timer_reset (GstMmioTimer * timer)
+{
+  gst_mmio_pacer_reset (&timer->pacer);
+  timer->paused = FALSE;
+}
+
+/* Ends the wait, so that the flags are looked at */
+static void
+wake_up (GstMmioTimer * timer)
+{
+  if (timer->waiting)
+    gst_clock_id_unschedule (timer->id);
+  g_cond_broadcast (&timer->resumed);
+}
+
+/* Makes @timer's ID one for this time; the same one for as long as the clock is
+ * the same */
+static void
+set_id (GstMmioTimer * timer, GstClock * clock, GstClockTime time)
+{
+  if (timer->id && gst_clock_id_uses_clock (timer->id, clock) &&
+      gst_clock_single_shot_id_reinit (clock, timer->id, time))
+    return;
+
+  g_clear_pointer (&timer->id, gst_clock_id_unref);
+  timer->id = gst_clock_new_single_shot_id (clock, time);
+}
+
+/* Waits until a running time, or until somebody ends the wait; lets go of the
+ * object lock meanwhile */
+static void
+wait_until (GstMmioTimer * timer, GstElement * element,
+    GstClockTimeDiff running_time)
+{
+  set_id (timer, GST_ELEMENT_CLOCK (element),
+      running_time + element->base_time);
+
+  timer->waiting = TRUE;
+  GST_OBJECT_UNLOCK (element);
+  gst_clock_id_wait (timer->id, NULL);
+  GST_OBJECT_LOCK (element);
+  timer->waiting = FALSE;
+}
+
+/**
+ * gst_mmio_timer_wait:
+ * @frame: (out): the frame whose time has come; it counts as taken
+ * @now: (out): running time
+ *
+ * Waits for the next frame. Only the streaming thread does so.
+ *
+ * Returns: %GST_FLOW_OK; %GST_FLOW_FLUSHING after gst_mmio_timer_unlock();
+ *   %GST_FLOW_ERROR if there is no clock
+ */
+GstFlowReturn
+gst_mmio_timer_wait (GstMmioTimer * timer, GstElement * element,
+    GstMmioFrameTime * frame, GstClockTimeDiff * now)
+{
+  GstClockTimeDiff due;
+
+  for (;;) {
+    while (timer->paused && !timer->unlocked)
+      g_cond_wait (&timer->resumed, GST_OBJECT_GET_LOCK (element));
+    if (timer->unlocked)
+      return GST_FLOW_FLUSHING;
+    if (!GST_ELEMENT_CLOCK (element))
+      return GST_FLOW_ERROR;
+
+    *now = GST_CLOCK_DIFF (element->base_time,
+        gst_clock_get_time (GST_ELEMENT_CLOCK (element)));
+    due = 0;
+    if (*now >= 0) {
+      gst_mmio_pacer_next (&timer->pacer, *now, frame);
+      due = frame->due;
+    }
+    if (*now >= due)
+      break;
+    wait_until (timer, element, MIN (due, *now + MAX_WAIT));
+  }
+
+  gst_mmio_pacer_take (&timer->pacer, frame);
+  return GST_FLOW_OK;
+}
+
+/**
+ * gst_mmio_timer_set_paused:
+ * @paused: whether a pause begins, or ends
+ *
+ * Begins or ends a pause.  Until gst_mmio_timer_end_pausing(), the base class
+ * may call gst_mmio_timer_unlock() from this thread, and means the pause.
+ */
+void
+gst_mmio_timer_set_paused (GstMmioTimer * timer, gboolean paused)
+{
+  timer->paused = paused;
+  timer->pausing = paused ? g_thread_self () : NULL;
+  wake_up (timer);
+}
+
+void
+gst_mmio_timer_end_pausing (GstMmioTimer * timer)
+{
+  timer->pausing = NULL;
+}
+
+/**
+ * gst_mmio_timer_unlock:
+ *
+ * Ends the wait until gst_mmio_timer_unlock_stop(), but not for a pause.
+ */
+void
+gst_mmio_timer_unlock (GstMmioTimer * timer)
+{
+  if (timer->pausing != g_thread_self ())
+    timer->unlocked = TRUE;
+  wake_up (timer);
+}
+
+/**
+ * gst_mmio_timer_unlock_stop:
+ *
+ * Returns: whether the wait was ended, and not for a pause
+ */
+gboolean
+gst_mmio_timer_unlock_stop (GstMmioTimer * timer)
+{
+  const gboolean unlocked = timer->unlocked;
+
+  timer->unlocked = FALSE;
+  return unlocked;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "gstmmiopacer.h"
+
+G_BEGIN_DECLS
+
+/**
+ * GstMmioTimer:
+ * @pacer: which frame is due when
+ *
+ * Waits for the frames of an element on its clock, and for the end of its
+ * pauses.  Everything here is called with the element's object lock held.
+ */
+typedef struct {
+  GstMmioPacer pacer;
+  /*< private >*/
+  GstClockID id;
+  gboolean waiting;
+  GCond resumed;
+  gboolean paused;
+  GThread *pausing;
+  gboolean unlocked;
+} GstMmioTimer;
+
+void gst_mmio_timer_init (GstMmioTimer * timer);
+void gst_mmio_timer_clear (GstMmioTimer * timer);
+void gst_mmio_timer_reset (GstMmioTimer * timer);
+
+GstFlowReturn gst_mmio_timer_wait (GstMmioTimer * timer, GstElement * element,
+    GstMmioFrameTime * frame, GstClockTimeDiff * now);
+
+void gst_mmio_timer_set_paused (GstMmioTimer * timer, gboolean paused);
+void gst_mmio_timer_end_pausing (GstMmioTimer * timer);
+
+void gst_mmio_timer_unlock (GstMmioTimer * timer);
+gboolean gst_mmio_timer_unlock_stop (GstMmioTimer * timer);
+
+G_END_DECLS
