@@ -34,8 +34,9 @@ gst_mmio_access_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {MMIO_ACCESS_AUTO, "The best way that works: sysfs", "auto"},
+    {MMIO_ACCESS_AUTO, "vfio, if the device is bound to it, or sysfs", "auto"},
     {MMIO_ACCESS_SYSFS, "The resource files of sysfs", "sysfs"},
+    {MMIO_ACCESS_VFIO, "vfio, for devices that are bound to vfio-pci", "vfio"},
     {0, NULL, NULL}
   };
 

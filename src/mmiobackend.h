@@ -63,6 +63,7 @@ gboolean mmio_device_check_cached (MmioDevice * device, MmioMapping wanted,
 MmioDevice *mmio_sim_new (void);
 MmioDevice *mmio_file_open (const char *path, GError ** error);
 MmioDevice *mmio_sysfs_open (const MmioAddress * address, GError ** error);
+MmioDevice *mmio_vfio_open (const MmioAddress * address, GError ** error);
 
 gboolean mmio_sysfs_parse_path (const char *path, MmioAddress * address,
     gint * bar, MmioMapping * mapping);

@@ -6,6 +6,76 @@
 #include "mmiobackend.h"
 
 #include "mmioerror.h"
+#include "mmiopci.h"
+#include "mmiovfiogroup.h"
+
+/* Whether vfio is the way to a device that may be reached in any */
+static gboolean
+prefers_vfio (const MmioAddress * address)
+{
+  g_autofree char *slot = NULL;
+  MmioPciInfo info = { 0, };
+
+  if (!mmio_pci_find (address, &info, NULL))
+    return FALSE;
+
+  slot = mmio_address_to_string (&info.slot);
+  mmio_pci_info_clear (&info);
+  return mmio_vfio_is_bound (slot) && mmio_vfio_may_open (slot);
+}
+
+static MmioDevice *
+open_pci (const MmioAddress * address, MmioAccess access, GError ** error)
+{
+  g_autoptr (GError) local = NULL;
+  MmioDevice *device;
+
+  if (access == MMIO_ACCESS_VFIO)
+    return mmio_vfio_open (address, error);
+
+  if (access == MMIO_ACCESS_AUTO && prefers_vfio (address)) {
+    device = mmio_vfio_open (address, &local);
+    if (device)
+      return device;
+    g_debug ("not by vfio: %s", local->message);
+  }
+
+  return mmio_sysfs_open (address, error);
+}
+
+/* A path is a file, unless it is one of those by which the kernel shows a PCI
+ * device */
+static MmioDevice *
+open_path (const char *path, MmioAccess access, GError ** error)
+{
+  g_auto (MmioAddress) slot = { 0, };
+  g_autofree char *member = NULL;
+  g_autoptr (GError) local = NULL;
+  MmioMapping mapping;
+  MmioDevice *device;
+  gint bar;
+
+  if (mmio_sysfs_parse_path (path, &slot, &bar, &mapping)) {
+    device = access == MMIO_ACCESS_AUTO ? mmio_sysfs_open (&slot, error) :
+        open_pci (&slot, access, error);
+    if (device) {
+      device->fixed_bar = bar;
+      device->fixed_mapping = mapping;
+    }
+    return device;
+  }
+
+  member = mmio_vfio_find_in_group (path, &local);
+  if (local) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return NULL;
+  }
+  if (member && mmio_address_parse (&slot, member, NULL))
+    return open_pci (&slot, access == MMIO_ACCESS_AUTO ? MMIO_ACCESS_VFIO :
+        access, error);
+
+  return mmio_file_open (path, error);
+}
 
 /**
  * mmio_device_open:
@@ -20,28 +90,15 @@ MmioDevice *
 mmio_device_open (const MmioAddress * address, MmioAccess access,
     GError ** error)
 {
-  MmioAddress slot = { 0, };
-  MmioMapping mapping;
-  MmioDevice *device;
-  gint bar;
-
   switch (address->kind) {
     case MMIO_ADDRESS_SIM:
       return mmio_sim_new ();
     case MMIO_ADDRESS_PATH:
-      if (!mmio_sysfs_parse_path (address->path, &slot, &bar, &mapping))
-        return mmio_file_open (address->path, error);
-
-      device = mmio_sysfs_open (&slot, error);
-      if (device) {
-        device->fixed_bar = bar;
-        device->fixed_mapping = mapping;
-      }
-      return device;
+      return open_path (address->path, access, error);
     case MMIO_ADDRESS_SLOT:
     case MMIO_ADDRESS_ID:
     default:
-      return mmio_sysfs_open (address, error);
+      return open_pci (address, access, error);
   }
 }
 

@@ -26,12 +26,14 @@ typedef struct {
  * MmioAccess:
  * @MMIO_ACCESS_AUTO: the best way that works
  * @MMIO_ACCESS_SYSFS: the resource files of /sys/bus/pci
+ * @MMIO_ACCESS_VFIO: vfio, for devices that are bound to vfio-pci
  *
  * How to reach a PCI device.
  */
 typedef enum {
   MMIO_ACCESS_AUTO,
   MMIO_ACCESS_SYSFS,
+  MMIO_ACCESS_VFIO,
 } MmioAccess;
 
 /**

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mmioerror.h"
+
 /* Offset of the command register in configuration space, and the bit in it
  * that lets the device answer to its memory BARs (PCI Local Bus 3.0, 6.2.2) */
 #define PCI_COMMAND 4
@@ -100,4 +102,52 @@ mmio_pci_state_clear (MmioPciState * state)
 {
   g_clear_pointer (&state->driver, g_free);
   g_clear_pointer (&state->power_state, g_free);
+}
+
+/**
+ * mmio_pci_check_awake:
+ * @address: the device's full PCI address
+ *
+ * Returns: whether the device answers to its memory BARs now; FALSE with
+ *   %MMIO_ERROR_OFF or %MMIO_ERROR_FAILED
+ */
+gboolean
+mmio_pci_check_awake (const char *address, GError ** error)
+{
+  g_auto (MmioPciState) state = {.driver = NULL };
+
+  mmio_pci_state_init (&state, MMIO_PCI_SYSFS, address);
+
+  if (state.is_asleep) {
+    mmio_set_error (error, MMIO_ERROR_OFF,
+        "%s is asleep (power state %s); wake it with: echo on | sudo tee "
+        MMIO_PCI_SYSFS "/%s/power/control", address,
+        state.power_state, address);
+    return FALSE;
+  }
+
+  if (state.config_errno != 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, state.config_errno,
+        "pread config",
+        "The configuration of %s cannot be read; is it still in lspci -D?",
+        address);
+    return FALSE;
+  }
+
+  if (state.is_gone) {
+    mmio_set_error (error, MMIO_ERROR_OFF,
+        "%s does not answer; if it is plugged in and powered, find it again "
+        "with: echo 1 | sudo tee " MMIO_PCI_SYSFS "/%s/remove "
+        "/sys/bus/pci/rescan", address, address);
+    return FALSE;
+  }
+
+  if (!state.is_decoding) {
+    mmio_set_error (error, MMIO_ERROR_OFF,
+        "Memory decoding of %s is off, it does not answer to its BARs; switch "
+        "it on with: sudo setpci -s %s COMMAND=2:2", address, address);
+    return FALSE;
+  }
+
+  return TRUE;
 }

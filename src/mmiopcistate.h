@@ -33,6 +33,8 @@ void mmio_pci_state_init (MmioPciState * state, const char *devices,
 
 void mmio_pci_state_clear (MmioPciState * state);
 
+gboolean mmio_pci_check_awake (const char *address, GError ** error);
+
 char *mmio_pci_get_driver (const char *devices, const char *address);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (MmioPciState, mmio_pci_state_clear)

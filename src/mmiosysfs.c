@@ -25,48 +25,6 @@ typedef struct
   MmioPciInfo info;
 } MmioSysfs;
 
-static gboolean
-check_awake (const MmioDevice * device, GError ** error)
-{
-  g_auto (MmioPciState) state = {.driver = NULL };
-
-  mmio_pci_state_init (&state, MMIO_PCI_SYSFS, device->address);
-
-  if (state.is_asleep) {
-    mmio_set_error (error, MMIO_ERROR_OFF,
-        "%s is asleep (power state %s); wake it with: echo on | sudo tee "
-        MMIO_PCI_SYSFS "/%s/power/control", device->address,
-        state.power_state, device->address);
-    return FALSE;
-  }
-
-  if (state.config_errno != 0) {
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, state.config_errno,
-        "pread config",
-        "The configuration of %s cannot be read; is it still in lspci -D?",
-        device->address);
-    return FALSE;
-  }
-
-  if (state.is_gone) {
-    mmio_set_error (error, MMIO_ERROR_OFF,
-        "%s does not answer; if it is plugged in and powered, find it again "
-        "with: echo 1 | sudo tee " MMIO_PCI_SYSFS "/%s/remove "
-        "/sys/bus/pci/rescan", device->address, device->address);
-    return FALSE;
-  }
-
-  if (!state.is_decoding) {
-    mmio_set_error (error, MMIO_ERROR_OFF,
-        "Memory decoding of %s is off, it does not answer to its BARs; switch "
-        "it on with: sudo setpci -s %s COMMAND=2:2", device->address,
-        device->address);
-    return FALSE;
-  }
-
-  return TRUE;
-}
-
 static void
 set_open_error (const MmioDevice * device, const char *path,
     MmioMapping mapping, int errnum, GError ** error)
@@ -177,7 +135,7 @@ mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   int fd;
 
   if (!choose_mapping (sysfs, bar, wanted, &mapping, error) ||
-      !check_awake (device, error))
+      !mmio_pci_check_awake (device->address, error))
     return NULL;
 
   path = get_path (device, bar, mapping);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * PCI devices through vfio.  A program needs no more for it than the device's
+ * node, works where the kernel is locked down, and can hand the BAR on as a
+ * dma-buf.
+ */
+#include "mmiobackend.h"
+
+#include <errno.h>
+#include <linux/vfio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "mmioerror.h"
+#include "mmioknown.h"
+#include "mmiopci.h"
+#include "mmiopcistate.h"
+#include "mmiovfiogroup.h"
+
+typedef struct
+{
+  MmioDevice parent;
+  MmioPciInfo info;
+  MmioVfioGroup *group;
+} MmioVfio;
+
+/* Where the BAR lies in the device's descriptor */
+static gboolean
+get_region (MmioVfio * vfio, guint bar, struct vfio_region_info *info,
+    GError ** error)
+{
+  const char *address = vfio->parent.address;
+
+  memset (info, 0, sizeof (*info));
+  info->argsz = sizeof (*info);
+  info->index = VFIO_PCI_BAR0_REGION_INDEX + bar;
+  if (ioctl (mmio_vfio_group_get_device_fd (vfio->group),
+          VFIO_DEVICE_GET_REGION_INFO, info) < 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
+        "VFIO_DEVICE_GET_REGION_INFO",
+        "vfio does not know BAR %u of %s; dmesg may say why.", bar, address);
+    return FALSE;
+  }
+
+  if (!(info->flags & VFIO_REGION_INFO_FLAG_MMAP)) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "BAR %u of %s cannot be mapped by vfio, as it shares a page with "
+        "others; use access=sysfs.", bar, address);
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+static MmioRegion *
+mmio_vfio_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
+    MmioMapping wanted, GError ** error)
+{
+  MmioVfio *vfio = (MmioVfio *) device;
+  struct vfio_region_info info;
+  MmioRegion *region;
+
+  if (wanted == MMIO_MAPPING_WRITE_COMBINING) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "vfio maps BARs uncached only, that of %s too; set mapping to auto, or "
+        "use access=sysfs.", device->address);
+    return NULL;
+  }
+
+  if (!mmio_pci_check_awake (device->address, error) ||
+      !get_region (vfio, bar, &info, error))
+    return NULL;
+
+  region = mmio_device_map_fd (device,
+      mmio_vfio_group_get_device_fd (vfio->group), info.offset + offset,
+      length, MMIO_MAPPING_UNCACHED);
+  if (!region)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "mmap",
+        "BAR %u of %s cannot be mapped by vfio; dmesg may say why.", bar,
+        device->address);
+
+  return region;
+}
+
+static gboolean
+mmio_vfio_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
+    GError ** error)
+{
+  MmioVfio *vfio = (MmioVfio *) device;
+
+  if (spec->width > 0 && spec->height > 0)
+    return TRUE;
+
+  return mmio_known_describe (device, vfio->info.vendor, vfio->info.device,
+      bar, spec, error);
+}
+
+static void
+mmio_vfio_free (MmioDevice * device)
+{
+  MmioVfio *vfio = (MmioVfio *) device;
+
+  g_clear_pointer (&vfio->group, mmio_vfio_group_close);
+  mmio_pci_info_clear (&vfio->info);
+  g_free (vfio);
+}
+
+static const MmioBackend mmio_vfio_backend = {
+  .access = "vfio",
+  .has_bars = TRUE,
+  .describe = mmio_vfio_describe,
+  .map = mmio_vfio_map,
+  .free = mmio_vfio_free,
+};
+
+/* Finds a PCI device that is bound to vfio-pci, and opens it there */
+MmioDevice *
+mmio_vfio_open (const MmioAddress * address, GError ** error)
+{
+  MmioVfio *vfio = g_new0 (MmioVfio, 1);
+  g_autofree char *slot = NULL;
+
+  if (!mmio_pci_find (address, &vfio->info, error)) {
+    g_free (vfio);
+    return NULL;
+  }
+
+  slot = mmio_address_to_string (&vfio->info.slot);
+  vfio->group = mmio_vfio_group_open (slot, error);
+  if (!vfio->group) {
+    mmio_pci_info_clear (&vfio->info);
+    g_free (vfio);
+    return NULL;
+  }
+
+  mmio_device_init (&vfio->parent, &mmio_vfio_backend,
+      g_strdup (vfio->info.name), g_steal_pointer (&slot));
+  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
+    vfio->parent.bar[i].size = vfio->info.bar[i].size;
+    vfio->parent.bar[i].is_io = vfio->info.bar[i].is_io;
+    vfio->parent.bar[i].is_prefetchable = vfio->info.bar[i].is_prefetchable;
+  }
+
+  return &vfio->parent;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a program comes to a device that is bound to vfio-pci: through its IOMMU
+ * group, which is put into a container, as kernels of the last ten years all
+ * have it.  Each step has its own ways to fail, and what helps is different
+ * for each.  (Where a kernel has IOMMUFD, /dev/vfio/devices/ is another way to
+ * the device's descriptor; its place would be mmio_vfio_group_open().)
+ */
+#include "mmiovfiogroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "mmioerror.h"
+#include "mmiopcistate.h"
+
+#define CONTAINER "/dev/vfio/vfio"
+#define GROUPS "/sys/kernel/iommu_groups"
+
+struct _MmioVfioGroup
+{
+  int container;
+  int group;
+  int device;
+};
+
+/* The number of the device's IOMMU group, as text */
+static char *
+get_group (const char *address)
+{
+  g_autofree char *path = g_build_filename (MMIO_PCI_SYSFS, address,
+      "iommu_group", NULL);
+  g_autofree char *target = g_file_read_link (path, NULL);
+
+  return target ? g_path_get_basename (target) : NULL;
+}
+
+static char *
+get_node (const char *group)
+{
+  return g_build_filename ("/dev/vfio", group, NULL);
+}
+
+/**
+ * mmio_vfio_is_bound:
+ * @address: a full PCI address
+ *
+ * Returns: whether the device is bound to vfio-pci
+ */
+gboolean
+mmio_vfio_is_bound (const char *address)
+{
+  g_autofree char *driver = mmio_pci_get_driver (MMIO_PCI_SYSFS, address);
+
+  return g_strcmp0 (driver, "vfio-pci") == 0;
+}
+
+/**
+ * mmio_vfio_may_open:
+ * @address: a full PCI address
+ *
+ * Returns: whether the user may open the device's group; opens nothing
+ */
+gboolean
+mmio_vfio_may_open (const char *address)
+{
+  g_autofree char *group = get_group (address);
+  g_autofree char *node = group ? get_node (group) : NULL;
+
+  return node && access (node, R_OK | W_OK) == 0;
+}
+
+static gboolean
+check_bound (const char *address, const char *group, GError ** error)
+{
+  g_autofree char *driver = mmio_pci_get_driver (MMIO_PCI_SYSFS, address);
+  g_autofree char *unbind = NULL;
+
+  if (!group) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "There is no IOMMU for %s, and vfio needs one; switch it on in the "
+        "firmware and boot with intel_iommu=on, or use access=sysfs.", address);
+    return FALSE;
+  }
+
+  if (g_strcmp0 (driver, "vfio-pci") == 0)
+    return TRUE;
+
+  if (driver)
+    unbind = g_strdup_printf ("echo %s | sudo tee " MMIO_PCI_SYSFS
+        "/%s/driver/unbind; ", address, address);
+  mmio_set_error (error, MMIO_ERROR_BUSY,
+      "%s is bound to %s, not to vfio-pci; bind it with: sudo modprobe "
+      "vfio-pci; echo vfio-pci | sudo tee " MMIO_PCI_SYSFS
+      "/%s/driver_override; %secho %s | sudo tee /sys/bus/pci/drivers_probe",
+      address, driver ? driver : "no driver", address, unbind ? unbind : "",
+      address);
+  return FALSE;
+}
+
+static void
+set_open_error (const char *address, const char *node, int errnum,
+    GError ** error)
+{
+  switch (errnum) {
+    case EACCES:
+    case EPERM:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+          "You may not open %s, which %s is reached by; allow it with: sudo "
+          "chown $USER %s", node, address, node);
+      break;
+    case EBUSY:
+      mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "open",
+          "Another program has %s open, which %s is reached by; find it with: "
+          "sudo fuser -v %s", node, address, node);
+      break;
+    case ENOENT:
+    case ENODEV:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
+          "%s is missing, which %s is reached by; load it with: sudo modprobe "
+          "vfio-pci", node, address);
+      break;
+    default:
+      mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
+          "%s, which %s is reached by, cannot be opened; dmesg may say why.",
+          node, address);
+  }
+}
+
+/* The others in a group that stand in the way: in the hands of a driver that
+ * is not vfio's */
+static char *
+list_others (const char *group, const char *address)
+{
+  g_autofree char *path = g_build_filename (GROUPS, group, "devices", NULL);
+  GDir *dir = g_dir_open (path, 0, NULL);
+  GString *others = g_string_new (NULL);
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir))) {
+    g_autofree char *driver = mmio_pci_get_driver (MMIO_PCI_SYSFS, name);
+
+    if (strcmp (name, address) != 0 && driver &&
+        !g_str_has_prefix (driver, "vfio") && strcmp (driver, "pci-stub") != 0
+        && strcmp (driver, "pcieport") != 0)
+      g_string_append_printf (others, "%s%s (%s)", others->len ? ", " : "",
+          name, driver);
+  }
+  if (dir)
+    g_dir_close (dir);
+
+  return g_string_free (others, FALSE);
+}
+
+static gboolean
+check_viable (int fd, const char *group, const char *address, GError ** error)
+{
+  struct vfio_group_status status = {.argsz = sizeof (status) };
+  g_autofree char *others = NULL;
+
+  if (ioctl (fd, VFIO_GROUP_GET_STATUS, &status) < 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
+        "VFIO_GROUP_GET_STATUS",
+        "The kernel does not say whether IOMMU group %s of %s can be used; "
+        "dmesg may say why.", group, address);
+    return FALSE;
+  }
+
+  if (status.flags & VFIO_GROUP_FLAGS_VIABLE)
+    return TRUE;
+
+  others = list_others (group, address);
+  mmio_set_error (error, MMIO_ERROR_BUSY,
+      "%s shares IOMMU group %s with devices that drivers hold: %s; unbind "
+      "them, too, or use access=sysfs.", address, group, others);
+  return FALSE;
+}
+
+static gboolean
+set_iommu (MmioVfioGroup * vfio, const char *address, GError ** error)
+{
+  if (ioctl (vfio->container, VFIO_GET_API_VERSION) != VFIO_API_VERSION ||
+      ioctl (vfio->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU) != 1) {
+    mmio_set_error (error, MMIO_ERROR_FAILED,
+        "This kernel's vfio has no type 1 IOMMU, so %s cannot be reached by "
+        "it; load it with: sudo modprobe vfio_iommu_type1", address);
+    return FALSE;
+  }
+
+  if (ioctl (vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container) < 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
+        "VFIO_GROUP_SET_CONTAINER",
+        "The IOMMU group of %s cannot be used; dmesg may say why.", address);
+    return FALSE;
+  }
+
+  if (ioctl (vfio->container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU) == 0)
+    return TRUE;
+
+  if (errno == EPERM)
+    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errno,
+        "VFIO_SET_IOMMU",
+        "This machine's IOMMU does not remap interrupts, so the kernel gives "
+        "%s to nobody; use access=sysfs, or, if the device is trusted: echo 1 "
+        "| sudo tee "
+        "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+        address);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "VFIO_SET_IOMMU",
+        "The IOMMU cannot be set up for %s; dmesg may say why.", address);
+  return FALSE;
+}
+
+static gboolean
+open_node (int *fd, const char *node, const char *address, GError ** error)
+{
+  /* vfio wants to write to it: to configure, not the device */
+  *fd = open (node, O_RDWR | O_CLOEXEC);
+  if (*fd >= 0)
+    return TRUE;
+
+  set_open_error (address, node, errno, error);
+  return FALSE;
+}
+
+static gboolean
+open_all (MmioVfioGroup * vfio, const char *address, GError ** error)
+{
+  g_autofree char *group = get_group (address);
+  g_autofree char *node = NULL;
+
+  if (!check_bound (address, group, error))
+    return FALSE;
+
+  node = get_node (group);
+  if (!open_node (&vfio->container, CONTAINER, address, error) ||
+      !open_node (&vfio->group, node, address, error) ||
+      !check_viable (vfio->group, group, address, error) ||
+      !set_iommu (vfio, address, error))
+    return FALSE;
+
+  /* The kernel makes it O_CLOEXEC by itself */
+  vfio->device = ioctl (vfio->group, VFIO_GROUP_GET_DEVICE_FD, address);
+  if (vfio->device >= 0)
+    return TRUE;
+
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
+      "VFIO_GROUP_GET_DEVICE_FD",
+      "vfio cannot open %s; dmesg may say why.", address);
+  return FALSE;
+}
+
+/**
+ * mmio_vfio_group_open:
+ * @address: a full PCI address
+ *
+ * Opens a device that is bound to vfio-pci.
+ *
+ * Returns: (transfer full) (nullable): the open device, or NULL with @error
+ *   set
+ */
+MmioVfioGroup *
+mmio_vfio_group_open (const char *address, GError ** error)
+{
+  MmioVfioGroup *vfio = g_new (MmioVfioGroup, 1);
+
+  vfio->container = vfio->group = vfio->device = -1;
+  if (open_all (vfio, address, error))
+    return vfio;
+
+  mmio_vfio_group_close (vfio);
+  return NULL;
+}
+
+void
+mmio_vfio_group_close (MmioVfioGroup * vfio)
+{
+  if (vfio->device >= 0)
+    close (vfio->device);
+  if (vfio->group >= 0)
+    close (vfio->group);
+  if (vfio->container >= 0)
+    close (vfio->container);
+  g_free (vfio);
+}
+
+/**
+ * mmio_vfio_group_get_device_fd:
+ *
+ * Returns: the device's descriptor, which stays the group's
+ */
+int
+mmio_vfio_group_get_device_fd (const MmioVfioGroup * vfio)
+{
+  return vfio->device;
+}
+
+/**
+ * mmio_vfio_find_in_group:
+ * @path: a group's node, /dev/vfio/N
+ *
+ * Returns: (transfer full) (nullable): the address of the one device in the
+ *   group that is bound to vfio-pci; or NULL, with @error set if @path is a
+ *   group but not one of such a device
+ */
+char *
+mmio_vfio_find_in_group (const char *path, GError ** error)
+{
+  const char *group = path + strlen ("/dev/vfio/");
+  g_autofree char *devices = NULL;
+  g_autofree char *found = NULL;
+  const char *name;
+  guint n = 0;
+  GDir *dir;
+
+  if (!g_str_has_prefix (path, "/dev/vfio/") || !g_ascii_isdigit (group[0]) ||
+      strspn (group, "0123456789") != strlen (group))
+    return NULL;
+
+  devices = g_build_filename (GROUPS, group, "devices", NULL);
+  dir = g_dir_open (devices, 0, NULL);
+  while (dir && (name = g_dir_read_name (dir))) {
+    if (!mmio_vfio_is_bound (name))
+      continue;
+    if (n++ == 0)
+      found = g_strdup (name);
+  }
+  if (dir)
+    g_dir_close (dir);
+
+  if (n == 1)
+    return g_steal_pointer (&found);
+
+  mmio_set_error (error, n == 0 ? MMIO_ERROR_NOT_FOUND : MMIO_ERROR_AMBIGUOUS,
+      "IOMMU group %s has %u devices that are bound to vfio-pci; set device to "
+      "the address of one, of those that this lists: ls %s", group, n, devices);
+  return NULL;
+}
