@@ -2,8 +2,8 @@
 /*
  * One pass over the picture: each byte comes from the BAR once, and whatever
  * is to be done with it is done on the way, while its row is in a bounce in
- * the cache.  The bounce holds a whole row, for a row in pieces would be a row
- * with narrow loads at the seams.
+ * the cache.  The bounce holds a whole row: a pixel may lie across the end of a
+ * line, and loads do not.
  */
 #include "mmioframe.h"
 
