@@ -5,181 +5,20 @@
  * can be reached, and puts there what it wants to find: the files of devices,
  * with memory for BARs.
  */
-#include "helper.h"
+#include "bus.h"
 #include "mmiocpu.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <pciaccess.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
 
-#define DEVICES "/sys/bus/pci/devices"
-#define HOST_BRIDGE "/sys/devices/pci0000:00"
-
-/* What Linux says of a BAR: IORESOURCE_IO or _MEM, and the BAR's own bits */
-#define IO (0x100 | 0x1)
-#define MEMORY 0x200
-#define PREFETCH (0x2000 | 0x8)
-
-typedef struct
-{
-  guint64 base;
-  guint64 size;
-  guint flags;
-} Bar;
-
-typedef struct
-{
-  const char *slot;
-  guint vendor, device;
-  Bar bar[MMIO_MAX_BARS];
-} Device;
-
-#ifdef __SANITIZE_ADDRESS__
-/* Its list of devices stays until the end, and where it is replaced it is lost,
- * for somebody might hold on to it; valgrind sees what else is */
-const char *__lsan_default_suppressions (void)
-    __attribute__((visibility ("default")));
-
-const char *
-__lsan_default_suppressions (void)
-{
-  return "leak:libpciaccess";
-}
-#endif
-
-/* --- The empty /sys ------------------------------------------------------- */
-
-static gboolean
-write_text (const char *path, const char *text)
-{
-  int fd = open (path, O_WRONLY | O_CLOEXEC);
-  gboolean ret = fd >= 0 && write (fd, text, strlen (text)) > 0;
-
-  if (fd >= 0)
-    close (fd);
-  return ret;
-}
-
-/* Who is not root becomes it in a namespace of his own, if he may */
-static gboolean
-enter_namespace (void)
-{
-  g_autofree char *uid_map = g_strdup_printf ("0 %u 1", getuid ());
-  g_autofree char *gid_map = g_strdup_printf ("0 %u 1", getgid ());
-  struct statfs fs;
-
-  if (unshare (CLONE_NEWNS) < 0 &&
-      (unshare (CLONE_NEWUSER | CLONE_NEWNS) < 0 ||
-          !write_text ("/proc/self/uid_map", uid_map) ||
-          !write_text ("/proc/self/setgroups", "deny") ||
-          !write_text ("/proc/self/gid_map", gid_map)))
-    return FALSE;
-
-  return mount ("none", "/", "none", MS_REC | MS_PRIVATE, "") == 0 &&
-      mount ("mmiocheck-sys", "/sys", "tmpfs", 0, "") == 0 &&
-      statfs ("/sys", &fs) == 0 && fs.f_type == TMPFS_MAGIC;
-}
-
-static void
-make_bus (void)
-{
-  fail_unless (enter_namespace (), "%s", g_strerror (errno));
-  fail_if (g_file_test ("/sys/bus", G_FILE_TEST_EXISTS));
-  fail_unless (g_mkdir_with_parents (DEVICES, 0755) == 0);
-}
-
-static char *
-device_file (const char *slot, const char *name)
-{
-  return g_build_filename (HOST_BRIDGE, slot, name, NULL);
-}
-
-static void
-put (const char *slot, const char *name, gconstpointer data, gssize size)
-{
-  g_autofree char *path = device_file (slot, name);
-
-  fail_unless (g_file_set_contents (path, data, size, NULL), "%s", path);
-}
-
-static void
-put_config (const Device * device, guint16 command, gsize size)
-{
-  guint8 config[256] = { 0, };
-
-  GST_WRITE_UINT16_LE (config, device->vendor);
-  GST_WRITE_UINT16_LE (config + 2, device->device);
-  GST_WRITE_UINT16_LE (config + 4, command);
-  put (device->slot, "config", config, size);
-}
-
-static void
-put_bars (const Device * device)
-{
-  g_autoptr (GString) text = g_string_new (NULL);
-  const gsize page = page_size ();
-
-  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
-    const Bar *bar = &device->bar[i];
-    g_autofree char *name = g_strdup_printf ("resource%u", i);
-    g_autofree guint8 *content = NULL;
-    /* The file starts at the page that holds the BAR's start */
-    const gsize size = (bar->base % page + bar->size + page - 1) / page * page;
-
-    g_string_append_printf (text, "0x%016" G_GINT64_MODIFIER "x 0x%016"
-        G_GINT64_MODIFIER "x 0x%016x\n", bar->base,
-        bar->size ? bar->base + bar->size - 1 : 0, bar->flags);
-    if (bar->size == 0 || size > 1 << 24)
-      continue;
-    content = g_malloc0 (size);
-    fill_random (content + bar->base % page, bar->size, i);
-    put (device->slot, name, content, size);
-  }
-
-  /* The ROM's */
-  g_string_append (text, "0x0000000000000000 0x0000000000000000 "
-      "0x0000000000000000\n");
-  put (device->slot, "resource", text->str, text->len);
-}
-
-static void
-put_device (const Device * device)
-{
-  g_autofree char *dir = device_file (device->slot, NULL);
-  g_autofree char *target = g_strconcat ("../../../devices/pci0000:00/",
-      device->slot, NULL);
-  g_autofree char *link = g_build_filename (DEVICES, device->slot, NULL);
-  const struct
-  {
-    const char *name;
-    guint value;
-  } ids[] = {
-    {"vendor", device->vendor}, {"device", device->device}, {"class", 0x38000},
-    {"revision", 0}, {"subsystem_vendor", 0}, {"subsystem_device", 0},
-  };
-
-  fail_unless (g_mkdir_with_parents (dir, 0755) == 0);
-  fail_unless (symlink (target, link) == 0);
-  for (guint i = 0; i < G_N_ELEMENTS (ids); i++) {
-    g_autofree char *text = g_strdup_printf ("0x%04x\n", ids[i].value);
-
-    put (device->slot, ids[i].name, text, -1);
-  }
-  put_config (device, 0x0006, 256);
-  put_bars (device);
-}
 
 /* --- To find a device ----------------------------------------------------- */
 
@@ -1034,32 +873,8 @@ sysfs_suite (void)
   return s;
 }
 
-/* Whether checks can have a /sys of their own, which they never get in this
- * process */
-static gboolean
-can_enter_namespace (void)
-{
-  int status;
-  pid_t pid = fork ();
-
-  if (pid == 0)
-    _exit (enter_namespace ()? 0 : 1);
-
-  return pid > 0 && waitpid (pid, &status, 0) == pid && WIFEXITED (status) &&
-      WEXITSTATUS (status) == 0;
-}
-
 int
 main (int argc, char **argv)
 {
-  /* Each check in a process of its own, always: the namespace stays */
-  g_setenv ("CK_FORK", "yes", TRUE);
-  if (!can_enter_namespace ()) {
-    g_print ("a mount namespace with a /sys of its own is not allowed here; "
-        "run this as root, or with sysctl kernel.unprivileged_userns_clone=1\n");
-    return 77;
-  }
-
-  gst_check_init (&argc, &argv);
-  return gst_check_run_suite (sysfs_suite (), "sysfs", __FILE__);
+  return run_on_bus (argc, argv, sysfs_suite, "sysfs", __FILE__);
 }
