@@ -37,7 +37,7 @@ write_text (const char *path, const char *text)
 }
 
 /* Who is not root becomes it in a namespace of his own, if he may */
-static gboolean
+gboolean
 enter_namespace (void)
 {
   g_autofree char *uid_map = g_strdup_printf ("0 %u 1", getuid ());

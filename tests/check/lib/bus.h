@@ -32,6 +32,7 @@ typedef struct
   Bar bar[MMIO_MAX_BARS];
 } Device;
 
+gboolean enter_namespace (void);
 void make_bus (void);
 char *device_file (const char *slot, const char *name);
 void put (const char *slot, const char *name, gconstpointer data, gssize size);
