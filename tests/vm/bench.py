@@ -12,6 +12,7 @@ CONSOLE = "0000:00:10.0"
 IVSHMEM = "0000:00:11.0"
 IVSHMEM_SMALL = "0000:00:12.0"
 NETWORK = "0000:00:14.0"
+TRAPPED = "0000:00:15.0"
 
 _NOBODY = "setpriv --reuid=nobody --regid=nogroup --clear-groups "
 
