@@ -38,8 +38,8 @@ def expect(condition, what):
 
 
 class Bench:
-    def __init__(self, guest):
-        self.guest = guest
+    def __init__(self, guest, comment):
+        self.guest, self.comment = guest, comment
 
     def paint(self, bar, data, offset=0):
         """Writes into a device's memory, from outside of the guest."""
@@ -82,6 +82,12 @@ class Bench:
         expect(found, f"no command in: {message}")
         self.guest.must("set -o pipefail; "
                         + found[1].replace("sudo ", "") + " >/dev/null")
+
+    def bar_range(self, slot, bar):
+        """First and last address of a BAR, as the guest's kernel has it."""
+        words = self.guest.must(f"sed -n {bar + 1}p "
+                                f"/sys/bus/pci/devices/{slot}/resource")
+        return tuple(int(word, 16) for word in words.split()[:2])
 
     def until(self, problem, timeout=60):
         """Calls problem() until it returns None; its last answer is why

@@ -18,8 +18,8 @@ class Watch:
         # The last line may still be being written
         lines = self._job.output().split("\n")[:-1]
         words = [line.split("\t") for line in lines]
-        return [rest[1:] for what, *rest in words
-                if what == kind and (name is None or rest[0] == name)]
+        return [rest for what, *rest in words
+                if what == kind and rest.pop(0) == name]
 
     def frames(self, name):
         """The rows marked as damaged, of each frame that was sent."""
@@ -44,6 +44,11 @@ class Watch:
                     if int(self.stats(name).get("frames", 0)) < 1]
             return f"no frame from {late}" if late else None
         self.until(missing)
+
+    def wait(self):
+        """For a pipeline that has an end."""
+        if self._job.wait(120) != 0:
+            raise Failure(self.describe())
 
     def stop(self):
         return self._job.stop()

@@ -8,7 +8,8 @@
  *   error NAME MESSAGE
  *   maps COUNT           after an error: the resource files that are mapped
  *
- * with tabs between the words.  Runs until it is interrupted, or an error.
+ * with tabs between the words.  Runs until it is interrupted, an error, or the
+ * end of the stream.
  */
 #include <glib-unix.h>
 #include <gst/gst.h>
@@ -117,14 +118,22 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
   Watch *watch = user_data;
   g_autoptr (GError) error = NULL;
 
-  if (GST_MESSAGE_TYPE (message) != GST_MESSAGE_ERROR)
-    return G_SOURCE_CONTINUE;
-
-  gst_message_parse_error (message, &error, NULL);
-  printf ("error\t%s\t%s\n", GST_MESSAGE_SRC_NAME (message), error->message);
-  print_maps ();
-  watch->status = 1;
-  g_main_loop_quit (watch->loop);
+  switch (GST_MESSAGE_TYPE (message)) {
+    case GST_MESSAGE_EOS:
+      for_each_source (watch, print_stats);
+      g_main_loop_quit (watch->loop);
+      break;
+    case GST_MESSAGE_ERROR:
+      gst_message_parse_error (message, &error, NULL);
+      printf ("error\t%s\t%s\n", GST_MESSAGE_SRC_NAME (message),
+          error->message);
+      print_maps ();
+      watch->status = 1;
+      g_main_loop_quit (watch->loop);
+      break;
+    default:
+      break;
+  }
 
   return G_SOURCE_CONTINUE;
 }
