@@ -55,8 +55,8 @@ def _capture(bench, mapping, forms):
 
 
 def _add_exact(mapping, forms, seed):
-    @check("relaxed", f"engines: each is byte-exact in a {mapping} map, "
-           f"straight and expanded to {' and '.join(forms)}")
+    @check("relaxed", f"engines: each is byte-exact, {mapping}, straight and "
+           f"expanded to {' and '.join(forms)}")
     def run(bench):
         memory = noise(AWKWARD.end(), seed)
         bench.paint("large", memory)
@@ -130,8 +130,8 @@ class _Changes:
 
 
 def _add_changes(mapping):
-    @check("relaxed", f"engines: changes in a {mapping} map: one bit is one, "
-           "what lies between rows is none")
+    @check("relaxed", f"engines: changes, {mapping}: one bit is one, what "
+           "lies between rows is none")
     def run(bench):
         picture = _Changes.PICTURE
         memory = bytearray(noise(picture.end(), 82))

@@ -135,7 +135,7 @@ class _Counts:
         yield (f"transactions for {self._picture.properties()}, "
                f"{size} bytes:")
         for name, count in self.table.items():
-            yield f"  {name:<46} {count:>6}  {size / count:.2f} bytes each"
+            yield f"  {name:<50} {count:>6}  {size / count:.2f} bytes each"
 
 
 # Properties, the format that is asked for, and bytes of the widest loads that

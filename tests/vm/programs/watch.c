@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATS_INTERVAL 100
+#define STATS_INTERVAL 250
 
 typedef struct
 {
@@ -49,13 +49,14 @@ on_frame (GstPad * pad, GstPadProbeInfo * info, gpointer name)
 }
 
 static gboolean
-print_field (GQuark field, const GValue * value, gpointer unused)
+append_field (GQuark field, const GValue * value, gpointer user_data)
 {
   g_auto (GValue) text = G_VALUE_INIT;
 
   g_value_init (&text, G_TYPE_STRING);
   g_value_transform (value, &text);
-  printf ("\t%s=%s", g_quark_to_string (field), g_value_get_string (&text));
+  g_string_append_printf (user_data, "\t%s=%s", g_quark_to_string (field),
+      g_value_get_string (&text));
   return TRUE;
 }
 
@@ -63,12 +64,13 @@ static void
 print_stats (const GValue * item, gpointer unused)
 {
   GstElement *source = g_value_get_object (item);
+  g_autoptr (GString) line = g_string_new (NULL);
   g_autoptr (GstStructure) stats = NULL;
 
   g_object_get (source, "stats", &stats, NULL);
-  printf ("stats\t%s", GST_OBJECT_NAME (source));
-  gst_structure_foreach (stats, print_field, NULL);
-  printf ("\n");
+  gst_structure_foreach (stats, append_field, line);
+  /* At once, for other threads print too */
+  printf ("stats\t%s%s\n", GST_OBJECT_NAME (source), line->str);
 }
 
 static void
