@@ -4,7 +4,7 @@ whose list of memory types tells what a map really is."""
 
 import re
 
-from bench import IVSHMEM, NETWORK, check, expect
+from bench import CONSOLE, IVSHMEM, NETWORK, check, expect
 from picture import Picture
 from watch import start_error, watching
 
@@ -21,9 +21,9 @@ def _source(name="", device=IVSHMEM, **properties):
             f"{' '.join(words)} {SMALL.properties()}")
 
 
-def _memory_types(bench):
-    """What the kernel's list has for the BAR with the pictures."""
-    first, last = bench.bar_range(IVSHMEM, 2)
+def _memory_types(bench, slot=IVSHMEM, bar=2):
+    """What the kernel's list has for a BAR."""
+    first, last = bench.bar_range(slot, bar)
     text = bench.guest.must("cat /sys/kernel/debug/x86/pat_memtype_list")
     entries = re.findall(r"\[mem 0x([0-9a-f]+)-0x([0-9a-f]+)\] (\S+)", text)
     return [kind for start, end, kind in entries
@@ -56,8 +56,8 @@ _add("auto", "uncached")
 
 
 def _add_second(first, second):
-    @check("relaxed", f"mapping: {second} while somebody else has it {first} "
-           "is that, and called that")
+    @check("relaxed", f"mapping: {second}, while another process has it "
+           f"{first}, is that, and called that")
     def run(bench):
         held = f"{_source('held', mapping=first)} ! {_SLOW}"
         late = f"{_source('late', mapping=second)} ! {_SLOW}"
@@ -74,6 +74,21 @@ def _add_second(first, second):
 
 _add_second("uncached", "write-combining")
 _add_second("write-combining", "uncached")
+
+
+@check("relaxed", "mapping: uncached, while a driver has it write-combining, "
+       "is that, and called that")
+def second_to_driver(bench):
+    wc = "write-combining"
+    types = _memory_types(bench, CONSOLE, 0)
+    expect(types == [wc], f"bochs-drm has {types}")
+    source = _source("s", device=CONSOLE, bar=0, mapping="uncached")
+    with watching(bench, f"{source} ! {_SLOW}") as watch:
+        watch.until_frames(["s"])
+        said = watch.stats("s")["mapping"]
+        types = _memory_types(bench, CONSOLE, 0)
+    expect(said == wc, f"the element says {said}")
+    expect(types == [wc, wc], f"the kernel's list has {types}")
 
 
 @check("relaxed", "mapping: write-combining is refused where the BAR is not "
