@@ -54,7 +54,9 @@ class Watch:
         return self._job.stop()
 
     def describe(self):
-        return self._job.describe()
+        lines = self._job.describe().split("\n")
+        return "\n".join(lines if len(lines) < 20
+                         else [lines[0], "..."] + lines[-18:])
 
 
 @contextlib.contextmanager
@@ -69,7 +71,8 @@ def watching(bench, pipeline):
 def start_error(bench, source):
     """Of a source that does not start: the error, and how many resource files
     its process has mapped then."""
-    job = bench.guest.run(f"mmiovid-watch mmiovidsrc {source} ! fakesink")
+    job = bench.guest.run("mmiovid-watch mmiovidsrc num-buffers=1 "
+                          f"{source} ! fakesink")
     lines = [line.split("\t") for line in job.output().splitlines()]
     errors = [line[2] for line in lines if line[0] == "error"]
     maps = [int(line[1]) for line in lines if line[0] == "maps"]
