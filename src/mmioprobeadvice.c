@@ -11,21 +11,6 @@
  * as much */
 #define AS_GOOD 0.95
 
-/* Whether the kernel gave another map than was asked for, one that was measured
- * for its own sake as well */
-static gboolean
-is_double (const MmioProbeReport * report, const MmioProbeMap * map)
-{
-  for (guint i = 0; i < report->maps->len; i++) {
-    const MmioProbeMap *other = g_ptr_array_index (report->maps, i);
-
-    if (other != map && other->asked == map->obtained && other->results)
-      return map->asked != map->obtained;
-  }
-
-  return FALSE;
-}
-
 static const MmioProbeResult *
 find_fastest (const MmioProbeReport * report, const MmioProbeMap ** map)
 {
@@ -34,7 +19,8 @@ find_fastest (const MmioProbeReport * report, const MmioProbeMap ** map)
   for (guint i = 0; i < report->maps->len; i++) {
     const MmioProbeMap *m = g_ptr_array_index (report->maps, i);
 
-    if (is_double (report, m))
+    /* The kernel gave the other one instead, which has its own numbers */
+    if (m->asked != MMIO_MAPPING_AUTO && m->asked != m->obtained)
       continue;
 
     for (guint j = 0; m->results && j < m->results->len; j++) {

@@ -80,27 +80,6 @@ test_downgrade (void)
   g_assert_true (advise (report).map == uc);
 }
 
-/* ... but if those were not measured, they are all there is */
-static void
-test_other_map (void)
-{
-  const MmioProbeConfig config = {.device = "10ee:7024",.rate = 50 };
-  g_autoptr (MmioProbeReport) report = report_new (&config);
-  MmioProbeMap *uc = add_map (report, MMIO_MAPPING_UNCACHED,
-      MMIO_MAPPING_WRITE_COMBINING);
-  MmioProbeMap *wc;
-
-  add_result (uc, "orc", TRUE, 10e6);
-  g_assert_true (advise (report).map == uc);
-  check_properties (report,
-      "device=10ee:7024 bar=2 engine=orc mapping=uncached");
-
-  wc = add_map (report, MMIO_MAPPING_WRITE_COMBINING,
-      MMIO_MAPPING_WRITE_COMBINING);
-  add_result (wc, "orc", TRUE, 9e6);
-  g_assert_true (advise (report).map == wc);
-}
-
 static void
 test_nothing (void)
 {
@@ -162,7 +141,6 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/advice/fastest", test_fastest);
   g_test_add_func ("/probe/advice/automatic", test_automatic);
   g_test_add_func ("/probe/advice/downgrade", test_downgrade);
-  g_test_add_func ("/probe/advice/other-map", test_other_map);
   g_test_add_func ("/probe/advice/nothing", test_nothing);
   g_test_add_func ("/probe/advice/cost", test_cost);
   g_test_add_func ("/probe/advice/properties", test_properties);
