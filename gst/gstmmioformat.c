@@ -107,14 +107,36 @@ correct_components (MmioFormat * format, GstVideoFormat video_format)
 }
 
 static gboolean
-is_big_endian (const GstVideoFormatInfo * info)
+has_words (const MmioFormat * format)
 {
-  /* Names say so; what says nothing is in the order of this machine */
-  if (g_str_has_suffix (info->name, "BE") ||
-      GST_VIDEO_FORMAT_INFO_FORMAT (info) == GST_VIDEO_FORMAT_r210)
-    return TRUE;
+  for (guint i = 0; i < format->n_components; i++) {
+    if (format->component[i].shift + format->component[i].depth > 8)
+      return TRUE;
+  }
 
-  return G_BYTE_ORDER == G_BIG_ENDIAN && !GST_VIDEO_FORMAT_INFO_IS_LE (info);
+  return FALSE;
+}
+
+/* @format has its components */
+static gboolean
+is_big_endian (const GstVideoFormatInfo * info, const MmioFormat * format)
+{
+  /* Bytes have no order */
+  if (!has_words (format))
+    return FALSE;
+
+  /* Names say so; what says nothing is in the order of this machine, but for
+   * some that GStreamer reads in one order everywhere */
+  switch (GST_VIDEO_FORMAT_INFO_FORMAT (info)) {
+    case GST_VIDEO_FORMAT_r210:
+      return TRUE;
+    case GST_VIDEO_FORMAT_Y210:
+    case GST_VIDEO_FORMAT_Y410:
+      return FALSE;
+    default:
+      return g_str_has_suffix (info->name, "BE") ||
+          (G_BYTE_ORDER == G_BIG_ENDIAN && !GST_VIDEO_FORMAT_INFO_IS_LE (info));
+  }
 }
 
 static gboolean
@@ -162,7 +184,6 @@ gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
   g_strlcpy (result.name, info->name, sizeof (result.name));
   result.model = GST_VIDEO_FORMAT_INFO_IS_YUV (info) ? MMIO_COLOR_YUV :
       GST_VIDEO_FORMAT_INFO_IS_GRAY (info) ? MMIO_COLOR_GRAY : MMIO_COLOR_RGB;
-  result.big_endian = is_big_endian (info);
   result.n_planes = GST_VIDEO_FORMAT_INFO_N_PLANES (info);
   result.n_components = GST_VIDEO_FORMAT_INFO_N_COMPONENTS (info);
   for (guint i = 0; i < result.n_components; i++) {
@@ -178,6 +199,7 @@ gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
   }
 
   correct_components (&result, video_format);
+  result.big_endian = is_big_endian (info, &result);
 
   *format = result;
   return TRUE;

@@ -19,11 +19,14 @@
 #if defined (__x86_64__) || defined (__i386__)
 #include <immintrin.h>
 #define HAVE_X86 1
+#elif defined (__aarch64__)
+#include <arm_neon.h>
+#define HAVE_NEON 1
 #endif
 
-/* Four pixels: which byte goes where, as PSHUFB takes it.  A position with the
- * top bit set becomes a byte that is 255, so that a consumer who takes it for
- * alpha sees the picture and not a hole. */
+/* Four pixels: which byte goes where, as PSHUFB and TBL take it.  A position
+ * with the top bit set becomes a byte that is 255, so that a consumer who
+ * takes it for alpha sees the picture and not a hole. */
 #define FILL 0x80
 #define ORDER(a, b, c, d) { a, b, c, d, a + 3, b + 3, c + 3, d + 3, \
     a + 6, b + 6, c + 6, d + 6, a + 9, b + 9, c + 9, d + 9 }
@@ -39,8 +42,7 @@ struct _MmioConversion
   void (*shuffle) (guint32 * dest, const guint32 * src, int pixels);
 };
 
-/* One function each, for the compiler to find the machine's own interleaved
- * loads and stores (arm64) */
+/* One function each, for the compiler to make what it can of constant offsets */
 #define EXPAND(name, b0, b1, b2, b3) \
 static void \
 name (guint8 * dest, const guint8 * src, guint pixels) \
@@ -60,10 +62,11 @@ EXPAND (x_then_keep, 0xff, src[0], src[1], src[2])
 EXPAND (x_then_swap, 0xff, src[2], src[1], src[0])
 /* *INDENT-ON* */
 
-#ifdef HAVE_X86
-
-/* Both load 4 bytes beyond the pixels they use; the last ones are left to C */
+/* All of the below load 4 bytes beyond the pixels they use; the last ones are
+ * left to C */
 #define OVERREAD_PIXELS 2
+
+#ifdef HAVE_X86
 
 __attribute__((target ("ssse3")))
      static guint
@@ -121,6 +124,36 @@ __attribute__((target ("avx2")))
   return i;
 }
 
+#elif defined (HAVE_NEON)
+
+static inline void
+expand_4 (guint8 * dest, const guint8 * src, uint8x16_t order, uint8x16_t fill)
+{
+  vst1q_u8 (dest, vorrq_u8 (vqtbl1q_u8 (vld1q_u8 (src), order), fill));
+}
+
+/* Every arm64 CPU has this one */
+static guint
+expand_neon (const MmioConversion * conversion, guint8 * dest,
+    const guint8 * src, guint pixels)
+{
+  const uint8x16_t order = vld1q_u8 (conversion->order);
+  const uint8x16_t fill = vcgeq_u8 (order, vdupq_n_u8 (FILL));
+  guint i;
+
+  for (i = 0; i + 16 + OVERREAD_PIXELS <= pixels; i += 16) {
+    mmio_cpu_announce_stores (dest + 4 * i, 64);
+    expand_4 (dest + 4 * i, src + 3 * i, order, fill);
+    expand_4 (dest + 4 * i + 16, src + 3 * i + 12, order, fill);
+    expand_4 (dest + 4 * i + 32, src + 3 * i + 24, order, fill);
+    expand_4 (dest + 4 * i + 48, src + 3 * i + 36, order, fill);
+  }
+  for (; i + 4 + OVERREAD_PIXELS <= pixels; i += 4)
+    expand_4 (dest + 4 * i, src + 3 * i, order, fill);
+
+  return i;
+}
+
 #endif
 
 static void
@@ -134,6 +167,8 @@ expand (const MmioConversion * conversion, guint8 * dest, const guint8 * src,
     done = expand_avx2 (conversion, dest, src, pixels);
   else if (__builtin_cpu_supports ("ssse3"))
     done = expand_ssse3 (conversion, dest, src, pixels);
+#elif defined (HAVE_NEON)
+  done = expand_neon (conversion, dest, src, pixels);
 #endif
 
   conversion->expand (dest + 4 * done, src + 3 * done, pixels - done);

@@ -8,10 +8,11 @@
 
 #include <string.h>
 
-/* The volatile keeps the compiler from splitting, joining or repeating them.
- * The destination is ordinary memory and may be unaligned. */
+#include "mmiocpu.h"
+
+/* The destination is ordinary memory and may be unaligned */
 #define LOAD(type) G_STMT_START { \
-    type value_ = *(const volatile type *) bar; \
+    type value_ = mmio_cpu_load_ ## type (bar); \
     memcpy (dest, &value_, sizeof (type)); \
     dest += sizeof (type); \
     bar += sizeof (type); \

@@ -25,18 +25,20 @@ struct _MmioLoad
 /* The volatile keeps the compiler from splitting, joining, repeating or
  * leaving out the loads.  Unrolled, so that ordinary memory is not measured by
  * its loop. */
-#define LOADS(name, type) \
+#define LOADS(name, type, load) \
 static void \
 name (const guint8 * bar, gsize length) \
 { \
   _Pragma ("GCC unroll 4") \
   for (gsize i = 0; i < length; i += sizeof (type)) \
-    (void) *(const volatile type *) (bar + i); \
+    (void) load (bar + i); \
 }
 
+#define VECTOR(type) *(const volatile type *)
+
 /* *INDENT-OFF* */
-LOADS (load_u32, guint32)
-LOADS (load_u64, guint64)
+LOADS (load_u32, guint32, mmio_cpu_load_guint32)
+LOADS (load_u64, guint64, mmio_cpu_load_guint64)
 /* *INDENT-ON* */
 
 static gboolean
@@ -49,13 +51,13 @@ is_64_bit (void)
 
 /* *INDENT-OFF* */
 __attribute__((target ("sse2")))
-LOADS (load_sse, __m128i)
+LOADS (load_sse, __m128i, VECTOR (__m128i))
 
 __attribute__((target ("avx")))
-LOADS (load_avx, __m256i)
+LOADS (load_avx, __m256i, VECTOR (__m256i))
 
 __attribute__((target ("avx512f")))
-LOADS (load_avx512, __m512i)
+LOADS (load_avx512, __m512i, VECTOR (__m512i))
 /* *INDENT-ON* */
 
 /* Whole lines, as mmioenginestream.c fetches them.  In assembler, since the
@@ -99,7 +101,7 @@ has_avx512 (void)
 typedef guint64 Vector __attribute__((vector_size (16)));
 
 /* *INDENT-OFF* */
-LOADS (load_vector, Vector)
+LOADS (load_vector, Vector, VECTOR (Vector))
 /* *INDENT-ON* */
 
 static void

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a map really became.  On x86 the kernel makes a write-combining map
- * uncached without a word if an uncached one of the same range is alive; its
- * own list of memory types is the only place that says so, and only root may
- * read it.
+ * What a map really became.  On x86 the kernel makes all maps of a range as the
+ * first one that is alive, without a word: a write-combining one uncached, and
+ * an uncached one write-combining.  Its own list of memory types is the only
+ * place that says so, and only root may read it.
  */
 #include "mmiomemtype.h"
 

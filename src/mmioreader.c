@@ -281,7 +281,7 @@ mmio_reader_fetch (const MmioReader * reader, guint8 * bounce,
 guint16
 mmio_reader_load_u16 (const guint8 * bar)
 {
-  return GUINT16_FROM_LE (*(const volatile guint16 *) bar);
+  return GUINT16_FROM_LE (mmio_cpu_load_guint16 (bar));
 }
 
 /**
@@ -293,5 +293,5 @@ mmio_reader_load_u16 (const guint8 * bar)
 guint32
 mmio_reader_load_u32 (const guint8 * bar)
 {
-  return GUINT32_FROM_LE (*(const volatile guint32 *) bar);
+  return GUINT32_FROM_LE (mmio_cpu_load_guint32 (bar));
 }

@@ -151,7 +151,7 @@ mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
       mapping);
   if (!region)
     set_map_error (device, bar, errno, error);
-  else if (mapping == MMIO_MAPPING_WRITE_COMBINING)
+  else
     mmio_region_set_mapping (region,
         mmio_memtype_get (base + offset, length, mapping));
   close (fd);

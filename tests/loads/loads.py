@@ -86,6 +86,10 @@ def judge(case, loads):
 
 def main():
     program = sys.argv[1]
+    if "MESON_EXE_WRAPPER" in os.environ:
+        print("1..0 # SKIP valgrind sees no loads of a program for another CPU:"
+              " run this on that CPU")
+        return 0
     if not shutil.which("valgrind"):
         print("1..0 # SKIP valgrind is missing; apt install valgrind")
         return 0

@@ -195,6 +195,9 @@ test_full_disk (void)
 int
 main (int argc, char **argv)
 {
+  /* What programs for another CPU are run with, in a cross build */
+  const char *wrapper = g_getenv ("MESON_EXE_WRAPPER");
+  g_autofree char *wrapped = NULL;
   int status;
 
   g_test_init (&argc, &argv, NULL);
@@ -203,6 +206,8 @@ main (int argc, char **argv)
     g_printerr ("Set MMIOVID_PROBE to the program to test.\n");
     return 1;
   }
+  if (wrapper)
+    program = wrapped = g_strdup_printf ("%s %s", wrapper, program);
   directory = g_dir_make_tmp ("mmiovid-probe-XXXXXX", NULL);
   g_assert_nonnull (directory);
 

@@ -7,6 +7,7 @@ load must have the width that it claims, be aligned to it, and come once for
 each part of the range, which must be all that is touched. Prints TAP.
 """
 
+import os
 import platform
 import re
 import shutil
@@ -25,6 +26,10 @@ def judge(loads, start, length, width):
 
 
 def main():
+    if "MESON_EXE_WRAPPER" in os.environ:
+        print("1..0 # SKIP valgrind sees no loads of a program for another CPU:"
+              " run this on that CPU")
+        return 0
     if not shutil.which("valgrind"):
         print("1..0 # SKIP valgrind is missing: install the package valgrind")
         return 0

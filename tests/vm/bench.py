@@ -12,6 +12,7 @@ CONSOLE = "0000:00:10.0"
 IVSHMEM = "0000:00:11.0"
 IVSHMEM_SMALL = "0000:00:12.0"
 NETWORK = "0000:00:14.0"
+TRAPPED = "0000:00:15.0"
 
 _NOBODY = "setpriv --reuid=nobody --regid=nogroup --clear-groups "
 
@@ -37,8 +38,8 @@ def expect(condition, what):
 
 
 class Bench:
-    def __init__(self, guest):
-        self.guest = guest
+    def __init__(self, guest, comment):
+        self.guest, self.comment = guest, comment
 
     def paint(self, bar, data, offset=0):
         """Writes into a device's memory, from outside of the guest."""
@@ -81,6 +82,12 @@ class Bench:
         expect(found, f"no command in: {message}")
         self.guest.must("set -o pipefail; "
                         + found[1].replace("sudo ", "") + " >/dev/null")
+
+    def bar_range(self, slot, bar):
+        """First and last address of a BAR, as the guest's kernel has it."""
+        words = self.guest.must(f"sed -n {bar + 1}p "
+                                f"/sys/bus/pci/devices/{slot}/resource")
+        return tuple(int(word, 16) for word in words.split()[:2])
 
     def until(self, problem, timeout=60):
         """Calls problem() until it returns None; its last answer is why

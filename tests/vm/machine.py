@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The guest: a QEMU process, and the channel on which it runs commands."""
 
+import contextlib
 import ctypes
 import itertools
 import mmap
 import os
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +25,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MACHINE = ["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "EPYC",
            "-smp", "2", "-m", "2G", "-nodefaults", "-display", "none"]
 KERNEL_ARGUMENTS = "console=ttyS0 root=/dev/vda ro init=/init quiet loglevel=4"
+
+
+# Lines of QEMU's log
+_TRACED = re.compile(r"memory_region_ops_read .* addr (0x[0-9a-f]+) .* "
+                     r"size (\d+) name '([^']*)'")
+_REFUSED = re.compile(r"Invalid read at addr 0x[0-9a-fA-F]+, size (\d+), "
+                      r"region '([^']*)'")
 
 
 class GuestError(Failure):
@@ -120,7 +129,7 @@ class Guest:
 
     def _share_files(self):
         shutil.copytree(os.path.join(HERE, "guest"), self.path("guest"))
-        for name in ("jobs", "out", "plugin"):
+        for name in ("jobs", "out", "plugin", "bin"):
             os.makedirs(self.path(name))
 
     def _start(self, image, devices, append):
@@ -143,6 +152,7 @@ class Guest:
                      "-device", "virtserialport,chardev=channel,name=channel",
                      "-serial", "file:serial.log",
                      "-qmp", "unix:qmp,server=on,wait=off",
+                     "-D", "trace.log",
                      *backends, *devices]
         with open(os.path.join(self._dir, "qemu.log"), "wb") as log:
             self._process = subprocess.Popen(
@@ -257,6 +267,35 @@ class Guest:
         if job.status != 0:
             raise GuestError(job.describe())
         return job.output()
+
+    def monitor(self, command):
+        """A command of QEMU's human monitor; what that said."""
+        return self.qmp.command("human-monitor-command",
+                                **{"command-line": command})
+
+    @contextlib.contextmanager
+    def tracing(self, region):
+        """What the guest reads meanwhile of a region that QEMU emulates, as a
+        list of transactions: address and size of each, None for the address
+        where the device does not know such a read."""
+        transactions = []
+        log = os.path.join(self._dir, "trace.log")
+        before = os.path.getsize(log)
+        # The second one for what is refused before it could be traced
+        self.monitor("trace-event memory_region_ops_read on")
+        self.monitor("log guest_errors")
+        try:
+            yield transactions
+        finally:
+            self.monitor("log none")
+            self.monitor("trace-event memory_region_ops_read off")
+        with open(log, encoding="utf-8", errors="replace") as file:
+            file.seek(before)
+            for line in file:
+                if (found := _TRACED.search(line)) and found[3] == region:
+                    transactions.append((int(found[1], 16), int(found[2])))
+                elif (found := _REFUSED.search(line)) and found[2] == region:
+                    transactions.append((None, int(found[1])))
 
     def screendump(self, device):
         return self.qmp.screendump(device, os.path.join(self._dir, "screen"))

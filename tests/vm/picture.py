@@ -26,6 +26,7 @@ _PLANES = {
     "BGRx": lambda w, h: [(4 * w, h)],
     "RGBx": lambda w, h: [(4 * w, h)],
     "xRGB": lambda w, h: [(4 * w, h)],
+    "xBGR": lambda w, h: [(4 * w, h)],
     "GRAY8": lambda w, h: [(w, h)],
     "YUY2": lambda w, h: [(4 * _up(w, 2) // 2, h)],
     "NV12": lambda w, h: [(w, h), (_up(w, 2), _up(h, 2) // 2)],
@@ -58,6 +59,14 @@ class Picture:
                            for y in range(rows)])
             at += step * rows
         return planes
+
+    def ranges(self):
+        """First byte and length of each row, in the BAR."""
+        at = self.offset
+        for row, rows in self._planes:
+            step = self.stride or row
+            yield from ((at + y * step, row) for y in range(rows))
+            at += step * rows
 
     def properties(self):
         """The element's properties that describe it."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The plugin under test: built inside the guest, from this source tree."""
+"""What is under test, built inside the guest from this source tree: the plugin
+and mmiovid-probe; and the programs that the checks run there."""
 
 import glob
 import hashlib
@@ -7,8 +8,14 @@ import os
 import shutil
 import time
 
-# What it is made from
+# What they are made from
 _SOURCES = ["meson.build", "meson_options.txt", "src", "gst"]
+# Of the checks; in the guest these take the place of all other tests
+_PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                         "programs")
+
+_PLUGIN = "gst/libgstmmiovid.so"
+_BUILT = [_PLUGIN, "src/mmiovid-probe", "tests/mmiovid-watch"]
 
 
 class Plugin:
@@ -18,24 +25,24 @@ class Plugin:
     def __init__(self, source, image, cache, progress):
         self._source, self._progress = source, progress
         self._cache = cache
-        self._built = os.path.join(cache, f"plugin-{self._key(image)}.so")
+        self._built = os.path.join(cache, f"plugin-{self._key(image)}")
 
     def _files(self):
+        """Each file that goes into the build, and its name there."""
         for name in _SOURCES:
             path = os.path.join(self._source, name)
             if os.path.isfile(path):
-                yield path
-            for directory, _, files in sorted(os.walk(path)):
-                yield from (os.path.join(directory, file)
-                            for file in sorted(files))
+                yield path, name
+            yield from _walk(path, name)
+        yield from _walk(_PROGRAMS, "tests")
 
     def _key(self, image):
-        key = hashlib.sha256(os.path.basename(image).encode())
-        for path in self._files():
+        key = hashlib.sha256(" ".join([os.path.basename(image), *_BUILT])
+                             .encode())
+        for path, name in self._files():
             with open(path, "rb") as file:
                 content = file.read()
-            key.update(f"{os.path.relpath(path, self._source)} {len(content)} "
-                       .encode() + content)
+            key.update(f" {name} {len(content)} ".encode() + content)
         return key.hexdigest()[:16]
 
     def put_into(self, guest):
@@ -43,29 +50,40 @@ class Plugin:
             self._progress("these sources are built already")
         else:
             self._build(guest)
-        shutil.copy(self._built, guest.path("plugin/libgstmmiovid.so"))
+        for name in _BUILT:
+            shutil.copy(os.path.join(self._built, os.path.basename(name)),
+                        guest.path("plugin" if name == _PLUGIN else "bin"))
         # Into the registry now, for others than root cannot write it
         found = guest.must("gst-inspect-1.0 mmiovidsrc >/mnt/out/inspect && "
                            "chmod a+r $GST_REGISTRY && "
+                           "cp /mnt/bin/* /usr/local/bin/ && "
                            "gst-inspect-1.0 --version")
         self._progress(f"used with {found.splitlines()[1]}")
 
     def _build(self, guest):
         self._progress("building the plugin in the guest")
         began = time.monotonic()
-        for path in self._files():
-            copy = guest.path("source/" + os.path.relpath(path, self._source))
+        for path, name in self._files():
+            copy = guest.path(os.path.join("source", name))
             os.makedirs(os.path.dirname(copy), exist_ok=True)
             shutil.copy2(path, copy)
-        os.makedirs(guest.path("source/tests"))
-        with open(guest.path("source/tests/meson.build"), "wb"):
-            pass                # the tests stay outside
         # In memory, that is quicker than the shared directory
         guest.must("cp -r /mnt/source /tmp/source && cd /tmp/source && "
-                   "meson setup /tmp/build --werror && ninja -C /tmp/build && "
-                   "cp /tmp/build/gst/libgstmmiovid.so /mnt/out/", timeout=600)
+                   "meson setup /tmp/build --werror -Ddebug=false && "
+                   f"cd /tmp/build && ninja {' '.join(_BUILT)} && "
+                   f"mkdir /mnt/out/built && cp {' '.join(_BUILT)} "
+                   "/mnt/out/built/", timeout=900)
         for old in glob.glob(os.path.join(self._cache, "plugin-*")):
-            os.unlink(old)
-        shutil.copy(guest.path("out/libgstmmiovid.so"), self._built + ".new")
+            (shutil.rmtree if os.path.isdir(old) else os.unlink)(old)
+        shutil.copytree(guest.path("out/built"), self._built + ".new")
         os.rename(self._built + ".new", self._built)
         self._progress(f"built in {time.monotonic() - began:.0f} s")
+
+
+def _walk(path, name):
+    for directory, _, files in sorted(os.walk(path)):
+        inside = os.path.normpath(os.path.join(name,
+                                               os.path.relpath(directory,
+                                                               path)))
+        yield from ((os.path.join(directory, file), os.path.join(inside, file))
+                    for file in sorted(files))

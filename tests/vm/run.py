@@ -16,6 +16,10 @@ import sys
 
 # The order of these is the order of the checks
 import check_ivshmem        # noqa: F401
+import check_mapping        # noqa: F401
+import check_engines        # noqa: F401
+import check_transactions   # noqa: F401
+import check_probe          # noqa: F401
 import check_console        # noqa: F401
 import check_kms            # noqa: F401
 import check_errors         # noqa: F401
@@ -110,7 +114,7 @@ def run_boot(name, image, plugin, pattern, report):
 
         broken = report.run(f"guest: {name} boot, with the plugin", prepare,
                             diagnose)
-        bench = Bench(guest)
+        bench = Bench(guest, report.comment)
         for title, function in chosen:
             if broken:
                 report.run(title, not_run, str)

@@ -205,7 +205,7 @@ GST_START_TEST (test_c)
 
 GST_END_TEST;
 
-#ifdef HAVE_X86
+#if defined (HAVE_X86) || defined (HAVE_NEON)
 
 typedef guint (*Expand) (const MmioConversion * conversion, guint8 * dest,
     const guint8 * src, guint pixels);
@@ -239,6 +239,10 @@ check_level (const Pair * pair, Expand level, guint vector)
   pages_clear (&src);
 }
 
+#endif
+
+#ifdef HAVE_X86
+
 GST_START_TEST (test_ssse3)
 {
   const Pair pair = get_pair (__i__);
@@ -263,6 +267,17 @@ GST_START_TEST (test_avx2)
 
 GST_END_TEST;
 
+#elif defined (HAVE_NEON)
+
+GST_START_TEST (test_neon)
+{
+  const Pair pair = get_pair (__i__);
+
+  check_level (&pair, expand_neon, 4);
+}
+
+GST_END_TEST;
+
 #endif
 
 static Suite *
@@ -281,6 +296,8 @@ convert_suite (void)
 #ifdef HAVE_X86
   tcase_add_loop_test (tc, test_ssse3, 0, N_NARROW);
   tcase_add_loop_test (tc, test_avx2, 0, N_NARROW);
+#elif defined (HAVE_NEON)
+  tcase_add_loop_test (tc, test_neon, 0, N_NARROW);
 #endif
 
   return s;

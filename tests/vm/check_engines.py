@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""All engines on a real BAR, in both kinds of maps: the bytes, and what has
+changed in them."""
+
+import os
+import shutil
+
+from bench import IVSHMEM, check, expect
+from picture import Picture, captured_rows, compare, expand, noise
+from watch import watching
+
+# What is asked for, and what that is in a virtual machine
+ENGINES = {"auto": "u64", "orc": "orc", "stream": "stream", "u64": "u64",
+           "u32": "u32"}
+_VIRTUAL = "a virtual machine: it may have to emulate the loads"
+
+# Nothing about it is a multiple of anything
+AWKWARD = Picture("RGB", 641, 47, offset=4096 + 1235, stride=1999)
+
+
+def _source(name, mapping, picture, more):
+    return (f"mmiovidsrc name={name} device={IVSHMEM} mapping={mapping} "
+            f"{picture.properties()} {more}")
+
+
+def _check_stats(stats, engine, mapping):
+    reason = _VIRTUAL if engine == "auto" else "as asked for"
+    for field, expected in (("mapping", mapping), ("engine", ENGINES[engine]),
+                            ("engine-reason", reason)):
+        expect(stats[field] == expected,
+               f"engine={engine}: {field} is {stats[field]}, not {expected}")
+
+
+def _capture(bench, mapping, forms):
+    """A frame from each engine in each form, all from one pipeline."""
+    frames = [(engine, form) for engine in ENGINES for form in forms]
+    pipeline = " ".join(
+        _source(f"{engine}-{form}", mapping, AWKWARD,
+                f"engine={engine} num-buffers=1 ! video/x-raw,format={form} ! "
+                f"filesink location=/tmp/engines/{engine}-{form}")
+        for engine, form in frames)
+    bench.guest.must("rm -rf /tmp/engines && mkdir /tmp/engines")
+    with watching(bench, pipeline) as watch:
+        watch.wait()
+    bench.guest.must("cp -r /tmp/engines /mnt/out/")
+
+    captured = {}
+    directory = bench.guest.path("out/engines")
+    for engine, form in frames:
+        with open(os.path.join(directory, f"{engine}-{form}"), "rb") as file:
+            captured[engine, form] = file.read()
+        _check_stats(watch.stats(f"{engine}-{form}"), engine, mapping)
+    shutil.rmtree(directory)
+    return captured
+
+
+def _add_exact(mapping, forms, seed):
+    @check("relaxed", f"engines: each is byte-exact, {mapping}, straight and "
+           f"expanded to {' and '.join(forms)}")
+    def run(bench):
+        memory = noise(AWKWARD.end(), seed)
+        bench.paint("large", memory)
+        rows = AWKWARD.rows(memory)
+        expected = {"RGB": rows} | {form: [expand(rows[0], form)]
+                                    for form in forms}
+        for (engine, form), data in _capture(bench, mapping,
+                                             expected).items():
+            try:
+                compare(captured_rows(data, form, AWKWARD.width,
+                                      AWKWARD.height), expected[form])
+            except Exception:
+                bench.comment(f"engine {engine} to {form}:")
+                raise
+
+
+_add_exact("uncached", ["BGRx", "xRGB"], 80)
+_add_exact("write-combining", ["RGBx", "xBGR"], 81)
+
+
+class _Changes:
+    """Sources of one picture, of each engine, that look for changes."""
+
+    PICTURE = Picture("RGB", 163, 40, offset=4099, stride=501)
+    ALL = f"0+{PICTURE.height}"
+    CAPS = "video/x-raw,framerate=10/1"
+    NAMES = [f"{changes}-{engine}" for changes in ("drop", "mark")
+             for engine in ENGINES]
+
+    def __init__(self, bench, watch):
+        self._bench, self._watch = bench, watch
+
+    @classmethod
+    def pipeline(cls, mapping):
+        def source(name):
+            changes, engine = name.split("-")
+            return _source(name, mapping, cls.PICTURE,
+                           f"engine={engine} changes={changes} ! {cls.CAPS} ! "
+                           "fakesink sync=false")
+        return " ".join(map(source, cls.NAMES))
+
+    def expect_damage(self, expected):
+        """Waits until all sources have sent it and then found nothing new for
+        a while; and nothing else may have been sent."""
+        def look(name):
+            frames = self._watch.frames(name)
+            damage = [rows for rows in frames if rows != "-"]
+            unchanged = int(self._watch.stats(name).get("unchanged", 0))
+            return frames, damage, unchanged
+
+        def not_yet():
+            late = [name for name in self.NAMES
+                    if len(look(name)[1]) < len(expected)]
+            return f"{late} did not see all changes" if late else None
+
+        self._watch.until(not_yet)
+        before = {name: look(name)[2] for name in self.NAMES}
+
+        def moving():
+            late = [name for name in self.NAMES
+                    if look(name)[2] < before[name] + 3]
+            return f"{late} do not come to rest" if late else None
+
+        self._watch.until(moving)
+        for name in self.NAMES:
+            frames, damage, _ = look(name)
+            expect(damage == expected, f"{name}: {damage}, not {expected}")
+            dropped = name.startswith("drop")
+            expect((len(frames) == len(expected)) == dropped,
+                   f"{name}: {len(frames)} frames, {len(expected)} changes")
+
+
+def _add_changes(mapping):
+    @check("relaxed", f"engines: changes, {mapping}: one bit is one, what "
+           "lies between rows is none")
+    def run(bench):
+        picture = _Changes.PICTURE
+        memory = bytearray(noise(picture.end(), 82))
+        bench.paint("large", memory)
+
+        def flip(at, bit):
+            bench.paint("large", bytes([memory[at] ^ 1 << bit]), at)
+
+        rows = list(picture.ranges())
+        with watching(bench, _Changes.pipeline(mapping)) as watch:
+            changes = _Changes(bench, watch)
+            changes.expect_damage([_Changes.ALL])
+            # The first of the bytes that belong to no row
+            flip(rows[17][0] + rows[17][1], 0)
+            changes.expect_damage([_Changes.ALL])
+            # The last of those that belong to one
+            flip(rows[17][0] + rows[17][1] - 1, 7)
+            changes.expect_damage([_Changes.ALL, "17+1"])
+            # In its middle
+            flip(rows[39][0] + 240, 3)
+            changes.expect_damage([_Changes.ALL, "17+1", "39+1"])
+
+
+_add_changes("uncached")
+_add_changes("write-combining")

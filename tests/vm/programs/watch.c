@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Runs a pipeline and tells, line by line, what the mmiovidsrcs in it do:
+ *
+ *   frame NAME ROWS      sent, with these rows marked as damaged (FIRST+COUNT,
+ *                        comma between), "-" for none
+ *   stats NAME KEY=VALUE, ...   tab between; several times a second
+ *   error NAME MESSAGE
+ *   maps COUNT           after an error: the resource files that are mapped
+ *
+ * with tabs between the words.  Runs until it is interrupted, an error, or the
+ * end of the stream.
+ */
+#include <glib-unix.h>
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define STATS_INTERVAL 250
+
+typedef struct
+{
+  GMainLoop *loop;
+  GstElement *pipeline;
+  int status;
+} Watch;
+
+static GstPadProbeReturn
+on_frame (GstPad * pad, GstPadProbeInfo * info, gpointer name)
+{
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+  g_autoptr (GString) rows = g_string_new (NULL);
+  const GstVideoRegionOfInterestMeta *roi;
+  gpointer state = NULL;
+
+  while ((roi = (GstVideoRegionOfInterestMeta *)
+          gst_buffer_iterate_meta_filtered (buffer, &state,
+              GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE))) {
+    if (roi->roi_type == g_quark_from_static_string ("damage"))
+      g_string_append_printf (rows, "%s%u+%u", rows->len > 0 ? "," : "",
+          roi->y, roi->h);
+  }
+  printf ("frame\t%s\t%s\n", (const char *) name,
+      rows->len > 0 ? rows->str : "-");
+
+  return GST_PAD_PROBE_OK;
+}
+
+static gboolean
+append_field (GQuark field, const GValue * value, gpointer user_data)
+{
+  g_auto (GValue) text = G_VALUE_INIT;
+
+  g_value_init (&text, G_TYPE_STRING);
+  g_value_transform (value, &text);
+  g_string_append_printf (user_data, "\t%s=%s", g_quark_to_string (field),
+      g_value_get_string (&text));
+  return TRUE;
+}
+
+static void
+print_stats (const GValue * item, gpointer unused)
+{
+  GstElement *source = g_value_get_object (item);
+  g_autoptr (GString) line = g_string_new (NULL);
+  g_autoptr (GstStructure) stats = NULL;
+
+  g_object_get (source, "stats", &stats, NULL);
+  gst_structure_foreach (stats, append_field, line);
+  /* At once, for other threads print too */
+  printf ("stats\t%s%s\n", GST_OBJECT_NAME (source), line->str);
+}
+
+static void
+watch_frames (const GValue * item, gpointer unused)
+{
+  GstElement *source = g_value_get_object (item);
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (source, "src");
+
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame,
+      g_strdup (GST_OBJECT_NAME (source)), g_free);
+}
+
+static void
+for_each_source (const Watch * watch, GstIteratorForeachFunction function)
+{
+  GstIterator *sources =
+      gst_bin_iterate_all_by_element_factory_name (GST_BIN (watch->pipeline),
+      "mmiovidsrc");
+
+  gst_iterator_foreach (sources, function, NULL);
+  gst_iterator_free (sources);
+}
+
+static gboolean
+on_interval (gpointer user_data)
+{
+  for_each_source (user_data, print_stats);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+print_maps (void)
+{
+  g_autofree char *maps = NULL;
+  guint n = 0;
+
+  if (g_file_get_contents ("/proc/self/maps", &maps, NULL, NULL)) {
+    for (const char *at = maps; (at = strstr (at, "/resource")); at++)
+      n++;
+    printf ("maps\t%u\n", n);
+  }
+}
+
+static gboolean
+on_message (GstBus * bus, GstMessage * message, gpointer user_data)
+{
+  Watch *watch = user_data;
+  g_autoptr (GError) error = NULL;
+
+  switch (GST_MESSAGE_TYPE (message)) {
+    case GST_MESSAGE_EOS:
+      for_each_source (watch, print_stats);
+      g_main_loop_quit (watch->loop);
+      break;
+    case GST_MESSAGE_ERROR:
+      gst_message_parse_error (message, &error, NULL);
+      printf ("error\t%s\t%s\n", GST_MESSAGE_SRC_NAME (message),
+          error->message);
+      print_maps ();
+      watch->status = 1;
+      g_main_loop_quit (watch->loop);
+      break;
+    default:
+      break;
+  }
+
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_interrupt (gpointer user_data)
+{
+  const Watch *watch = user_data;
+
+  g_main_loop_quit (watch->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+int
+main (int argc, char **argv)
+{
+  Watch watch = {.status = 0 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GstBus) bus = NULL;
+
+  gst_init (&argc, &argv);
+  setvbuf (stdout, NULL, _IOLBF, 0);
+
+  watch.pipeline = gst_parse_launchv ((const char **) argv + 1, &error);
+  if (!watch.pipeline || error) {
+    fprintf (stderr, "%s\n", error->message);
+    return 2;
+  }
+
+  watch.loop = g_main_loop_new (NULL, FALSE);
+  bus = gst_element_get_bus (watch.pipeline);
+  gst_bus_add_watch (bus, on_message, &watch);
+  g_unix_signal_add (SIGINT, on_interrupt, &watch);
+  g_timeout_add (STATS_INTERVAL, on_interval, &watch);
+  for_each_source (&watch, watch_frames);
+
+  gst_element_set_state (watch.pipeline, GST_STATE_PLAYING);
+  g_main_loop_run (watch.loop);
+
+  gst_element_set_state (watch.pipeline, GST_STATE_NULL);
+  gst_bus_remove_watch (bus);
+  gst_object_unref (watch.pipeline);
+  g_main_loop_unref (watch.loop);
+  return watch.status;
+}

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What mmiovid-watch tells of the mmiovidsrcs in a pipeline."""
+
+import contextlib
+
+from tap import Failure
+
+
+class Watch:
+    """A pipeline that runs in the guest."""
+
+    def __init__(self, bench, pipeline):
+        self._bench = bench
+        self._job = bench.guest.start(f"exec mmiovid-watch {pipeline}")
+
+    def _lines(self, kind, name):
+        """What it said so far, of one kind and about one element."""
+        # The last line may still be being written
+        lines = self._job.output().split("\n")[:-1]
+        words = [line.split("\t") for line in lines]
+        return [rest for what, *rest in words
+                if what == kind and rest.pop(0) == name]
+
+    def frames(self, name):
+        """The rows marked as damaged, of each frame that was sent."""
+        return [rows for rows, in self._lines("frame", name)]
+
+    def stats(self, name):
+        """The latest statistics."""
+        lines = self._lines("stats", name)
+        return dict(word.split("=", 1) for word in lines[-1]) if lines else {}
+
+    def until(self, problem):
+        """As of the bench, but an end of the pipeline is a failure."""
+        def check():
+            if not self._job.running():
+                raise Failure(f"the pipeline has ended\n{self.describe()}")
+            return problem()
+        self._bench.until(check)
+
+    def until_frames(self, names):
+        def missing():
+            late = [name for name in names
+                    if int(self.stats(name).get("frames", 0)) < 1]
+            return f"no frame from {late}" if late else None
+        self.until(missing)
+
+    def wait(self):
+        """For a pipeline that has an end."""
+        if self._job.wait(120) != 0:
+            raise Failure(self.describe())
+
+    def stop(self):
+        return self._job.stop()
+
+    def describe(self):
+        lines = self._job.describe().split("\n")
+        return "\n".join(lines if len(lines) < 20
+                         else [lines[0], "..."] + lines[-18:])
+
+
+@contextlib.contextmanager
+def watching(bench, pipeline):
+    watch = Watch(bench, pipeline)
+    try:
+        yield watch
+    finally:
+        watch.stop()
+
+
+def start_error(bench, source):
+    """Of a source that does not start: the error, and how many resource files
+    its process has mapped then."""
+    job = bench.guest.run("mmiovid-watch mmiovidsrc num-buffers=1 "
+                          f"{source} ! fakesink")
+    lines = [line.split("\t") for line in job.output().splitlines()]
+    errors = [line[2] for line in lines if line[0] == "error"]
+    maps = [int(line[1]) for line in lines if line[0] == "maps"]
+    if job.status != 1 or len(errors) != 1 or len(maps) != 1:
+        raise Failure(f"not one error\n{job.describe()}")
+    return errors[0], maps[0]
