@@ -151,12 +151,3 @@ def asleep(bench):
     bench.follow_advice(message)
     data = bench.capture(FLASH)
     expect(len(data) == SMALL.end(), f"{len(data)} bytes")
-
-
-@check("strict", "errors: kernel lockdown")
-def lockdown(bench):
-    _compare_small(bench, 72)
-    bench.guest.must("echo integrity >/sys/kernel/security/lockdown")
-    message = bench.error(f"device={IVSHMEM} bar=2 {SMALL.properties()}")
-    _says(message, "locked down", "BAR 2", IVSHMEM, "Secure Boot",
-          "lockdown=")

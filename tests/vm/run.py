@@ -22,7 +22,9 @@ import check_transactions   # noqa: F401
 import check_probe          # noqa: F401
 import check_console        # noqa: F401
 import check_kms            # noqa: F401
+import check_vfio           # noqa: F401
 import check_errors         # noqa: F401
+import check_lockdown       # noqa: F401
 from bench import Bench, checks
 from boots import BOOTS
 from machine import Guest

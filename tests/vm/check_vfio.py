@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A device that is bound to vfio-pci.  These build upon each other."""
+
+from bench import IVSHMEM, check, expect
+from picture import Picture, captured_rows, compare, noise
+from watch import start_error, watching
+
+ODD = Picture("RGB", 641, 479, stride=1931, offset=4099)
+SMALL = Picture("GRAY8", 64, 48)
+DEVICE = f"/sys/bus/pci/devices/{IVSHMEM}"
+
+
+def compare_odd(bench, source, seed, nobody=False):
+    memory = noise(ODD.end(), seed)
+    bench.paint("large", memory)
+    data = bench.capture(f"{source} {ODD.properties()}", nobody=nobody)
+    compare(captured_rows(data, ODD.form, ODD.width, ODD.height),
+            ODD.rows(memory))
+
+
+def bind(bench):
+    bench.guest.must(f"modprobe vfio-pci && echo vfio-pci >{DEVICE}/driver_override"
+                     f" && echo {IVSHMEM} >/sys/bus/pci/drivers_probe")
+
+
+def unbind(bench):
+    bench.guest.must(f"echo {IVSHMEM} >{DEVICE}/driver/unbind; "
+                     f"echo >{DEVICE}/driver_override")
+
+
+def _group(bench):
+    return bench.guest.must(f"basename $(readlink {DEVICE}/iommu_group)").strip()
+
+
+@check("strict", "vfio: a device that is not bound to it; "
+       "what it says to type helps")
+def not_bound(bench):
+    message = bench.error(f"device={IVSHMEM} access=vfio {SMALL.properties()}")
+    expect(f"{IVSHMEM} is bound to no driver, not to vfio-pci" in message, message)
+    bench.follow_advice(message)
+    compare_odd(bench, f"device={IVSHMEM} access=vfio", 80)
+
+
+@check("strict", "vfio: auto takes it where the device is bound, "
+       "and opening wakes the device")
+def automatic(bench):
+    bench.until(lambda: None if bench.guest.must(
+        f"cat {DEVICE}/power_state") == "D3hot\n"
+        else "the device does not fall asleep")
+    pipeline = (f"mmiovidsrc name=s device={IVSHMEM} {SMALL.properties()} ! "
+                "video/x-raw,framerate=5/1 ! fakesink")
+    with watching(bench, pipeline) as watch:
+        watch.until_frames(["s"])
+        stats = watch.stats("s")
+    expect(stats["access"] == "vfio" and stats["mapping"] == "uncached", stats)
+    compare_odd(bench, f"device={IVSHMEM}", 81)
+
+
+@check("strict", "vfio: a plain user who owns the group's node, by its path")
+def plain_user(bench):
+    node = f"/dev/vfio/{_group(bench)}"
+    source = f"device={node} {SMALL.properties()}"
+    message = bench.error(source, nobody=True)
+    expect(f"You may not open {node}" in message and
+           f"sudo chown $USER {node}" in message, message)
+    bench.guest.must(f"chown nobody {node}")
+    compare_odd(bench, f"device={node}", 82, nobody=True)
+    bench.guest.must(f"chown root {node}")
+
+
+@check("strict", "vfio: another program has it; write-combining is refused")
+def refused(bench):
+    pipeline = (f"mmiovidsrc name=s device={IVSHMEM} access=vfio "
+                f"{SMALL.properties()} ! video/x-raw,framerate=5/1 ! fakesink")
+    with watching(bench, pipeline) as watch:
+        watch.until_frames(["s"])
+        message = bench.error(f"device={IVSHMEM} access=vfio {SMALL.properties()}")
+        expect("Another program has /dev/vfio/" in message, message)
+    message, maps = start_error(bench, f"device={IVSHMEM} access=vfio "
+                                f"mapping=write-combining {SMALL.properties()}")
+    expect("vfio maps BARs uncached only" in message, message)
+    expect(maps == 0, f"{maps} maps")
+    unbind(bench)
