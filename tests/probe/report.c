@@ -140,6 +140,31 @@ test_json (void)
       12.5);
 }
 
+/* Names of files may be of any bytes, text in JSON may not */
+static void
+test_json_of_bytes (void)
+{
+  const MmioProbeConfig odd = {.device = "./\377",.rate = 50 };
+  g_autoptr (MmioProbeReport) report = report_new (&odd);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autofree char *text = NULL;
+  JsonObject *best;
+
+  g_free (report->address);
+  report->address = g_strdup (odd.device);
+  add_result (add_map (report, MMIO_MAPPING_AUTO, MMIO_MAPPING_CACHED), "orc",
+      TRUE, 1e6);
+
+  text = mmio_probe_report_to_json (report);
+  g_assert_true (g_utf8_validate (text, -1, NULL));
+  g_assert_cmpstr (json_object_get_string_member (get_object (parser, text),
+          "address"), ==, "./\357\277\275");
+  best = json_object_get_object_member (json_node_get_object
+      (json_parser_get_root (parser)), "best");
+  check_words (json_object_get_string_member (best, "properties"),
+      "device=./\357\277\275 ", NULL);
+}
+
 static void
 test_bars (void)
 {
@@ -232,6 +257,7 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/report/table", test_table);
   g_test_add_func ("/probe/report/table-of-little", test_table_of_little);
   g_test_add_func ("/probe/report/json", test_json);
+  g_test_add_func ("/probe/report/json-of-bytes", test_json_of_bytes);
   g_test_add_func ("/probe/report/bars", test_bars);
   g_test_add_func ("/probe/report/plot", test_plot);
   return g_test_run ();
