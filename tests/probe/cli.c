@@ -165,7 +165,11 @@ test_file (void)
   check_words (svg, "<svg ", "</svg>", "engine u64", NULL);
 
   fail ("./memory -q -t 0.01 --offset 100000", 1, "--offset");
-  fail ("./memory -q -t 0.01 --length 63", 1, "--length");
+  fail ("./memory -q -t 0.01 --length 63", 1, "--length to 64 or more");
+  fail ("./memory -q -t 0.01 --width 4 --height 4", 1, "picture of 4 x 4");
+  g_free (write_file (directory, "eight", "12345678"));
+  fail ("./eight", 1, "./eight has 8 bytes");
+  fail ("./eight --width 1 --height 1", 1, "./eight has 8 bytes");
   check ("./memory -q -t 0.01 --plot no/such/place.svg", 1);
   check_words (err, "--plot", NULL);
 }
