@@ -125,6 +125,7 @@ add_result (JsonBuilder * builder, const MmioProbeResult * result)
   } else {
     if (!result->is_engine)
       add_double (builder, "ns-per-load", mmio_probe_result_get_ns (result));
+    add_int (builder, "bytes-read", result->bytes);
     add_double (builder, "rate", result->rate);
     add_double (builder, "slowest-rate", result->slowest);
     add_double (builder, "fastest-rate", result->fastest);

@@ -18,7 +18,7 @@ report_new_full (void)
 
   add_result (uc, "u64", FALSE, 8e6);
   add_result (uc, "avx", FALSE, 0);
-  add_result (uc, "orc", TRUE, 16e6);
+  add_result (uc, "orc", TRUE, 16e6)->bytes = 4096;
   add_result (wc, "stream", TRUE, 400e6);
 
   return report;
@@ -133,6 +133,7 @@ test_json (void)
   result = json_array_get_object_element (results, 2);
   g_assert_cmpstr (json_object_get_string_member (result, "engine"), ==, "orc");
   g_assert_cmpfloat (json_object_get_double_member (result, "rate"), ==, 16e6);
+  g_assert_cmpint (json_object_get_int_member (result, "bytes-read"), ==, 4096);
 
   g_assert_cmpstr (json_object_get_string_member (best, "engine"), ==,
       "stream");
