@@ -120,10 +120,13 @@ test_sim (void)
       "A picture of 640 x 480 RGB has 921600 bytes", NULL);
   g_assert_cmpstr (err, ==, "Measuring, cached ...\n");
 
-  check ("sim -t 0.05 -q --width 17 --height 5 --format nv12 --stride 32 "
+  check ("sim -t 0.05 -q --width 101 --height 51 --format nv12 --stride 128 "
       "--rate 30000/1001", 0);
-  check_words (out, "17 x 5 NV12 has 139 bytes. 29.97 times", NULL);
+  check_words (out, "101 x 51 NV12 has 7803 bytes. 29.97 times", NULL);
   g_assert_cmpstr (err, ==, "");
+
+  check ("sim -t 0.05 -q --width 17 --height 5", 0);
+  check_words (out, "engine u64", "No advice: ", NULL);
 }
 
 static JsonObject *

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "helper.h"
 
+#include <string.h>
+
 #include <json-glib/json-glib.h>
 
 static const MmioProbeConfig config = {.device = "10ee:7024",.rate =
@@ -88,6 +90,27 @@ test_table_of_little (void)
   busy = mmio_probe_report_to_table (report);
   check_words (busy, "\ncached\n", "engine=u32\n", "more than a core has: "
       "5000.0 times", NULL);
+}
+
+/* No advice from the noise that a few bytes are, but why */
+static void
+test_table_of_noise (void)
+{
+  g_autoptr (MmioProbeReport) report = report_new_full ();
+  g_autofree char *text = NULL;
+  g_autofree char *json = NULL;
+  g_autofree char *plot = NULL;
+
+  report->length = 1024;
+  text = mmio_probe_report_to_table (report);
+  check_words (text, "No advice: ", "less than 4 KiB", "--length", NULL);
+  g_assert_null (strstr (text, "Best"));
+  g_assert_null (strstr (text, "of a core"));
+
+  json = mmio_probe_report_to_json (report);
+  g_assert_null (strstr (json, "best"));
+  plot = mmio_probe_report_to_plot (report);
+  g_assert_null (strstr (plot, "bold: the one to use"));
 }
 
 static JsonObject *
@@ -246,7 +269,7 @@ test_plot (void)
 
   /* The paper, what was measured, and two in the legend */
   g_assert_cmpuint (n_rects, ==, 1 + 3 + 2);
-  check_words (text, "&lt;&amp;&gt;", "x\303\244...", "uncached",
+  check_words (text, "bold: the one to use", "&lt;&amp;&gt;", "x\303\244...", "uncached",
       "write-combining", "not measured", "8.0 MB/s, 1000.00 ns a load", NULL);
 }
 
@@ -257,6 +280,7 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/report/sizes", test_sizes);
   g_test_add_func ("/probe/report/table", test_table);
   g_test_add_func ("/probe/report/table-of-little", test_table_of_little);
+  g_test_add_func ("/probe/report/table-of-noise", test_table_of_noise);
   g_test_add_func ("/probe/report/json", test_json);
   g_test_add_func ("/probe/report/json-of-bytes", test_json_of_bytes);
   g_test_add_func ("/probe/report/bars", test_bars);
