@@ -127,21 +127,22 @@ gst_mmio_timer_wait (GstMmioTimer * timer, GstElement * element,
  * gst_mmio_timer_set_paused:
  * @paused: whether a pause begins, or ends
  *
- * Begins or ends a pause.  Until gst_mmio_timer_end_pausing(), the base class
- * may call gst_mmio_timer_unlock() from this thread, and means the pause.
+ * Begins or ends a pause.  Until gst_mmio_timer_end_change(), the base class
+ * may call for gst_mmio_timer_unlock() and gst_mmio_timer_unlock_stop() from
+ * this thread, and means the pause.
  */
 void
 gst_mmio_timer_set_paused (GstMmioTimer * timer, gboolean paused)
 {
   timer->paused = paused;
-  timer->pausing = paused ? g_thread_self () : NULL;
+  timer->changing = g_thread_self ();
   wake_up (timer);
 }
 
 void
-gst_mmio_timer_end_pausing (GstMmioTimer * timer)
+gst_mmio_timer_end_change (GstMmioTimer * timer)
 {
-  timer->pausing = NULL;
+  timer->changing = NULL;
 }
 
 /**
@@ -152,7 +153,7 @@ gst_mmio_timer_end_pausing (GstMmioTimer * timer)
 void
 gst_mmio_timer_unlock (GstMmioTimer * timer)
 {
-  if (timer->pausing != g_thread_self ())
+  if (timer->changing != g_thread_self ())
     timer->unlocked = TRUE;
   wake_up (timer);
 }
@@ -165,8 +166,10 @@ gst_mmio_timer_unlock (GstMmioTimer * timer)
 gboolean
 gst_mmio_timer_unlock_stop (GstMmioTimer * timer)
 {
-  const gboolean unlocked = timer->unlocked;
+  const gboolean unlocked = timer->unlocked &&
+      timer->changing != g_thread_self ();
 
-  timer->unlocked = FALSE;
+  if (unlocked)
+    timer->unlocked = FALSE;
   return unlocked;
 }

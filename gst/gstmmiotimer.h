@@ -19,7 +19,7 @@ typedef struct {
   gboolean waiting;
   GCond resumed;
   gboolean paused;
-  GThread *pausing;
+  GThread *changing;
   gboolean unlocked;
 } GstMmioTimer;
 
@@ -31,7 +31,7 @@ GstFlowReturn gst_mmio_timer_wait (GstMmioTimer * timer, GstElement * element,
     GstMmioFrameTime * frame, GstClockTimeDiff * now);
 
 void gst_mmio_timer_set_paused (GstMmioTimer * timer, gboolean paused);
-void gst_mmio_timer_end_pausing (GstMmioTimer * timer);
+void gst_mmio_timer_end_change (GstMmioTimer * timer);
 
 void gst_mmio_timer_unlock (GstMmioTimer * timer);
 gboolean gst_mmio_timer_unlock_stop (GstMmioTimer * timer);

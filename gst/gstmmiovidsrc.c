@@ -8,10 +8,10 @@
  * cards, BMC and VGA framebuffers, shared memory devices of virtual machines.
  *
  * What the device is, properties say: where it is, and how its picture lies in
- * its memory.  What the consumer wants, caps say: the frame rate, and for
- * 24-bit pictures whether they shall become 32-bit ones on the way.  Each byte
- * of the BAR is loaded at most once a frame, in wide loads, straight into
- * downstream's buffers.
+ * its memory.  What the consumer wants, caps say: the frame rate, and whether
+ * 24-bit pixels shall become 32-bit ones on the way, or 32-bit ones change the
+ * order of their bytes.  Each byte of the BAR is loaded at most once a frame,
+ * in wide loads, straight into downstream's buffers.
  *
  * ## Example launch lines
  *
@@ -359,19 +359,33 @@ explain_failure (GstMmioVidSrc * self)
             caps, wanted));
 }
 
+/* Whatever has changed or not: somebody waits for a frame */
+static void
+send_next_frame (GstMmioVidSrc * self)
+{
+  GST_OBJECT_LOCK (self);
+  self->forget = TRUE;
+  GST_OBJECT_UNLOCK (self);
+}
+
 static gboolean
 gst_mmio_vid_src_negotiate (GstBaseSrc * base)
 {
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
+
   /* A pad that somebody activated without the element */
-  if (!GST_MMIO_VID_SRC (base)->capture)
+  if (!self->capture)
     return FALSE;
 
-  if (GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->negotiate (base))
-    return TRUE;
+  if (!GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->negotiate (base)) {
+    if (!GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (base)))
+      explain_failure (self);
+    return FALSE;
+  }
 
-  if (!GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (base)))
-    explain_failure (GST_MMIO_VID_SRC (base));
-  return FALSE;
+  /* Somebody new may be there, though the caps are as before */
+  send_next_frame (self);
+  return TRUE;
 }
 
 static gboolean
@@ -400,7 +414,6 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
   old_period = gst_mmio_pacer_get_period (&self->timer.pacer);
   gst_mmio_pacer_set_rate (&self->timer.pacer, GST_VIDEO_INFO_FPS_N (&info),
       GST_VIDEO_INFO_FPS_D (&info));
-  self->forget = TRUE;
   self->latency_changed |= old_period !=
       gst_mmio_pacer_get_period (&self->timer.pacer);
   GST_OBJECT_UNLOCK (self);
@@ -728,13 +741,28 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
       (element, transition);
 
   GST_OBJECT_LOCK (self);
-  gst_mmio_timer_end_pausing (&self->timer);
+  gst_mmio_timer_end_change (&self->timer);
   GST_OBJECT_UNLOCK (self);
 
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&
           ret == GST_STATE_CHANGE_FAILURE))
     stop (self);
+
+  return ret;
+}
+
+/* An event that goes downstream does so with the next frame */
+static gboolean
+gst_mmio_vid_src_send_event (GstElement * element, GstEvent * event)
+{
+  const gboolean waits = GST_EVENT_IS_DOWNSTREAM (event) &&
+      GST_EVENT_IS_SERIALIZED (event);
+  const gboolean ret = GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)
+      ->send_event (element, event);
+
+  if (ret && waits)
+    send_next_frame (GST_MMIO_VID_SRC (element));
 
   return ret;
 }
@@ -855,6 +883,7 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
   gst_caps_unref (caps);
 
   element_class->change_state = gst_mmio_vid_src_change_state;
+  element_class->send_event = gst_mmio_vid_src_send_event;
 
   base_class->get_caps = gst_mmio_vid_src_get_caps;
   base_class->negotiate = gst_mmio_vid_src_negotiate;
@@ -869,6 +898,9 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
 
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_IO_MODE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_ACCESS, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_MMIO_MAPPING, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_MMIO_ENGINE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_MMIO_CHANGES, 0);
 }
 
 static void

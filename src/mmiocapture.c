@@ -5,6 +5,8 @@
  */
 #include "mmiocapture.h"
 
+#include "mmioerror.h"
+
 struct _MmioCapture
 {
   MmioDevice *device;
@@ -19,6 +21,20 @@ struct _MmioCapture
   GMutex lock;
   MmioCaptureStats stats;
 };
+
+/* Write-combining is for streaming loads.  Who asks for others may have a
+ * device that takes no other, and there the CPU might join them. */
+static MmioMapping
+choose_mapping (const MmioCaptureConfig * config, const MmioDevice * device)
+{
+  const gboolean others = config->engine != MMIO_ENGINE_AUTO &&
+      config->engine != MMIO_ENGINE_STREAM;
+
+  return config->mapping == MMIO_MAPPING_AUTO && others &&
+      mmio_device_has_bars (device) &&
+      mmio_device_get_fixed_mapping (device) == MMIO_MAPPING_AUTO ?
+      MMIO_MAPPING_UNCACHED : config->mapping;
+}
 
 /**
  * mmio_capture_open:
@@ -35,6 +51,7 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   g_auto (MmioAddress) address = { 0, };
   g_autoptr (MmioDevice) device = NULL;
   g_autoptr (MmioRegion) region = NULL;
+  g_autoptr (MmioShadow) shadow = NULL;
   MmioSpec spec = config->spec;
   gint bar = config->bar;
   const MmioReader *reader;
@@ -42,7 +59,9 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   MmioPicture picture;
   MmioCapture *capture;
 
-  if (!mmio_address_parse (&address, config->device, error))
+  /* Whether the engine can run does not depend on the map */
+  if (!mmio_address_parse (&address, config->device, error) ||
+      !mmio_reader_choose (config->engine, MMIO_MAPPING_CACHED, &reason, error))
     return NULL;
 
   device = mmio_device_open (&address, config->access, error);
@@ -50,7 +69,18 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
       !mmio_picture_init (&picture, &spec, error))
     return NULL;
 
-  region = mmio_device_map (device, &bar, &picture, config->mapping, error);
+  if (config->changes != MMIO_CHANGES_IGNORE) {
+    shadow = mmio_shadow_new (&picture);
+    if (!shadow) {
+      mmio_set_error (error, MMIO_ERROR_SETTINGS,
+          "There is no memory for the frame before, which changes are found by; "
+          "set changes=ignore, or width and height lower.");
+      return NULL;
+    }
+  }
+
+  region = mmio_device_map (device, &bar, &picture, choose_mapping (config,
+          device), error);
   if (!region)
     return NULL;
 
@@ -67,8 +97,7 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   capture->reader = reader;
   capture->engine_reason = reason;
   capture->changes = config->changes;
-  if (capture->changes != MMIO_CHANGES_IGNORE)
-    capture->shadow = mmio_shadow_new (&picture);
+  capture->shadow = g_steal_pointer (&shadow);
   g_mutex_init (&capture->lock);
 
   return capture;

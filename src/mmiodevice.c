@@ -399,7 +399,7 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
 
 /* Where the address itself says how to map, nobody may say otherwise */
 static gboolean
-choose_mapping (const MmioDevice * device, MmioMapping * wanted,
+apply_fixed_mapping (const MmioDevice * device, MmioMapping * wanted,
     GError ** error)
 {
   const MmioMapping fixed = device->fixed_mapping;
@@ -443,7 +443,7 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
   else if (!check_bar (device, chosen, picture, error))
     chosen = -1;
 
-  if (chosen < 0 || !choose_mapping (device, &wanted, error))
+  if (chosen < 0 || !apply_fixed_mapping (device, &wanted, error))
     return NULL;
 
   region = device->backend->map (device, chosen, picture->start,

@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "mmioerror.h"
@@ -86,6 +88,17 @@ set_open_error (GError ** error, const char *path, int errnum)
   }
 }
 
+/* Whether a file shows what the kernel has, as all in a sysfs does wherever it
+ * is mounted.  A BAR there would be taken for ordinary memory. */
+static gboolean
+is_kernels (int fd)
+{
+  struct statfs fs;
+
+  return fstatfs (fd, &fs) == 0 &&
+      (fs.f_type == SYSFS_MAGIC || fs.f_type == PROC_SUPER_MAGIC);
+}
+
 /* Opens a file of memory; it counts as BAR 0 of a device that has no other */
 MmioDevice *
 mmio_file_open (const char *path, GError ** error)
@@ -114,6 +127,14 @@ mmio_file_open (const char *path, GError ** error)
     set_open_error (error, path, errno);
     if (fd >= 0)
       close (fd);
+    return NULL;
+  }
+
+  if (is_kernels (fd)) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s is the kernel's and no memory; for a PCI device's BAR set device to "
+        "its address, as lspci -D shows it.", path);
+    close (fd);
     return NULL;
   }
 

@@ -11,10 +11,6 @@
 
 #include "mmiocpu.h"
 
-/* Bytes that are loaded before they are stored: few, so that neither waits
- * long for the other */
-#define PIECE 1536
-
 typedef struct
 {
   const MmioReader *reader;
@@ -75,7 +71,9 @@ read_row (Pass * pass, guint plane, guint y, const guint8 * bar)
     /* Seams lie between lines; pixels that are converted have none */
     end = length;
     if (!pass->conversion)
-      end = MIN (end, x + PIECE - (guintptr) (bar + x) % MMIO_READER_PHASE);
+      end =
+          MIN (end,
+          x + MMIO_READER_PIECE - (guintptr) (bar + x) % MMIO_READER_PHASE);
 
     equal = mmio_reader_fetch (pass->reader, row + x, bar + x,
         pass->compare ? before + x : NULL, end - x);

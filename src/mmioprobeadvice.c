@@ -75,13 +75,17 @@ count_frame_bytes (const MmioProbeReport * report)
  * @advice: (out caller-allocates): what follows; valid as long as @report
  * @report: what was measured
  *
- * Returns: FALSE if no engine could be measured
+ * Returns: FALSE if no engine could be measured, or too little for advice:
+ *   less than %MMIO_PROBE_ADVICE_BYTES
  */
 gboolean
 mmio_probe_advise (MmioProbeAdvice * advice, const MmioProbeReport * report)
 {
   const MmioProbeResult *fastest;
   MmioProbeAdvice result = {.map = NULL };
+
+  if (report->length < MMIO_PROBE_ADVICE_BYTES)
+    return FALSE;
 
   fastest = find_fastest (report, &result.map);
   if (!fastest)

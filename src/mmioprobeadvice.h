@@ -5,6 +5,10 @@
 
 G_BEGIN_DECLS
 
+/* Bytes that have to be measured for the figures to say anything of pictures:
+ * below, what surrounds the loads counts as much as they do */
+#define MMIO_PROBE_ADVICE_BYTES 4096
+
 /**
  * MmioProbeAdvice:
  * @map: the map to use

@@ -7,14 +7,19 @@
 
 #include <json-glib/json-glib.h>
 
+/* What is no UTF-8, as the name of a file may be, becomes it: JSON is nothing
+ * else */
 static void
 add_string (JsonBuilder * builder, const char *name, const char *value)
 {
+  g_autofree char *valid = NULL;
+
   if (!value)
     return;
 
+  valid = g_utf8_make_valid (value, -1);
   json_builder_set_member_name (builder, name);
-  json_builder_add_string_value (builder, value);
+  json_builder_add_string_value (builder, valid);
 }
 
 static void
@@ -120,6 +125,7 @@ add_result (JsonBuilder * builder, const MmioProbeResult * result)
   } else {
     if (!result->is_engine)
       add_double (builder, "ns-per-load", mmio_probe_result_get_ns (result));
+    add_int (builder, "bytes-read", result->bytes);
     add_double (builder, "rate", result->rate);
     add_double (builder, "slowest-rate", result->slowest);
     add_double (builder, "fastest-rate", result->fastest);

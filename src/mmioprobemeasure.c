@@ -146,6 +146,7 @@ measure_once (const Way * way, const Range * range,
   gint64 elapsed, cpu;
 
   do {
+    batch = MIN (batch, budget->bytes - total);
     for (gsize done = 0, n; done < batch; done += n) {
       n = MIN (batch - done, range->length - at);
       load_once (way, range, at, n);
@@ -163,6 +164,7 @@ measure_once (const Way * way, const Range * range,
   if (cpu <= 0)
     cpu = MAX (elapsed, 1) * 1000;
 
+  way->result->bytes += total;
   return total * 1e9 / cpu;
 }
 

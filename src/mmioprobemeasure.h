@@ -9,10 +9,11 @@ G_BEGIN_DECLS
  * MmioProbeBudget:
  * @rounds: how often everything is measured, at least 1
  * @time: microseconds that one measurement in a round may take
- * @bytes: bytes that it may load
+ * @bytes: bytes that it may load, a multiple of %MMIO_LOADS_ALIGN
  *
- * How long to measure.  A measurement ends at whichever comes first; the
- * clock is looked at between loads, so it takes a little longer.
+ * How long to measure.  A measurement ends at whichever comes first.  It
+ * never loads more; the clock is looked at between loads, so it takes a little
+ * longer.
  */
 typedef struct {
   guint rounds;
@@ -27,6 +28,7 @@ typedef struct {
  * @load_bytes: bytes of the load, or of the engine's widest one at least
  * @is_auto: the engine that engine=auto takes for this map
  * @skipped: (nullable): why it was not measured
+ * @bytes: what it loaded in all rounds together
  * @rate: bytes in a second of a core, the median of all rounds
  * @slowest: the same in the slowest round
  * @fastest: the same in the fastest round
@@ -39,6 +41,7 @@ typedef struct {
   guint load_bytes;
   gboolean is_auto;
   char *skipped;
+  guint64 bytes;
   double rate;
   double slowest;
   double fastest;

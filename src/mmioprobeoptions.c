@@ -12,6 +12,9 @@
 #define DEFAULT_SECONDS 5.0
 #define MAX_SECONDS 3600.0
 
+/* What nobody types: no --time */
+#define NO_SECONDS (-G_MAXDOUBLE)
+
 /* *INDENT-OFF* */
 static gboolean set_usage_error (GError ** error, const char *format, ...)
     G_GNUC_PRINTF (2, 3);
@@ -51,7 +54,8 @@ check_numbers (const MmioProbeOptions * options, GError ** error)
   if (options->stride < 0 || options->stride > G_MAXINT)
     return set_usage_error (error, "No row takes %" G_GINT64_FORMAT " bytes; "
         "set --stride to the bytes from one row to the next.", options->stride);
-  if (!(options->seconds > 0 && options->seconds <= MAX_SECONDS))
+  if (options->seconds != NO_SECONDS &&
+      !(options->seconds > 0 && options->seconds <= MAX_SECONDS))
     return set_usage_error (error, "Measuring cannot take %g seconds; set "
         "--time to more than 0 and at most %g.", options->seconds, MAX_SECONDS);
 
@@ -108,7 +112,8 @@ wants_device (const MmioProbeOptions * options)
 {
   return options->bar >= 0 || options->offset != 0 || options->length != 0 ||
       options->width != 0 || options->height != 0 || options->stride != 0 ||
-      options->format || options->rate || options->force || options->plot;
+      options->format || options->rate || options->force || options->plot ||
+      options->seconds != NO_SECONDS;
 }
 
 static gboolean
@@ -181,7 +186,7 @@ mmio_probe_options_parse (MmioProbeOptions * options, GStrv argv,
 
   memset (options, 0, sizeof (*options));
   options->bar = -1;
-  options->seconds = DEFAULT_SECONDS;
+  options->seconds = NO_SECONDS;
 
   g_option_context_set_summary (context,
       "Without DEVICE: lists this machine's PCI memory BARs and how each can "
@@ -231,7 +236,8 @@ mmio_probe_options_get_config (const MmioProbeOptions * options,
   config->spec.offset = options->offset;
   config->spec.stride = options->stride;
   config->length = options->length;
-  config->seconds = options->seconds;
+  config->seconds = options->seconds == NO_SECONDS ? DEFAULT_SECONDS :
+      options->seconds;
   config->is_virtual = mmio_cpu_is_virtual ();
   config->force = options->force;
 

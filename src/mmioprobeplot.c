@@ -112,7 +112,8 @@ add_legend (Plot * plot)
   x += 150;
   add_bar (plot, x, plot->y, THICKNESS, ENGINE_COLOR);
   add_text (plot, x + 22, plot->y + 12, "font-size=\"11\"",
-      "engines, which copy; bold: the one to use");
+      plot->best ? "engines, which copy; bold: the one to use" :
+      "engines, which copy");
   plot->y += ROW;
 }
 

@@ -169,6 +169,43 @@ check_rules (MmioProbeReport * report, const MmioDevice * device, gint bar,
   return mmio_probe_may_measure (&what, error);
 }
 
+/* What helps if there is no whole line in what begins at @start, before the
+ * one that begins at @line.  Says nothing of a length where none would do. */
+static void
+set_no_line_error (GError ** error, const MmioProbeReport * report,
+    guint64 start, guint64 line)
+{
+  const guint64 size = report->bar_size;
+  g_autofree char *whole = report->bar < 0 ? g_strdup (report->address) :
+      g_strdup_printf ("BAR %d of %s", report->bar, report->address);
+
+  if (size < MMIO_LOADS_ALIGN)
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s has %" G_GUINT64_FORMAT " bytes, and what has less than %d cannot "
+        "be measured: the widest load takes as many; choose a larger %s.",
+        whole, size, MMIO_LOADS_ALIGN, report->bar < 0 ? "file" : "BAR");
+  else if (line + MMIO_LOADS_ALIGN > size)
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "From byte %" G_GUINT64_FORMAT " on %s has no %d bytes that begin at "
+        "a multiple of %d, as the widest load needs them; set --offset to %"
+        G_GUINT64_FORMAT " or less.", start, whole, MMIO_LOADS_ALIGN,
+        MMIO_LOADS_ALIGN, size / MMIO_LOADS_ALIGN * MMIO_LOADS_ALIGN -
+        MMIO_LOADS_ALIGN);
+  else if (report->has_picture && report->config->length == 0)
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The picture of %u x %u has no %d bytes that begin at a multiple of "
+        "%d, as the widest load needs them; set --width and --height higher, "
+        "or --length to %" G_GUINT64_FORMAT " or more to measure beyond it.",
+        report->picture.width, report->picture.height, MMIO_LOADS_ALIGN,
+        MMIO_LOADS_ALIGN, line + MMIO_LOADS_ALIGN - start);
+  else
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The range has no %d bytes that begin at a multiple of %d, as the "
+        "widest load needs them; set --length to %" G_GUINT64_FORMAT
+        " or more.", MMIO_LOADS_ALIGN, MMIO_LOADS_ALIGN,
+        line + MMIO_LOADS_ALIGN - start);
+}
+
 /* The whole lines in the range: the widest loads want them */
 static gboolean
 find_lines (MmioProbeReport * report, const MmioRegion * region,
@@ -179,10 +216,7 @@ find_lines (MmioProbeReport * report, const MmioRegion * region,
   const gsize head = -(guintptr) first % MMIO_LOADS_ALIGN;
 
   if (length < head + MMIO_LOADS_ALIGN) {
-    mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The range holds no %d bytes that begin at a multiple of %d, as the "
-        "widest load needs them; set --length to %d or more.",
-        MMIO_LOADS_ALIGN, MMIO_LOADS_ALIGN, 2 * MMIO_LOADS_ALIGN);
+    set_no_line_error (error, report, start, start + head);
     return FALSE;
   }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The only code that loads from a BAR, with the engines behind it.  Each load
+ * The code that loads from a BAR, with the engines behind it; nobody else does,
+ * but mmioloads.c to measure.  Each load
  * is a round trip on the bus, whatever its width, so every byte is loaded
  * once, in the widest naturally aligned loads: an unaligned one may be split
  * in two, or fault.
@@ -16,11 +17,6 @@
 #include "mmioerror.h"
 
 G_STATIC_ASSERT (MMIO_READER_PHASE == MMIO_LINE);
-
-/* Lines that are copied at a time, and stop over where the destination is not
- * aligned as they are: few, so that loads and stores take turns often enough
- * for neither to wait for the other */
-#define PIECE 1536
 
 static const MmioReader *
 get_engine (MmioEngine engine, MmioMapping mapping)
@@ -155,12 +151,12 @@ static void
 copy_lines (const MmioReader * reader, guint8 * dest, const guint8 * bar,
     gsize length)
 {
-  guint8 bounce[PIECE] __attribute__((aligned (MMIO_LINE)));
+  guint8 bounce[MMIO_READER_PIECE] __attribute__((aligned (MMIO_LINE)));
   const gboolean straight = (guintptr) dest % MMIO_LINE == 0 &&
       !reader->keep_stores_apart;
 
   while (length > 0) {
-    const gsize n = MIN (length, PIECE);
+    const gsize n = MIN (length, MMIO_READER_PIECE);
 
     if (reader->is_ordinary)
       mmio_cpu_announce_loads (bar, n);

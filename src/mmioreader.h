@@ -48,6 +48,10 @@ void mmio_reader_copy_rows (const MmioReader * reader, guint8 * dest,
     gsize dest_stride, const guint8 * bar, gsize bar_stride, gsize row_bytes,
     guint rows);
 
+/* Bytes that are loaded before they are stored, where they stop over: few
+ * lines, so that neither waits long for the other (docs/measurements.md) */
+#define MMIO_READER_PIECE 1536
+
 /* Alignment of a bounce, and what the address in it has in common with the
  * address in the BAR */
 #define MMIO_READER_PHASE 64

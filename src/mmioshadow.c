@@ -19,7 +19,8 @@ struct _MmioShadow
  * mmio_shadow_new:
  * @picture: the picture
  *
- * Returns: (transfer full): a shadow that knows of no frame before
+ * Returns: (transfer full) (nullable): a shadow that knows of no frame before,
+ *   or NULL if there is no memory for it
  */
 MmioShadow *
 mmio_shadow_new (const MmioPicture * picture)
@@ -32,8 +33,11 @@ mmio_shadow_new (const MmioPicture * picture)
     shadow->plane_offset[i] = size;
     size += (gsize) picture->plane[i].row_bytes * picture->plane[i].rows;
   }
-  shadow->memory = g_malloc (size);
   shadow->changed = g_malloc0 (picture->height);
+  /* As large as the picture, which the user says */
+  shadow->memory = g_try_malloc (size);
+  if (!shadow->memory)
+    g_clear_pointer (&shadow, mmio_shadow_free);
 
   return shadow;
 }

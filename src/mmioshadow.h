@@ -47,4 +47,6 @@ guint8 *mmio_shadow_get_row (MmioShadow * shadow, guint plane, guint row);
 void mmio_shadow_mark (MmioShadow * shadow, guint plane, guint row);
 void mmio_shadow_end (MmioShadow * shadow, MmioDamage * damage);
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioShadow, mmio_shadow_free)
+
 G_END_DECLS

@@ -7,6 +7,7 @@
 #include "config.h"
 #endif
 
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -40,19 +41,46 @@ show_progress (MmioMapping mapping, const char *what, guint done, guint total,
   fflush (stderr);
 }
 
+/* Returns: FALSE, for the caller to return */
+static gboolean
+set_plot_error (GError ** error, const char *why)
+{
+  mmio_set_error (error, MMIO_ERROR_FAILED,
+      "The plot cannot be written (%s); set --plot to a file that can.", why);
+  return FALSE;
+}
+
+/* What write_plot() will do, as far as it leaves nothing behind: it makes a
+ * file of a new name beside the plot, and then renames that */
+static gboolean
+check_plot (const char *path, GError ** error)
+{
+  g_autofree char *name = g_strconcat (path, ".XXXXXX", NULL);
+  int fd;
+
+  if (*path == '\0')
+    return set_plot_error (error, "no name");
+  if (g_file_test (path, G_FILE_TEST_EXISTS) &&
+      !g_file_test (path, G_FILE_TEST_IS_REGULAR))
+    return set_plot_error (error, "it is there and no file");
+
+  fd = g_mkstemp (name);
+  if (fd < 0)
+    return set_plot_error (error, g_strerror (errno));
+  unlink (name);
+  close (fd);
+
+  return TRUE;
+}
+
 static gboolean
 write_plot (const char *path, const MmioProbeReport * report, GError ** error)
 {
   g_autofree char *plot = mmio_probe_report_to_plot (report);
   g_autoptr (GError) local = NULL;
 
-  if (g_file_set_contents (path, plot, -1, &local))
-    return TRUE;
-
-  mmio_set_error (error, MMIO_ERROR_FAILED,
-      "The plot cannot be written (%s); set --plot to a file that can.",
-      local->message);
-  return FALSE;
+  return g_file_set_contents (path, plot, -1, &local) ||
+      set_plot_error (error, local->message);
 }
 
 static gboolean
@@ -66,6 +94,7 @@ measure (const MmioProbeOptions * options, GError ** error)
   MmioProbeConfig config;
 
   if (!mmio_probe_options_get_config (options, &config, error) ||
+      (options->plot && !check_plot (options->plot, error)) ||
       !mmio_address_parse (&address, config.device, error))
     return FALSE;
 

@@ -93,6 +93,22 @@ test_nothing (void)
   g_assert_false (mmio_probe_advise (&advice, report));
 }
 
+/* What so little takes is noise */
+static void
+test_too_little (void)
+{
+  const MmioProbeConfig config = {.device = "10ee:7024",.rate = 50 };
+  g_autoptr (MmioProbeReport) report = report_new (&config);
+  MmioProbeAdvice advice;
+
+  add_result (add_map (report, MMIO_MAPPING_UNCACHED, MMIO_MAPPING_UNCACHED),
+      "orc", TRUE, 10e6);
+  report->length = 4096 - 64;
+  g_assert_false (mmio_probe_advise (&advice, report));
+  report->length = 4096;
+  g_assert_true (mmio_probe_advise (&advice, report));
+}
+
 /* 100 MB/s, 2 MB a picture, 25 a second: half a core */
 static void
 test_cost (void)
@@ -142,6 +158,7 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/advice/automatic", test_automatic);
   g_test_add_func ("/probe/advice/downgrade", test_downgrade);
   g_test_add_func ("/probe/advice/nothing", test_nothing);
+  g_test_add_func ("/probe/advice/too-little", test_too_little);
   g_test_add_func ("/probe/advice/cost", test_cost);
   g_test_add_func ("/probe/advice/properties", test_properties);
   return g_test_run ();

@@ -120,10 +120,13 @@ test_sim (void)
       "A picture of 640 x 480 RGB has 921600 bytes", NULL);
   g_assert_cmpstr (err, ==, "Measuring, cached ...\n");
 
-  check ("sim -t 0.05 -q --width 17 --height 5 --format nv12 --stride 32 "
+  check ("sim -t 0.05 -q --width 101 --height 51 --format nv12 --stride 128 "
       "--rate 30000/1001", 0);
-  check_words (out, "17 x 5 NV12 has 139 bytes. 29.97 times", NULL);
+  check_words (out, "101 x 51 NV12 has 7803 bytes. 29.97 times", NULL);
   g_assert_cmpstr (err, ==, "");
+
+  check ("sim -t 0.05 -q --width 17 --height 5", 0);
+  check_words (out, "engine u64", "No advice: ", NULL);
 }
 
 static JsonObject *
@@ -165,9 +168,59 @@ test_file (void)
   check_words (svg, "<svg ", "</svg>", "engine u64", NULL);
 
   fail ("./memory -q -t 0.01 --offset 100000", 1, "--offset");
-  fail ("./memory -q -t 0.01 --length 63", 1, "--length");
-  check ("./memory -q -t 0.01 --plot no/such/place.svg", 1);
-  check_words (err, "--plot", NULL);
+  fail ("./memory -q -t 0.01 --length 63", 1, "--length to 64 or more");
+  fail ("./memory -q -t 0.01 --width 4 --height 4", 1, "picture of 4 x 4");
+  g_free (write_file (directory, "eight", "12345678"));
+  fail ("./eight", 1, "./eight has 8 bytes");
+  fail ("./eight --width 1 --height 1", 1, "./eight has 8 bytes");
+}
+
+/* Whether anything in the directory begins with @prefix */
+static gboolean
+is_left (const char *prefix)
+{
+  g_autoptr (GDir) dir = g_dir_open (directory, 0, NULL);
+  const char *name;
+
+  g_assert_nonnull (dir);
+  while ((name = g_dir_read_name (dir))) {
+    if (g_str_has_prefix (name, prefix))
+      return TRUE;
+  }
+
+  return FALSE;
+}
+
+/* A plot that cannot be written is told before anything is measured, and
+ * trying leaves nothing behind */
+static void
+test_plot (void)
+{
+  g_autofree char *name = g_strnfill (256, 'x');
+  g_autofree char *long_name = g_strconcat ("sim --plot ", name, NULL);
+  g_autofree char *old = write_file (directory, "old.svg", "old");
+  g_autofree char *text = NULL;
+
+  fail ("sim --plot no/such/place.svg", 1, "--plot");
+  fail ("sim --plot .", 1, "--plot");
+  fail ("sim --plot ''", 1, "--plot");
+  fail ("sim --plot /dev/null", 1, "--plot");
+  fail (long_name, 1, "--plot");
+
+  fail ("sim --bar 1 --plot left.svg", 1, "BAR 1");
+  fail ("sim --length 10 --plot left.svg", 1, "--length");
+  g_assert_false (is_left ("left"));
+  fail ("sim --length 10 --plot old.svg", 1, "--length");
+  g_assert_true (g_file_get_contents (old, &text, NULL, NULL));
+  g_assert_cmpstr (text, ==, "old");
+
+  check ("sim -q -t 0.01 --plot old.svg", 0);
+  g_clear_pointer (&text, g_free);
+  g_assert_true (g_file_get_contents (old, &text, NULL, NULL));
+  check_words (text, "<svg ", NULL);
+  check ("sim -q -t 0.01 --plot left.svg", 0);
+  g_assert_true (is_left ("left.svg"));
+  g_assert_false (is_left ("left.svg."));
 }
 
 static void
@@ -217,6 +270,7 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/cli/list", test_list);
   g_test_add_func ("/probe/cli/sim", test_sim);
   g_test_add_func ("/probe/cli/file", test_file);
+  g_test_add_func ("/probe/cli/plot", test_plot);
   g_test_add_func ("/probe/cli/full-disk", test_full_disk);
   status = g_test_run ();
 

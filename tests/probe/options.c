@@ -43,6 +43,9 @@ test_refusals (void)
   refuse ("--force", "Which device");
   refuse ("--plot x.svg", "Which device");
   refuse ("--width 5", "Which device");
+  refuse ("--time 1", "Which device");
+  refuse ("--time 5", "Which device");
+  refuse ("--time 0", "Which device");
   refuse ("sim --bar 6", "--bar to 0 to 5");
   refuse ("sim --bar x", "--bar");
   refuse ("sim --offset -1", "--offset");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "helper.h"
 
+#include <string.h>
+
 #include <json-glib/json-glib.h>
 
 static const MmioProbeConfig config = {.device = "10ee:7024",.rate =
@@ -18,7 +20,7 @@ report_new_full (void)
 
   add_result (uc, "u64", FALSE, 8e6);
   add_result (uc, "avx", FALSE, 0);
-  add_result (uc, "orc", TRUE, 16e6);
+  add_result (uc, "orc", TRUE, 16e6)->bytes = 4096;
   add_result (wc, "stream", TRUE, 400e6);
 
   return report;
@@ -90,6 +92,27 @@ test_table_of_little (void)
       "5000.0 times", NULL);
 }
 
+/* No advice from the noise that a few bytes are, but why */
+static void
+test_table_of_noise (void)
+{
+  g_autoptr (MmioProbeReport) report = report_new_full ();
+  g_autofree char *text = NULL;
+  g_autofree char *json = NULL;
+  g_autofree char *plot = NULL;
+
+  report->length = 1024;
+  text = mmio_probe_report_to_table (report);
+  check_words (text, "No advice: ", "less than 4 KiB", "--length", NULL);
+  g_assert_null (strstr (text, "Best"));
+  g_assert_null (strstr (text, "of a core"));
+
+  json = mmio_probe_report_to_json (report);
+  g_assert_null (strstr (json, "best"));
+  plot = mmio_probe_report_to_plot (report);
+  g_assert_null (strstr (plot, "bold: the one to use"));
+}
+
 static JsonObject *
 get_object (JsonParser * parser, const char *text)
 {
@@ -133,11 +156,37 @@ test_json (void)
   result = json_array_get_object_element (results, 2);
   g_assert_cmpstr (json_object_get_string_member (result, "engine"), ==, "orc");
   g_assert_cmpfloat (json_object_get_double_member (result, "rate"), ==, 16e6);
+  g_assert_cmpint (json_object_get_int_member (result, "bytes-read"), ==, 4096);
 
   g_assert_cmpstr (json_object_get_string_member (best, "engine"), ==,
       "stream");
   g_assert_cmpfloat (json_object_get_double_member (best, "cpu-percent"), ==,
       12.5);
+}
+
+/* Names of files may be of any bytes, text in JSON may not */
+static void
+test_json_of_bytes (void)
+{
+  const MmioProbeConfig odd = {.device = "./\377",.rate = 50 };
+  g_autoptr (MmioProbeReport) report = report_new (&odd);
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autofree char *text = NULL;
+  JsonObject *best;
+
+  g_free (report->address);
+  report->address = g_strdup (odd.device);
+  add_result (add_map (report, MMIO_MAPPING_AUTO, MMIO_MAPPING_CACHED), "orc",
+      TRUE, 1e6);
+
+  text = mmio_probe_report_to_json (report);
+  g_assert_true (g_utf8_validate (text, -1, NULL));
+  g_assert_cmpstr (json_object_get_string_member (get_object (parser, text),
+          "address"), ==, "./\357\277\275");
+  best = json_object_get_object_member (json_node_get_object
+      (json_parser_get_root (parser)), "best");
+  check_words (json_object_get_string_member (best, "properties"),
+      "device=./\357\277\275 ", NULL);
 }
 
 static void
@@ -220,8 +269,9 @@ test_plot (void)
 
   /* The paper, what was measured, and two in the legend */
   g_assert_cmpuint (n_rects, ==, 1 + 3 + 2);
-  check_words (text, "&lt;&amp;&gt;", "x\303\244...", "uncached",
-      "write-combining", "not measured", "8.0 MB/s, 1000.00 ns a load", NULL);
+  check_words (text, "bold: the one to use", "&lt;&amp;&gt;", "x\303\244...",
+      "uncached", "write-combining", "not measured",
+      "8.0 MB/s, 1000.00 ns a load", NULL);
 }
 
 int
@@ -231,7 +281,9 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/report/sizes", test_sizes);
   g_test_add_func ("/probe/report/table", test_table);
   g_test_add_func ("/probe/report/table-of-little", test_table_of_little);
+  g_test_add_func ("/probe/report/table-of-noise", test_table_of_noise);
   g_test_add_func ("/probe/report/json", test_json);
+  g_test_add_func ("/probe/report/json-of-bytes", test_json_of_bytes);
   g_test_add_func ("/probe/report/bars", test_bars);
   g_test_add_func ("/probe/report/plot", test_plot);
   return g_test_run ();

@@ -258,10 +258,63 @@ test_ranges (void)
   config.length = 0;
   refuse (fake, &config, "1048577", "--offset");
 
-  /* Only mapping shows that there is no line in it; nothing was read */
+  mmio_device_unref (&fake->parent);
+}
+
+/* There is no line in it, which only mapping shows; nothing was read */
+static void
+find_no_line (FakeDevice * fake, const MmioProbeConfig * config,
+    const char *word, const char *other)
+{
+  GError *error = NULL;
+
+  g_assert_null (mmio_probe_run (config, &fake->parent, NULL, NULL, &error));
+  check_error (&error, MMIO_ERROR_SETTINGS, word, other, NULL);
+}
+
+/* It says what helps, and that does */
+static void
+test_no_line (void)
+{
+  FakeDevice *fake = fake_new_usual ();
+  MmioProbeConfig config = config_of (4);
+
   config.spec.offset = 1;
   config.length = 126;
-  g_assert_null (mmio_probe_run (&config, &fake->parent, NULL, NULL, NULL));
+  find_no_line (fake, &config, "range", "set --length to 127 or more");
+  config.length = 127;
+  mmio_probe_report_free (run (fake, &config));
+  config.spec.offset = 0;
+  config.length = 63;
+  find_no_line (fake, &config, "range", "set --length to 64 or more");
+
+  config.length = 0;
+  config.spec.width = config.spec.height = 4;
+  find_no_line (fake, &config, "picture of 4 x 4", "--width and --height "
+      "higher, or --length to 64 or more");
+  config.length = 64;
+  mmio_probe_report_free (run (fake, &config));
+
+  /* No length helps at the end */
+  config = config_of (4);
+  config.spec.offset = MIB - 63;
+  find_no_line (fake, &config, "BAR 4 of 0000:03:00.0",
+      "set --offset to 1048512 or less");
+  config.length = 10;
+  find_no_line (fake, &config, "byte 1048513", "--offset to 1048512 or less");
+  config.spec.offset = 1048512;
+  config.length = 0;
+  mmio_probe_report_free (run (fake, &config));
+
+  /* And nothing where there is too little */
+  fake_add_bar (fake, 5, 32, TRUE);
+  config = config_of (5);
+  config.force = TRUE;
+  find_no_line (fake, &config, "BAR 5 of 0000:03:00.0 has 32 bytes",
+      "less than 64 cannot be measured");
+  config.length = 16;
+  find_no_line (fake, &config, "BAR 5 of 0000:03:00.0 has 32 bytes",
+      "less than 64 cannot be measured");
   mmio_device_unref (&fake->parent);
 }
 
@@ -323,6 +376,7 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/run/virtual", test_virtual);
   g_test_add_func ("/probe/run/write-combining", test_write_combining);
   g_test_add_func ("/probe/run/ranges", test_ranges);
+  g_test_add_func ("/probe/run/no-line", test_no_line);
   g_test_add_func ("/probe/run/picture", test_picture);
   g_test_add_func ("/probe/run/sim", test_sim);
   return g_test_run ();

@@ -9,7 +9,8 @@ import shutil
 import time
 
 # What they are made from
-_SOURCES = ["meson.build", "meson_options.txt", "src", "gst"]
+_SOURCES = ["meson.build", "meson_options.txt", "src", "gst",
+            "docs/manual/mmiovid-probe.1"]
 # Of the checks; in the guest these take the place of all other tests
 _PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                          "programs")

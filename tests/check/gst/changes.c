@@ -364,6 +364,52 @@ GST_START_TEST (test_drop_renegotiation)
 
 GST_END_TEST;
 
+/* The caps may be as before, and somebody new be there for the frame */
+GST_START_TEST (test_drop_reconfigure)
+{
+  GstHarness *h = new_source ("drop");
+
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  for (guint i = 0; i < 3; i++) {
+    check_none (h);
+    fail_unless (gst_pad_push_event (h->sinkpad, gst_event_new_reconfigure ()));
+    check_none (h);
+    check_next (h, "0+60");
+  }
+  check_none (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* An event goes downstream in time, with a frame that has not changed */
+GST_START_TEST (test_drop_event)
+{
+  GstHarness *h = new_source ("drop");
+  GstEvent *event;
+
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  check_none (h);
+  while ((event = gst_harness_try_pull_event (h)))
+    gst_event_unref (event);
+  fail_unless (gst_element_send_event (h->element,
+          gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
+              gst_structure_new_empty ("message-in-a-bottle"))));
+  check_next (h, "0+60");
+  event = gst_harness_try_pull_event (h);
+  fail_unless (event && gst_event_has_name (event, "message-in-a-bottle"));
+  gst_event_unref (event);
+
+  /* Others are no reason to send anything */
+  gst_element_send_event (h->element, gst_event_new_latency (20 * MS));
+  check_none (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* What cannot be had is an error, though no frame is due to be sent */
 GST_START_TEST (test_drop_refused)
 {
@@ -456,6 +502,8 @@ changes_suite (void)
   tcase_add_test (tc, test_drop_missed);
   tcase_add_test (tc, test_drop_flush);
   tcase_add_test (tc, test_drop_renegotiation);
+  tcase_add_test (tc, test_drop_reconfigure);
+  tcase_add_test (tc, test_drop_event);
   tcase_add_test (tc, test_drop_refused);
   tcase_add_test (tc, test_drop_restart);
   tcase_add_test (tc, test_drop_stop);

@@ -103,4 +103,26 @@ void fake_set_io (FakeDevice * fake, guint bar, gsize size);
 void fake_write (FakeDevice * fake, guint bar, gsize offset,
     gconstpointer data, gsize size);
 
+/* With -Wl,--wrap=mmap,--wrap=mmap64: an mmap() that fails for as long as
+ * mmap_errnum is not 0.  Which of the two is called depends on how large an
+ * off_t is. */
+/* *INDENT-OFF* */
+#define FAILING_MMAP_(mmap) \
+void *__real_##mmap (void *, size_t, int, int, int, off_t); \
+void *__wrap_##mmap (void *, size_t, int, int, int, off_t); \
+\
+void * \
+__wrap_##mmap (void *address, size_t length, int prot, int flags, int fd, \
+    off_t offset) \
+{ \
+  errno = mmap_errnum; \
+  return mmap_errnum ? MAP_FAILED : \
+      __real_##mmap (address, length, prot, flags, fd, offset); \
+}
+#define DEFINE_FAILING_MMAP \
+static int mmap_errnum; \
+FAILING_MMAP_ (mmap) \
+FAILING_MMAP_ (mmap64)
+/* *INDENT-ON* */
+
 G_END_DECLS

@@ -6,6 +6,7 @@
  * with memory for BARs.
  */
 #include "bus.h"
+#include "mmiocapture.h"
 #include "mmiocpu.h"
 
 #include <errno.h>
@@ -515,6 +516,21 @@ check_write_combining_fails (const char *text, gint bar, MmioMapping wanted,
   fail_unless_equals_int (count_maps (HOST_BRIDGE), 0);
 }
 
+/* Only streaming loads make use of it, and only they get it unasked */
+static void
+check_mapping_for (MmioEngine engine, const char *wanted)
+{
+  MmioCaptureConfig config = {.device = "03:00.0",.bar = 4,.engine = engine };
+  GError *error = NULL;
+  MmioCapture *capture;
+
+  config.spec = test_spec ("GRAY8", 50, 1, 3, 0);
+  capture = mmio_capture_open (&config, &error);
+  fail_unless (capture != NULL, "%s", error ? error->message : "");
+  fail_unless_equals_string (mmio_capture_get_mapping (capture), wanted);
+  mmio_capture_close (capture);
+}
+
 GST_START_TEST (test_write_combining)
 {
   const gboolean best = mmio_cpu_has_streaming_loads () &&
@@ -539,6 +555,10 @@ GST_START_TEST (test_write_combining)
   check_write_combining ("03:00.0", MMIO_MAPPING_UNCACHED, FALSE);
   check_write_combining ("03:00.0", MMIO_MAPPING_WRITE_COMBINING, TRUE);
 
+  check_mapping_for (MMIO_ENGINE_AUTO, best ? "write-combining" : "uncached");
+  check_mapping_for (MMIO_ENGINE_U64, "uncached");
+  check_mapping_for (MMIO_ENGINE_U32, "uncached");
+
   /* The file itself */
   check_write_combining (DEVICES "/0000:03:00.0/resource4", MMIO_MAPPING_AUTO,
       best);
@@ -560,29 +580,8 @@ GST_END_TEST;
 
 /* --- Who holds it --------------------------------------------------------- */
 
-/* With -Wl,--wrap: what the kernel says where there is a kernel driver, or
- * lockdown */
-static int mmap_errnum;
-
-/* *INDENT-OFF* */
-#define WRAP(mmap) \
-void *__real_##mmap (void *, size_t, int, int, int, off_t); \
-void *__wrap_##mmap (void *, size_t, int, int, int, off_t); \
-\
-void * \
-__wrap_##mmap (void *address, size_t length, int prot, int flags, int fd, \
-    off_t offset) \
-{ \
-  errno = mmap_errnum; \
-  return mmap_errnum ? MAP_FAILED : \
-      __real_##mmap (address, length, prot, flags, fd, offset); \
-}
-
-/* Which one it is depends on how large an off_t is */
-WRAP (mmap)
-WRAP (mmap64)
-/* *INDENT-ON* */
-
+/* What the kernel says where there is a kernel driver, or lockdown */
+DEFINE_FAILING_MMAP
 GST_START_TEST (test_held)
 {
   g_autofree char *driver = device_file (card.slot, "driver");
