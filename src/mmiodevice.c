@@ -7,6 +7,7 @@
 
 #include "mmioerror.h"
 #include "mmiopci.h"
+#include "mmiopcistate.h"
 #include "mmiovfiogroup.h"
 
 /* Whether vfio is the way to a device that may be reached in any */
@@ -21,7 +22,7 @@ prefers_vfio (const MmioAddress * address)
 
   slot = mmio_address_to_string (&info.slot);
   mmio_pci_info_clear (&info);
-  return mmio_vfio_is_bound (slot) && mmio_vfio_may_open (slot);
+  return mmio_vfio_is_bound (slot) && mmio_vfio_may_open (MMIO_PCI_SYSFS, slot);
 }
 
 static MmioDevice *

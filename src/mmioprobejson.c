@@ -84,7 +84,7 @@ add_bar (JsonBuilder * builder, const MmioProbeBar * bar)
   add_int (builder, "size", bar->size);
   add_boolean (builder, "prefetchable", bar->is_prefetchable);
   add_string (builder, "driver", bar->driver);
-  add_string (builder, "access", "sysfs");
+  add_string (builder, "access", bar->access);
   add_string (builder, "reachable", reach_to_text (bar->reach));
   add_boolean (builder, "write-combining", bar->write_combining);
   add_string (builder, "why", bar->why);

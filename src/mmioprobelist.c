@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mmiovfiogroup.h"
+
 /* Whether the kernel keeps root from mapping device memory, too; the mode in
  * force is in brackets: "none [integrity] confidentiality" */
 static gboolean
@@ -42,6 +44,7 @@ look_for_files (MmioProbeFiles * files, const char *devices,
   files->has_file = err != ENOENT;
   files->may_read = err == 0;
   files->may_read_wc = try_access (devices, bar, "_wc") == 0;
+  files->may_open_vfio = mmio_vfio_may_open (devices, bar->address);
 }
 
 /* Whatever is certain to be in the way, the most telling first */
@@ -67,11 +70,22 @@ find_obstacle (const MmioProbeBar * bar, const MmioPciState * state,
   return NULL;
 }
 
+/* vfio wakes a device, switches its decoding on, and works where the kernel is
+ * locked down; it maps no BAR that shares a page */
+static gboolean
+is_for_vfio (const MmioProbeBar * bar, const MmioPciState * state,
+    const MmioProbeFiles * files)
+{
+  return g_strcmp0 (state->driver, "vfio-pci") == 0 && files->may_open_vfio &&
+      !state->is_gone && bar->base != 0 &&
+      bar->size >= (guint64) sysconf (_SC_PAGESIZE);
+}
+
 /**
  * mmio_probe_bar_judge:
  * @bar: the BAR; how it can be reached is filled in
  * @state: what its device is doing
- * @files: what sysfs has for it
+ * @files: what the system has for it
  *
  * Judges how a BAR can be reached.  A driver that is bound may hold it or not,
  * and a kernel may keep us from what is held or not: that shows in mapping
@@ -83,8 +97,12 @@ mmio_probe_bar_judge (MmioProbeBar * bar, const MmioPciState * state,
 {
   const char *obstacle = find_obstacle (bar, state, files);
 
+  bar->access = "sysfs";
   bar->write_combining = FALSE;
-  if (state->is_asleep) {
+  if (is_for_vfio (bar, state, files)) {
+    bar->access = "vfio";
+    bar->reach = MMIO_PROBE_REACH_YES;
+  } else if (state->is_asleep) {
     bar->reach = MMIO_PROBE_REACH_NO;
     bar->why = g_strdup_printf ("asleep (%s)", state->power_state);
   } else if (obstacle) {

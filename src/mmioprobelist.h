@@ -29,14 +29,16 @@ typedef enum {
  * @may_read: and whoever asks may read it
  * @may_read_wc: there is a resourceN_wc and he may read that
  * @is_locked_down: the kernel lets nobody map them
+ * @may_open_vfio: he may open the node of the device's IOMMU group
  *
- * What sysfs has for a BAR.
+ * What the system has for a BAR.
  */
 typedef struct {
   gboolean has_file;
   gboolean may_read;
   gboolean may_read_wc;
   gboolean is_locked_down;
+  gboolean may_open_vfio;
 } MmioProbeFiles;
 
 /**
@@ -48,6 +50,7 @@ typedef struct {
  * @size: bytes
  * @is_prefetchable: reading has no side effects, says the device
  * @driver: (nullable): the driver that is bound to the device
+ * @access: by what: sysfs or vfio
  * @reach: whether it can be reached
  * @write_combining: and mapped write-combining
  * @why: (nullable): why not, or why only trying can tell
@@ -62,6 +65,7 @@ typedef struct {
   guint64 size;
   gboolean is_prefetchable;
   char *driver;
+  const char *access;
   MmioProbeReach reach;
   gboolean write_combining;
   char *why;

@@ -33,13 +33,13 @@ mmio_probe_size_to_text (guint64 bytes)
 static char *
 describe_reach (const MmioProbeBar * bar)
 {
-  const char *how = bar->write_combining ? "sysfs, write-combining" : "sysfs";
+  const char *wc = bar->write_combining ? ", write-combining" : "";
 
   switch (bar->reach) {
     case MMIO_PROBE_REACH_YES:
-      return g_strdup (how);
+      return g_strconcat (bar->access, wc, NULL);
     case MMIO_PROBE_REACH_MAYBE:
-      return g_strdup_printf ("%s? %s", how, bar->why);
+      return g_strdup_printf ("%s%s? %s", bar->access, wc, bar->why);
     case MMIO_PROBE_REACH_NO:
     default:
       return g_strdup_printf ("no: %s", bar->why);

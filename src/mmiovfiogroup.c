@@ -30,10 +30,10 @@ struct _MmioVfioGroup
 
 /* The number of the device's IOMMU group, as text */
 static char *
-get_group (const char *address)
+get_group (const char *devices, const char *address)
 {
-  g_autofree char *path = g_build_filename (MMIO_PCI_SYSFS, address,
-      "iommu_group", NULL);
+  g_autofree char *path = g_build_filename (devices, address, "iommu_group",
+      NULL);
   g_autofree char *target = g_file_read_link (path, NULL);
 
   return target ? g_path_get_basename (target) : NULL;
@@ -61,14 +61,15 @@ mmio_vfio_is_bound (const char *address)
 
 /**
  * mmio_vfio_may_open:
+ * @devices: the directory of the devices, %MMIO_PCI_SYSFS
  * @address: a full PCI address
  *
  * Returns: whether the user may open the device's group; opens nothing
  */
 gboolean
-mmio_vfio_may_open (const char *address)
+mmio_vfio_may_open (const char *devices, const char *address)
 {
-  g_autofree char *group = get_group (address);
+  g_autofree char *group = get_group (devices, address);
   g_autofree char *node = group ? get_node (group) : NULL;
 
   return node && access (node, R_OK | W_OK) == 0;
@@ -230,7 +231,7 @@ open_node (int *fd, const char *node, const char *address, GError ** error)
 static gboolean
 open_all (MmioVfioGroup * vfio, const char *address, GError ** error)
 {
-  g_autofree char *group = get_group (address);
+  g_autofree char *group = get_group (MMIO_PCI_SYSFS, address);
   g_autofree char *node = NULL;
 
   if (!check_bound (address, group, error))

@@ -20,7 +20,7 @@ void mmio_vfio_group_close (MmioVfioGroup * group);
 int mmio_vfio_group_get_device_fd (const MmioVfioGroup * group);
 
 gboolean mmio_vfio_is_bound (const char *address);
-gboolean mmio_vfio_may_open (const char *address);
+gboolean mmio_vfio_may_open (const char *devices, const char *address);
 
 char *mmio_vfio_find_in_group (const char *path, GError ** error);
 

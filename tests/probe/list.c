@@ -81,6 +81,47 @@ test_judge_registers (void)
   g_assert_false (bar.write_combining);
 }
 
+static void
+judge_vfio (const MmioPciState * state, const MmioProbeFiles * files,
+    guint64 base, guint64 size, const char *access, MmioProbeReach reach)
+{
+  MmioProbeBar bar = {.base = base,.size = size,.is_prefetchable = TRUE };
+
+  mmio_probe_bar_judge (&bar, state, files);
+  g_assert_cmpstr (bar.access, ==, access);
+  g_assert_cmpint (bar.reach, ==, reach);
+  if (strcmp (access, "vfio") == 0)
+    g_assert_false (bar.write_combining);
+  g_free (bar.why);
+}
+
+/* vfio is the way to what is bound to it, even asleep or locked down */
+static void
+test_judge_vfio (void)
+{
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  MmioProbeFiles files = all_files;
+  MmioPciState state = awake;
+
+  state.driver = (char *) "vfio-pci";
+  judge_vfio (&state, &files, page, page, "sysfs", MMIO_PROBE_REACH_MAYBE);
+  files.may_open_vfio = TRUE;
+  judge_vfio (&state, &files, page, page, "vfio", MMIO_PROBE_REACH_YES);
+  judge_vfio (&state, &files, page, page / 2, "sysfs", MMIO_PROBE_REACH_MAYBE);
+  judge_vfio (&state, &files, 0, page, "sysfs", MMIO_PROBE_REACH_NO);
+  files.is_locked_down = TRUE;
+  judge_vfio (&state, &files, page, page, "vfio", MMIO_PROBE_REACH_YES);
+  state.is_asleep = TRUE;
+  state.power_state = (char *) "D3hot";
+  state.is_decoding = FALSE;
+  judge_vfio (&state, &files, page, page, "vfio", MMIO_PROBE_REACH_YES);
+  state.is_gone = TRUE;
+  judge_vfio (&state, &files, page, page, "sysfs", MMIO_PROBE_REACH_NO);
+  state.is_gone = FALSE;
+  state.driver = (char *) "foo";
+  judge_vfio (&state, &files, page, page, "sysfs", MMIO_PROBE_REACH_NO);
+}
+
 /* Watches who opens what: returns an inotify descriptor */
 static int
 watch_new (void)
@@ -339,6 +380,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/probe/list/judge", test_judge);
   g_test_add_func ("/probe/list/judge-registers", test_judge_registers);
+  g_test_add_func ("/probe/list/judge-vfio", test_judge_vfio);
   g_test_add_func ("/probe/list/made-up", test_made_up);
   g_test_add_func ("/probe/list/this-machine", test_this_machine);
   return g_test_run ();

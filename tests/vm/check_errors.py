@@ -144,10 +144,19 @@ def asleep(bench):
         f"echo {NETWORK} >{device}/driver/unbind; fi && "
         f"echo {NETWORK} >/sys/bus/pci/drivers_probe")
     state = f"cat {device}/power_state"
-    bench.until(lambda: None if bench.guest.must(state) == "D3hot\n"
-                else "the device does not fall asleep")
-    message = bench.error(FLASH)
+
+    def until_asleep():
+        bench.until(lambda: None if bench.guest.must(state) == "D3hot\n"
+                    else "the device does not fall asleep")
+
+    # Opened by vfio it wakes up by itself
+    until_asleep()
+    by_vfio = bench.capture(FLASH)
+    until_asleep()
+    by_sysfs = f"access=sysfs {FLASH}"
+    message = bench.error(by_sysfs)
     _says(message, NETWORK, "D3hot", "power/control")
     bench.follow_advice(message)
-    data = bench.capture(FLASH)
+    data = bench.capture(by_sysfs)
     expect(len(data) == SMALL.end(), f"{len(data)} bytes")
+    expect(data == by_vfio, "vfio and sysfs do not show the same")
