@@ -193,8 +193,8 @@ static void
 test_bars (void)
 {
   MmioProbeBar odd = {.address = (char *) "0000:03:00.0",.name =
-        (char *) "Some \"thing\"",.number = 2,.size = 4096,.reach =
-        MMIO_PROBE_REACH_MAYBE,.driver = (char *) "foo",.why =
+        (char *) "Some \"thing\"",.number = 2,.size = 4096,.access =
+        "sysfs",.reach = MMIO_PROBE_REACH_MAYBE,.driver = (char *) "foo",.why =
         (char *) "bound to foo",.is_prefetchable = TRUE,.write_combining = TRUE
   };
   MmioProbeBar plain = odd;

@@ -228,7 +228,7 @@ check_enum (const char *property, const char *const *nicks)
 GST_START_TEST (test_enums)
 {
   static const char *const io_modes[] = { "auto", "copy", "mmap", NULL };
-  static const char *const accesses[] = { "auto", "sysfs", NULL };
+  static const char *const accesses[] = { "auto", "sysfs", "vfio", NULL };
 
   check_enum ("io-mode", io_modes);
   check_enum ("access", accesses);
