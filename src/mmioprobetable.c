@@ -231,7 +231,7 @@ mmio_probe_report_to_table (const MmioProbeReport * report)
     append_cost (text, &advice, report);
   } else if (report->length < MMIO_PROBE_ADVICE_BYTES) {
     g_string_append_printf (text, "\nNo advice: of less than %d KiB the figures "
-        "are mostly noise; measure more with --length, where there is more.\n",
+        "are mostly noise; measure more with --length, if there is more.\n",
         MMIO_PROBE_ADVICE_BYTES / 1024);
   }
 
