@@ -230,8 +230,8 @@ mmio_probe_report_to_table (const MmioProbeReport * report)
     g_string_append_printf (text, "\nBest: mmiovidsrc %s\n", properties);
     append_cost (text, &advice, report);
   } else if (report->length < MMIO_PROBE_ADVICE_BYTES) {
-    g_string_append_printf (text, "\nNo advice: of less than %d KiB the figures "
-        "are mostly noise; measure more with --length, if there is more.\n",
+    g_string_append_printf (text, "\nNo advice: of less than %d KiB the "
+        "figures are mostly noise; measure more with --length, if there is more.\n",
         MMIO_PROBE_ADVICE_BYTES / 1024);
   }
 
