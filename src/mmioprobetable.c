@@ -230,10 +230,9 @@ mmio_probe_report_to_table (const MmioProbeReport * report)
     g_string_append_printf (text, "\nBest: mmiovidsrc %s\n", properties);
     append_cost (text, &advice, report);
   } else if (report->length < MMIO_PROBE_ADVICE_BYTES) {
-    g_string_append_printf (text,
-        "\nNo advice: of less than %d KiB the figures "
-        "are mostly noise; measure more with --length, where there is more.\n",
-        MMIO_PROBE_ADVICE_BYTES / 1024);
+    g_string_append_printf (text, "\nNo advice: of less than %d KiB the "
+        "figures are mostly noise; measure more with --length, if there is "
+        "more.\n", MMIO_PROBE_ADVICE_BYTES / 1024);
   }
 
   return g_string_free (text, FALSE);

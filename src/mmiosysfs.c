@@ -4,7 +4,7 @@
  * here rather than by libpciaccess, which falls back from one kind of map to
  * another silently and forgets that a small BAR need not start on a page.
  */
-#include "mmiobackend.h"
+#include "mmiopcidevice.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,16 +14,8 @@
 
 #include "mmiocpu.h"
 #include "mmioerror.h"
-#include "mmioknown.h"
 #include "mmiomemtype.h"
-#include "mmiopci.h"
 #include "mmiopcistate.h"
-
-typedef struct
-{
-  MmioDevice parent;
-  MmioPciInfo info;
-} MmioSysfs;
 
 static void
 set_open_error (const MmioDevice * device, const char *path,
@@ -90,32 +82,32 @@ get_path (const MmioDevice * device, guint bar, MmioMapping mapping)
 /* Whether the kernel can map it write-combining; not all can, and those that
  * can do so for prefetchable BARs only */
 static gboolean
-has_write_combining (const MmioSysfs * sysfs, guint bar)
+has_write_combining (const MmioPciDevice * pci, guint bar)
 {
-  g_autofree char *path = get_path (&sysfs->parent, bar,
+  g_autofree char *path = get_path (&pci->parent, bar,
       MMIO_MAPPING_WRITE_COMBINING);
 
-  return sysfs->info.bar[bar].is_prefetchable &&
+  return pci->info.bar[bar].is_prefetchable &&
       g_file_test (path, G_FILE_TEST_EXISTS);
 }
 
 /* The way to map a BAR: as wanted, or what is best for reading it */
 static gboolean
-choose_mapping (MmioSysfs * sysfs, guint bar, MmioMapping wanted,
+choose_mapping (MmioPciDevice * pci, guint bar, MmioMapping wanted,
     MmioMapping * mapping, GError ** error)
 {
   if (wanted == MMIO_MAPPING_WRITE_COMBINING &&
-      !sysfs->info.bar[bar].is_prefetchable) {
+      !pci->info.bar[bar].is_prefetchable) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "BAR %u of %s is not prefetchable, so the kernel maps it uncached "
-        "only; set mapping to auto or uncached.", bar, sysfs->parent.address);
+        "only; set mapping to auto or uncached.", bar, pci->parent.address);
     return FALSE;
   }
 
   /* Write-combining is only better for loads that make use of it */
   if (wanted == MMIO_MAPPING_AUTO)
     wanted = mmio_cpu_has_streaming_loads () && !mmio_cpu_is_virtual () &&
-        has_write_combining (sysfs, bar) ? MMIO_MAPPING_WRITE_COMBINING :
+        has_write_combining (pci, bar) ? MMIO_MAPPING_WRITE_COMBINING :
         MMIO_MAPPING_UNCACHED;
 
   *mapping = wanted;
@@ -126,15 +118,15 @@ static MmioRegion *
 mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
     MmioMapping wanted, GError ** error)
 {
-  MmioSysfs *sysfs = (MmioSysfs *) device;
+  MmioPciDevice *pci = (MmioPciDevice *) device;
   const guint64 page = sysconf (_SC_PAGESIZE);
-  const guint64 base = sysfs->info.bar[bar].base;
+  const guint64 base = pci->info.bar[bar].base;
   g_autofree char *path = NULL;
   MmioMapping mapping;
   MmioRegion *region;
   int fd;
 
-  if (!choose_mapping (sysfs, bar, wanted, &mapping, error) ||
+  if (!choose_mapping (pci, bar, wanted, &mapping, error) ||
       !mmio_pci_check_awake (device->address, error))
     return NULL;
 
@@ -159,33 +151,19 @@ mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   return region;
 }
 
-static gboolean
-mmio_sysfs_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
-    GError ** error)
-{
-  MmioSysfs *sysfs = (MmioSysfs *) device;
-
-  /* Asking costs a look into the device; not where the user has said it all */
-  if (spec->width > 0 && spec->height > 0)
-    return TRUE;
-
-  return mmio_known_describe (device, sysfs->info.vendor, sysfs->info.device,
-      bar, spec, error);
-}
-
 static void
 mmio_sysfs_free (MmioDevice * device)
 {
-  MmioSysfs *sysfs = (MmioSysfs *) device;
+  MmioPciDevice *pci = (MmioPciDevice *) device;
 
-  mmio_pci_info_clear (&sysfs->info);
-  g_free (sysfs);
+  mmio_pci_info_clear (&pci->info);
+  g_free (pci);
 }
 
 static const MmioBackend mmio_sysfs_backend = {
   .access = "sysfs",
   .has_bars = TRUE,
-  .describe = mmio_sysfs_describe,
+  .describe = mmio_pci_device_describe,
   .map = mmio_sysfs_map,
   .free = mmio_sysfs_free,
 };
@@ -194,22 +172,12 @@ static const MmioBackend mmio_sysfs_backend = {
 MmioDevice *
 mmio_sysfs_open (const MmioAddress * address, GError ** error)
 {
-  MmioSysfs *sysfs = g_new0 (MmioSysfs, 1);
+  MmioPciDevice *pci = g_new0 (MmioPciDevice, 1);
 
-  if (!mmio_pci_find (address, &sysfs->info, error)) {
-    g_free (sysfs);
-    return NULL;
-  }
+  if (!mmio_pci_device_init (pci, &mmio_sysfs_backend, address, error))
+    g_clear_pointer (&pci, g_free);
 
-  mmio_device_init (&sysfs->parent, &mmio_sysfs_backend,
-      g_strdup (sysfs->info.name), mmio_address_to_string (&sysfs->info.slot));
-  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
-    sysfs->parent.bar[i].size = sysfs->info.bar[i].size;
-    sysfs->parent.bar[i].is_io = sysfs->info.bar[i].is_io;
-    sysfs->parent.bar[i].is_prefetchable = sysfs->info.bar[i].is_prefetchable;
-  }
-
-  return &sysfs->parent;
+  return (MmioDevice *) pci;
 }
 
 /* Recognises the path of a PCI device's resource file, by whatever links it

@@ -4,7 +4,7 @@
  * node, works where the kernel is locked down, and can hand the BAR on as a
  * dma-buf.
  */
-#include "mmiobackend.h"
+#include "mmiopcidevice.h"
 
 #include <errno.h>
 #include <linux/vfio.h>
@@ -12,15 +12,12 @@
 #include <sys/ioctl.h>
 
 #include "mmioerror.h"
-#include "mmioknown.h"
-#include "mmiopci.h"
 #include "mmiopcistate.h"
 #include "mmiovfiogroup.h"
 
 typedef struct
 {
-  MmioDevice parent;
-  MmioPciInfo info;
+  MmioPciDevice pci;
   MmioVfioGroup *group;
 } MmioVfio;
 
@@ -29,7 +26,7 @@ static gboolean
 get_region (MmioVfio * vfio, guint bar, struct vfio_region_info *info,
     GError ** error)
 {
-  const char *address = vfio->parent.address;
+  const char *address = vfio->pci.parent.address;
 
   memset (info, 0, sizeof (*info));
   info->argsz = sizeof (*info);
@@ -82,33 +79,20 @@ mmio_vfio_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   return region;
 }
 
-static gboolean
-mmio_vfio_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
-    GError ** error)
-{
-  MmioVfio *vfio = (MmioVfio *) device;
-
-  if (spec->width > 0 && spec->height > 0)
-    return TRUE;
-
-  return mmio_known_describe (device, vfio->info.vendor, vfio->info.device,
-      bar, spec, error);
-}
-
 static void
 mmio_vfio_free (MmioDevice * device)
 {
   MmioVfio *vfio = (MmioVfio *) device;
 
   g_clear_pointer (&vfio->group, mmio_vfio_group_close);
-  mmio_pci_info_clear (&vfio->info);
+  mmio_pci_info_clear (&vfio->pci.info);
   g_free (vfio);
 }
 
 static const MmioBackend mmio_vfio_backend = {
   .access = "vfio",
   .has_bars = TRUE,
-  .describe = mmio_vfio_describe,
+  .describe = mmio_pci_device_describe,
   .map = mmio_vfio_map,
   .free = mmio_vfio_free,
 };
@@ -118,28 +102,16 @@ MmioDevice *
 mmio_vfio_open (const MmioAddress * address, GError ** error)
 {
   MmioVfio *vfio = g_new0 (MmioVfio, 1);
-  g_autofree char *slot = NULL;
+  MmioDevice *device = &vfio->pci.parent;
 
-  if (!mmio_pci_find (address, &vfio->info, error)) {
+  if (!mmio_pci_device_init (&vfio->pci, &mmio_vfio_backend, address, error)) {
     g_free (vfio);
     return NULL;
   }
 
-  slot = mmio_address_to_string (&vfio->info.slot);
-  vfio->group = mmio_vfio_group_open (slot, error);
-  if (!vfio->group) {
-    mmio_pci_info_clear (&vfio->info);
-    g_free (vfio);
-    return NULL;
-  }
+  vfio->group = mmio_vfio_group_open (device->address, error);
+  if (!vfio->group)
+    g_clear_pointer (&device, mmio_device_unref);
 
-  mmio_device_init (&vfio->parent, &mmio_vfio_backend,
-      g_strdup (vfio->info.name), g_steal_pointer (&slot));
-  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
-    vfio->parent.bar[i].size = vfio->info.bar[i].size;
-    vfio->parent.bar[i].is_io = vfio->info.bar[i].is_io;
-    vfio->parent.bar[i].is_prefetchable = vfio->info.bar[i].is_prefetchable;
-  }
-
-  return &vfio->parent;
+  return device;
 }

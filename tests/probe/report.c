@@ -269,8 +269,8 @@ test_plot (void)
 
   /* The paper, what was measured, and two in the legend */
   g_assert_cmpuint (n_rects, ==, 1 + 3 + 2);
-  check_words (text, "bold: the one to use", "&lt;&amp;&gt;", "x\303\244...",
-      "uncached", "write-combining", "not measured",
+  check_words (text, "bold: the one to use", "&lt;&amp;&gt;",
+      "x\303\244...", "uncached", "write-combining", "not measured",
       "8.0 MB/s, 1000.00 ns a load", NULL);
 }
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the back ends of PCI devices have in common.  Nobody else includes
+ * this. */
+
+#include "mmiobackend.h"
+#include "mmiopci.h"
+
+G_BEGIN_DECLS
+
+/**
+ * MmioPciDevice:
+ * @parent: the device
+ * @info: what the bus says of it
+ *
+ * Back ends put it first into a structure of their own.
+ */
+typedef struct {
+  MmioDevice parent;
+  MmioPciInfo info;
+} MmioPciDevice;
+
+gboolean mmio_pci_device_init (MmioPciDevice * pci,
+    const MmioBackend * backend, const MmioAddress * address, GError ** error);
+
+gboolean mmio_pci_device_describe (MmioDevice * device, gint * bar,
+    MmioSpec * spec, GError ** error);
+
+G_END_DECLS
