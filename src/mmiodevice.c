@@ -5,6 +5,8 @@
  */
 #include "mmiobackend.h"
 
+#include <unistd.h>
+
 #include "mmioerror.h"
 #include "mmiopci.h"
 #include "mmiopcistate.h"
@@ -453,4 +455,41 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
     *bar = chosen;
 
   return region;
+}
+
+/**
+ * mmio_device_export:
+ * @bar: a BAR that @picture was mapped from
+ * @picture: the picture
+ * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
+ *   page
+ *
+ * Makes a dma-buf of the pages that the picture lies in, for other devices to
+ * read without a copy.
+ *
+ * Returns: a descriptor that the caller closes, or -1 with %MMIO_ERROR_FORMAT
+ *   where this device's memory cannot be shared, or another error
+ */
+int
+mmio_device_export (MmioDevice * device, guint bar,
+    const MmioPicture * picture, guint * skip, GError ** error)
+{
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  const guint64 first = picture->start / page * page;
+  const guint64 end = (picture->end + page - 1) / page * page;
+  int fd;
+
+  if (!device->backend->export) {
+    mmio_set_error (error, MMIO_ERROR_FORMAT,
+        "The memory of %s, which is reached by %s, cannot be shared as a "
+        "dma-buf; use access=vfio for PCI devices, or io-mode=copy.",
+        device->address, device->backend->access);
+    return -1;
+  }
+
+  fd = device->backend->export (device, bar, first, end - first, error);
+  if (fd >= 0)
+    *skip = picture->start - first;
+
+  return fd;
 }

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/udmabuf.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,6 +22,9 @@
 /* Frames per second: not the rate that consumers ask for by default, so that
  * the two drift past each other as they do with real devices */
 #define RATE 60
+
+/* Turns the pages of a memfd into a dma-buf (Documentation: include/uapi/linux/udmabuf.h) */
+#define UDMABUF "/dev/udmabuf"
 
 typedef struct
 {
@@ -99,7 +104,9 @@ mmio_sim_paint (gpointer data)
 static gboolean
 mmio_sim_power_on (MmioSim * sim, GError ** error)
 {
-  const guint64 size = sim->parent.bar[0].size;
+  /* Whole pages, as only those can be shared */
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  const guint64 size = (sim->parent.bar[0].size + page - 1) / page * page;
 
   /* If it failed before */
   if (sim->fd >= 0)
@@ -165,6 +172,40 @@ mmio_sim_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   return region;
 }
 
+/* Its memory is ordinary, so a kernel that has udmabuf can share it */
+static int
+mmio_sim_export (MmioDevice * device, guint bar, guint64 offset,
+    guint64 length, GError ** error)
+{
+  MmioSim *sim = (MmioSim *) device;
+  struct udmabuf_create create = {
+    .memfd = sim->fd,
+    .flags = UDMABUF_FLAGS_CLOEXEC,
+    .offset = offset,
+    .size = length,
+  };
+  int fd = open (UDMABUF, O_RDWR | O_CLOEXEC);
+  int ret = fd < 0 ? -1 : ioctl (fd, UDMABUF_CREATE, &create);
+  const int errnum = errno;
+
+  if (fd < 0 && (errnum == EACCES || errnum == EPERM))
+    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+        "You may not open " UDMABUF ", which shares the simulated device's "
+        "memory; allow it with: sudo chown $USER " UDMABUF);
+  else if (fd < 0)
+    mmio_set_system_error (error, MMIO_ERROR_FORMAT, errnum, "open",
+        "This kernel has no " UDMABUF ", which shares the simulated device's "
+        "memory; load it with: sudo modprobe udmabuf");
+  else if (ret < 0)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "UDMABUF_CREATE",
+        "The simulated device's memory cannot be shared as a dma-buf; dmesg "
+        "may say why.");
+  if (fd >= 0)
+    close (fd);
+
+  return ret;
+}
+
 static void
 mmio_sim_free (MmioDevice * device)
 {
@@ -192,6 +233,7 @@ static const MmioBackend mmio_sim_backend = {
   .access = "sim",
   .describe = mmio_sim_describe,
   .map = mmio_sim_map,
+  .export = mmio_sim_export,
   .free = mmio_sim_free,
 };
 
