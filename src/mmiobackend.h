@@ -5,6 +5,7 @@
  * but mmioknown.c, which helps back ends. */
 
 #include "mmiodevice.h"
+#include "mmiopci.h"
 
 G_BEGIN_DECLS
 
@@ -62,8 +63,8 @@ gboolean mmio_device_check_cached (MmioDevice * device, MmioMapping wanted,
 
 MmioDevice *mmio_sim_new (void);
 MmioDevice *mmio_file_open (const char *path, GError ** error);
-MmioDevice *mmio_sysfs_open (const MmioAddress * address, GError ** error);
-MmioDevice *mmio_vfio_open (const MmioAddress * address, GError ** error);
+MmioDevice *mmio_sysfs_open (const MmioPciInfo * info);
+MmioDevice *mmio_vfio_open (const MmioPciInfo * info, GError ** error);
 
 gboolean mmio_sysfs_parse_path (const char *path, MmioAddress * address,
     gint * bar, MmioMapping * mapping);

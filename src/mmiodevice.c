@@ -12,36 +12,34 @@
 
 /* Whether vfio is the way to a device that may be reached in any */
 static gboolean
-prefers_vfio (const MmioAddress * address)
+prefers_vfio (const MmioPciInfo * info)
 {
-  g_autofree char *slot = NULL;
-  MmioPciInfo info = { 0, };
+  g_autofree char *slot = mmio_address_to_string (&info->slot);
 
-  if (!mmio_pci_find (address, &info, NULL))
-    return FALSE;
-
-  slot = mmio_address_to_string (&info.slot);
-  mmio_pci_info_clear (&info);
   return mmio_vfio_is_bound (slot) && mmio_vfio_may_open (MMIO_PCI_SYSFS, slot);
 }
 
 static MmioDevice *
 open_pci (const MmioAddress * address, MmioAccess access, GError ** error)
 {
+  g_auto (MmioPciInfo) info = {.name = NULL };
   g_autoptr (GError) local = NULL;
   MmioDevice *device;
 
-  if (access == MMIO_ACCESS_VFIO)
-    return mmio_vfio_open (address, error);
+  if (!mmio_pci_find (address, &info, error))
+    return NULL;
 
-  if (access == MMIO_ACCESS_AUTO && prefers_vfio (address)) {
-    device = mmio_vfio_open (address, &local);
+  if (access == MMIO_ACCESS_VFIO)
+    return mmio_vfio_open (&info, error);
+
+  if (access == MMIO_ACCESS_AUTO && prefers_vfio (&info)) {
+    device = mmio_vfio_open (&info, &local);
     if (device)
       return device;
     g_debug ("not by vfio: %s", local->message);
   }
 
-  return mmio_sysfs_open (address, error);
+  return mmio_sysfs_open (&info);
 }
 
 /* A path is a file, unless it is one of those by which the kernel shows a PCI
@@ -57,8 +55,8 @@ open_path (const char *path, MmioAccess access, GError ** error)
   gint bar;
 
   if (mmio_sysfs_parse_path (path, &slot, &bar, &mapping)) {
-    device = access == MMIO_ACCESS_AUTO ? mmio_sysfs_open (&slot, error) :
-        open_pci (&slot, access, error);
+    device = open_pci (&slot, access == MMIO_ACCESS_AUTO ? MMIO_ACCESS_SYSFS :
+        access, error);
     if (device) {
       device->fixed_bar = bar;
       device->fixed_mapping = mapping;

@@ -43,4 +43,6 @@ GArray *mmio_pci_list (GError ** error);
 
 void mmio_pci_info_clear (MmioPciInfo * info);
 
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (MmioPciInfo, mmio_pci_info_clear)
+
 G_END_DECLS

@@ -6,24 +6,21 @@
 
 #include "mmioknown.h"
 
-/* Finds the device; touches nothing but its configuration space.  Whoever
- * frees the device clears its info. */
-gboolean
+/* For back ends: begins a device that was found */
+void
 mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
-    const MmioAddress * address, GError ** error)
+    const MmioPciInfo * info)
 {
-  if (!mmio_pci_find (address, &pci->info, error))
-    return FALSE;
+  mmio_device_init (&pci->parent, backend, g_strdup (info->name),
+      mmio_address_to_string (&info->slot));
 
-  mmio_device_init (&pci->parent, backend, g_strdup (pci->info.name),
-      mmio_address_to_string (&pci->info.slot));
+  pci->info = *info;
+  pci->info.name = NULL;
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
-    pci->parent.bar[i].size = pci->info.bar[i].size;
-    pci->parent.bar[i].is_io = pci->info.bar[i].is_io;
-    pci->parent.bar[i].is_prefetchable = pci->info.bar[i].is_prefetchable;
+    pci->parent.bar[i].size = info->bar[i].size;
+    pci->parent.bar[i].is_io = info->bar[i].is_io;
+    pci->parent.bar[i].is_prefetchable = info->bar[i].is_prefetchable;
   }
-
-  return TRUE;
 }
 
 /* For back ends: asks the device for what @spec leaves open */

@@ -5,14 +5,13 @@
  * this. */
 
 #include "mmiobackend.h"
-#include "mmiopci.h"
 
 G_BEGIN_DECLS
 
 /**
  * MmioPciDevice:
  * @parent: the device
- * @info: what the bus says of it
+ * @info: what the bus says of it; its name is in @parent
  *
  * Back ends put it first into a structure of their own.
  */
@@ -21,8 +20,8 @@ typedef struct {
   MmioPciInfo info;
 } MmioPciDevice;
 
-gboolean mmio_pci_device_init (MmioPciDevice * pci,
-    const MmioBackend * backend, const MmioAddress * address, GError ** error);
+void mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
+    const MmioPciInfo * info);
 
 gboolean mmio_pci_device_describe (MmioDevice * device, gint * bar,
     MmioSpec * spec, GError ** error);

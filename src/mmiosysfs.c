@@ -154,10 +154,7 @@ mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
 static void
 mmio_sysfs_free (MmioDevice * device)
 {
-  MmioPciDevice *pci = (MmioPciDevice *) device;
-
-  mmio_pci_info_clear (&pci->info);
-  g_free (pci);
+  g_free (device);
 }
 
 static const MmioBackend mmio_sysfs_backend = {
@@ -168,16 +165,14 @@ static const MmioBackend mmio_sysfs_backend = {
   .free = mmio_sysfs_free,
 };
 
-/* Finds a PCI device; touches nothing but its configuration space */
+/* A PCI device by its resource files, none of which is opened yet */
 MmioDevice *
-mmio_sysfs_open (const MmioAddress * address, GError ** error)
+mmio_sysfs_open (const MmioPciInfo * info)
 {
   MmioPciDevice *pci = g_new0 (MmioPciDevice, 1);
 
-  if (!mmio_pci_device_init (pci, &mmio_sysfs_backend, address, error))
-    g_clear_pointer (&pci, g_free);
-
-  return (MmioDevice *) pci;
+  mmio_pci_device_init (pci, &mmio_sysfs_backend, info);
+  return &pci->parent;
 }
 
 /* Recognises the path of a PCI device's resource file, by whatever links it

@@ -85,7 +85,6 @@ mmio_vfio_free (MmioDevice * device)
   MmioVfio *vfio = (MmioVfio *) device;
 
   g_clear_pointer (&vfio->group, mmio_vfio_group_close);
-  mmio_pci_info_clear (&vfio->pci.info);
   g_free (vfio);
 }
 
@@ -97,18 +96,14 @@ static const MmioBackend mmio_vfio_backend = {
   .free = mmio_vfio_free,
 };
 
-/* Finds a PCI device that is bound to vfio-pci, and opens it there */
+/* A PCI device that is bound to vfio-pci; opens it there */
 MmioDevice *
-mmio_vfio_open (const MmioAddress * address, GError ** error)
+mmio_vfio_open (const MmioPciInfo * info, GError ** error)
 {
   MmioVfio *vfio = g_new0 (MmioVfio, 1);
   MmioDevice *device = &vfio->pci.parent;
 
-  if (!mmio_pci_device_init (&vfio->pci, &mmio_vfio_backend, address, error)) {
-    g_free (vfio);
-    return NULL;
-  }
-
+  mmio_pci_device_init (&vfio->pci, &mmio_vfio_backend, info);
   vfio->group = mmio_vfio_group_open (device->address, error);
   if (!vfio->group)
     g_clear_pointer (&device, mmio_device_unref);
