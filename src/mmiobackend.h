@@ -18,6 +18,9 @@ G_BEGIN_DECLS
  * @map: map @length bytes at @offset of a BAR that is known to hold them, the
  *   way that is wanted; errors that can be known before are found before
  *   anything is mapped
+ * @export: (nullable): make a dma-buf of @length bytes at @offset of a BAR that
+ *   is known to hold them, both multiples of a page; returns a descriptor of
+ *   the caller's, or -1.  NULL where the device's memory cannot be shared.
  * @free: free what the back end added, after the last region is unmapped
  */
 typedef struct {
@@ -27,6 +30,8 @@ typedef struct {
       GError ** error);
   MmioRegion *(*map) (MmioDevice * device, guint bar, guint64 offset,
       gsize length, MmioMapping wanted, GError ** error);
+  int (*export) (MmioDevice * device, guint bar, guint64 offset,
+      guint64 length, GError ** error);
   void (*free) (MmioDevice * device);
 } MmioBackend;
 

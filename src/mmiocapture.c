@@ -231,6 +231,23 @@ mmio_capture_get_bar (const MmioCapture * capture)
   return capture->bar;
 }
 
+/**
+ * mmio_capture_export:
+ * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
+ *   page
+ *
+ * Makes a dma-buf of the pages that the picture lies in.  It shows what the
+ * region's pages show (mmio_region_get_pages()).
+ *
+ * Returns: a descriptor that the caller closes, or -1 with @error set
+ */
+int
+mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error)
+{
+  return mmio_device_export (capture->device, capture->bar, &capture->picture,
+      skip, error);
+}
+
 static guint64
 get_picture_bytes (const MmioPicture * picture)
 {

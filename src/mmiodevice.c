@@ -5,6 +5,8 @@
  */
 #include "mmiobackend.h"
 
+#include <unistd.h>
+
 #include "mmioerror.h"
 #include "mmiopci.h"
 #include "mmiopcistate.h"
@@ -451,4 +453,40 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
     *bar = chosen;
 
   return region;
+}
+
+/**
+ * mmio_device_export:
+ * @bar: the BAR that @picture was mapped from
+ * @picture: the picture
+ * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
+ *   page
+ *
+ * Makes a dma-buf of the pages that the picture lies in, for other devices to
+ * read without a copy.
+ *
+ * Returns: a descriptor that the caller closes, or -1 with @error set
+ */
+int
+mmio_device_export (MmioDevice * device, guint bar,
+    const MmioPicture * picture, guint * skip, GError ** error)
+{
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  const guint64 first = picture->start / page * page;
+  const guint64 end = (picture->end + page - 1) / page * page;
+  int fd;
+
+  if (!device->backend->export) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The kernel makes no dma-buf of the memory of %s when it is reached by "
+        "%s; bind the device to vfio-pci and use access=vfio, or use "
+        "io-mode=copy.", device->address, device->backend->access);
+    return -1;
+  }
+
+  fd = device->backend->export (device, bar, first, end - first, error);
+  if (fd >= 0)
+    *skip = picture->start - first;
+
+  return fd;
 }

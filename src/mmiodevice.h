@@ -65,6 +65,9 @@ gboolean mmio_device_describe (MmioDevice * device, gint * bar,
 MmioRegion *mmio_device_map (MmioDevice * device, gint * bar,
     const MmioPicture * picture, MmioMapping wanted, GError ** error);
 
+int mmio_device_export (MmioDevice * device, guint bar,
+    const MmioPicture * picture, guint * skip, GError ** error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioDevice, mmio_device_unref)
 
 G_END_DECLS

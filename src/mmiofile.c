@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmioudmabuf.h"
 
 typedef struct
 {
@@ -49,6 +50,25 @@ mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   return region;
 }
 
+/* Memory that a program shares by handing on its descriptor, which then is
+ * /proc/PID/fd/N here */
+static int
+mmio_file_export (MmioDevice * device, guint bar, guint64 offset,
+    guint64 length, GError ** error)
+{
+  MmioFile *file = (MmioFile *) device;
+
+  if (mmio_udmabuf_can_share (file->fd))
+    return mmio_udmabuf_export (file->fd, offset, length, device->address,
+        error);
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "%s is no memfd that is sealed against shrinking and against nothing "
+      "else, so the kernel makes no dma-buf of it; use io-mode=copy.",
+      device->address);
+  return -1;
+}
+
 static void
 mmio_file_free (MmioDevice * device)
 {
@@ -61,6 +81,7 @@ mmio_file_free (MmioDevice * device)
 static const MmioBackend mmio_file_backend = {
   .access = "file",
   .map = mmio_file_map,
+  .export = mmio_file_export,
   .free = mmio_file_free,
 };
 

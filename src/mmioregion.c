@@ -146,6 +146,18 @@ mmio_region_get_length (const MmioRegion * region)
 }
 
 /**
+ * mmio_region_get_pages:
+ *
+ * Returns: (transfer none): start of the page that the region starts in; from
+ *   there on, all up to the end of its last page is mapped
+ */
+const guint8 *
+mmio_region_get_pages (const MmioRegion * region)
+{
+  return region->map;
+}
+
+/**
  * mmio_region_get_mapping:
  *
  * Returns: how the CPU sees it

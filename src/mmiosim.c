@@ -12,6 +12,7 @@
 
 #include "mmioerror.h"
 #include "mmiopattern.h"
+#include "mmioudmabuf.h"
 
 /* What the device that this project was made for shows */
 #define DEFAULT_WIDTH 640
@@ -165,6 +166,15 @@ mmio_sim_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   return region;
 }
 
+static int
+mmio_sim_export (MmioDevice * device, guint bar, guint64 offset,
+    guint64 length, GError ** error)
+{
+  MmioSim *sim = (MmioSim *) device;
+
+  return mmio_udmabuf_export (sim->fd, offset, length, device->address, error);
+}
+
 static void
 mmio_sim_free (MmioDevice * device)
 {
@@ -192,6 +202,7 @@ static const MmioBackend mmio_sim_backend = {
   .access = "sim",
   .describe = mmio_sim_describe,
   .map = mmio_sim_map,
+  .export = mmio_sim_export,
   .free = mmio_sim_free,
 };
 

@@ -7,6 +7,7 @@
 #include "mmiopcidevice.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/vfio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,6 +15,24 @@
 #include "mmioerror.h"
 #include "mmiopcistate.h"
 #include "mmiovfiogroup.h"
+
+/* In <linux/vfio.h> since Linux 6.19 */
+#ifndef VFIO_DEVICE_FEATURE_DMA_BUF
+#define VFIO_DEVICE_FEATURE_DMA_BUF 11
+struct vfio_region_dma_range
+{
+  guint64 offset;
+  guint64 length;
+};
+struct vfio_device_feature_dma_buf
+{
+  guint32 region_index;
+  guint32 open_flags;
+  guint32 flags;
+  guint32 nr_ranges;
+  struct vfio_region_dma_range dma_ranges[];
+};
+#endif
 
 typedef struct
 {
@@ -79,6 +98,50 @@ mmio_vfio_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   return region;
 }
 
+/* The dma-buf has no map of its own; whoever wants to look at it needs
+ * mmio_vfio_map(). */
+static int
+mmio_vfio_export (MmioDevice * device, guint bar, guint64 offset,
+    guint64 length, GError ** error)
+{
+  MmioVfio *vfio = (MmioVfio *) device;
+  const int fd = mmio_vfio_group_get_device_fd (vfio->group);
+  /* The header, what there is to know of the dma-buf, and one range */
+  guint64 memory[(sizeof (struct vfio_device_feature) +
+          sizeof (struct vfio_device_feature_dma_buf) +
+          sizeof (struct vfio_region_dma_range)) / sizeof (guint64)] = { 0, };
+  struct vfio_device_feature *feature = (gpointer) memory;
+  struct vfio_device_feature_dma_buf *dma_buf = (gpointer) feature->data;
+  int ret;
+
+  G_STATIC_ASSERT (sizeof (struct vfio_device_feature) % 8 == 0);
+  G_STATIC_ASSERT (sizeof (struct vfio_device_feature_dma_buf) % 8 == 0);
+
+  feature->argsz = sizeof (memory);
+  feature->flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF;
+  dma_buf->region_index = VFIO_PCI_BAR0_REGION_INDEX + bar;
+  dma_buf->open_flags = O_RDONLY | O_CLOEXEC;
+  dma_buf->nr_ranges = 1;
+  dma_buf->dma_ranges[0].offset = offset;
+  dma_buf->dma_ranges[0].length = length;
+
+  ret = ioctl (fd, VFIO_DEVICE_FEATURE, feature);
+  if (ret >= 0)
+    return ret;
+
+  if (errno == ENOTTY)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
+        "VFIO_DEVICE_FEATURE_DMA_BUF",
+        "This kernel makes no dma-bufs of BARs, and %s needs one; Linux 6.19 or "
+        "newer does (CONFIG_VFIO_PCI_DMABUF).", device->address);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
+        "VFIO_DEVICE_FEATURE_DMA_BUF",
+        "The kernel makes no dma-buf of BAR %u of %s; dmesg may say why.", bar,
+        device->address);
+  return -1;
+}
+
 static void
 mmio_vfio_free (MmioDevice * device)
 {
@@ -93,6 +156,7 @@ static const MmioBackend mmio_vfio_backend = {
   .has_bars = TRUE,
   .describe = mmio_pci_device_describe,
   .map = mmio_vfio_map,
+  .export = mmio_vfio_export,
   .free = mmio_vfio_free,
 };
 

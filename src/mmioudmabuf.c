@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Ordinary memory as a dma-buf, by the kernel's udmabuf driver.
+ */
+#include "mmioudmabuf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/udmabuf.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "mmioerror.h"
+
+/* What drivers/dma-buf/udmabuf.c registers */
+#define UDMABUF "/dev/udmabuf"
+
+/**
+ * mmio_udmabuf_can_share:
+ * @memfd: any file
+ *
+ * Returns: whether @memfd is a memfd that udmabuf takes: it cannot shrink any
+ *   more, and is not sealed against writing
+ */
+gboolean
+mmio_udmabuf_can_share (int memfd)
+{
+  const int seals = fcntl (memfd, F_GET_SEALS);
+
+  return seals >= 0 && (seals & F_SEAL_SHRINK) &&
+      !(seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+}
+
+static void
+set_open_error (int errnum, const char *address, GError ** error)
+{
+  if (errnum == EACCES || errnum == EPERM)
+    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+        "You may not open " UDMABUF ", which makes dma-bufs of memory such as "
+        "that of %s; allow it with: sudo chown $USER " UDMABUF, address);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
+        "This kernel has no " UDMABUF ", which makes dma-bufs of memory such "
+        "as that of %s; load it with: sudo modprobe udmabuf", address);
+}
+
+/**
+ * mmio_udmabuf_export:
+ * @memfd: what mmio_udmabuf_can_share()
+ * @offset: bytes from its start, a multiple of a page
+ * @length: bytes, a multiple of a page
+ * @address: whose memory it is, for errors
+ *
+ * Makes a dma-buf of a part of a memfd.
+ *
+ * Returns: a descriptor that the caller closes, or -1 with @error set
+ */
+int
+mmio_udmabuf_export (int memfd, guint64 offset, guint64 length,
+    const char *address, GError ** error)
+{
+  struct udmabuf_create create = {
+    .memfd = memfd,
+    .flags = UDMABUF_FLAGS_CLOEXEC,
+    .offset = offset,
+    .size = length,
+  };
+  const int fd = open (UDMABUF, O_RDWR | O_CLOEXEC);
+  int ret;
+
+  if (fd < 0) {
+    set_open_error (errno, address, error);
+    return -1;
+  }
+
+  ret = ioctl (fd, UDMABUF_CREATE, &create);
+  if (ret < 0)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "UDMABUF_CREATE",
+        "The kernel makes no dma-buf of the memory of %s; dmesg may say why, "
+        "and /sys/module/udmabuf/parameters how large one may be.", address);
+  close (fd);
+
+  return ret;
+}
