@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which of this machine's DRM devices can import a dma-buf: tried, not argued.
+ * What decides is the driver, the way between the two devices and the
+ * kernel's age, and none of them tells beforehand.
+ */
+#include "mmioimport.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mmiodrm.h"
+#include "mmioerror.h"
+
+#define OPEN "open"
+#define VERSION "DRM_IOCTL_VERSION"
+#define IMPORT "DRM_IOCTL_PRIME_FD_TO_HANDLE"
+
+/* These take any memory that is not plainly impossible, and ask for the way
+ * to it when they use it first (Linux 6.19: the only users of
+ * dma_buf_dynamic_attach() with allow_peer2peer that do not map at once) */
+static const char *const late_drivers[] = { "amdgpu", "xe" };
+
+static void
+mmio_importer_free (MmioImporter * importer)
+{
+  g_free (importer->node);
+  g_free (importer->card);
+  g_free (importer->driver);
+  g_free (importer->reason);
+  g_free (importer);
+}
+
+/* Why a node cannot be opened */
+static char *
+explain_open (const char *node, int errnum)
+{
+  switch (errnum) {
+    case EACCES:
+    case EPERM:
+      return g_strdup_printf ("you may not open it; allow it with: sudo "
+          "usermod -aG %s $USER, and log in again",
+          strstr (node, "render") ? "render" : "video");
+    case ENOENT:
+      return g_strdup ("the kernel has it, but there is no such node here; "
+          "where this is a container, give it /dev/dri");
+    default:
+      return g_strdup ("it cannot be opened; dmesg may say why");
+  }
+}
+
+/* Why the driver does not take it.  The errors are those of the kernel's
+ * drm_prime.c, virtgpu_prime.c, vfio_pci_dmabuf.c and dma-buf-mapping.c. */
+static char *
+explain_import (int errnum)
+{
+  switch (errnum) {
+    case EOPNOTSUPP:
+      return g_strdup ("its driver takes no memory of other PCI devices (it "
+          "knows no peer to peer)");
+    case EINVAL:
+      return g_strdup ("the kernel knows no way from it to the memory: no PCIe "
+          "switch above both, and no host bridge that it trusts to pass reads "
+          "on; dmesg says so if that is it");
+    case ENODEV:
+      return g_strdup ("its driver takes no such memory (virtio_gpu wants "
+          "blob=true for any), or the device that has it has just been "
+          "switched off");
+      /* Before Linux 6.6, where all were given some import */
+    case ENOSYS:
+      return g_strdup ("its driver takes no memory of others at all");
+    case EACCES:
+    case EPERM:
+      return g_strdup ("this node lets only those import who show something "
+          "on it, and has no render node beside it; try as root");
+    case ENOMEM:
+    case ENOSPC:
+      return g_strdup ("it has no room for it");
+    default:
+      return g_strdup_printf ("its driver does not take it (%s); dmesg may "
+          "say why", g_strerror (errnum));
+  }
+}
+
+static void
+fail (MmioImporter * importer, const char *call, int errnum, char *reason)
+{
+  importer->call = call;
+  importer->errnum = errnum;
+  importer->reason = reason;
+}
+
+static gboolean
+is_late (const char *driver)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (late_drivers); i++) {
+    if (strcmp (driver, late_drivers[i]) == 0)
+      return TRUE;
+  }
+
+  return FALSE;
+}
+
+static void
+try_open_node (MmioImporter * importer, int fd, int dma_buf)
+{
+  MmioDrmPrime prime = {.fd = dma_buf };
+  MmioDrmGemClose close_handle = { 0, };
+
+  importer->driver = mmio_drm_get_driver (fd);
+  if (!importer->driver) {
+    fail (importer, VERSION, errno, g_strdup ("it does not answer as a DRM "
+            "device does; dmesg may say why"));
+    return;
+  }
+
+  if (mmio_drm_ioctl (fd, MMIO_DRM_PRIME_FD_TO_HANDLE, &prime) < 0) {
+    fail (importer, IMPORT, errno, explain_import (errno));
+    return;
+  }
+
+  close_handle.handle = prime.handle;
+  mmio_drm_ioctl (fd, MMIO_DRM_GEM_CLOSE, &close_handle);
+  importer->imports = TRUE;
+  importer->is_late = is_late (importer->driver);
+}
+
+static MmioImporter *
+try_device (const MmioDrmDevice * device, int dma_buf)
+{
+  MmioImporter *importer = g_new0 (MmioImporter, 1);
+  int fd;
+
+  importer->node = g_strdup (device->render ? device->render : device->card);
+  importer->card = g_strdup (device->card);
+
+  fd = mmio_drm_open (importer->node);
+  if (fd < 0) {
+    fail (importer, OPEN, errno, explain_open (importer->node, errno));
+    return importer;
+  }
+
+  try_open_node (importer, fd, dma_buf);
+  close (fd);
+
+  return importer;
+}
+
+/**
+ * mmio_import_try_all:
+ * @dma_buf: a descriptor of a dma-buf, which stays the caller's
+ *
+ * Has each DRM device of this machine import the dma-buf, and let go of it.
+ * Nothing is shown, and nothing read of it; a device that sleeps may be woken.
+ *
+ * Returns: (transfer full) (element-type MmioImporter): what each made of it,
+ *   sorted by node; empty if there is no DRM device
+ */
+GPtrArray *
+mmio_import_try_all (int dma_buf)
+{
+  g_autoptr (GPtrArray) devices = mmio_drm_list ();
+  GPtrArray *importers =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_importer_free);
+
+  for (guint i = 0; i < devices->len; i++)
+    g_ptr_array_add (importers, try_device (g_ptr_array_index (devices, i),
+            dma_buf));
+
+  return importers;
+}
+
+static void
+set_import_error (const GPtrArray * importers, GError ** error)
+{
+  g_autoptr (GString) reasons = g_string_new (NULL);
+  const MmioImporter *first = g_ptr_array_index (importers, 0);
+  g_autofree char *call = g_strdup_printf ("%s %s", first->call, first->node);
+
+  for (guint i = 0; i < importers->len; i++) {
+    const MmioImporter *importer = g_ptr_array_index (importers, i);
+
+    g_string_append_printf (reasons, "%s%s (%s): %s", i > 0 ? "; " : "",
+        importer->driver ? importer->driver : "unknown", importer->node,
+        importer->reason);
+  }
+
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, first->errnum, call,
+      "No display hardware of this machine can read the picture where it is: "
+      "%s.", reasons->str);
+}
+
+/**
+ * mmio_import_any:
+ * @dma_buf: a descriptor of a dma-buf, which stays the caller's
+ *
+ * As mmio_import_try_all(), for those who only want to know whether there is
+ * any use in handing the dma-buf on.
+ *
+ * Returns: TRUE if at least one DRM device imports it, else FALSE with @error
+ *   set to all their reasons
+ */
+gboolean
+mmio_import_any (int dma_buf, GError ** error)
+{
+  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf);
+
+  for (guint i = 0; i < importers->len; i++) {
+    const MmioImporter *importer = g_ptr_array_index (importers, i);
+
+    if (importer->imports)
+      return TRUE;
+  }
+
+  if (importers->len == 0)
+    mmio_set_error (error, MMIO_ERROR_FAILED,
+        "This machine has no display hardware with a driver (" MMIO_DRM_SYSFS
+        " lists none) that could read the picture where it is; load its "
+        "driver, or use io-mode=copy.");
+  else
+    set_import_error (importers, error);
+
+  return FALSE;
+}

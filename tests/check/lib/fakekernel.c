@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fakekernel.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/udmabuf.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "mmiodrm.h"
+
+#define MAX_DRMS 8
+#define MAX_HANDLES 64
+
+/* The C names are others than those of the symbols, which <fcntl.h> may have
+ * made macros, inline or 64-bit */
+#define EXPORT(symbol) __asm__ (symbol) __attribute__((visibility ("default")))
+int
+fakekernel_open (const char *path, int flags, ...)
+EXPORT ("open");
+     int fakekernel_open64 (const char *path, int flags, ...) EXPORT ("open64");
+     int fakekernel_ioctl (int fd, unsigned long request, ...) EXPORT ("ioctl");
+     DIR *fakekernel_opendir (const char *path) EXPORT ("opendir");
+
+/* A node is a memfd, known again by its inode whatever became of the
+ * descriptor that it was opened as */
+     typedef struct
+     {
+       int fd;
+       ino_t inode;
+     } Node;
+
+     typedef struct
+     {
+       FakeDrm drm;
+       Node card, render;
+       FakeDrmCounts counts;
+       gboolean universal_planes;
+       gboolean handle[MAX_HANDLES];
+     } Device;
+
+     static struct
+     {
+       GMutex lock;
+       gboolean is_on;
+       char *root;
+       Device device[MAX_DRMS];
+       guint n_devices;
+       Node udmabuf;
+       int open_errno, create_errno;
+       guint n_udmabufs;
+       guint n_syncs;
+     } kernel;
+
+/* --- What is there -------------------------------------------------------- */
+
+     static void make_node (Node * node, const char *name)
+{
+  struct stat info;
+
+  node->fd = memfd_create (name, MFD_CLOEXEC);
+  if (node->fd < 0 || fstat (node->fd, &info) < 0)
+    g_error ("memfd_create: %s", g_strerror (errno));
+  node->inode = info.st_ino;
+}
+
+static void
+clear_node (Node * node)
+{
+  if (node->inode != 0)
+    close (node->fd);
+  node->inode = 0;
+}
+
+static gboolean
+is_node (const Node * node, int fd)
+{
+  struct stat info, own;
+
+  return node->inode != 0 && fstat (fd, &info) == 0 &&
+      info.st_ino == node->inode && fstat (node->fd, &own) == 0 &&
+      info.st_dev == own.st_dev;
+}
+
+static void
+remove_tree (const char *directory)
+{
+  g_autoptr (GDir) dir = g_dir_open (directory, 0, NULL);
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir))) {
+    g_autofree char *path = g_build_filename (directory, name, NULL);
+
+    remove_tree (path);
+  }
+  g_rmdir (directory);
+}
+
+void
+fakekernel_start (void)
+{
+  g_autofree char *root = g_dir_make_tmp ("mmiovid-fakekernel-XXXXXX", NULL);
+  g_autofree char *class = g_strconcat (root, MMIO_DRM_SYSFS, NULL);
+
+  if (!root || g_mkdir_with_parents (class, 0700) < 0)
+    g_error ("no directory for a fake /sys: %s", g_strerror (errno));
+
+  fakekernel_stop ();
+  g_mutex_lock (&kernel.lock);
+  kernel.root = g_steal_pointer (&root);
+  make_node (&kernel.udmabuf, "fakekernel:udmabuf");
+  kernel.is_on = TRUE;
+  g_mutex_unlock (&kernel.lock);
+}
+
+void
+fakekernel_stop (void)
+{
+  g_autofree char *root = NULL;
+
+  g_mutex_lock (&kernel.lock);
+  for (guint i = 0; i < kernel.n_devices; i++) {
+    clear_node (&kernel.device[i].card);
+    clear_node (&kernel.device[i].render);
+  }
+  memset (kernel.device, 0, sizeof (kernel.device));
+  kernel.n_devices = kernel.n_udmabufs = kernel.n_syncs = 0;
+  kernel.open_errno = kernel.create_errno = 0;
+  clear_node (&kernel.udmabuf);
+  kernel.is_on = FALSE;
+  root = g_steal_pointer (&kernel.root);
+  g_mutex_unlock (&kernel.lock);
+
+  if (root)
+    remove_tree (root);
+}
+
+/* As the kernel shows it: /sys/class/drm/card0/device/drm/{card0,renderD128} */
+static void
+add_to_sysfs (const char *name, const char *sibling)
+{
+  const char *const names[] = { name, sibling };
+
+  for (guint i = 0; name && i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *path = names[i] ? g_build_filename (kernel.root,
+        MMIO_DRM_SYSFS, name, "device", "drm", names[i], NULL) : NULL;
+
+    if (path && g_mkdir_with_parents (path, 0700) < 0)
+      g_error ("%s: %s", path, g_strerror (errno));
+  }
+}
+
+guint
+fakekernel_add_drm (const FakeDrm * drm)
+{
+  Device *device;
+  guint number;
+
+  g_mutex_lock (&kernel.lock);
+  if (!kernel.is_on || kernel.n_devices == MAX_DRMS)
+    g_error ("fakekernel_start() first, and add at most %d devices", MAX_DRMS);
+  number = kernel.n_devices++;
+  device = &kernel.device[number];
+  device->drm = *drm;
+  if (drm->card)
+    make_node (&device->card, "fakekernel:card");
+  if (drm->render)
+    make_node (&device->render, "fakekernel:render");
+  add_to_sysfs (drm->card, drm->render);
+  add_to_sysfs (drm->render, drm->card);
+  g_mutex_unlock (&kernel.lock);
+
+  return number;
+}
+
+FakeDrmCounts
+fakekernel_get_drm_counts (guint number)
+{
+  FakeDrmCounts counts;
+
+  g_mutex_lock (&kernel.lock);
+  counts = kernel.device[number].counts;
+  g_mutex_unlock (&kernel.lock);
+
+  return counts;
+}
+
+void
+fakekernel_set_import_errno (guint number, int errnum)
+{
+  g_mutex_lock (&kernel.lock);
+  kernel.device[number].drm.import_errno = errnum;
+  g_mutex_unlock (&kernel.lock);
+}
+
+void
+fakekernel_set_udmabuf (int open_errno, int create_errno)
+{
+  g_mutex_lock (&kernel.lock);
+  kernel.open_errno = open_errno;
+  kernel.create_errno = create_errno;
+  g_mutex_unlock (&kernel.lock);
+}
+
+guint
+fakekernel_count_udmabufs (void)
+{
+  guint n;
+
+  g_mutex_lock (&kernel.lock);
+  n = kernel.n_udmabufs;
+  g_mutex_unlock (&kernel.lock);
+
+  return n;
+}
+
+guint
+fakekernel_count_syncs (void)
+{
+  guint n;
+
+  g_mutex_lock (&kernel.lock);
+  n = kernel.n_syncs;
+  g_mutex_unlock (&kernel.lock);
+
+  return n;
+}
+
+/* --- open() and opendir() ------------------------------------------------- */
+
+static int
+open_next (const char *symbol, const char *path, int flags, mode_t mode)
+{
+  int (*next) (const char *, int, ...) = dlsym (RTLD_NEXT, symbol);
+
+  return next (path, flags, mode);
+}
+
+/* Returns: a descriptor, or -1 with errno set */
+static int
+open_node (const Node * node, int errnum, int flags)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", node->fd);
+
+  if (errnum != 0) {
+    errno = errnum;
+    return -1;
+  }
+
+  return open_next ("open", path, flags, 0);
+}
+
+static gboolean
+has_name (const char *path, const char *name)
+{
+  return name && g_str_has_prefix (path, MMIO_DRM_NODES "/") &&
+      strcmp (path + strlen (MMIO_DRM_NODES "/"), name) == 0;
+}
+
+static int
+open_drm (Device * device, gboolean is_card, int flags)
+{
+  const int fd = open_node (is_card ? &device->card : &device->render,
+      device->drm.open_errno, flags);
+
+  if (fd < 0)
+    return fd;
+
+  device->counts.opens++;
+  if (is_card) {
+    device->counts.card_opens++;
+    device->counts.is_master = !device->drm.has_master;
+  }
+  return fd;
+}
+
+/* Returns: whether there is such a node; then @fd is what opening it gave */
+static gboolean
+open_fake (const char *path, int flags, int *fd)
+{
+  if (!kernel.is_on)
+    return FALSE;
+
+  if (strcmp (path, "/dev/udmabuf") == 0) {
+    *fd = open_node (&kernel.udmabuf, kernel.open_errno, flags);
+    return TRUE;
+  }
+
+  for (guint i = 0; i < kernel.n_devices; i++) {
+    Device *device = &kernel.device[i];
+    const gboolean is_card = has_name (path, device->drm.card);
+
+    if (is_card || has_name (path, device->drm.render)) {
+      *fd = open_drm (device, is_card, flags);
+      return TRUE;
+    }
+  }
+
+  /* This machine's own */
+  if (g_str_has_prefix (path, MMIO_DRM_NODES "/")) {
+    errno = ENOENT;
+    *fd = -1;
+    return TRUE;
+  }
+
+  return FALSE;
+}
+
+static int
+open_any (const char *symbol, const char *path, int flags, mode_t mode)
+{
+  gboolean is_fake;
+  int fd, errnum;
+
+  g_mutex_lock (&kernel.lock);
+  is_fake = open_fake (path, flags, &fd);
+  errnum = errno;
+  g_mutex_unlock (&kernel.lock);
+  errno = errnum;
+
+  return is_fake ? fd : open_next (symbol, path, flags, mode);
+}
+
+/* What open() takes a mode for */
+#define TAKES_MODE(flags) (((flags) & O_CREAT) || \
+    ((flags) & O_TMPFILE) == O_TMPFILE)
+
+int
+fakekernel_open (const char *path, int flags, ...)
+{
+  mode_t mode = 0;
+  va_list args;
+
+  va_start (args, flags);
+  if (TAKES_MODE (flags))
+    mode = va_arg (args, int);
+  va_end (args);
+
+  return open_any ("open", path, flags, mode);
+}
+
+int
+fakekernel_open64 (const char *path, int flags, ...)
+{
+  mode_t mode = 0;
+  va_list args;
+
+  va_start (args, flags);
+  if (TAKES_MODE (flags))
+    mode = va_arg (args, int);
+  va_end (args);
+
+  return open_any ("open64", path, flags, mode);
+}
+
+DIR *
+fakekernel_opendir (const char *path)
+{
+  DIR *(*next) (const char *) = dlsym (RTLD_NEXT, "opendir");
+  g_autofree char *fake = NULL;
+
+  g_mutex_lock (&kernel.lock);
+  if (kernel.is_on && g_str_has_prefix (path, MMIO_DRM_SYSFS))
+    fake = g_strconcat (kernel.root, path, NULL);
+  g_mutex_unlock (&kernel.lock);
+
+  return next (fake ? fake : path);
+}
+
+/* --- ioctl() -------------------------------------------------------------- */
+
+/* What the kernel says, as a negative errno: these return it or 0, or a
+ * descriptor */
+
+static int
+ask_version (const Device * device, MmioDrmVersion * version)
+{
+  const gsize length = strlen (device->drm.driver);
+
+  if (device->drm.version_errno != 0)
+    return -device->drm.version_errno;
+
+  memcpy (version->name, device->drm.driver, MIN (length, version->name_len));
+  version->name_len = length;
+  return 0;
+}
+
+static int
+ask_import (Device * device, MmioDrmPrime * prime)
+{
+  if (device->drm.import_errno == 0 && fcntl (prime->fd, F_GETFD) < 0)
+    return -EBADF;
+  if (device->drm.import_errno != 0) {
+    device->counts.refused++;
+    return -device->drm.import_errno;
+  }
+
+  for (guint i = 0; i < MAX_HANDLES; i++) {
+    if (device->handle[i])
+      continue;
+    device->handle[i] = TRUE;
+    device->counts.imports++;
+    device->counts.handles++;
+    prime->handle = i + 1;
+    return 0;
+  }
+
+  return -ENOSPC;
+}
+
+static int
+ask_close (Device * device, const MmioDrmGemClose * gem)
+{
+  if (gem->handle == 0 || gem->handle > MAX_HANDLES ||
+      !device->handle[gem->handle - 1])
+    return -EINVAL;
+
+  device->handle[gem->handle - 1] = FALSE;
+  device->counts.handles--;
+  return 0;
+}
+
+static int
+ask_drm (Device * device, gboolean is_card, gulong request, gpointer argument)
+{
+  if (request == MMIO_DRM_DROP_MASTER) {
+    if (!is_card)
+      return -EACCES;
+    if (!device->counts.is_master)
+      return -EINVAL;
+    device->counts.is_master = FALSE;
+    return 0;
+  }
+
+  if (is_card && device->counts.is_master)
+    device->counts.asked_as_master = TRUE;
+
+  switch (request) {
+    case MMIO_DRM_VERSION:
+      return ask_version (device, argument);
+    case MMIO_DRM_PRIME_FD_TO_HANDLE:
+      return ask_import (device, argument);
+    case MMIO_DRM_GEM_CLOSE:
+      return ask_close (device, argument);
+    default:
+      return -ENOTTY;
+  }
+}
+
+/* The kernel's own rules, but for the limits */
+static int
+ask_udmabuf (gulong request, const struct udmabuf_create *create)
+{
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  struct stat info;
+  int seals;
+
+  if (request != UDMABUF_CREATE)
+    return -ENOTTY;
+  if (kernel.create_errno != 0)
+    return -kernel.create_errno;
+
+  seals = fcntl (create->memfd, F_GET_SEALS);
+  if (seals < 0 || fstat (create->memfd, &info) < 0)
+    return -EBADF;
+  if (!(seals & F_SEAL_SHRINK) || (seals & F_SEAL_WRITE) ||
+      create->offset % page != 0 || create->size % page != 0 ||
+      create->size == 0 || create->offset + create->size > (guint64)
+      info.st_size)
+    return -EINVAL;
+
+  kernel.n_udmabufs++;
+  return fcntl (create->memfd, create->flags & UDMABUF_FLAGS_CLOEXEC ?
+      F_DUPFD_CLOEXEC : F_DUPFD, 0);
+}
+
+/* Returns: whether @fd is a fake's; then @ret is the answer */
+static gboolean
+ask_fake (int fd, gulong request, gpointer argument, int *ret)
+{
+  if (!kernel.is_on)
+    return FALSE;
+
+  if (request == DMA_BUF_IOCTL_SYNC) {
+    kernel.n_syncs++;
+    *ret = 0;
+    return TRUE;
+  }
+
+  if (is_node (&kernel.udmabuf, fd)) {
+    *ret = ask_udmabuf (request, argument);
+    return TRUE;
+  }
+
+  for (guint i = 0; i < kernel.n_devices; i++) {
+    Device *device = &kernel.device[i];
+    const gboolean is_card = is_node (&device->card, fd);
+
+    if (is_card || is_node (&device->render, fd)) {
+      *ret = ask_drm (device, is_card, request, argument);
+      return TRUE;
+    }
+  }
+
+  return FALSE;
+}
+
+int
+fakekernel_ioctl (int fd, unsigned long request, ...)
+{
+  int (*next) (int, unsigned long, ...) = dlsym (RTLD_NEXT, "ioctl");
+  gboolean is_fake;
+  gpointer argument;
+  va_list args;
+  int ret;
+
+  va_start (args, request);
+  argument = va_arg (args, gpointer);
+  va_end (args);
+
+  g_mutex_lock (&kernel.lock);
+  is_fake = ask_fake (fd, request, argument, &ret);
+  g_mutex_unlock (&kernel.lock);
+
+  if (!is_fake)
+    return next (fd, request, argument);
+  if (ret >= 0)
+    return ret;
+  errno = -ret;
+  return -1;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A kernel with DRM devices and udmabuf, for machines that have neither, and
+ * for what no machine does at will.  It takes the place of libc's open(),
+ * ioctl() and opendir() for all that runs in the process, plugins too: symbols
+ * of the executable come first.  So it has to be compiled into the executable,
+ * with export_dynamic.  What it does not fake goes on to the next one.
+ *
+ * It fakes nothing before fakekernel_start() and after fakekernel_stop(); in
+ * between there are only the DRM devices that fakekernel_add_drm() added, and
+ * /dev/udmabuf works.  Everything here may be called by any thread; nothing
+ * here needs the check library. */
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/**
+ * FakeDrm:
+ * @card: (nullable): name of its node with displays, "card0"
+ * @render: (nullable): name of its render node, "renderD128"
+ * @driver: name of the driver
+ * @has_master: somebody else is the card's master
+ * @open_errno: why its nodes cannot be opened, or 0
+ * @version_errno: why it does not say which driver it has, or 0
+ * @import_errno: why it imports nothing, or 0
+ * @formats: (nullable) (array zero-terminated=1): what its planes scan out,
+ *   as fourccs; NULL: it has no displays
+ *
+ * A DRM device.
+ */
+typedef struct
+{
+  const char *card;
+  const char *render;
+  const char *driver;
+  gboolean has_master;
+  int open_errno;
+  int version_errno;
+  int import_errno;
+  const guint32 *formats;
+} FakeDrm;
+
+/**
+ * FakeDrmCounts:
+ * @opens: how often a node of it was opened
+ * @card_opens: how often it was that with displays
+ * @imports: dma-bufs that it imported
+ * @handles: those that it has not let go of
+ * @refused: dma-bufs that it was to import and did not
+ * @is_master: who opened the card became its master and still is
+ * @asked_as_master: anything was asked by one who was master
+ *
+ * What a DRM device was asked for.
+ */
+typedef struct
+{
+  guint opens;
+  guint card_opens;
+  guint imports;
+  guint handles;
+  guint refused;
+  gboolean is_master;
+  gboolean asked_as_master;
+} FakeDrmCounts;
+
+void fakekernel_start (void);
+void fakekernel_stop (void);
+
+/* Returns: its number, for fakekernel_get_drm_counts(); @drm is copied, but
+ * what it points to has to stay */
+guint fakekernel_add_drm (const FakeDrm * drm);
+FakeDrmCounts fakekernel_get_drm_counts (guint number);
+
+/* Changes what becomes of the next imports */
+void fakekernel_set_import_errno (guint number, int errnum);
+
+/* From now on opening /dev/udmabuf, or making a dma-buf with it, fails with
+ * these; 0: does not fail */
+void fakekernel_set_udmabuf (int open_errno, int create_errno);
+
+/* How many dma-bufs udmabuf has made.  Each is a descriptor of the memfd
+ * itself: who maps it sees the memfd from its start, whatever the offset. */
+guint fakekernel_count_udmabufs (void);
+
+/* How often the CPU's accesses to a dma-buf were announced
+ * (DMA_BUF_IOCTL_SYNC) */
+guint fakekernel_count_syncs (void);
+
+G_END_DECLS
