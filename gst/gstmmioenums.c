@@ -15,11 +15,13 @@ gst_mmio_io_mode_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {GST_MMIO_IO_MODE_AUTO, "The best way that downstream agrees to: copy",
-        "auto"},
+    {GST_MMIO_IO_MODE_AUTO, "The best way that downstream agrees to: dmabuf, "
+          "or else copy", "auto"},
     {GST_MMIO_IO_MODE_COPY, "Copy each frame, loading each byte once", "copy"},
     {GST_MMIO_IO_MODE_MMAP, "Hand out the mapped BAR: slow for who reads bytes",
         "mmap"},
+    {GST_MMIO_IO_MODE_DMABUF, "Hand out dma-bufs of the BAR, which hardware "
+          "reads: needs access=vfio", "dmabuf"},
     {0, NULL, NULL}
   };
 

@@ -10,6 +10,7 @@ G_BEGIN_DECLS
  * @GST_MMIO_IO_MODE_AUTO: the best way that downstream agrees to
  * @GST_MMIO_IO_MODE_COPY: copy each frame into downstream's buffers
  * @GST_MMIO_IO_MODE_MMAP: hand out the mapped BAR itself
+ * @GST_MMIO_IO_MODE_DMABUF: hand out dma-bufs of the BAR
  *
  * How a frame gets out; nicks as v4l2src has them.
  */
@@ -17,6 +18,7 @@ typedef enum {
   GST_MMIO_IO_MODE_AUTO,
   GST_MMIO_IO_MODE_COPY,
   GST_MMIO_IO_MODE_MMAP,
+  GST_MMIO_IO_MODE_DMABUF,
 } GstMmioIOMode;
 
 #define GST_TYPE_MMIO_IO_MODE (gst_mmio_io_mode_get_type ())

@@ -10,14 +10,6 @@
 
 #include <string.h>
 
-#include "mmioframe.h"
-
-/* As slow as anybody wants it; 0/1 would be as frames come, and a device that
- * raises no interrupts has no such moment. */
-#define FRAMERATES "(fraction) [ 1/2147483647, 2147483647/1 ]"
-
-#define SIZES "(int) [ 1, " G_STRINGIFY (MMIO_PICTURE_MAX_SIDE) " ]"
-
 /* Formats whose samples do not start at byte boundaries: pixels that share a
  * block, the bytes of it in a plane, and whether an odd row ends within one;
  * source: GStreamer's
@@ -203,83 +195,6 @@ gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
 
   *format = result;
   return TRUE;
-}
-
-/**
- * gst_mmio_format_get_template_caps:
- *
- * Returns: (transfer full): every picture that a device may have
- */
-GstCaps *
-gst_mmio_format_get_template_caps (void)
-{
-  GstCaps *caps = gst_caps_from_string ("video/x-raw, width = " SIZES
-      ", height = " SIZES ", framerate = " FRAMERATES
-      ", pixel-aspect-ratio = 1/1, interlace-mode = progressive");
-  GValue list = G_VALUE_INIT, name = G_VALUE_INIT;
-  const GstVideoFormat *formats;
-  guint n;
-
-  g_value_init (&list, GST_TYPE_LIST);
-  g_value_init (&name, G_TYPE_STRING);
-  formats = gst_video_formats_raw (&n);
-  for (guint i = 0; i < n; i++) {
-    MmioFormat format;
-
-    if (gst_mmio_format_from_video (&format, formats[i])) {
-      g_value_set_string (&name, format.name);
-      gst_value_list_append_value (&list, &name);
-    }
-  }
-  g_value_unset (&name);
-  gst_caps_set_value (caps, "format", &list);
-  g_value_unset (&list);
-
-  return caps;
-}
-
-static void
-append_format (GstCaps * caps, const MmioPicture * picture, const char *name)
-{
-  GstStructure *s = gst_structure_from_string ("video/x-raw, framerate = "
-      FRAMERATES ", pixel-aspect-ratio = 1/1, interlace-mode = progressive",
-      NULL);
-
-  gst_structure_set (s, "format", G_TYPE_STRING, name,
-      "width", G_TYPE_INT, (gint) picture->width,
-      "height", G_TYPE_INT, (gint) picture->height, NULL);
-  gst_caps_append_structure (caps, s);
-}
-
-/**
- * gst_mmio_format_get_picture_caps:
- * @picture: a picture
- * @own_only: only in the format that it has in the BAR
- *
- * Returns: (transfer full): the formats that @picture can be sent in, the best
- *   first
- */
-GstCaps *
-gst_mmio_format_get_picture_caps (const MmioPicture * picture,
-    gboolean own_only)
-{
-  static const GstVideoFormat expanded[] = {
-    GST_VIDEO_FORMAT_BGRx, GST_VIDEO_FORMAT_RGBx,
-    GST_VIDEO_FORMAT_xRGB, GST_VIDEO_FORMAT_xBGR
-  };
-  GstCaps *caps = gst_caps_new_empty ();
-
-  append_format (caps, picture, picture->format.name);
-  for (gsize i = 0; !own_only && i < G_N_ELEMENTS (expanded); i++) {
-    MmioFormat format;
-
-    if (gst_mmio_format_from_video (&format, expanded[i]) &&
-        !mmio_format_equal (&format, &picture->format) &&
-        mmio_frame_can_read_as (picture, &format))
-      append_format (caps, picture, format.name);
-  }
-
-  return caps;
 }
 
 /**

@@ -10,11 +10,6 @@ G_BEGIN_DECLS
 gboolean gst_mmio_format_from_video (MmioFormat * format,
     GstVideoFormat video_format);
 
-GstCaps *gst_mmio_format_get_template_caps (void);
-
-GstCaps *gst_mmio_format_get_picture_caps (const MmioPicture * picture,
-    gboolean own_only);
-
 void gst_mmio_format_get_layout (const MmioPicture * picture,
     gsize offset[GST_VIDEO_MAX_PLANES], gint stride[GST_VIDEO_MAX_PLANES]);
 

@@ -67,26 +67,12 @@ static GstMemory *
 gst_mmio_memory_copy (GstMemory * memory, gssize offset, gssize size)
 {
   GstMmioMemory *mem = (GstMmioMemory *) memory;
-  const guint8 *data = mmio_region_get_data (mem->region);
-  GstMemory *copy;
-  GstMapInfo info;
 
   if (size < 0)
     size = (gssize) memory->size > offset ? memory->size - offset : 0;
 
-  copy = gst_allocator_alloc (NULL, size, NULL);
-  if (!copy)
-    return NULL;
-
-  if (!gst_memory_map (copy, &info, GST_MAP_WRITE)) {
-    gst_memory_unref (copy);
-    return NULL;
-  }
-  mmio_reader_copy (mem->reader, info.data, data + memory->offset + offset,
-      size);
-  gst_memory_unmap (copy, &info);
-
-  return copy;
+  return gst_mmio_memory_read (mem->reader,
+      mmio_region_get_data (mem->region) + memory->offset + offset, size);
 }
 
 static GstMemory *
@@ -151,4 +137,32 @@ gst_mmio_allocator_wrap (GstMmioAllocator * allocator, MmioRegion * region,
 {
   return gst_mmio_memory_new (GST_ALLOCATOR_CAST (allocator), NULL, region,
       reader, 0, mmio_region_get_length (region));
+}
+
+/**
+ * gst_mmio_memory_read:
+ * @reader: what loads from @data
+ * @data: mapped memory of a device
+ * @size: bytes of it
+ *
+ * Returns: (transfer full) (nullable): a copy in ordinary memory
+ */
+GstMemory *
+gst_mmio_memory_read (const MmioReader * reader, const guint8 * data,
+    gsize size)
+{
+  GstMemory *copy = gst_allocator_alloc (NULL, size, NULL);
+  GstMapInfo info;
+
+  if (!copy)
+    return NULL;
+
+  if (!gst_memory_map (copy, &info, GST_MAP_WRITE)) {
+    gst_memory_unref (copy);
+    return NULL;
+  }
+  mmio_reader_copy (reader, info.data, data, size);
+  gst_memory_unmap (copy, &info);
+
+  return copy;
 }

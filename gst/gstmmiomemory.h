@@ -17,4 +17,7 @@ GstAllocator *gst_mmio_allocator_new (void);
 GstMemory *gst_mmio_allocator_wrap (GstMmioAllocator * allocator,
     MmioRegion * region, const MmioReader * reader);
 
+GstMemory *gst_mmio_memory_read (const MmioReader * reader, const guint8 * data,
+    gsize size);
+
 G_END_DECLS

@@ -111,8 +111,8 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
           flags));
   g_object_class_install_property (object_class, PROP_IO_MODE,
       g_param_spec_enum ("io-mode", "IO mode",
-          "How frames get out: copied into "
-          "downstream's buffers, or as the mapped BAR itself",
+          "How frames get out: as a dma-buf that downstream's hardware reads, "
+          "copied into downstream's buffers, or as the mapped BAR itself",
           GST_TYPE_MMIO_IO_MODE, DEFAULT_IO_MODE, flags));
   g_object_class_install_property (object_class, PROP_MAPPING,
       g_param_spec_enum ("mapping", "Mapping", "How the BAR is mapped",
@@ -266,11 +266,13 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
     return FALSE;
   }
 
-  if (settings->io_mode == GST_MMIO_IO_MODE_MMAP &&
+  if ((settings->io_mode == GST_MMIO_IO_MODE_MMAP ||
+          settings->io_mode == GST_MMIO_IO_MODE_DMABUF) &&
       settings->changes != MMIO_CHANGES_IGNORE) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "To find changes the picture has to be read, but io-mode=mmap sends it "
-        "unread; set changes=ignore or io-mode=copy.");
+        "To find changes the picture has to be read, but io-mode=%s sends it "
+        "unread; set changes=ignore or io-mode=copy.",
+        gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE, settings->io_mode));
     return FALSE;
   }
 

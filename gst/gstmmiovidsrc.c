@@ -38,13 +38,16 @@
 
 #include <gst/video/video.h>
 
+#include "gstmmiobuffer.h"
+#include "gstmmiocaps.h"
 #include "gstmmioenums.h"
 #include "gstmmioerror.h"
 #include "gstmmioformat.h"
-#include "gstmmiomemory.h"
 #include "gstmmiopool.h"
+#include "gstmmioring.h"
 #include "gstmmiosettings.h"
 #include "gstmmiotimer.h"
+#include "gstmmioway.h"
 #include "mmiocapture.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_mmio_vid_src_debug);
@@ -75,17 +78,15 @@ struct _GstMmioVidSrc
    * read from other threads. */
   MmioCapture *capture;
   GstStructure *last_stats;     /* of the last run, for after the stop */
+  GstMmioWay *way;
   guint64 missed;
-  guint64 mapped_frames;
-  GstMmioIOMode io_mode;
-  gboolean sends_map;
+  guint64 uncopied_frames;
   guint max_buffers;
   gboolean latency_changed;
 
   /* Between start and stop, streaming thread only */
-  GstAllocator *allocator;
   GstVideoInfo info;
-  MmioFormat target_format;
+  gboolean is_dma_buf;
 
   /* Waiting for the next frame; under the object lock */
   GstMmioTimer timer;
@@ -106,10 +107,8 @@ GST_ELEMENT_REGISTER_DEFINE (mmiovidsrc, "mmiovidsrc", GST_RANK_NONE,
 static GstStructure *
 create_stats (GstMmioVidSrc * self)
 {
-  const GstMmioIOMode io_mode = self->sends_map ? GST_MMIO_IO_MODE_MMAP :
-      GST_MMIO_IO_MODE_COPY;
   const char *mapping = NULL, *engine = NULL, *access = NULL, *mode = NULL;
-  const char *reason = NULL;
+  const char *reason = NULL, *mode_reason = NULL;
   MmioCaptureStats stats = { 0, };
 
   if (self->capture) {
@@ -118,16 +117,20 @@ create_stats (GstMmioVidSrc * self)
     engine = mmio_reader_get_name (mmio_capture_get_reader (self->capture));
     reason = mmio_capture_get_engine_reason (self->capture);
     access = mmio_capture_get_access (self->capture);
-    mode = gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE, io_mode);
+    mode = gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
+        gst_mmio_way_get_mode (self->way));
+    mode_reason = gst_mmio_way_get_reason (self->way);
   }
 
   return gst_structure_new ("mmiovidsrc-stats",
-      "frames", G_TYPE_UINT64, stats.frames + self->mapped_frames,
+      "frames", G_TYPE_UINT64, stats.frames + self->uncopied_frames,
       "missed", G_TYPE_UINT64, self->missed,
       "unchanged", G_TYPE_UINT64, stats.unchanged,
       "bytes-read", G_TYPE_UINT64, stats.bytes_read,
       "copy-time", G_TYPE_UINT64, stats.copy_time * GST_USECOND,
-      "io-mode", G_TYPE_STRING, mode, "mapping", G_TYPE_STRING, mapping,
+      "io-mode", G_TYPE_STRING, mode,
+      "io-mode-reason", G_TYPE_STRING, mode_reason,
+      "mapping", G_TYPE_STRING, mapping,
       "engine", G_TYPE_STRING, engine, "engine-reason", G_TYPE_STRING, reason,
       "access", G_TYPE_STRING, access, NULL);
 }
@@ -185,13 +188,16 @@ gst_mmio_vid_src_get_property (GObject * object, guint prop_id, GValue * value,
 /* Start and stop */
 
 static MmioCapture *
-open_capture (GstMmioVidSrc * self, GError ** error)
+open_capture (GstMmioVidSrc * self, GstMmioWay ** way, GError ** error)
 {
   g_autofree char *device = NULL;
   MmioCaptureConfig config;
+  MmioCapture *capture;
+  GstMmioIOMode io_mode;
   gboolean valid;
 
   GST_OBJECT_LOCK (self);
+  io_mode = self->settings.io_mode;
   device = g_strdup (self->settings.device);
   valid = gst_mmio_settings_get_config (&self->settings, &config, error);
   GST_OBJECT_UNLOCK (self);
@@ -201,7 +207,15 @@ open_capture (GstMmioVidSrc * self, GError ** error)
 
   /* Another thread may set the property meanwhile */
   config.device = device;
-  return mmio_capture_open (&config, error);
+  capture = mmio_capture_open (&config, error);
+  if (!capture)
+    return NULL;
+
+  *way = gst_mmio_way_new (capture, io_mode, error);
+  if (!*way)
+    g_clear_pointer (&capture, mmio_capture_close);
+
+  return capture;
 }
 
 static void
@@ -217,7 +231,8 @@ static gboolean
 start (GstMmioVidSrc * self)
 {
   g_autoptr (GError) error = NULL;
-  MmioCapture *capture = open_capture (self, &error);
+  GstMmioWay *way;
+  MmioCapture *capture = open_capture (self, &way, &error);
   const MmioPicture *picture;
 
   if (!capture) {
@@ -238,17 +253,14 @@ start (GstMmioVidSrc * self)
 
   GST_OBJECT_LOCK (self);
   self->capture = capture;
+  self->way = way;
   self->missed = 0;
-  self->mapped_frames = 0;
+  self->uncopied_frames = 0;
   self->discont = FALSE;
-  self->io_mode = self->settings.io_mode;
-  self->sends_map = FALSE;
   self->max_buffers = 0;
   self->latency_changed = FALSE;
   gst_mmio_timer_reset (&self->timer);
   GST_OBJECT_UNLOCK (self);
-
-  self->allocator = gst_mmio_allocator_new ();
 
   notify_device (self);
   return TRUE;
@@ -258,16 +270,17 @@ static void
 stop (GstMmioVidSrc * self)
 {
   MmioCapture *capture;
+  GstMmioWay *way;
 
   GST_OBJECT_LOCK (self);
   gst_structure_free (self->last_stats);
   self->last_stats = create_stats (self);
   capture = g_steal_pointer (&self->capture);
+  way = g_steal_pointer (&self->way);
   GST_OBJECT_UNLOCK (self);
 
-  if (capture)
-    mmio_capture_close (capture);
-  gst_clear_object (&self->allocator);
+  g_clear_pointer (&way, gst_mmio_way_free);
+  g_clear_pointer (&capture, mmio_capture_close);
   notify_device (self);
 
   GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
@@ -282,11 +295,7 @@ gst_mmio_vid_src_get_caps (GstBaseSrc * base, GstCaps * filter)
   GstCaps *caps, *filtered;
 
   GST_OBJECT_LOCK (self);
-  if (self->capture)
-    caps = gst_mmio_format_get_picture_caps (mmio_capture_get_picture
-        (self->capture), self->io_mode == GST_MMIO_IO_MODE_MMAP);
-  else
-    caps = NULL;
+  caps = self->way ? gst_mmio_way_get_caps (self->way) : NULL;
   GST_OBJECT_UNLOCK (self);
 
   if (!caps)
@@ -306,26 +315,13 @@ gst_mmio_vid_src_fixate (GstBaseSrc * base, GstCaps * caps)
 {
   GstStructure *structure;
 
-  caps = gst_caps_make_writable (gst_caps_truncate (caps));
+  caps = gst_mmio_caps_prefer_dma_buf (caps);
   structure = gst_caps_get_structure (caps, 0);
   gst_structure_fixate_field_nearest_fraction (structure, "framerate",
       PREFERRED_FPS_N, PREFERRED_FPS_D);
 
   return GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->fixate (base,
       caps);
-}
-
-/* Whether downstream takes the picture, and only not the way it is sent */
-static gboolean
-is_wanted_otherwise (GstCaps * caps, GstCaps * wanted)
-{
-  g_autoptr (GstCaps) picture = gst_caps_copy (caps);
-
-  for (guint i = 0; i < gst_caps_get_size (picture); i++)
-    gst_structure_remove_fields (gst_caps_get_structure (picture, i),
-        "framerate", "pixel-aspect-ratio", "interlace-mode", NULL);
-
-  return gst_caps_can_intersect (picture, wanted);
 }
 
 /* Says what to do where downstream wants another picture than there is; it is
@@ -342,7 +338,7 @@ explain_failure (GstMmioVidSrc * self)
   if (!wanted || gst_caps_can_intersect (caps, wanted))
     return;
 
-  if (is_wanted_otherwise (caps, wanted))
+  if (gst_mmio_caps_differ_in_time (caps, wanted))
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
         ("Downstream takes the picture in %s, but not progressive, with square "
             "pixels and at a constant rate, as mmiovidsrc sends it; put "
@@ -368,6 +364,45 @@ send_next_frame (GstMmioVidSrc * self)
   GST_OBJECT_UNLOCK (self);
 }
 
+/* Negotiates about what @self offers to whoever is downstream now */
+static gboolean
+negotiate (GstMmioVidSrc * self)
+{
+  GstBaseSrc *base = GST_BASE_SRC (self);
+  g_autoptr (GstCaps) downstream =
+      gst_pad_peer_query_caps (GST_BASE_SRC_PAD (base), NULL);
+  gboolean ret;
+
+  GST_OBJECT_LOCK (self);
+  gst_mmio_way_begin (self->way, downstream);
+  GST_OBJECT_UNLOCK (self);
+
+  ret = GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->negotiate (base);
+
+  GST_OBJECT_LOCK (self);
+  gst_mmio_way_end (self->way);
+  GST_OBJECT_UNLOCK (self);
+
+  return ret;
+}
+
+/* Whether it is worth trying once more without dma-bufs */
+static gboolean
+can_step_down (GstMmioVidSrc * self)
+{
+  gboolean ret;
+
+  if (GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (self)))
+    return FALSE;
+
+  GST_OBJECT_LOCK (self);
+  ret = gst_mmio_way_refuse (self->way, "Downstream offers to take dma-bufs, "
+      "and refuses them.");
+  GST_OBJECT_UNLOCK (self);
+
+  return ret;
+}
+
 static gboolean
 gst_mmio_vid_src_negotiate (GstBaseSrc * base)
 {
@@ -377,7 +412,7 @@ gst_mmio_vid_src_negotiate (GstBaseSrc * base)
   if (!self->capture)
     return FALSE;
 
-  if (!GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->negotiate (base)) {
+  if (!negotiate (self) && !(can_step_down (self) && negotiate (self))) {
     if (!GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (base)))
       explain_failure (self);
     return FALSE;
@@ -394,10 +429,11 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   const MmioPicture *picture = mmio_capture_get_picture (self->capture);
   GstClockTime old_period;
+  gboolean is_dma_buf;
   MmioFormat format;
   GstVideoInfo info;
 
-  if (!gst_video_info_from_caps (&info, caps) ||
+  if (!gst_mmio_caps_parse (caps, &info, &is_dma_buf) ||
       !gst_mmio_format_from_video (&format, GST_VIDEO_INFO_FORMAT (&info)) ||
       !mmio_frame_can_read_as (picture, &format) ||
       GST_VIDEO_INFO_WIDTH (&info) != (gint) picture->width ||
@@ -408,7 +444,7 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
   }
 
   self->info = info;
-  self->target_format = format;
+  self->is_dma_buf = is_dma_buf;
 
   GST_OBJECT_LOCK (self);
   old_period = gst_mmio_pacer_get_period (&self->timer.pacer);
@@ -423,39 +459,69 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
 
 /* Allocation */
 
-/* Whether the map itself is what downstream shall get.  Where that was asked
- * for and cannot be, copying gives the same picture. */
-static gboolean
-decide_sends_map (GstMmioVidSrc * self, GstQuery * query)
+/* Tells of the way that was taken, where it is another one than before */
+static void
+post_way (GstMmioVidSrc * self)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (self->capture);
+  g_autofree char *reason = NULL;
+  gboolean disappointing;
+  GstMmioIOMode mode;
 
-  if (self->io_mode != GST_MMIO_IO_MODE_MMAP ||
-      !mmio_format_equal (&self->target_format, &picture->format))
-    return FALSE;
+  GST_OBJECT_LOCK (self);
+  mode = gst_mmio_way_get_mode (self->way);
+  reason = g_strdup (gst_mmio_way_get_reason (self->way));
+  disappointing = gst_mmio_way_is_disappointing (self->way);
+  GST_OBJECT_UNLOCK (self);
 
-  if (gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL) ||
-      gst_mmio_format_is_default_layout (picture))
-    return TRUE;
+  gst_element_post_message (GST_ELEMENT_CAST (self),
+      gst_message_new_element (GST_OBJECT_CAST (self),
+          gst_structure_new ("mmiovidsrc-io-mode", "io-mode", G_TYPE_STRING,
+              gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE, mode),
+              "reason", G_TYPE_STRING, reason, NULL)));
 
-  GST_ELEMENT_INFO (self, RESOURCE, SETTINGS,
-      ("Downstream does not understand the stride of %u bytes that the picture "
-          "has in %s, so each frame is copied; io-mode=copy does the same "
-          "without this message.", picture->plane[0].stride,
-          mmio_capture_get_device_address (self->capture)), (NULL));
-  return FALSE;
+  if (disappointing)
+    GST_ELEMENT_INFO (self, RESOURCE, SETTINGS, ("%s", reason), (NULL));
+}
+
+/* Takes the way that was agreed upon; @is_new tells whether it is another one
+ * than before.  Where there is none, negotiates again, with less to offer. */
+static gboolean
+take_way (GstMmioVidSrc * self, GstQuery * query, gboolean * is_new)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *before = NULL;
+  gboolean ret, again;
+
+  GST_OBJECT_LOCK (self);
+  before = g_strdup (gst_mmio_way_get_reason (self->way));
+  ret = gst_mmio_way_take (self->way, query, self->is_dma_buf, &again, &error);
+  *is_new = g_strcmp0 (before, gst_mmio_way_get_reason (self->way)) != 0;
+  GST_OBJECT_UNLOCK (self);
+
+  if (!ret)
+    gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
+  else if (again)
+    gst_pad_mark_reconfigure (GST_BASE_SRC_PAD (self));
+
+  return ret;
 }
 
 static gboolean
 gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
-  gboolean sends_map = decide_sends_map (self, query);
-  gboolean latency_changed;
+  gboolean latency_changed, is_new, copies;
   guint max_buffers = 0;
 
-  if (sends_map) {
+  if (!take_way (self, query, &is_new))
+    return FALSE;
+
+  copies = gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY;
+  if (!copies) {
     gst_mmio_pool_remove_all (query);
+    /* Of a map there is no end */
+    max_buffers = gst_mmio_way_get_mode (self->way) ==
+        GST_MMIO_IO_MODE_DMABUF ? GST_MMIO_RING_MAX : 0;
   } else if (!gst_mmio_pool_decide (query, &self->info, &max_buffers)) {
     GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
         ("No buffers can be had for a picture of %dx%d; set width and height "
@@ -464,11 +530,14 @@ gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
     return FALSE;
   }
 
-  GST_INFO_OBJECT (self, "%s, by %" GST_PTR_FORMAT, sends_map ?
-      "the map goes out" : "each frame is copied", query);
+  if (is_new)
+    post_way (self);
+  GST_INFO_OBJECT (self, "%s: %s; %" GST_PTR_FORMAT,
+      gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
+          gst_mmio_way_get_mode (self->way)),
+      gst_mmio_way_get_reason (self->way), query);
 
   GST_OBJECT_LOCK (self);
-  self->sends_map = sends_map;
   latency_changed = self->latency_changed || max_buffers != self->max_buffers;
   self->latency_changed = FALSE;
   self->max_buffers = max_buffers;
@@ -483,47 +552,10 @@ gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
 
 /* Frames */
 
-static GstBuffer *
-wrap_map (GstMmioVidSrc * self)
-{
-  const MmioPicture *picture = mmio_capture_get_picture (self->capture);
-  gsize offset[GST_VIDEO_MAX_PLANES];
-  gint stride[GST_VIDEO_MAX_PLANES];
-  GstBuffer *buffer = gst_buffer_new ();
-
-  /* A memory of its own for each buffer: sinks tell buffers apart by it */
-  gst_buffer_append_memory (buffer,
-      gst_mmio_allocator_wrap (GST_MMIO_ALLOCATOR (self->allocator),
-          mmio_capture_get_region (self->capture),
-          mmio_capture_get_reader (self->capture)));
-
-  gst_mmio_format_get_layout (picture, offset, stride);
-  gst_buffer_add_video_meta_full (buffer, GST_VIDEO_FRAME_FLAG_NONE,
-      GST_VIDEO_INFO_FORMAT (&self->info), GST_VIDEO_INFO_WIDTH (&self->info),
-      GST_VIDEO_INFO_HEIGHT (&self->info), picture->format.n_planes, offset,
-      stride);
-
-  return buffer;
-}
-
-/* Says which rows have changed, in the words of a region of interest */
-static void
-add_damage (GstMmioVidSrc * self, GstBuffer * buffer, const MmioDamage * damage)
-{
-  for (guint i = 0; i < damage->n_ranges; i++)
-    gst_buffer_add_video_region_of_interest_meta (buffer, "damage", 0,
-        damage->range[i].first, GST_VIDEO_INFO_WIDTH (&self->info),
-        damage->range[i].count);
-}
-
 /* Reads a frame into @buffer; @written tells whether it is worth sending */
 static gboolean
 copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
 {
-  MmioTarget target = {.format = self->target_format };
-  gboolean fits = TRUE;
-  GstVideoFrame frame;
-  MmioDamage damage;
   gboolean forget;
 
   GST_OBJECT_LOCK (self);
@@ -534,40 +566,8 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
   if (forget)
     mmio_capture_forget (self->capture);
 
-  if (!gst_video_frame_map (&frame, &self->info, buffer, GST_MAP_WRITE)) {
-    GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
-        ("A buffer from downstream's pool cannot be written; keep the pool "
-            "away with: mmiovidsrc ! identity drop-allocation=true ! ..."),
-        ("%" GST_PTR_FORMAT, buffer));
-    return FALSE;
-  }
-
-  for (guint i = 0; fits && i < GST_VIDEO_FRAME_N_PLANES (&frame); i++) {
-    const gint stride = GST_VIDEO_FRAME_PLANE_STRIDE (&frame, i);
-
-    target.plane[i] = GST_VIDEO_FRAME_PLANE_DATA (&frame, i);
-    target.stride[i] = stride;
-    fits = stride > 0 && (guint) stride >=
-        mmio_format_row_bytes (&target.format, i,
-        GST_VIDEO_INFO_WIDTH (&self->info));
-  }
-  if (fits)
-    *written = mmio_capture_read (self->capture, &target, &damage);
-  gst_video_frame_unmap (&frame);
-
-  if (!fits) {
-    GST_ELEMENT_ERROR (self, RESOURCE, WRITE,
-        ("The rows of downstream's buffers are too short for the picture; keep "
-            "its pool away with: mmiovidsrc ! identity drop-allocation=true ! "
-            "..."), ("%" GST_PTR_FORMAT, buffer));
-    return FALSE;
-  }
-
-  if (*written && mmio_capture_get_changes (self->capture) !=
-      MMIO_CHANGES_IGNORE)
-    add_damage (self, buffer, &damage);
-
-  return TRUE;
+  return gst_mmio_buffer_fill (buffer, &self->info, self->capture,
+      GST_ELEMENT_CAST (self), written);
 }
 
 static GstFlowReturn
@@ -616,49 +616,83 @@ post_missed (GstMmioVidSrc * self, const GstMmioFrameTime * frame,
   gst_element_post_message (GST_ELEMENT_CAST (self), message);
 }
 
-/* Waits for a frame and gets it; no buffer, if it is not worth sending */
+/* Waits for a frame and copies it; no buffer, if it is not worth sending */
+static GstFlowReturn
+get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
+{
+  GstBaseSrc *base = GST_BASE_SRC (self);
+  GstBuffer *buffer = NULL;
+  gboolean written = FALSE;
+  GstFlowReturn ret;
+
+  /* The buffer first: a pool that has none left makes us wait, and what is
+   * captured then would be late */
+  ret = GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->alloc (base, 0,
+      GST_VIDEO_INFO_SIZE (&self->info), &buffer);
+  if (ret != GST_FLOW_OK)
+    return ret;
+
+  ret = wait_for_frame (self, frame);
+  if (ret == GST_FLOW_OK && !copy_frame (self, buffer, &written))
+    ret = GST_FLOW_ERROR;
+  if (!written)
+    gst_clear_buffer (&buffer);
+
+  *result = buffer;
+  return ret;
+}
+
+/* Waits for a frame and wraps the BAR; no buffer, if downstream holds so many
+ * that this frame is missed */
+static GstFlowReturn
+get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
+    GstBuffer ** result)
+{
+  const GstFlowReturn ret = wait_for_frame (self, frame);
+
+  if (ret != GST_FLOW_OK)
+    return ret;
+
+  *result = gst_mmio_way_wrap (self->way);
+
+  GST_OBJECT_LOCK (self);
+  if (*result) {
+    self->uncopied_frames++;
+  } else {
+    frame->missed++;
+    self->missed++;
+  }
+  GST_OBJECT_UNLOCK (self);
+
+  return GST_FLOW_OK;
+}
+
+/* Waits for a frame and gets it; no buffer, if there is nothing to send */
 static GstFlowReturn
 get_frame (GstMmioVidSrc * self, GstBuffer ** result)
 {
   GstMmioFrameTime frame;
   GstBuffer *buffer = NULL;
-  GstFlowReturn ret = GST_FLOW_OK;
-  gboolean written = TRUE;
   GstClockTime period;
+  GstFlowReturn ret;
 
-  /* The buffer first: a pool that has none left makes us wait, and what is
-   * captured then would be late */
-  if (self->sends_map)
-    buffer = wrap_map (self);
+  if (gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY)
+    ret = get_copy (self, &frame, &buffer);
   else
-    ret = GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->alloc
-        (GST_BASE_SRC (self), 0, GST_VIDEO_INFO_SIZE (&self->info), &buffer);
+    ret = get_wrapped (self, &frame, &buffer);
   if (ret != GST_FLOW_OK)
     return ret;
 
-  ret = wait_for_frame (self, &frame);
-  if (ret == GST_FLOW_OK && !self->sends_map &&
-      !copy_frame (self, buffer, &written))
-    ret = GST_FLOW_ERROR;
-  if (ret != GST_FLOW_OK) {
-    gst_buffer_unref (buffer);
-    return ret;
-  }
-
   GST_OBJECT_LOCK (self);
   period = gst_mmio_pacer_get_period (&self->timer.pacer);
-  if (self->sends_map)
-    self->mapped_frames++;
   GST_OBJECT_UNLOCK (self);
 
   if (frame.missed > 0) {
     self->discont = TRUE;
     post_missed (self, &frame, period);
   }
-  if (!written) {
-    gst_buffer_unref (buffer);
+  if (!buffer)
     return GST_FLOW_OK;
-  }
 
   GST_BUFFER_PTS (buffer) = frame.pts;
   GST_BUFFER_DTS (buffer) = GST_CLOCK_TIME_NONE;
@@ -845,13 +879,15 @@ install_properties (GObjectClass * object_class)
   properties[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
       "What was captured since the start: frames, missed (frames), unchanged "
       "(frames), bytes-read (from the BAR), copy-time (nanoseconds), io-mode, "
-      "mapping, engine, engine-reason and access", GST_TYPE_STRUCTURE, flags);
-  properties[PROP_DEVICE_NAME] = g_param_spec_string ("device-name",
-      "Device name", "What the device is, in words (while it is open)", NULL,
+      "io-mode-reason, mapping, engine, engine-reason and access",
+      GST_TYPE_STRUCTURE, flags);
+  properties[PROP_DEVICE_NAME] =
+      g_param_spec_string ("device-name", "Device name",
+      "What the device is, in words (while it is open)", NULL, flags);
+  properties[PROP_DEVICE_ADDRESS] =
+      g_param_spec_string ("device-address", "Device address",
+      "Full PCI address, or path, of the device (while it is " "open)", NULL,
       flags);
-  properties[PROP_DEVICE_ADDRESS] = g_param_spec_string ("device-address",
-      "Device address", "Full PCI address, or path, of the device (while it is "
-      "open)", NULL, flags);
 
   for (guint i = PROP_STATS; i < N_PROPS; i++)
     g_object_class_install_property (object_class, i, properties[i]);
@@ -864,7 +900,7 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
   GstBaseSrcClass *base_class = GST_BASE_SRC_CLASS (klass);
   GstPushSrcClass *push_class = GST_PUSH_SRC_CLASS (klass);
-  GstCaps *caps = gst_mmio_format_get_template_caps ();
+  GstCaps *caps = gst_mmio_caps_get_template ();
 
   GST_DEBUG_CATEGORY_INIT (gst_mmio_vid_src_debug, "mmiovidsrc", 0,
       "PCI memory video source");

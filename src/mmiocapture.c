@@ -232,6 +232,18 @@ mmio_capture_get_bar (const MmioCapture * capture)
 }
 
 /**
+ * mmio_capture_shares_bar:
+ *
+ * Returns: whether it is a BAR that is captured, reached in a way by which the
+ *   kernel may make dma-bufs of it
+ */
+gboolean
+mmio_capture_shares_bar (const MmioCapture * capture)
+{
+  return mmio_device_shares_bars (capture->device);
+}
+
+/**
  * mmio_capture_export:
  * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
  *   page

@@ -80,6 +80,7 @@ const MmioReader *mmio_capture_get_reader (const MmioCapture * capture);
 MmioChanges mmio_capture_get_changes (const MmioCapture * capture);
 gint mmio_capture_get_bar (const MmioCapture * capture);
 
+gboolean mmio_capture_shares_bar (const MmioCapture * capture);
 int mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error);
 
 gboolean mmio_capture_read (MmioCapture * capture, const MmioTarget * target,

@@ -456,6 +456,18 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
 }
 
 /**
+ * mmio_device_shares_bars:
+ *
+ * Returns: whether it is a PCI device, reached in a way by which the kernel may
+ *   make dma-bufs of its BARs
+ */
+gboolean
+mmio_device_shares_bars (const MmioDevice * device)
+{
+  return device->backend->has_bars && device->backend->export;
+}
+
+/**
  * mmio_device_export:
  * @bar: the BAR that @picture was mapped from
  * @picture: the picture

@@ -65,6 +65,7 @@ gboolean mmio_device_describe (MmioDevice * device, gint * bar,
 MmioRegion *mmio_device_map (MmioDevice * device, gint * bar,
     const MmioPicture * picture, MmioMapping wanted, GError ** error);
 
+gboolean mmio_device_shares_bars (const MmioDevice * device);
 int mmio_device_export (MmioDevice * device, guint bar,
     const MmioPicture * picture, guint * skip, GError ** error);
 

@@ -147,13 +147,18 @@ mmio_region_get_length (const MmioRegion * region)
 
 /**
  * mmio_region_get_pages:
+ * @length: (out) (optional): bytes from there to the end of the region's last
+ *   page, all of which is mapped
  *
- * Returns: (transfer none): start of the page that the region starts in; from
- *   there on, all up to the end of its last page is mapped
+ * Returns: (transfer none): the page that the region starts in
  */
 const guint8 *
-mmio_region_get_pages (const MmioRegion * region)
+mmio_region_get_pages (const MmioRegion * region, gsize * length)
 {
+  const gsize page = sysconf (_SC_PAGESIZE);
+
+  if (length)
+    *length = (region->map_length + page - 1) / page * page;
   return region->map;
 }
 

@@ -39,7 +39,8 @@ void mmio_region_unref (MmioRegion * region);
 
 const guint8 *mmio_region_get_data (const MmioRegion * region);
 gsize mmio_region_get_length (const MmioRegion * region);
-const guint8 *mmio_region_get_pages (const MmioRegion * region);
+const guint8 *mmio_region_get_pages (const MmioRegion * region,
+    gsize * length);
 MmioMapping mmio_region_get_mapping (const MmioRegion * region);
 void mmio_region_set_mapping (MmioRegion * region, MmioMapping mapping);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "gstmmiocaps.h"
 #include "gstmmioformat.h"
 #include "source.h"
 
@@ -227,7 +228,9 @@ check_enum (const char *property, const char *const *nicks)
 
 GST_START_TEST (test_enums)
 {
-  static const char *const io_modes[] = { "auto", "copy", "mmap", NULL };
+  static const char *const io_modes[] = { "auto", "copy", "mmap", "dmabuf",
+    NULL
+  };
   static const char *const accesses[] = { "auto", "sysfs", "vfio", NULL };
 
   check_enum ("io-mode", io_modes);
@@ -281,7 +284,7 @@ GST_START_TEST (test_template)
       gst_element_class_get_pad_template (GST_ELEMENT_GET_CLASS (element),
       "src");
   GstCaps *caps = gst_pad_template_get_caps (template);
-  GstCaps *wanted = gst_mmio_format_get_template_caps ();
+  GstCaps *wanted = gst_mmio_caps_get_template ();
   static const struct
   {
     const char *caps;

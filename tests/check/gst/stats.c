@@ -46,7 +46,8 @@ GST_START_TEST (test_fields)
     {"frames", G_TYPE_UINT64}, {"missed", G_TYPE_UINT64},
     {"unchanged", G_TYPE_UINT64}, {"bytes-read", G_TYPE_UINT64},
     {"copy-time", G_TYPE_UINT64}, {"io-mode", G_TYPE_STRING},
-    {"mapping", G_TYPE_STRING}, {"engine", G_TYPE_STRING},
+    {"io-mode-reason", G_TYPE_STRING}, {"mapping", G_TYPE_STRING}, {"engine",
+        G_TYPE_STRING},
     {"engine-reason", G_TYPE_STRING}, {"access", G_TYPE_STRING},
   };
   GstHarness *h = new_source ();

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A frame and a buffer: the BAR's memory goes into one, or a copy does.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiobuffer.h"
+
+#include "gstmmioformat.h"
+
+/**
+ * gst_mmio_buffer_wrap:
+ * @memory: (transfer full): memory that @picture lies in
+ * @skip: bytes from its start to the picture's
+ * @picture: the picture
+ *
+ * Returns: (transfer full): a buffer that says where the picture is
+ */
+GstBuffer *
+gst_mmio_buffer_wrap (GstMemory * memory, guint skip,
+    const MmioPicture * picture)
+{
+  GstBuffer *buffer = gst_buffer_new ();
+  gsize offset[GST_VIDEO_MAX_PLANES];
+  gint stride[GST_VIDEO_MAX_PLANES];
+
+  gst_buffer_append_memory (buffer, memory);
+
+  gst_mmio_format_get_layout (picture, offset, stride);
+  for (guint i = 0; i < picture->format.n_planes; i++)
+    offset[i] += skip;
+  gst_buffer_add_video_meta_full (buffer, GST_VIDEO_FRAME_FLAG_NONE,
+      gst_video_format_from_string (picture->format.name), picture->width,
+      picture->height, picture->format.n_planes, offset, stride);
+
+  return buffer;
+}
+
+/* Says which rows have changed, in the words of a region of interest */
+static void
+add_damage (GstBuffer * buffer, guint width, const MmioDamage * damage)
+{
+  for (guint i = 0; i < damage->n_ranges; i++)
+    gst_buffer_add_video_region_of_interest_meta (buffer, "damage", 0,
+        damage->range[i].first, width, damage->range[i].count);
+}
+
+/* Where @frame's planes are; FALSE if a row does not fit into its stride */
+static gboolean
+get_target (const GstVideoFrame * frame, MmioTarget * target)
+{
+  if (!gst_mmio_format_from_video (&target->format,
+          GST_VIDEO_FRAME_FORMAT (frame)))
+    return FALSE;
+
+  for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame); i++) {
+    const gint stride = GST_VIDEO_FRAME_PLANE_STRIDE (frame, i);
+
+    target->plane[i] = GST_VIDEO_FRAME_PLANE_DATA (frame, i);
+    target->stride[i] = stride;
+    if (stride <= 0 || (guint) stride < mmio_format_row_bytes (&target->format,
+            i, GST_VIDEO_FRAME_WIDTH (frame)))
+      return FALSE;
+  }
+
+  return TRUE;
+}
+
+/**
+ * gst_mmio_buffer_fill:
+ * @buffer: a buffer for @info
+ * @info: what goes into it
+ * @capture: what is read
+ * @element: who posts an error
+ * @written: (out): whether there is anything in it; not so if nothing has
+ *   changed and such frames are to be dropped
+ *
+ * Reads a frame into a buffer, and says there what has changed.
+ *
+ * Returns: FALSE if that cannot be, after an error message
+ */
+gboolean
+gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
+    MmioCapture * capture, GstElement * element, gboolean * written)
+{
+  GstVideoFrame frame;
+  MmioTarget target;
+  MmioDamage damage;
+  gboolean fits;
+
+  if (!gst_video_frame_map (&frame, info, buffer, GST_MAP_WRITE)) {
+    GST_ELEMENT_ERROR (element, RESOURCE, WRITE,
+        ("A buffer from downstream's pool cannot be written; keep the pool "
+            "away with: mmiovidsrc ! identity drop-allocation=true ! ..."),
+        ("%" GST_PTR_FORMAT, buffer));
+    return FALSE;
+  }
+
+  fits = get_target (&frame, &target);
+  if (fits)
+    *written = mmio_capture_read (capture, &target, &damage);
+  gst_video_frame_unmap (&frame);
+
+  if (!fits) {
+    GST_ELEMENT_ERROR (element, RESOURCE, WRITE,
+        ("The rows of downstream's buffers are too short for the picture; keep "
+            "its pool away with: mmiovidsrc ! identity drop-allocation=true ! "
+            "..."), ("%" GST_PTR_FORMAT, buffer));
+    return FALSE;
+  }
+
+  if (*written && mmio_capture_get_changes (capture) != MMIO_CHANGES_IGNORE)
+    add_damage (buffer, GST_VIDEO_INFO_WIDTH (info), &damage);
+
+  return TRUE;
+}

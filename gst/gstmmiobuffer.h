@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/video/video.h>
+
+#include "mmiocapture.h"
+
+G_BEGIN_DECLS
+
+GstBuffer *gst_mmio_buffer_wrap (GstMemory * memory, guint skip,
+    const MmioPicture * picture);
+
+gboolean gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
+    MmioCapture * capture, GstElement * element, gboolean * written);
+
+G_END_DECLS

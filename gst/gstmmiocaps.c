@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What can be sent of a picture, in caps.
+ *
+ * Dma-bufs have the feature memory:DMABuf.  From GStreamer 1.24 on, their
+ * pixels are named as DRM does (design/dmabuf.md), and before as elsewhere.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiocaps.h"
+
+#include <gst/allocators/gstdmabuf.h>
+#include <string.h>
+
+#include "gstmmioformat.h"
+#include "mmioframe.h"
+
+/* As slow as anybody wants it; 0/1 would be as frames come, and a device that
+ * raises no interrupts has no such moment. */
+#define FRAMERATES "(fraction) [ 1/2147483647, 2147483647/1 ]"
+
+#define SIZES "(int) [ 1, " G_STRINGIFY (MMIO_PICTURE_MAX_SIDE) " ]"
+
+#define ALWAYS "framerate = " FRAMERATES ", pixel-aspect-ratio = 1/1, " \
+    "interlace-mode = progressive"
+
+/* DRM_FORMAT_MOD_LINEAR of drm_fourcc.h: rows of pixels, as in a BAR */
+#define LINEAR G_GUINT64_CONSTANT (0)
+
+static void
+set_dma_buf (GstCaps * caps)
+{
+  gst_caps_set_features_simple (caps,
+      gst_caps_features_new (GST_CAPS_FEATURE_MEMORY_DMABUF, NULL));
+}
+
+static gboolean
+is_dma_buf (const GstCaps * caps, guint index)
+{
+  const GstCapsFeatures *features = gst_caps_get_features (caps, index);
+
+  return features && !gst_caps_features_is_any (features) &&
+      gst_caps_features_contains (features, GST_CAPS_FEATURE_MEMORY_DMABUF);
+}
+
+static void
+set_every_format (GstCaps * caps)
+{
+  GValue list = G_VALUE_INIT, name = G_VALUE_INIT;
+  const GstVideoFormat *formats;
+  guint n;
+
+  g_value_init (&list, GST_TYPE_LIST);
+  g_value_init (&name, G_TYPE_STRING);
+  formats = gst_video_formats_raw (&n);
+  for (guint i = 0; i < n; i++) {
+    MmioFormat format;
+
+    if (gst_mmio_format_from_video (&format, formats[i])) {
+      g_value_set_string (&name, format.name);
+      gst_value_list_append_value (&list, &name);
+    }
+  }
+  g_value_unset (&name);
+  gst_caps_set_value (caps, "format", &list);
+  g_value_unset (&list);
+}
+
+/**
+ * gst_mmio_caps_get_template:
+ *
+ * Returns: (transfer full): every picture that a device may have, every way
+ */
+GstCaps *
+gst_mmio_caps_get_template (void)
+{
+  GstCaps *caps = gst_caps_from_string ("video/x-raw, width = " SIZES
+      ", height = " SIZES ", " ALWAYS);
+  GstCaps *dma_buf = gst_caps_copy (caps);
+
+  set_every_format (caps);
+
+#if GST_CHECK_VERSION (1, 24, 0)
+  gst_caps_set_simple (dma_buf, "format", G_TYPE_STRING, "DMA_DRM", NULL);
+#else
+  set_every_format (dma_buf);
+#endif
+  set_dma_buf (dma_buf);
+
+  return gst_caps_merge (dma_buf, caps);
+}
+
+static void
+append_format (GstCaps * caps, const MmioPicture * picture, const char *name)
+{
+  GstStructure *s = gst_structure_from_string ("video/x-raw, " ALWAYS, NULL);
+
+  gst_structure_set (s, "format", G_TYPE_STRING, name,
+      "width", G_TYPE_INT, (gint) picture->width,
+      "height", G_TYPE_INT, (gint) picture->height, NULL);
+  gst_caps_append_structure (caps, s);
+}
+
+/**
+ * gst_mmio_caps_get_picture:
+ * @picture: a picture
+ * @own_only: only in the format that it has in the BAR
+ *
+ * Returns: (transfer full): the formats that @picture can be copied to, the
+ *   best first
+ */
+GstCaps *
+gst_mmio_caps_get_picture (const MmioPicture * picture, gboolean own_only)
+{
+  static const GstVideoFormat expanded[] = {
+    GST_VIDEO_FORMAT_BGRx, GST_VIDEO_FORMAT_RGBx,
+    GST_VIDEO_FORMAT_xRGB, GST_VIDEO_FORMAT_xBGR
+  };
+  GstCaps *caps = gst_caps_new_empty ();
+
+  append_format (caps, picture, picture->format.name);
+  for (gsize i = 0; !own_only && i < G_N_ELEMENTS (expanded); i++) {
+    MmioFormat format;
+
+    if (gst_mmio_format_from_video (&format, expanded[i]) &&
+        !mmio_format_equal (&format, &picture->format) &&
+        mmio_frame_can_read_as (picture, &format))
+      append_format (caps, picture, format.name);
+  }
+
+  return caps;
+}
+
+/**
+ * gst_mmio_caps_get_dma_buf:
+ * @picture: a picture
+ *
+ * Returns: (transfer full): @picture as a dma-buf; empty if DRM has no name for
+ *   its pixels
+ */
+GstCaps *
+gst_mmio_caps_get_dma_buf (const MmioPicture * picture)
+{
+  GstCaps *caps = gst_caps_new_empty ();
+#if GST_CHECK_VERSION (1, 24, 0)
+  const guint32 fourcc = gst_video_dma_drm_fourcc_from_format
+      (gst_video_format_from_string (picture->format.name));
+  g_autofree char *name = NULL;
+
+  /* DRM_FORMAT_INVALID */
+  if (fourcc == 0)
+    return caps;
+
+  name = gst_video_dma_drm_fourcc_to_string (fourcc, LINEAR);
+  append_format (caps, picture, "DMA_DRM");
+  gst_caps_set_simple (caps, "drm-format", G_TYPE_STRING, name, NULL);
+#else
+  append_format (caps, picture, picture->format.name);
+#endif
+  set_dma_buf (caps);
+
+  return caps;
+}
+
+/**
+ * gst_mmio_caps_name_dma_buf:
+ * @caps: what somebody takes
+ *
+ * Returns: whether dma-bufs are named there.  Who takes anything may be
+ *   somebody who looks at it byte by byte.
+ */
+gboolean
+gst_mmio_caps_name_dma_buf (GstCaps * caps)
+{
+  for (guint i = 0; !gst_caps_is_any (caps) && i < gst_caps_get_size (caps);
+      i++) {
+    if (is_dma_buf (caps, i))
+      return TRUE;
+  }
+
+  return FALSE;
+}
+
+/**
+ * gst_mmio_caps_prefer_dma_buf:
+ * @caps: (transfer full): caps that are not empty
+ *
+ * Returns: (transfer full): the first structure of @caps that is a dma-buf's,
+ *   or else the first one
+ */
+GstCaps *
+gst_mmio_caps_prefer_dma_buf (GstCaps * caps)
+{
+  GstCaps *one;
+  guint i = 0;
+
+  while (i < gst_caps_get_size (caps) && !is_dma_buf (caps, i))
+    i++;
+
+  one = gst_caps_copy_nth (caps, i < gst_caps_get_size (caps) ? i : 0);
+  gst_caps_unref (caps);
+
+  return one;
+}
+
+#if GST_CHECK_VERSION (1, 24, 0)
+/* The same picture in ordinary words, or NULL if there are none */
+static GstCaps *
+from_drm (const GstCaps * caps)
+{
+  GstCaps *result = gst_caps_copy (caps);
+  GstStructure *s = gst_caps_get_structure (result, 0);
+  const char *name = gst_structure_get_string (s, "drm-format");
+  guint64 modifier = LINEAR;
+  const guint32 fourcc = name ?
+      gst_video_dma_drm_fourcc_from_string (name, &modifier) : 0;
+  const GstVideoFormat format = fourcc != 0 && modifier == LINEAR ?
+      gst_video_dma_drm_fourcc_to_format (fourcc) : GST_VIDEO_FORMAT_UNKNOWN;
+
+  if (format == GST_VIDEO_FORMAT_UNKNOWN) {
+    gst_caps_unref (result);
+    return NULL;
+  }
+
+  gst_structure_remove_field (s, "drm-format");
+  gst_structure_set (s, "format", G_TYPE_STRING,
+      gst_video_format_to_string (format), NULL);
+  gst_caps_set_features (result, 0, NULL);
+
+  return result;
+}
+#endif
+
+/**
+ * gst_mmio_caps_parse:
+ * @caps: fixed caps
+ * @info: (out): the picture in them
+ * @is_dma_buf: (out): whether it is to be in a dma-buf
+ *
+ * Returns: FALSE if they are no raw video's
+ */
+gboolean
+gst_mmio_caps_parse (const GstCaps * caps, GstVideoInfo * info,
+    gboolean * has_dma_buf)
+{
+  *has_dma_buf = is_dma_buf (caps, 0);
+
+#if GST_CHECK_VERSION (1, 24, 0)
+  if (*has_dma_buf) {
+    GstCaps *plain = from_drm (caps);
+    gboolean ret = plain && gst_video_info_from_caps (info, plain);
+
+    gst_clear_caps (&plain);
+    return ret;
+  }
+#endif
+
+  return gst_video_info_from_caps (info, caps);
+}
+
+/**
+ * gst_mmio_caps_differ_in_time:
+ * @caps: what can be sent
+ * @wanted: what downstream takes, which is something else
+ *
+ * Returns: whether downstream takes the picture, and only not the way that it
+ *   is sent
+ */
+gboolean
+gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted)
+{
+  g_autoptr (GstCaps) picture = gst_caps_copy (caps);
+
+  for (guint i = 0; i < gst_caps_get_size (picture); i++)
+    gst_structure_remove_fields (gst_caps_get_structure (picture, i),
+        "framerate", "pixel-aspect-ratio", "interlace-mode", NULL);
+
+  return gst_caps_can_intersect (picture, wanted);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/video/video.h>
+
+#include "mmiopicture.h"
+
+G_BEGIN_DECLS
+
+GstCaps *gst_mmio_caps_get_template (void);
+
+GstCaps *gst_mmio_caps_get_picture (const MmioPicture * picture,
+    gboolean own_only);
+GstCaps *gst_mmio_caps_get_dma_buf (const MmioPicture * picture);
+
+gboolean gst_mmio_caps_name_dma_buf (GstCaps * caps);
+GstCaps *gst_mmio_caps_prefer_dma_buf (GstCaps * caps);
+
+gboolean gst_mmio_caps_parse (const GstCaps * caps, GstVideoInfo * info,
+    gboolean * is_dma_buf);
+
+gboolean gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted);
+
+G_END_DECLS

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which way frames take, the best one first: as a dma-buf of the BAR, which
+ * nobody here touches; copied into downstream's buffers; as the map, for those
+ * who ask for it.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmioway.h"
+
+#include "gstmmiobuffer.h"
+#include "gstmmiocaps.h"
+#include "gstmmioformat.h"
+#include "gstmmiomemory.h"
+#include "gstmmioring.h"
+#include "mmioerror.h"
+#include "mmioimport.h"
+
+struct _GstMmioWay
+{
+  MmioCapture *capture;
+  GstMmioIOMode wanted;
+
+  /* The dma-buf, and why there is none, or nobody who could read it */
+  GstMmioRing *ring;
+  guint skip;
+  char *obstacle;
+
+  GstAllocator *allocator;      /* of the map */
+
+  /* Downstream: while it is negotiated with, and what there is against
+   * offering it dma-bufs */
+  gboolean negotiating;
+  char *objection;
+  char *refusal;                /* for the next negotiation */
+
+  /* What was agreed upon */
+  GstMmioIOMode mode;
+  char *reason;
+  gboolean disappointing;
+};
+
+/* What there may be a dma-buf of */
+static GstMmioRing *
+create_ring (MmioCapture * capture, int fd, GError ** error)
+{
+  GstMmioRing *ring = gst_mmio_ring_new (gst_mmio_dma_buf_allocator_new (fd,
+          mmio_capture_get_region (capture),
+          mmio_capture_get_reader (capture)));
+
+  if (!ring)
+    mmio_set_error (error, MMIO_ERROR_FAILED,
+        "There are no file descriptors left for the dma-bufs of %s; raise the "
+        "limit with: ulimit -n 4096",
+        mmio_capture_get_device_address (capture));
+
+  return ring;
+}
+
+/* Finds out whether there can be a dma-buf, and whether it is worth offering.
+ * A sink that takes one and then cannot import it would end the pipeline, or
+ * copy it byte by byte. */
+static gboolean
+share (GstMmioWay * way, GError ** error)
+{
+  g_autoptr (GError) reason = NULL;
+  const int fd = mmio_capture_export (way->capture, &way->skip, error);
+  gboolean imported;
+
+  if (fd < 0)
+    return FALSE;
+
+  imported = mmio_import_any (fd, &reason);
+  if (!imported)
+    way->obstacle = g_strdup (reason->message);
+
+  way->ring = create_ring (way->capture, fd, error);
+  return way->ring != NULL;
+}
+
+/**
+ * gst_mmio_way_new:
+ * @capture: whose frames; must live longer
+ * @wanted: what the user asks for
+ *
+ * Finds out which ways there are.
+ *
+ * Returns: (nullable): NULL with @error set if what is asked for cannot be
+ */
+GstMmioWay *
+gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
+{
+  g_autoptr (GError) reason = NULL;
+  GstMmioWay *way = g_new0 (GstMmioWay, 1);
+
+  way->capture = capture;
+  way->wanted = wanted;
+  way->mode = GST_MMIO_IO_MODE_COPY;
+
+  switch (wanted) {
+    case GST_MMIO_IO_MODE_MMAP:
+      way->allocator = gst_mmio_allocator_new ();
+      break;
+    case GST_MMIO_IO_MODE_DMABUF:
+      if (!share (way, error)) {
+        gst_mmio_way_free (way);
+        return NULL;
+      }
+      break;
+    case GST_MMIO_IO_MODE_AUTO:
+      if (mmio_capture_get_changes (capture) != MMIO_CHANGES_IGNORE)
+        way->obstacle = g_strdup ("To find changes, every frame is read.");
+      else if (!share (way, &reason))
+        way->obstacle = g_strdup (reason->message);
+      /* What nobody can read is not offered */
+      if (way->obstacle)
+        g_clear_pointer (&way->ring, gst_mmio_ring_unref);
+      break;
+    case GST_MMIO_IO_MODE_COPY:
+      break;
+  }
+
+  return way;
+}
+
+void
+gst_mmio_way_free (GstMmioWay * way)
+{
+  g_clear_pointer (&way->ring, gst_mmio_ring_unref);
+  gst_clear_object (&way->allocator);
+  g_free (way->obstacle);
+  g_free (way->objection);
+  g_free (way->refusal);
+  g_free (way->reason);
+  g_free (way);
+}
+
+/**
+ * gst_mmio_way_get_caps:
+ *
+ * Returns: (transfer full): all that can be sent, the best first
+ */
+GstCaps *
+gst_mmio_way_get_caps (const GstMmioWay * way)
+{
+  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+  const gboolean own_only = way->wanted == GST_MMIO_IO_MODE_MMAP ||
+      way->wanted == GST_MMIO_IO_MODE_DMABUF;
+  GstCaps *caps = gst_caps_new_empty ();
+
+  if (way->ring && !(way->negotiating && way->objection))
+    gst_caps_append (caps, gst_mmio_caps_get_dma_buf (picture));
+  gst_caps_append (caps, gst_mmio_caps_get_picture (picture, own_only));
+
+  return caps;
+}
+
+/**
+ * gst_mmio_way_begin:
+ * @downstream: (nullable): all that downstream takes
+ *
+ * Begins a negotiation.  Until gst_mmio_way_end(), dma-bufs are offered only if
+ * downstream names them, or the user asks for them: who takes anything may
+ * look at it byte by byte.
+ */
+void
+gst_mmio_way_begin (GstMmioWay * way, GstCaps * downstream)
+{
+  way->negotiating = TRUE;
+  g_free (way->objection);
+  way->objection = g_steal_pointer (&way->refusal);
+
+  if (!way->objection && way->wanted == GST_MMIO_IO_MODE_AUTO && downstream &&
+      !gst_mmio_caps_name_dma_buf (downstream))
+    way->objection = g_strdup ("Downstream takes no dma-bufs; kmssink, "
+        "glimagesink and waylandsink do.");
+}
+
+void
+gst_mmio_way_end (GstMmioWay * way)
+{
+  way->negotiating = FALSE;
+}
+
+/**
+ * gst_mmio_way_refuse:
+ * @reason: why dma-bufs are no good for downstream; a sentence
+ *
+ * Has the next negotiation offer no dma-bufs.
+ *
+ * Returns: whether that makes a difference
+ */
+gboolean
+gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
+{
+  if (!way->ring || way->wanted != GST_MMIO_IO_MODE_AUTO || way->objection)
+    return FALSE;
+
+  g_free (way->refusal);
+  way->refusal = g_strdup (reason);
+  return TRUE;
+}
+
+static void
+set_mode (GstMmioWay * way, GstMmioIOMode mode, gboolean disappointing,
+    char *reason)
+{
+  way->mode = mode;
+  way->disappointing = disappointing;
+  g_free (way->reason);
+  way->reason = reason;
+}
+
+/* Whether downstream finds the picture in @query's buffers, where it lies as
+ * in the BAR */
+static gboolean
+finds_picture (GstMmioWay * way, GstQuery * query)
+{
+  return gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE,
+      NULL) || (way->skip == 0 &&
+      gst_mmio_format_is_default_layout (mmio_capture_get_picture
+          (way->capture)));
+}
+
+static void
+take_copy (GstMmioWay * way)
+{
+  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+  const char *address = mmio_capture_get_device_address (way->capture);
+  const gboolean expected = mmio_capture_shares_bar (way->capture) &&
+      mmio_capture_get_changes (way->capture) == MMIO_CHANGES_IGNORE;
+
+  if (way->wanted == GST_MMIO_IO_MODE_COPY)
+    set_mode (way, GST_MMIO_IO_MODE_COPY, FALSE,
+        g_strdup ("io-mode=copy asks for it."));
+  else if (way->obstacle || way->objection)
+    set_mode (way, GST_MMIO_IO_MODE_COPY, expected,
+        g_strdup_printf ("%s Each frame of %s is copied.",
+            way->obstacle ? way->obstacle : way->objection, address));
+  else
+    set_mode (way, GST_MMIO_IO_MODE_COPY, expected,
+        g_strdup_printf ("Downstream takes dma-bufs, but none of %ux%u %s "
+            "pixels. Each frame of %s is copied.", picture->width,
+            picture->height, picture->format.name, address));
+}
+
+static void
+take_dma_buf (GstMmioWay * way)
+{
+  const char *address = mmio_capture_get_device_address (way->capture);
+
+  if (way->obstacle)
+    set_mode (way, GST_MMIO_IO_MODE_DMABUF, TRUE,
+        g_strdup_printf ("%s The dma-buf of %s is sent all the same, as "
+            "io-mode=dmabuf asks for it.", way->obstacle, address));
+  else
+    set_mode (way, GST_MMIO_IO_MODE_DMABUF, FALSE,
+        g_strdup_printf ("Downstream takes the dma-buf of %s.", address));
+}
+
+static void
+take_map (GstMmioWay * way, GstQuery * query)
+{
+  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+  const char *address = mmio_capture_get_device_address (way->capture);
+
+  /* Where the map cannot be sent, copying gives the same picture */
+  if (finds_picture (way, query))
+    set_mode (way, GST_MMIO_IO_MODE_MMAP, FALSE,
+        g_strdup ("io-mode=mmap asks for it."));
+  else
+    set_mode (way, GST_MMIO_IO_MODE_COPY, TRUE,
+        g_strdup_printf ("Downstream does not understand the stride of %u "
+            "bytes that the picture has in %s, so each frame is copied; "
+            "io-mode=copy does the same without this message.",
+            picture->plane[0].stride, address));
+}
+
+/**
+ * gst_mmio_way_take:
+ * @query: a finished allocation query
+ * @is_dma_buf: whether the caps that were agreed upon are a dma-buf's
+ * @again: (out): whether to negotiate once more, a step further down
+ *
+ * Takes a way, after a negotiation.
+ *
+ * Returns: FALSE with @error set if the one that is asked for cannot be
+ */
+gboolean
+gst_mmio_way_take (GstMmioWay * way, GstQuery * query, gboolean is_dma_buf,
+    gboolean * again, GError ** error)
+{
+  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+
+  *again = FALSE;
+
+  switch (way->wanted) {
+    case GST_MMIO_IO_MODE_MMAP:
+      take_map (way, query);
+      return TRUE;
+    case GST_MMIO_IO_MODE_DMABUF:
+      /* Who names dma-bufs has to know about video metas as well */
+      if (is_dma_buf || finds_picture (way, query)) {
+        take_dma_buf (way);
+        return TRUE;
+      }
+      mmio_set_error (error, MMIO_ERROR_SETTINGS,
+          "Downstream does not understand that the picture of %s starts at byte "
+          "%u of a dma-buf and has a stride of %u bytes; use io-mode=auto.",
+          mmio_capture_get_device_address (way->capture), way->skip,
+          picture->plane[0].stride);
+      return FALSE;
+    case GST_MMIO_IO_MODE_AUTO:
+    case GST_MMIO_IO_MODE_COPY:
+      break;
+  }
+
+  if (!is_dma_buf)
+    take_copy (way);
+  else if (finds_picture (way, query))
+    take_dma_buf (way);
+  else
+    *again = gst_mmio_way_refuse (way, "Downstream does not understand where "
+        "the picture lies in the dma-buf.");
+
+  return TRUE;
+}
+
+/**
+ * gst_mmio_way_get_mode:
+ *
+ * Returns: how frames go out; copied, as long as nothing is agreed upon
+ */
+GstMmioIOMode
+gst_mmio_way_get_mode (const GstMmioWay * way)
+{
+  return way->mode;
+}
+
+/**
+ * gst_mmio_way_get_reason:
+ *
+ * Returns: (transfer none) (nullable): why, in a sentence or two; NULL as long
+ *   as nothing is agreed upon
+ */
+const char *
+gst_mmio_way_get_reason (const GstMmioWay * way)
+{
+  return way->reason;
+}
+
+/**
+ * gst_mmio_way_is_disappointing:
+ *
+ * Returns: whether it is not the way that the user may count on
+ */
+gboolean
+gst_mmio_way_is_disappointing (const GstMmioWay * way)
+{
+  return way->disappointing;
+}
+
+/**
+ * gst_mmio_way_wrap:
+ *
+ * For a way without a copy.
+ *
+ * Returns: (transfer full) (nullable): a buffer that has the BAR's memory; NULL
+ *   if downstream holds as many as there may be
+ */
+GstBuffer *
+gst_mmio_way_wrap (GstMmioWay * way)
+{
+  GstMemory *memory;
+
+  /* A memory of its own for each buffer: sinks tell buffers apart by it */
+  if (way->mode == GST_MMIO_IO_MODE_MMAP)
+    memory = gst_mmio_allocator_wrap (GST_MMIO_ALLOCATOR (way->allocator),
+        mmio_capture_get_region (way->capture),
+        mmio_capture_get_reader (way->capture));
+  else
+    memory = gst_mmio_ring_acquire (way->ring);
+
+  return memory ? gst_mmio_buffer_wrap (memory, way->skip,
+      mmio_capture_get_picture (way->capture)) : NULL;
+}
