@@ -38,6 +38,12 @@ open_pci (const MmioAddress * address, MmioAccess access, GError ** error)
     device = mmio_vfio_open (&info, &local);
     if (device)
       return device;
+    /* Whoever has it resets it and puts it to sleep as he likes: what sysfs
+     * shows meanwhile is no picture to rely on */
+    if (g_error_matches (local, MMIO_ERROR, MMIO_ERROR_BUSY)) {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return NULL;
+    }
     g_debug ("not by vfio: %s", local->message);
   }
 
