@@ -469,7 +469,9 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
  *   page
  *
  * Makes a dma-buf of the pages that the picture lies in, for other devices to
- * read without a copy.
+ * read without a copy.  It does not keep @device alive, and a BAR's is revoked
+ * for good when the last reference to its device goes: who hands it on holds
+ * one (or a region, which does) until nobody uses it any more.
  *
  * Returns: a descriptor that the caller closes, or -1 with @error set
  */
