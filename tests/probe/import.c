@@ -411,7 +411,7 @@ test_fourccs (void)
     );
     report = run ("sim", format->name, 64, 48);
     word = g_strdup_printf ("scans out %s: yes\n", g_strchomp (fourcc));
-    check_table (report, word, format->name);
+    check_table (report, word, "! kmssink driver-name=virtio_gpu\n");
     fakekernel_stop ();
   }
 }
