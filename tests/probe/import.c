@@ -48,6 +48,17 @@ run (const char *name, const char *format, guint width, guint height)
   return report;
 }
 
+static guint
+count_fds (void)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (dir))
+    n++;
+  return n;
+}
+
 static void
 check_table (const MmioProbeReport * report, const char *word,
     const char *other_word)
@@ -101,21 +112,27 @@ test_imports (void)
   const FakeDrm etnaviv = {.card = "card2",.render = "renderD129",.driver =
         "etnaviv"
   };
+  const FakeDrm v3d = {.render = "renderD130",.driver = "v3d" };
   g_autoptr (JsonParser) parser = json_parser_new ();
   g_autoptr (MmioProbeReport) report = NULL;
   JsonObject *import, *node;
   JsonArray *nodes;
-  guint number;
+  guint number, fds;
 
   fakekernel_start ();
   number = fakekernel_add_drm (&virtio);
   fakekernel_add_drm (&bochs);
   fakekernel_add_drm (&etnaviv);
+  fakekernel_add_drm (&v3d);
+  fds = count_fds ();
   report = run ("sim", "BGRx", 64, 48);
+  g_assert_cmpuint (count_fds (), ==, fds);
 
   check_table (report, "  /dev/dri/renderD128, virtio_gpu: yes\n    scans out "
       "XR24: yes\n", "  /dev/dri/renderD129, etnaviv: yes\n    scans out "
       "XR24: no, it has no display\n");
+  check_table (report, "  /dev/dri/renderD130, v3d: yes\n    scans out "
+      "XR24: no, it has no display\n", "renderD129");
   check_table (report, "  /dev/dri/card1, bochs-drm: no, its driver takes no "
       "memory of other PCI devices", "\nWithout a copy: gst-launch-1.0 "
       "mmiovidsrc device=sim format=bgrx width=64 height=48 io-mode=dmabuf ! "
@@ -131,7 +148,7 @@ test_imports (void)
   check_words (get_string (import, "advice"), "kmssink", NULL);
   g_assert_false (json_object_has_member (import, "why"));
   nodes = json_object_get_array_member (import, "nodes");
-  g_assert_cmpuint (json_array_get_length (nodes), ==, 3);
+  g_assert_cmpuint (json_array_get_length (nodes), ==, 4);
 
   node = json_array_get_object_element (nodes, 0);
   g_assert_cmpstr (get_string (node, "node"), ==, "/dev/dri/card1");

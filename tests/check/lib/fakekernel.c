@@ -437,7 +437,8 @@ static int
 ask_planes (const Device * device, MmioDrmPlanes * planes)
 {
   /* Those that come on top of others are listed to everybody; here is none */
-  const guint n = device->universal_planes ? G_N_ELEMENTS (plane_ids) : 0;
+  const guint n = device->universal_planes && device->drm.formats[0] != 0 ?
+      G_N_ELEMENTS (plane_ids) : 0;
 
   if (device->drm.planes_errno != 0)
     return -device->drm.planes_errno;

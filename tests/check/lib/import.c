@@ -357,6 +357,9 @@ GST_START_TEST (test_scanout)
         "virtio_gpu",.formats = formats
   };
   const FakeDrm without = {.card = "card1",.driver = "vgem" };
+  const FakeDrm bare = {.card = "card3",.driver = "amdgpu",.formats =
+        formats + 2
+  };
   const FakeDrm odd = {.card = "card2",.driver = "x",.formats =
         formats,.planes_errno = EIO
   };
@@ -364,6 +367,7 @@ GST_START_TEST (test_scanout)
   fakekernel_add_drm (&with);
   fakekernel_add_drm (&without);
   fakekernel_add_drm (&odd);
+  fakekernel_add_drm (&bare);
 
   fail_unless_equals_int (ask_scanout ("/dev/dri/card0", formats[0]), 1);
   fail_unless_equals_int (ask_scanout ("/dev/dri/card0", formats[1]), 1);
@@ -373,6 +377,8 @@ GST_START_TEST (test_scanout)
   fail_unless_equals_int (ask_scanout ("/dev/dri/card0",
           FOURCC ('R', 'G', '2', '4')), 0);
   fail_unless_equals_int (ask_scanout ("/dev/dri/card1", formats[0]), -1);
+  fail_unless_equals_int (errno, EOPNOTSUPP);
+  fail_unless_equals_int (ask_scanout ("/dev/dri/card3", formats[0]), -1);
   fail_unless_equals_int (errno, EOPNOTSUPP);
   fail_unless_equals_int (ask_scanout ("/dev/dri/card2", formats[0]), -1);
   fail_unless_equals_int (errno, EIO);
