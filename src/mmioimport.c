@@ -22,6 +22,15 @@
  * dma_buf_dynamic_attach() with allow_peer2peer that do not map at once) */
 static const char *const late_drivers[] = { "amdgpu", "xe" };
 
+/* These have memory of their own that the display reads, and shadow planes
+ * (DRM_GEM_SHADOW_PLANE_HELPER_FUNCS in Linux 6.19): with each frame the kernel
+ * copies there what it has imported, by the CPU */
+static const char *const copying_drivers[] = {
+  "ast", "bochs-drm", "cirrus", "cirrus-qemu", "efidrm", "gm12u320", "gud",
+  "hyperv_drm", "mgag200", "ofdrm", "simpledrm", "ssd130x", "udl", "vesadrm",
+  "vkms",
+};
+
 static void
 mmio_importer_free (MmioImporter * importer)
 {
@@ -92,10 +101,10 @@ fail (MmioImporter * importer, const char *call, int errnum, char *reason)
 }
 
 static gboolean
-is_late (const char *driver)
+is_among (const char *driver, const char *const *drivers, guint n)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (late_drivers); i++) {
-    if (strcmp (driver, late_drivers[i]) == 0)
+  for (guint i = 0; i < n; i++) {
+    if (strcmp (driver, drivers[i]) == 0)
       return TRUE;
   }
 
@@ -123,7 +132,10 @@ try_open_node (MmioImporter * importer, int fd, int dma_buf)
   close_handle.handle = prime.handle;
   mmio_drm_ioctl (fd, MMIO_DRM_GEM_CLOSE, &close_handle);
   importer->imports = TRUE;
-  importer->is_late = is_late (importer->driver);
+  importer->is_late = is_among (importer->driver, late_drivers,
+      G_N_ELEMENTS (late_drivers));
+  importer->copies = is_among (importer->driver, copying_drivers,
+      G_N_ELEMENTS (copying_drivers));
 }
 
 static MmioImporter *

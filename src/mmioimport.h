@@ -15,6 +15,8 @@ G_BEGIN_DECLS
  * @imports: it takes the dma-buf
  * @is_late: @imports, but this driver only looks for a way to the memory when
  *   it uses it, and may still find none
+ * @copies: @imports, but this driver's displays cannot read it, and the CPU
+ *   copies it into what they can read
  * @reason: (nullable): why it does not, in words, with what helps; no full
  *   stop
  * @call: (nullable): the call that failed
@@ -28,6 +30,7 @@ typedef struct {
   char *driver;
   gboolean imports;
   gboolean is_late;
+  gboolean copies;
   char *reason;
   const char *call;
   int errnum;

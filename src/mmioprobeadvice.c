@@ -194,6 +194,10 @@ mmio_probe_advise_import (const MmioProbeReport * report)
         "learn who can show it.");
 
   source = get_exporting_source (report);
+  if (node->scanout == MMIO_PROBE_SCANOUT_YES && node->importer->copies)
+    return g_strdup_printf ("With no copy but the driver's own: %s ! kmssink "
+        "driver-name=%s", source, node->importer->driver);
+
   if (node->scanout == MMIO_PROBE_SCANOUT_YES)
     return g_strdup_printf ("Without a copy%s: %s ! kmssink driver-name=%s",
         node->importer->is_late ? ", if its displays scan out foreign memory "

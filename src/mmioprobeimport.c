@@ -165,7 +165,7 @@ mmio_probe_import_free (MmioProbeImport * import)
 }
 
 /* A display that reads the memory itself, better than a driver that only
- * promises to, better than one that has no such display */
+ * promises to, better than one that copies, better than no such display */
 static guint
 rate (const MmioProbeNode * node)
 {
@@ -173,7 +173,9 @@ rate (const MmioProbeNode * node)
     return 0;
   if (node->scanout != MMIO_PROBE_SCANOUT_YES)
     return 1;
-  return node->importer->is_late ? 2 : 3;
+  if (node->importer->copies)
+    return 2;
+  return node->importer->is_late ? 3 : 4;
 }
 
 /**

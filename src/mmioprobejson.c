@@ -199,8 +199,10 @@ add_node (JsonBuilder * builder, const MmioProbeNode * node)
   add_string (builder, "card", importer->card);
   add_string (builder, "driver", importer->driver);
   add_boolean (builder, "imports", importer->imports);
-  if (importer->imports)
+  if (importer->imports) {
     add_boolean (builder, "maps-late", importer->is_late);
+    add_boolean (builder, "copies", importer->copies);
+  }
   add_string (builder, "why", importer->reason);
   if (importer->errnum != 0)
     add_int (builder, "errno", importer->errnum);

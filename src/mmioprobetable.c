@@ -236,6 +236,9 @@ append_node (GString * text, const MmioProbeNode * node, const char *fourcc)
       importer->driver ? importer->driver : "unknown");
   if (!importer->imports)
     g_string_append_printf (text, "no, %s\n", importer->reason);
+  else if (importer->copies)
+    g_string_append (text, "yes, but its displays do not read it: the kernel "
+        "copies each frame to where they do\n");
   else if (importer->is_late)
     g_string_append (text, "yes, but whether there is a way from it to the "
         "memory it only finds out with the first frame\n");

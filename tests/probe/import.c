@@ -164,6 +164,7 @@ test_imports (void)
   g_assert_cmpstr (get_string (node, "card"), ==, "/dev/dri/card0");
   g_assert_true (json_object_get_boolean_member (node, "imports"));
   g_assert_false (json_object_get_boolean_member (node, "maps-late"));
+  g_assert_false (json_object_get_boolean_member (node, "copies"));
   g_assert_false (json_object_has_member (node, "errno"));
 
   node = json_array_get_object_element (nodes, 2);
@@ -205,6 +206,36 @@ test_late (void)
   sure = run ("sim", "BGRx", 64, 48);
   check_table (sure, "amdgpu: yes, but", "io-mode=dmabuf ! kmssink "
       "driver-name=virtio_gpu\n");
+  fakekernel_stop ();
+}
+
+/* Those whose yes spares one copy of two */
+static void
+test_copies (void)
+{
+  const FakeDrm bochs = {.card = "card0",.driver = "bochs-drm",.formats = xr24
+  };
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (MmioProbeReport) report = NULL;
+  g_autoptr (MmioProbeReport) better = NULL;
+  JsonArray *nodes;
+
+  fakekernel_start ();
+  fakekernel_add_drm (&bochs);
+  report = run ("sim", "BGRx", 64, 48);
+  check_table (report, "bochs-drm: yes, but its displays do not read it: the "
+      "kernel copies each frame to where they do\n", "\nWith no copy but the "
+      "driver's own: gst-launch-1.0 mmiovidsrc device=sim format=bgrx width=64 "
+      "height=48 io-mode=dmabuf ! kmssink driver-name=bochs-drm\n");
+  nodes = json_object_get_array_member (get_import (parser, report), "nodes");
+  g_assert_true (json_object_get_boolean_member (json_array_get_object_element
+          (nodes, 0), "copies"));
+
+  fakekernel_add_drm (&(FakeDrm) {
+      .card = "card1",.render = "renderD128",.driver = "amdgpu",.formats =
+        xr24});
+  better = run ("sim", "BGRx", 64, 48);
+  check_table (better, "bochs-drm: yes, but", "! kmssink driver-name=amdgpu\n");
   fakekernel_stop ();
 }
 
@@ -440,6 +471,7 @@ main (int argc, char **argv)
 
   g_test_add_func ("/probe/import/imports", test_imports);
   g_test_add_func ("/probe/import/late", test_late);
+  g_test_add_func ("/probe/import/copies", test_copies);
   g_test_add_func ("/probe/import/scanout", test_scanout);
   g_test_add_func ("/probe/import/nobody", test_nobody);
   g_test_add_func ("/probe/import/no-udmabuf", test_no_udmabuf);

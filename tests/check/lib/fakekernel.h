@@ -27,7 +27,7 @@ G_BEGIN_DECLS
  * @import_errno: why it imports nothing, or 0
  * @planes_errno: why it does not say which planes it has, or 0
  * @formats: (nullable) (array zero-terminated=1): what its planes scan out,
- *   as fourccs; NULL: it has no displays; none: it might have, but has no planes
+ *   as fourccs; NULL: it has no displays; empty: it has no planes
  *
  * A DRM device.  One that has displays has two planes, of which the second, a
  * cursor, only has AR24.

@@ -174,10 +174,13 @@ GST_START_TEST (test_imports)
 
 GST_END_TEST;
 
-/* Those that promise what they have not tried */
+/* Those that promise what they have not tried, or that only seem to keep it */
 GST_START_TEST (test_late)
 {
-  static const char *const drivers[] = { "amdgpu", "xe", "xe2", "virtio_gpu" };
+  static const char *const drivers[] =
+      { "amdgpu", "xe", "xe2", "virtio_gpu", "bochs-drm",
+    "ast"
+  };
 
   for (guint i = 0; i < G_N_ELEMENTS (drivers); i++) {
     const FakeDrm drm = {.card = "card0",.render = "renderD128",.driver =
@@ -191,6 +194,7 @@ GST_START_TEST (test_late)
     importers = mmio_import_try_all (dma_buf);
     fail_unless (get (importers, 0)->imports);
     fail_unless_equals_int (get (importers, 0)->is_late, i < 2);
+    fail_unless_equals_int (get (importers, 0)->copies, i >= 4);
   }
 }
 
