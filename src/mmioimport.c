@@ -216,11 +216,16 @@ set_import_error (const GPtrArray * importers, GError ** error)
 gboolean
 mmio_import_any (int dma_buf, GError ** error)
 {
-  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf);
+  g_autoptr (GPtrArray) devices = mmio_drm_list ();
+  g_autoptr (GPtrArray) importers =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_importer_free);
 
-  for (guint i = 0; i < importers->len; i++) {
-    const MmioImporter *importer = g_ptr_array_index (importers, i);
+  for (guint i = 0; i < devices->len; i++) {
+    MmioImporter *importer = try_device (g_ptr_array_index (devices, i),
+        dma_buf);
 
+    g_ptr_array_add (importers, importer);
+    /* The others may sleep on */
     if (importer->imports)
       return TRUE;
   }

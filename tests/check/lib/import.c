@@ -278,6 +278,26 @@ GST_START_TEST (test_many)
 
 GST_END_TEST;
 
+/* A second display may be switched off to save power, and opening it would
+ * wake it */
+GST_START_TEST (test_one_is_enough)
+{
+  static const FakeDrm first = {.card = "card0",.driver = "virtio_gpu" };
+  static const FakeDrm second = {.card = "card1",.driver = "amdgpu" };
+  const guint a = fakekernel_add_drm (&first);
+  const guint b = fakekernel_add_drm (&second);
+
+  fail_unless (mmio_import_any (dma_buf, NULL));
+  fail_unless_equals_int (fakekernel_get_drm_counts (a).imports, 1);
+  fail_unless_equals_int (fakekernel_get_drm_counts (b).opens, 0);
+
+  fakekernel_set_import_errno (a, EINVAL);
+  fail_unless (mmio_import_any (dma_buf, NULL));
+  fail_unless_equals_int (fakekernel_get_drm_counts (b).imports, 1);
+}
+
+GST_END_TEST;
+
 static void
 check_unopened (const FakeDrm * drm, int errnum, const char *word,
     const char *other_word)
@@ -442,6 +462,7 @@ import_suite (void)
 
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_test (tc, test_reasons);
+  tcase_add_test (tc, test_one_is_enough);
   tcase_add_test (tc, test_imports);
   tcase_add_test (tc, test_late);
   tcase_add_test (tc, test_card);
