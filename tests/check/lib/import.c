@@ -282,10 +282,10 @@ GST_END_TEST;
  * wake it */
 GST_START_TEST (test_one_is_enough)
 {
-  static const FakeDrm first = {.card = "card0",.driver = "virtio_gpu" };
-  static const FakeDrm second = {.card = "card1",.driver = "amdgpu" };
-  const guint a = fakekernel_add_drm (&first);
-  const guint b = fakekernel_add_drm (&second);
+  static const FakeDrm one = {.card = "card0",.driver = "virtio_gpu" };
+  static const FakeDrm other = {.card = "card1",.driver = "amdgpu" };
+  const guint a = fakekernel_add_drm (&one);
+  const guint b = fakekernel_add_drm (&other);
 
   fail_unless (mmio_import_any (dma_buf, NULL));
   fail_unless_equals_int (fakekernel_get_drm_counts (a).imports, 1);
