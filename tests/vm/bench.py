@@ -14,7 +14,7 @@ IVSHMEM_SMALL = "0000:00:12.0"
 NETWORK = "0000:00:14.0"
 TRAPPED = "0000:00:15.0"
 
-_NOBODY = "setpriv --reuid=nobody --regid=nogroup --clear-groups "
+NOBODY = "setpriv --reuid=nobody --regid=nogroup --clear-groups "
 
 _checks = []
 
@@ -49,7 +49,7 @@ class Bench:
         """Bytes that come out of mmiovidsrc with these properties."""
         # Not straight into the shared directory: that file system wants to
         # pin the pages it is given, and a BAR mapped by io-mode=mmap has none
-        command = (f"rm -f /tmp/capture; {_NOBODY if nobody else ''}"
+        command = (f"rm -f /tmp/capture; {NOBODY if nobody else ''}"
                    "gst-launch-1.0 -q mmiovidsrc "
                    f"num-buffers={frames} {source} ! "
                    f"{caps + ' ! ' if caps else ''}"
@@ -65,7 +65,7 @@ class Bench:
 
     def error(self, source, nobody=False):
         """The sentence with which mmiovidsrc gives up."""
-        job = self.guest.run(f"{_NOBODY if nobody else ''}gst-launch-1.0 "
+        job = self.guest.run(f"{NOBODY if nobody else ''}gst-launch-1.0 "
                              f"mmiovidsrc num-buffers=1 {source} ! fakesink")
         # 255 is gst-launch's way to say that the pipeline does not start; a
         # crash would be 128 and the signal

@@ -3,23 +3,41 @@
 
 import contextlib
 
+from bench import NOBODY
 from tap import Failure
 
 
 class Watch:
-    """A pipeline that runs in the guest."""
+    """A pipeline that runs in the guest, for the user nobody if so wanted."""
 
-    def __init__(self, bench, pipeline):
+    def __init__(self, bench, pipeline, nobody=False):
         self._bench = bench
-        self._job = bench.guest.start(f"exec mmiovid-watch {pipeline}")
+        self._did = 0
+        self._job = bench.guest.start(
+            "rm -f /tmp/watch && mkfifo /tmp/watch && exec 4<>/tmp/watch && "
+            f"exec {NOBODY if nobody else ''}mmiovid-watch {pipeline} <&4")
 
-    def _lines(self, kind, name):
+    def do(self, command):
+        """Tells it to do something, and waits until it is done."""
+        self._did += 1
+        self._bench.guest.must(f"echo '{command}' >/tmp/watch")
+        self.until(lambda: None if len(self._lines("did")) >= self._did
+                   else f"it does not {command}")
+
+    def _lines(self, kind, name=None):
         """What it said so far, of one kind and about one element."""
         # The last line may still be being written
         lines = self._job.output().split("\n")[:-1]
         words = [line.split("\t") for line in lines]
         return [rest for what, *rest in words
-                if what == kind and rest.pop(0) == name]
+                if what == kind and (name is None or rest.pop(0) == name)]
+
+    def ways(self, name):
+        """The ways that its frames took, each with the reason."""
+        return [tuple(words) for words in self._lines("way", name)]
+
+    def infos(self, name):
+        return [text for text, in self._lines("info", name)]
 
     def frames(self, name):
         """The rows marked as damaged, of each frame that was sent."""
@@ -60,8 +78,8 @@ class Watch:
 
 
 @contextlib.contextmanager
-def watching(bench, pipeline):
-    watch = Watch(bench, pipeline)
+def watching(bench, pipeline, nobody=False):
+    watch = Watch(bench, pipeline, nobody)
     try:
         yield watch
     finally:

@@ -5,11 +5,18 @@
  *   frame NAME ROWS      sent, with these rows marked as damaged (FIRST+COUNT,
  *                        comma between), "-" for none
  *   stats NAME KEY=VALUE, ...   tab between; several times a second
+ *   way NAME IO-MODE REASON
+ *   info NAME MESSAGE
  *   error NAME MESSAGE
  *   maps COUNT           after an error: the resource files that are mapped
  *
  * with tabs between the words.  Runs until it is interrupted, an error, or the
- * end of the stream.
+ * end of the stream.  What it is told on standard input it does, and tells
+ * "did" and the same when that is done:
+ *
+ *   pause, play
+ *   flush                each mmiovidsrc
+ *   caps CAPS            of the capsfilter that is named "caps"
  */
 #include <glib-unix.h>
 #include <gst/gst.h>
@@ -17,6 +24,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STATS_INTERVAL 250
 
@@ -118,9 +126,21 @@ static gboolean
 on_message (GstBus * bus, GstMessage * message, gpointer user_data)
 {
   Watch *watch = user_data;
+  const GstStructure *structure = gst_message_get_structure (message);
   g_autoptr (GError) error = NULL;
 
   switch (GST_MESSAGE_TYPE (message)) {
+    case GST_MESSAGE_ELEMENT:
+      if (gst_structure_has_name (structure, "mmiovidsrc-io-mode"))
+        printf ("way\t%s\t%s\t%s\n", GST_MESSAGE_SRC_NAME (message),
+            gst_structure_get_string (structure, "io-mode"),
+            gst_structure_get_string (structure, "reason"));
+      break;
+    case GST_MESSAGE_INFO:
+      gst_message_parse_info (message, &error, NULL);
+      printf ("info\t%s\t%s\n", GST_MESSAGE_SRC_NAME (message),
+          error->message);
+      break;
     case GST_MESSAGE_EOS:
       for_each_source (watch, print_stats);
       g_main_loop_quit (watch->loop);
@@ -140,6 +160,53 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+static void
+flush (const GValue * item, gpointer unused)
+{
+  GstElement *source = g_value_get_object (item);
+
+  gst_element_send_event (source, gst_event_new_flush_start ());
+  gst_element_send_event (source, gst_event_new_flush_stop (TRUE));
+}
+
+static void
+set_caps (const Watch * watch, const char *text)
+{
+  g_autoptr (GstElement) filter =
+      gst_bin_get_by_name (GST_BIN (watch->pipeline), "caps");
+  g_autoptr (GstCaps) caps = gst_caps_from_string (text);
+
+  g_object_set (filter, "caps", caps, NULL);
+}
+
+static gboolean
+on_command (GIOChannel * channel, GIOCondition condition, gpointer user_data)
+{
+  const Watch *watch = user_data;
+  g_autofree char *line = NULL;
+
+  if (g_io_channel_read_line (channel, &line, NULL, NULL, NULL) !=
+      G_IO_STATUS_NORMAL)
+    return G_SOURCE_REMOVE;
+
+  g_strchomp (line);
+  if (strcmp (line, "pause") == 0)
+    gst_element_set_state (watch->pipeline, GST_STATE_PAUSED);
+  else if (strcmp (line, "play") == 0)
+    gst_element_set_state (watch->pipeline, GST_STATE_PLAYING);
+  else if (strcmp (line, "flush") == 0)
+    for_each_source (watch, flush);
+  else if (g_str_has_prefix (line, "caps "))
+    set_caps (watch, line + strlen ("caps "));
+  else
+    g_error ("unknown command: %s", line);
+
+  /* A live pipeline has no preroll to wait for */
+  gst_element_get_state (watch->pipeline, NULL, NULL, GST_CLOCK_TIME_NONE);
+  printf ("did\t%s\n", line);
+  return G_SOURCE_CONTINUE;
+}
+
 static gboolean
 on_interrupt (gpointer user_data)
 {
@@ -155,6 +222,7 @@ main (int argc, char **argv)
   Watch watch = {.status = 0 };
   g_autoptr (GError) error = NULL;
   g_autoptr (GstBus) bus = NULL;
+  GIOChannel *commands;
 
   gst_init (&argc, &argv);
   setvbuf (stdout, NULL, _IOLBF, 0);
@@ -171,6 +239,9 @@ main (int argc, char **argv)
   g_unix_signal_add (SIGINT, on_interrupt, &watch);
   g_timeout_add (STATS_INTERVAL, on_interval, &watch);
   for_each_source (&watch, watch_frames);
+  commands = g_io_channel_unix_new (STDIN_FILENO);
+  g_io_add_watch (commands, G_IO_IN | G_IO_HUP, on_command, &watch);
+  g_io_channel_unref (commands);
 
   gst_element_set_state (watch.pipeline, GST_STATE_PLAYING);
   g_main_loop_run (watch.loop);

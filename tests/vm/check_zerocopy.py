@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A BAR that the display reads: nobody copies a pixel.  The guest's kernel
+counts who imports and who reads, QEMU says what is shown."""
+
+import contextlib
+import re
+
+from bench import check, expect
+from counting import counting_imports, counting_reads
+from picture import Picture, captured_rows, compare, image, noise
+from watch import watching
+
+# The only one, wherever it is plugged in
+DEVICE = "1af4:1110"
+SCREEN = Picture("BGRx", 1280, 800)
+PADDED = Picture("BGRx", 1024, 768, offset=3 * 4096 + 212, stride=4160)
+SMALL = Picture("GRAY8", 64, 48)
+
+# As many as the ring has at first; a sink that shows one and waits to show the
+# next needs no more
+RING = 4
+
+
+def _bind(bench):
+    """To vfio-pci, for good: it is what these boots are for."""
+    bench.guest.must(
+        f"modprobe vfio-pci; D=$(lspci -Dn -d {DEVICE} | cut -d' ' -f1); "
+        "cd /sys/bus/pci/devices/$D; [ -e driver ] || { "
+        "echo vfio-pci >driver_override; echo $D >/sys/bus/pci/drivers_probe; }")
+
+
+def _group(bench):
+    return "/dev/vfio/" + bench.guest.must(
+        f"D=$(lspci -Dn -d {DEVICE} | cut -d' ' -f1); "
+        "basename $(readlink /sys/bus/pci/devices/$D/iommu_group)").strip()
+
+
+class Scanout:
+    """A picture that kmssink shows."""
+
+    def __init__(self, bench, watch, picture):
+        self.watch = watch
+        self._bench, self._picture, self._memory = bench, picture, b""
+
+    def repaint(self, seed):
+        """All of it anew, or the rows in the middle."""
+        memory = noise(self._picture.end(), seed)
+        if self._memory:
+            start, end = len(memory) // 3, len(memory) // 2
+            memory = (self._memory[:start] + memory[start:end]
+                      + self._memory[end:])
+        self._memory = memory
+        self._bench.paint("large", memory)
+        self.shows()
+
+    def shows(self):
+        """Until the screen shows what is in the BAR."""
+        wanted = image(self._picture, self._memory)
+        self.watch.until(lambda: self._bench.guest.screendump(
+            "display").difference(wanted))
+
+    def until_frames(self, number):
+        def missing():
+            frames = len(self.watch.frames("s"))
+            return f"{frames} frames" if frames < number else None
+        self.watch.until(missing)
+
+
+@contextlib.contextmanager
+def _scanning_out(bench, picture, extra="", nobody=False,
+                  sink="kmssink name=k driver-name=virtio_gpu "
+                  "force-modesetting=true"):
+    pipeline = (f"mmiovidsrc name=s device={DEVICE} {picture.properties()} "
+                f"{extra} ! capsfilter name=caps "
+                "caps='video/x-raw(ANY),framerate=25/1' ! " + sink)
+    with watching(bench, pipeline, nobody) as watch:
+        scanout = Scanout(bench, watch, picture)
+        scanout.repaint(10)
+        yield scanout
+
+
+def _expect_zero_copy(watch):
+    ways = watch.ways("s")
+    expect(len(ways) == 1 and ways[0][0] == "dmabuf", ways)
+    expect(not watch.infos("s"), watch.infos("s"))
+    stats = watch.stats("s")
+    expect(stats["io-mode"] == "dmabuf" and stats["access"] == "vfio" and
+           stats["bytes-read"] == "0", stats)
+
+
+def _expect_ring(imports):
+    """The element tries once whether there is anybody who imports; then the
+    sink imports each memory of the ring, and none again."""
+    expect(all(event.fields["result"] == 0 for event in imports), imports)
+    nodes = {event.fields["node"] for event in imports}
+    by_node = [[event.fields["fd"] for event in imports
+                if event.fields["node"] == node] for node in nodes]
+    by_node.sort(key=len)
+    expect([len(fds) for fds in by_node] == [1, RING], imports)
+    expect(len(set(by_node[1])) == RING, imports)
+
+
+def _add_scanout(boot, name, picture, frames=200, **options):
+    @check(boot, f"zero copies: {name}")
+    def run(bench):
+        _bind(bench)
+        with counting_reads(bench) as reads, \
+                counting_imports(bench) as imports:
+            with _scanning_out(bench, picture, **options) as scanout:
+                scanout.repaint(11)
+                scanout.until_frames(frames)
+                scanout.repaint(12)
+                _expect_zero_copy(scanout.watch)
+        expect(not reads, f"the CPU read the BAR: {reads}")
+        _expect_ring(imports)
+
+
+_add_scanout("zerocopy", "kmssink scans the BAR out, and follows it", SCREEN)
+_add_scanout("zerocopy", "a stride wider than the row, and an offset",
+             PADDED, frames=20)
+
+
+def _probe(bench, picture):
+    return bench.guest.must(f"mmiovid-probe {DEVICE} --bar 2 --width "
+                            f"{picture.width} --height {picture.height} "
+                            f"--format {picture.form.lower()} --time 0.5")
+
+
+@check("zerocopy", "zero copies: mmiovid-probe says who can, and what to type")
+def probe(bench):
+    _bind(bench)
+    text = _probe(bench, SCREEN)
+    expect(re.search(r"renderD128, virtio_gpu: yes\n +scans out XR24: yes",
+                     text), text)
+    typed = re.search(r"^Without a copy: (gst-launch-1.0 .*)$", text, re.M)
+    expect(typed, text)
+    memory = noise(SCREEN.end(), 60)
+    bench.paint("large", memory)
+    job = bench.guest.start(typed[1])
+    try:
+        bench.until(lambda: bench.guest.screendump("display").difference(
+            image(SCREEN, memory)))
+        expect(job.running(), job.describe())
+    finally:
+        job.stop()
+
+
+@check("zerocopy", "zero copies: what counts the reads sees one that copies")
+def copying(bench):
+    _bind(bench)
+    with counting_reads(bench) as reads:
+        memory = noise(SMALL.end(), 20)
+        bench.paint("large", memory)
+        data = bench.capture(f"device={DEVICE} {SMALL.properties()} "
+                             "io-mode=copy")
+    compare(captured_rows(data, SMALL.form, SMALL.width, SMALL.height),
+            SMALL.rows(memory))
+    expect(reads, "no read was counted")
+
+
+@check("zerocopy", "zero copies: after a pause, and a flush")
+def pause(bench):
+    _bind(bench)
+    with counting_reads(bench) as reads, counting_imports(bench) as imports:
+        with _scanning_out(bench, SCREEN) as scanout:
+            for seed, commands in enumerate((["pause", "play"], ["flush"],
+                                             ["pause", "flush", "play"])):
+                for command in commands:
+                    scanout.watch.do(command)
+                scanout.until_frames(len(scanout.watch.frames("s")) + 10)
+                scanout.repaint(20 + seed)
+            _expect_zero_copy(scanout.watch)
+    expect(not reads, f"the CPU read the BAR: {reads}")
+    _expect_ring(imports)
+
+
+@check("zerocopy", "zero copies: after new caps")
+def renegotiation(bench):
+    _bind(bench)
+    with _scanning_out(bench, SCREEN) as scanout:
+        for seed, rate in enumerate((10, 30)):
+            scanout.watch.do(f"caps video/x-raw(ANY),framerate={rate}/1")
+            with counting_reads(bench) as reads:
+                scanout.until_frames(len(scanout.watch.frames("s")) + 10)
+                scanout.repaint(30 + seed)
+            expect(not reads, f"the CPU read the BAR: {reads}")
+        _expect_zero_copy(scanout.watch)
+
+
+@check("zerocopy", "zero copies: for a plain user, and locked down")
+def plain_user(bench):
+    _bind(bench)
+    state = bench.guest.must("cat /sys/kernel/security/lockdown")
+    expect("[integrity]" in state, state)
+    node = _group(bench)
+    bench.guest.must(f"chown nobody {node} /dev/dri/*")
+    with counting_reads(bench) as reads:
+        with _scanning_out(bench, SCREEN, nobody=True) as scanout:
+            scanout.repaint(40)
+            _expect_zero_copy(scanout.watch)
+    expect(not reads, f"the CPU read the BAR: {reads}")
+    bench.guest.must(f"chown root {node} /dev/dri/*")
+
+
+@check("zerocopy", "zero copies: none by sysfs, and io-mode=dmabuf says so")
+def sysfs(bench):
+    message = bench.error(f"device={DEVICE} access=sysfs bar=2 "
+                          f"io-mode=dmabuf {SMALL.properties()}")
+    # The kernel is locked down here; what comes first is said
+    expect("locked down" in message, message)
+
+
+_add_scanout("switch", "below one PCIe switch", SCREEN, frames=20)
+
+
+@check("noswitch", "zero copies: no way between the devices, and one message")
+def no_way(bench):
+    _bind(bench)
+    memory = noise(SMALL.end(), 50)
+    bench.paint("large", memory)
+    pipeline = (f"mmiovidsrc name=s device={DEVICE} {SMALL.properties()} "
+                "num-buffers=5 ! filesink location=/mnt/out/capture")
+    with watching(bench, pipeline) as watch:
+        watch.wait()
+        ways, infos = watch.ways("s"), watch.infos("s")
+    with open(bench.guest.path("out/capture"), "rb") as file:
+        data = file.read()
+    size = len(data) // 5
+    compare(captured_rows(data[:size], SMALL.form, SMALL.width, SMALL.height),
+            SMALL.rows(memory))
+    expect(len(ways) == 1 and ways[0][0] == "copy" and len(infos) == 1 and
+           infos[0] == ways[0][1], (ways, infos))
+    missing = [word for word in ("virtio_gpu", "no PCIe switch above both",
+                                 "is copied") if word not in infos[0]]
+    expect(not missing, f"no {missing} in: {infos[0]}")
+
+
+@check("noswitch", "zero copies: mmiovid-probe says why not")
+def probe_no_way(bench):
+    _bind(bench)
+    text = _probe(bench, SCREEN)
+    expect("virtio_gpu: no, the kernel knows no way from it to the memory: no "
+           "PCIe switch above both" in text, text)
+    expect("Without a copy" not in text, text)
