@@ -483,25 +483,25 @@ post_way (GstMmioVidSrc * self)
     GST_ELEMENT_INFO (self, RESOURCE, SETTINGS, ("%s", reason), (NULL));
 }
 
-/* Takes the way that was agreed upon; @is_new tells whether it is another one
- * than before.  Where there is none, negotiates again, with less to offer. */
+/* Takes the way that was agreed upon, and tells of it if it is another one than
+ * before; @again tells whether there is none yet. */
 static gboolean
-take_way (GstMmioVidSrc * self, GstQuery * query, gboolean * is_new)
+take_way (GstMmioVidSrc * self, GstQuery * query, gboolean * again)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *before = NULL;
-  gboolean ret, again;
+  gboolean ret, is_new;
 
   GST_OBJECT_LOCK (self);
   before = g_strdup (gst_mmio_way_get_reason (self->way));
-  ret = gst_mmio_way_take (self->way, query, self->is_dma_buf, &again, &error);
-  *is_new = g_strcmp0 (before, gst_mmio_way_get_reason (self->way)) != 0;
+  ret = gst_mmio_way_take (self->way, query, self->is_dma_buf, again, &error);
+  is_new = g_strcmp0 (before, gst_mmio_way_get_reason (self->way)) != 0;
   GST_OBJECT_UNLOCK (self);
 
   if (!ret)
     gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
-  else if (again)
-    gst_pad_mark_reconfigure (GST_BASE_SRC_PAD (self));
+  else if (is_new)
+    post_way (self);
 
   return ret;
 }
@@ -510,11 +510,18 @@ static gboolean
 gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
-  gboolean latency_changed, is_new, copies;
+  gboolean latency_changed, copies, again;
   guint max_buffers = 0;
 
-  if (!take_way (self, query, &is_new))
+  if (!take_way (self, query, &again))
     return FALSE;
+
+  /* With less to offer, before the next frame */
+  if (again) {
+    gst_mmio_pool_remove_all (query);
+    gst_pad_mark_reconfigure (GST_BASE_SRC_PAD (base));
+    return TRUE;
+  }
 
   copies = gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY;
   if (!copies) {
@@ -530,8 +537,6 @@ gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
     return FALSE;
   }
 
-  if (is_new)
-    post_way (self);
   GST_INFO_OBJECT (self, "%s: %s; %" GST_PTR_FORMAT,
       gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
           gst_mmio_way_get_mode (self->way)),

@@ -38,6 +38,12 @@ open_pci (const MmioAddress * address, MmioAccess access, GError ** error)
     device = mmio_vfio_open (&info, &local);
     if (device)
       return device;
+    /* Whoever has it resets it and puts it to sleep as he likes: what sysfs
+     * shows meanwhile is no picture to rely on */
+    if (g_error_matches (local, MMIO_ERROR, MMIO_ERROR_BUSY)) {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return NULL;
+    }
     g_debug ("not by vfio: %s", local->message);
   }
 
@@ -475,7 +481,9 @@ mmio_device_shares_bars (const MmioDevice * device)
  *   page
  *
  * Makes a dma-buf of the pages that the picture lies in, for other devices to
- * read without a copy.
+ * read without a copy.  It does not keep @device alive, and a BAR's is revoked
+ * for good when the last reference to its device goes: who hands it on holds
+ * one (or a region, which does) until nobody uses it any more.
  *
  * Returns: a descriptor that the caller closes, or -1 with @error set
  */

@@ -192,3 +192,71 @@ mmio_drm_get_driver (int fd)
 
   return g_strdup (name);
 }
+
+static gboolean
+plane_has_format (int fd, guint32 id, guint32 fourcc)
+{
+  MmioDrmPlane plane = {.plane_id = id };
+  g_autofree guint32 *formats = NULL;
+
+  if (mmio_drm_ioctl (fd, MMIO_DRM_GET_PLANE, &plane) < 0)
+    return FALSE;
+
+  formats = g_new0 (guint32, plane.count_format_types + 1);
+  plane.format_type_ptr = (guintptr) formats;
+  if (mmio_drm_ioctl (fd, MMIO_DRM_GET_PLANE, &plane) < 0)
+    return FALSE;
+
+  /* Ends at the zero after the last one, whatever the count now is */
+  for (const guint32 * format = formats; *format != 0; format++) {
+    if (*format == fourcc)
+      return TRUE;
+  }
+
+  return FALSE;
+}
+
+/**
+ * mmio_drm_scans_out:
+ * @fd: an open card
+ * @fourcc: a format, as displays call it
+ *
+ * Whether any plane of the card's displays lists the format, whichever
+ * modifiers it wants with it.
+ *
+ * Returns: 1 for yes, 0 for no, or -1 with errno set; EOPNOTSUPP: it has no
+ *   displays
+ */
+int
+mmio_drm_scans_out (int fd, guint32 fourcc)
+{
+  /* All planes, not only those that come on top of others */
+  MmioDrmClientCap cap = {.capability =
+        MMIO_DRM_CLIENT_CAP_UNIVERSAL_PLANES,.value = 1
+  };
+  MmioDrmPlanes planes = { 0, };
+  g_autofree guint32 *ids = NULL;
+  guint n;
+
+  if (mmio_drm_ioctl (fd, MMIO_DRM_SET_CLIENT_CAP, &cap) < 0 ||
+      mmio_drm_ioctl (fd, MMIO_DRM_GET_PLANES, &planes) < 0)
+    return -1;
+
+  n = planes.count_planes;
+  ids = g_new0 (guint32, n + 1);
+  planes.plane_id_ptr = (guintptr) ids;
+  if (mmio_drm_ioctl (fd, MMIO_DRM_GET_PLANES, &planes) < 0)
+    return -1;
+
+  if (n == 0) {
+    errno = EOPNOTSUPP;
+    return -1;
+  }
+
+  for (guint i = 0; i < n; i++) {
+    if (ids[i] != 0 && plane_has_format (fd, ids[i], fourcc))
+      return 1;
+  }
+
+  return 0;
+}

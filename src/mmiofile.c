@@ -63,8 +63,8 @@ mmio_file_export (MmioDevice * device, guint bar, guint64 offset,
         error);
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "%s is no memfd that is sealed against shrinking and against nothing "
-      "else, so the kernel makes no dma-buf of it; use io-mode=copy.",
+      "%s is no memfd that is sealed against shrinking but not against "
+      "writing, so the kernel makes no dma-buf of it; use io-mode=copy.",
       device->address);
   return -1;
 }

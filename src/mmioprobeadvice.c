@@ -120,6 +120,16 @@ append_picture (GString * text, const MmioSpec * spec)
     g_string_append_printf (text, " stride=%u", spec->stride);
 }
 
+/* Not to quote what needs none */
+static void
+append_device (GString * text, const char *device)
+{
+  g_autofree char *quoted = g_shell_quote (device);
+  const gboolean is_plain = !strpbrk (device, " '\"\\$&;()<>|*?[]#~`!{}\t\n");
+
+  g_string_append_printf (text, "device=%s", is_plain ? device : quoted);
+}
+
 /**
  * mmio_probe_advice_get_properties:
  * @advice: what follows from
@@ -131,15 +141,9 @@ char *
 mmio_probe_advice_get_properties (const MmioProbeAdvice * advice,
     const MmioProbeReport * report)
 {
-  g_autofree char *device = g_shell_quote (report->config->device);
-  GString *text = g_string_new ("device=");
+  GString *text = g_string_new (NULL);
 
-  /* Not to quote what needs none */
-  if (strpbrk (report->config->device, " '\"\\$&;()<>|*?[]#~`!{}\t\n"))
-    g_string_append (text, device);
-  else
-    g_string_append (text, report->config->device);
-
+  append_device (text, report->config->device);
   if (report->bar >= 0)
     g_string_append_printf (text, " bar=%d", report->bar);
   append_picture (text, &report->config->spec);
@@ -149,4 +153,59 @@ mmio_probe_advice_get_properties (const MmioProbeAdvice * advice,
         mmio_mapping_get_name (advice->map->asked));
 
   return g_string_free (text, FALSE);
+}
+
+/* The element, so that the memory itself goes out */
+static char *
+get_exporting_source (const MmioProbeReport * report)
+{
+  GString *text = g_string_new ("gst-launch-1.0 mmiovidsrc ");
+
+  /* What was typed may name a file of sysfs */
+  append_device (text, report->bar >= 0 ? report->address :
+      report->config->device);
+  if (report->bar >= 0)
+    g_string_append_printf (text, " access=vfio bar=%d", report->bar);
+  append_picture (text, &report->config->spec);
+  g_string_append (text, " io-mode=dmabuf");
+
+  return g_string_free (text, FALSE);
+}
+
+/**
+ * mmio_probe_advise_import:
+ * @report: what was measured, and who can import it
+ *
+ * Returns: (transfer full) (nullable): what follows for showing it without a
+ *   copy; NULL if nobody imports it, which has been said
+ */
+char *
+mmio_probe_advise_import (const MmioProbeReport * report)
+{
+  const MmioProbeImport *import = report->import;
+  const MmioProbeNode *node = import ? mmio_probe_import_find (import) : NULL;
+  g_autofree char *source = NULL;
+
+  if (!node)
+    return NULL;
+
+  if (!report->has_picture)
+    return g_strdup ("Without a copy: add --width, --height and --format, to "
+        "learn who can show it.");
+
+  source = get_exporting_source (report);
+  if (node->scanout == MMIO_PROBE_SCANOUT_YES)
+    return g_strdup_printf ("Without a copy%s: %s ! kmssink driver-name=%s",
+        node->importer->is_late ? ", if its displays scan out foreign memory "
+        "(else end it with glimagesink)" : "", source, node->importer->driver);
+
+  if (import->is_packed24)
+    return g_strdup ("Without a copy: not as it is, for who imports it "
+        "scans out no 24 bits a pixel, as few do. If the device can have 32, "
+        "use those, as format=bgrx; otherwise each frame is copied once, into "
+        "32 bits.");
+
+  return g_strdup_printf ("Without a copy, if GL takes %s: %s ! glimagesink",
+      import->fourcc[0] != '\0' ? import->fourcc :
+      report->picture.format.name, source);
 }

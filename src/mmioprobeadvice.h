@@ -35,4 +35,6 @@ gboolean mmio_probe_advise (MmioProbeAdvice * advice,
 char *mmio_probe_advice_get_properties (const MmioProbeAdvice * advice,
     const MmioProbeReport * report);
 
+char *mmio_probe_advise_import (const MmioProbeReport * report);
+
 G_END_DECLS

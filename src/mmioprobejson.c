@@ -189,6 +189,52 @@ add_advice (JsonBuilder * builder, const MmioProbeReport * report)
   json_builder_end_object (builder);
 }
 
+static void
+add_node (JsonBuilder * builder, const MmioProbeNode * node)
+{
+  const MmioImporter *importer = node->importer;
+
+  json_builder_begin_object (builder);
+  add_string (builder, "node", importer->node);
+  add_string (builder, "card", importer->card);
+  add_string (builder, "driver", importer->driver);
+  add_boolean (builder, "imports", importer->imports);
+  if (importer->imports)
+    add_boolean (builder, "maps-late", importer->is_late);
+  add_string (builder, "why", importer->reason);
+  if (importer->errnum != 0)
+    add_int (builder, "errno", importer->errnum);
+  if (node->scanout != MMIO_PROBE_SCANOUT_UNKNOWN)
+    add_boolean (builder, "scans-out", node->scanout == MMIO_PROBE_SCANOUT_YES);
+  json_builder_end_object (builder);
+}
+
+static void
+add_import (JsonBuilder * builder, const MmioProbeReport * report)
+{
+  const MmioProbeImport *import = report->import;
+  g_autofree char *advice = mmio_probe_advise_import (report);
+
+  json_builder_set_member_name (builder, "import");
+  json_builder_begin_object (builder);
+  add_boolean (builder, "exported", import->nodes != NULL);
+  add_string (builder, "why", import->why_not);
+  add_string (builder, "system", import->system);
+  if (import->fourcc[0] != '\0')
+    add_string (builder, "fourcc", import->fourcc);
+
+  if (import->nodes) {
+    json_builder_set_member_name (builder, "nodes");
+    json_builder_begin_array (builder);
+    for (guint i = 0; i < import->nodes->len; i++)
+      add_node (builder, &g_array_index (import->nodes, MmioProbeNode, i));
+    json_builder_end_array (builder);
+  }
+
+  add_string (builder, "advice", advice);
+  json_builder_end_object (builder);
+}
+
 /**
  * mmio_probe_report_to_json:
  * @report: what was measured
@@ -222,6 +268,8 @@ mmio_probe_report_to_json (const MmioProbeReport * report)
     add_map (builder, g_ptr_array_index (report->maps, i));
   json_builder_end_array (builder);
 
+  if (report->import)
+    add_import (builder, report);
   add_advice (builder, report);
   return builder_to_text (builder);
 }

@@ -330,6 +330,8 @@ mmio_probe_run (const MmioProbeConfig * config, MmioDevice * device,
           error))
     return NULL;
 
+  report->import = mmio_probe_import (device, bar, &range,
+      report->has_picture ? &report->picture.format : NULL);
   return g_steal_pointer (&report);
 }
 
@@ -343,5 +345,6 @@ mmio_probe_report_free (MmioProbeReport * report)
   g_free (report->address);
   g_free (report->name);
   g_ptr_array_unref (report->maps);
+  g_clear_pointer (&report->import, mmio_probe_import_free);
   g_free (report);
 }

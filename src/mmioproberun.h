@@ -2,6 +2,7 @@
 #pragma once
 
 #include "mmiodevice.h"
+#include "mmioprobeimport.h"
 #include "mmioprobemeasure.h"
 
 G_BEGIN_DECLS
@@ -62,6 +63,7 @@ typedef struct {
  * @has_picture: whether @picture is known
  * @picture: the user's picture
  * @maps: (element-type MmioProbeMap): what was measured
+ * @import: (nullable): who can import it
  */
 typedef struct {
   const MmioProbeConfig *config;
@@ -77,6 +79,7 @@ typedef struct {
   gboolean has_picture;
   MmioPicture picture;
   GPtrArray *maps;
+  MmioProbeImport *import;
 } MmioProbeReport;
 
 MmioProbeReport *mmio_probe_run (const MmioProbeConfig * config,

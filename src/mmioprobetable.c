@@ -207,6 +207,66 @@ append_subject (GString * text, const MmioProbeReport * report)
       report->offset + report->length - 1, report->rounds);
 }
 
+/* Returns: (transfer full) (nullable) */
+static char *
+describe_scanout (const MmioProbeNode * node, const char *fourcc)
+{
+  switch (node->scanout) {
+    case MMIO_PROBE_SCANOUT_YES:
+      return g_strdup_printf ("scans out %s: yes", fourcc);
+    case MMIO_PROBE_SCANOUT_NO:
+      return g_strdup_printf ("scans out %s: no", fourcc);
+    case MMIO_PROBE_SCANOUT_NO_DISPLAY:
+      return g_strdup_printf ("scans out %s: no, it has no display", fourcc);
+    case MMIO_PROBE_SCANOUT_UNKNOWN:
+    default:
+      return node->scanout_errno == 0 ? NULL :
+          g_strdup_printf ("scans out %s: unknown (%s: %s)", fourcc,
+          node->importer->card, g_strerror (node->scanout_errno));
+  }
+}
+
+static void
+append_node (GString * text, const MmioProbeNode * node, const char *fourcc)
+{
+  const MmioImporter *importer = node->importer;
+  g_autofree char *scanout = describe_scanout (node, fourcc);
+
+  g_string_append_printf (text, "  %s, %s: ", importer->node,
+      importer->driver ? importer->driver : "unknown");
+  if (!importer->imports)
+    g_string_append_printf (text, "no, %s\n", importer->reason);
+  else if (importer->is_late)
+    g_string_append (text, "yes, but whether there is a way from it to the "
+        "memory it only finds out with the first frame\n");
+  else
+    g_string_append (text, "yes\n");
+
+  if (scanout)
+    g_string_append_printf (text, "    %s\n", scanout);
+}
+
+static void
+append_import (GString * text, const MmioProbeImport * import)
+{
+  g_string_append (text, "\nwho can import it\n");
+
+  if (import->why_not) {
+    g_string_append_printf (text, "  nobody: %s\n", import->why_not);
+    if (import->system)
+      g_string_append_printf (text, "    %s\n", import->system);
+    return;
+  }
+
+  if (import->nodes->len == 0)
+    g_string_append (text, "  nobody: this machine has no display hardware "
+        "with a driver (/sys/class/drm lists none)\n");
+
+  for (guint i = 0; i < import->nodes->len; i++)
+    append_node (text, &g_array_index (import->nodes, MmioProbeNode, i),
+        import->fourcc);
+}
+
 /**
  * mmio_probe_report_to_table:
  * @report: what was measured
@@ -216,12 +276,15 @@ append_subject (GString * text, const MmioProbeReport * report)
 char *
 mmio_probe_report_to_table (const MmioProbeReport * report)
 {
+  g_autofree char *without_copy = mmio_probe_advise_import (report);
   GString *text = g_string_new (NULL);
   MmioProbeAdvice advice;
 
   append_subject (text, report);
   for (guint i = 0; i < report->maps->len; i++)
     append_map (text, g_ptr_array_index (report->maps, i));
+  if (report->import)
+    append_import (text, report->import);
 
   if (mmio_probe_advise (&advice, report)) {
     g_autofree char *properties = mmio_probe_advice_get_properties (&advice,
@@ -234,6 +297,9 @@ mmio_probe_report_to_table (const MmioProbeReport * report)
         "figures are mostly noise; measure more with --length, if there is "
         "more.\n", MMIO_PROBE_ADVICE_BYTES / 1024);
   }
+
+  if (without_copy)
+    g_string_append_printf (text, "%s\n", without_copy);
 
   return g_string_free (text, FALSE);
 }

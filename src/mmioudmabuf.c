@@ -14,6 +14,8 @@
 
 /* What drivers/dma-buf/udmabuf.c registers */
 #define UDMABUF "/dev/udmabuf"
+#define SIZE_LIMIT "/sys/module/udmabuf/parameters/size_limit_mb"
+#define MIB (1024 * 1024)
 
 /**
  * mmio_udmabuf_can_share:
@@ -34,14 +36,46 @@ mmio_udmabuf_can_share (int memfd)
 static void
 set_open_error (int errnum, const char *address, GError ** error)
 {
-  if (errnum == EACCES || errnum == EPERM)
-    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-        "You may not open " UDMABUF ", which makes dma-bufs of memory such as "
-        "that of %s; allow it with: sudo chown $USER " UDMABUF, address);
-  else
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
-        "This kernel has no " UDMABUF ", which makes dma-bufs of memory such "
-        "as that of %s; load it with: sudo modprobe udmabuf", address);
+  switch (errnum) {
+    case EACCES:
+    case EPERM:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+          "You may not open " UDMABUF ", which makes dma-bufs of memory such "
+          "as that of %s; allow it with: sudo chown $USER " UDMABUF, address);
+      break;
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
+          "This kernel has no " UDMABUF ", which makes dma-bufs of memory such "
+          "as that of %s; load it with: sudo modprobe udmabuf", address);
+      break;
+    default:
+      mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
+          UDMABUF ", which makes dma-bufs of memory such as that of %s, cannot "
+          "be opened; use io-mode=copy.", address);
+  }
+}
+
+/* The driver makes none that are larger, and does not say why */
+static gboolean
+check_limit (guint64 length, const char *address, GError ** error)
+{
+  const guint64 needed = (length + MIB - 1) / MIB;
+  g_autofree char *text = NULL;
+  guint64 limit;
+
+  if (!g_file_get_contents (SIZE_LIMIT, &text, NULL, NULL) ||
+      !g_ascii_string_to_unsigned (g_strstrip (text), 10, 0, G_MAXUINT32,
+          &limit, NULL) || needed <= limit)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The kernel makes no dma-buf of the %" G_GUINT64_FORMAT " MiB of %s, as "
+      "more than %" G_GUINT64_FORMAT " are not allowed; allow it with: echo %"
+      G_GUINT64_FORMAT " | sudo tee " SIZE_LIMIT, needed, address, limit,
+      needed);
+  return FALSE;
 }
 
 /**
@@ -65,9 +99,12 @@ mmio_udmabuf_export (int memfd, guint64 offset, guint64 length,
     .offset = offset,
     .size = length,
   };
-  const int fd = open (UDMABUF, O_RDWR | O_CLOEXEC);
-  int ret;
+  int fd, ret;
 
+  if (!check_limit (length, address, error))
+    return -1;
+
+  fd = open (UDMABUF, O_RDWR | O_CLOEXEC);
   if (fd < 0) {
     set_open_error (errno, address, error);
     return -1;
@@ -76,8 +113,8 @@ mmio_udmabuf_export (int memfd, guint64 offset, guint64 length,
   ret = ioctl (fd, UDMABUF_CREATE, &create);
   if (ret < 0)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "UDMABUF_CREATE",
-        "The kernel makes no dma-buf of the memory of %s; dmesg may say why, "
-        "and /sys/module/udmabuf/parameters how large one may be.", address);
+        "The kernel makes no dma-buf of the memory of %s; use io-mode=copy.",
+        address);
   close (fd);
 
   return ret;

@@ -11,6 +11,7 @@
 #include <linux/vfio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "mmioerror.h"
 #include "mmiopcistate.h"
@@ -40,6 +41,12 @@ typedef struct
   MmioVfioGroup *group;
 } MmioVfio;
 
+static gboolean
+is_part_of_page (const MmioDevice * device, guint bar)
+{
+  return device->bar[bar].size < (guint64) sysconf (_SC_PAGESIZE);
+}
+
 /* Where the BAR lies in the device's descriptor */
 static gboolean
 get_region (MmioVfio * vfio, guint bar, struct vfio_region_info *info,
@@ -60,12 +67,29 @@ get_region (MmioVfio * vfio, guint bar, struct vfio_region_info *info,
 
   if (!(info->flags & VFIO_REGION_INFO_FLAG_MMAP)) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "BAR %u of %s cannot be mapped by vfio, as it shares a page with "
-        "others; use access=sysfs.", bar, address);
+        "BAR %u of %s cannot be mapped by vfio%s; use access=sysfs.", bar,
+        address, is_part_of_page (&vfio->pci.parent, bar) ?
+        ", as it shares a page with others" : "");
     return FALSE;
   }
 
   return TRUE;
+}
+
+static void
+set_map_error (const MmioDevice * device, guint bar, int errnum,
+    GError ** error)
+{
+  /* Such as the framebuffer that the firmware has left */
+  if (errnum == EBUSY)
+    mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "mmap",
+        "The kernel holds BAR %u of %s for something else, so vfio cannot map "
+        "it; find out for what with: sudo cat /proc/iomem", bar,
+        device->address);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
+        "BAR %u of %s cannot be mapped by vfio; dmesg may say why.", bar,
+        device->address);
 }
 
 static MmioRegion *
@@ -91,11 +115,30 @@ mmio_vfio_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
       mmio_vfio_group_get_device_fd (vfio->group), info.offset + offset,
       length, MMIO_MAPPING_UNCACHED);
   if (!region)
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "mmap",
-        "BAR %u of %s cannot be mapped by vfio; dmesg may say why.", bar,
-        device->address);
+    set_map_error (device, bar, errno, error);
 
   return region;
+}
+
+static void
+set_export_error (const MmioDevice * device, guint bar, int errnum,
+    GError ** error)
+{
+  const char *call = "VFIO_DEVICE_FEATURE_DMA_BUF";
+
+  if (errnum == ENOTTY)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+        "This kernel makes no dma-bufs of BARs such as that of %s; Linux 6.19 "
+        "or newer does (CONFIG_VFIO_PCI_DMABUF), or use io-mode=copy.",
+        device->address);
+  else if (errnum == EINVAL && is_part_of_page (device, bar))
+    mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, call,
+        "BAR %u of %s is smaller than a page, and the kernel makes dma-bufs of "
+        "whole pages only; use io-mode=copy.", bar, device->address);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+        "The kernel makes no dma-buf of BAR %u of %s; use io-mode=copy.", bar,
+        device->address);
 }
 
 /* The dma-buf has no map of its own; whoever wants to look at it needs
@@ -105,19 +148,18 @@ mmio_vfio_export (MmioDevice * device, guint bar, guint64 offset,
     guint64 length, GError ** error)
 {
   MmioVfio *vfio = (MmioVfio *) device;
-  const int fd = mmio_vfio_group_get_device_fd (vfio->group);
   /* The header, what there is to know of the dma-buf, and one range */
-  guint64 memory[(sizeof (struct vfio_device_feature) +
-          sizeof (struct vfio_device_feature_dma_buf) +
-          sizeof (struct vfio_region_dma_range)) / sizeof (guint64)] = { 0, };
-  struct vfio_device_feature *feature = (gpointer) memory;
+  const gsize size = sizeof (struct vfio_device_feature) +
+      sizeof (struct vfio_device_feature_dma_buf) +
+      sizeof (struct vfio_region_dma_range);
+  g_autofree struct vfio_device_feature *feature = g_malloc0 (size);
   struct vfio_device_feature_dma_buf *dma_buf = (gpointer) feature->data;
-  int ret;
+  int fd;
 
   G_STATIC_ASSERT (sizeof (struct vfio_device_feature) % 8 == 0);
   G_STATIC_ASSERT (sizeof (struct vfio_device_feature_dma_buf) % 8 == 0);
 
-  feature->argsz = sizeof (memory);
+  feature->argsz = size;
   feature->flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF;
   dma_buf->region_index = VFIO_PCI_BAR0_REGION_INDEX + bar;
   dma_buf->open_flags = O_RDONLY | O_CLOEXEC;
@@ -125,21 +167,12 @@ mmio_vfio_export (MmioDevice * device, guint bar, guint64 offset,
   dma_buf->dma_ranges[0].offset = offset;
   dma_buf->dma_ranges[0].length = length;
 
-  ret = ioctl (fd, VFIO_DEVICE_FEATURE, feature);
-  if (ret >= 0)
-    return ret;
+  fd = ioctl (mmio_vfio_group_get_device_fd (vfio->group), VFIO_DEVICE_FEATURE,
+      feature);
+  if (fd < 0)
+    set_export_error (device, bar, errno, error);
 
-  if (errno == ENOTTY)
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
-        "VFIO_DEVICE_FEATURE_DMA_BUF",
-        "This kernel makes no dma-bufs of BARs, and %s needs one; Linux 6.19 or "
-        "newer does (CONFIG_VFIO_PCI_DMABUF).", device->address);
-  else
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
-        "VFIO_DEVICE_FEATURE_DMA_BUF",
-        "The kernel makes no dma-buf of BAR %u of %s; dmesg may say why.", bar,
-        device->address);
-  return -1;
+  return fd;
 }
 
 static void

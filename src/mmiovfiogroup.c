@@ -20,6 +20,8 @@
 
 #define CONTAINER "/dev/vfio/vfio"
 #define GROUPS "/sys/kernel/iommu_groups"
+#define ALLOW_UNSAFE \
+  "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 struct _MmioVfioGroup
 {
@@ -116,14 +118,15 @@ set_open_error (const char *address, const char *node, int errnum,
       break;
     case EBUSY:
       mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "open",
-          "Another program has %s open, which %s is reached by; find it with: "
-          "sudo fuser -v %s", node, address, node);
+          "Another program has %s open, or this one already, which %s is "
+          "reached by; find it with: sudo fuser -v %s", node, address, node);
       break;
     case ENOENT:
-    case ENODEV:
+      /* vfio-pci has the device, so it is loaded */
       mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
-          "%s is missing, which %s is reached by; load it with: sudo modprobe "
-          "vfio-pci", node, address);
+          "%s is missing, which %s is reached by; if this is a container, give "
+          "it that, too (docker run --device %s), or use access=sysfs (kernels "
+          "without CONFIG_VFIO_GROUP never have it).", node, address, node);
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
@@ -137,13 +140,14 @@ set_open_error (const char *address, const char *node, int errnum,
 static char *
 list_others (const char *group, const char *address)
 {
-  g_autofree char *path = g_build_filename (GROUPS, group, "devices", NULL);
-  GDir *dir = g_dir_open (path, 0, NULL);
+  g_autofree char *devices = g_build_filename (GROUPS, group, "devices", NULL);
+  GDir *dir = g_dir_open (devices, 0, NULL);
   GString *others = g_string_new (NULL);
   const char *name;
 
   while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree char *driver = mmio_pci_get_driver (MMIO_PCI_SYSFS, name);
+    /* Not all of them need be on the PCI bus */
+    g_autofree char *driver = mmio_pci_get_driver (devices, name);
 
     if (strcmp (name, address) != 0 && driver &&
         !g_str_has_prefix (driver, "vfio") && strcmp (driver, "pci-stub") != 0
@@ -175,15 +179,33 @@ check_viable (int fd, const char *group, const char *address, GError ** error)
     return TRUE;
 
   others = list_others (group, address);
-  mmio_set_error (error, MMIO_ERROR_BUSY,
-      "%s shares IOMMU group %s with devices that drivers hold: %s; unbind "
-      "them, too, or use access=sysfs.", address, group, others);
+  if (others[0] != '\0')
+    mmio_set_error (error, MMIO_ERROR_BUSY,
+        "%s shares IOMMU group %s with devices that drivers hold: %s; unbind "
+        "them, too, or use access=sysfs.", address, group, others);
+  else
+    mmio_set_error (error, MMIO_ERROR_BUSY,
+        "Another program has IOMMU group %s of %s; find it with: sudo sh -c "
+        "'fuser -v /dev/vfio/* /dev/vfio/devices/*'", group, address);
   return FALSE;
+}
+
+/* Then EPERM has another reason, such as memory of the firmware's that Intel's
+ * IOMMU has to show to the device (RMRR) */
+static gboolean
+is_unsafe_allowed (void)
+{
+  g_autofree char *text = NULL;
+
+  return g_file_get_contents (ALLOW_UNSAFE, &text, NULL, NULL) &&
+      text[0] == 'Y';
 }
 
 static gboolean
 set_iommu (MmioVfioGroup * vfio, const char *address, GError ** error)
 {
+  int errnum;
+
   if (ioctl (vfio->container, VFIO_GET_API_VERSION) != VFIO_API_VERSION ||
       ioctl (vfio->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU) != 1) {
     mmio_set_error (error, MMIO_ERROR_FAILED,
@@ -202,16 +224,15 @@ set_iommu (MmioVfioGroup * vfio, const char *address, GError ** error)
   if (ioctl (vfio->container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU) == 0)
     return TRUE;
 
-  if (errno == EPERM)
-    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errno,
+  errnum = errno;
+  if (errnum == EPERM && !is_unsafe_allowed ())
+    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum,
         "VFIO_SET_IOMMU",
         "This machine's IOMMU does not remap interrupts, so the kernel gives "
         "%s to nobody; use access=sysfs, or, if the device is trusted: echo 1 "
-        "| sudo tee "
-        "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
-        address);
+        "| sudo tee " ALLOW_UNSAFE, address);
   else
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "VFIO_SET_IOMMU",
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "VFIO_SET_IOMMU",
         "The IOMMU cannot be set up for %s; dmesg may say why.", address);
   return FALSE;
 }

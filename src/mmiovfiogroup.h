@@ -8,9 +8,10 @@ G_BEGIN_DECLS
 /**
  * MmioVfioGroup:
  *
- * A PCI device opened through vfio: container, group and device.  Opening may
- * reset the device; nothing else is done to it, and it gets no access to any
- * memory.
+ * A PCI device opened through vfio: container, group and device.  Opening and
+ * closing may reset the device; nothing else is done to it, and it gets no
+ * access to any memory.  The kernel opens a group once: nobody else, in this
+ * program either, can have it or another device of it meanwhile.
  */
 typedef struct _MmioVfioGroup MmioVfioGroup;
 

@@ -327,6 +327,47 @@ def check_inspect():
     expect(not empty, f"properties that nobody described: {empty}")
 
 
+def check_shader():
+    """24-bit pixels as a texture of bytes, and the shader that unpacks them."""
+    width, height = 642, 50
+    stride = (3 * width + 3) // 4 * 4    # GStreamer's own, behind it
+    pixels = os.urandom(3 * width * height)
+    with open(os.path.join(TOP, "tests", "examples", "unpack24.frag")) as file:
+        shader = file.read()
+    display = Display()
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            bar, out = (os.path.join(directory, n) for n in ("bar", "out"))
+            with open(bar, "wb") as file:
+                file.write(pixels)
+            done = subprocess.run(
+                ["gst-launch-1.0", "-q", "mmiovidsrc", f"device={bar}",
+                 "num-buffers=1", "format=gray8", f"width={3 * width}",
+                 f"height={height}", "!", "glupload", "!", "glcolorconvert",
+                 "!", "glshader", f'fragment="{shader}"', "!",
+                 f"video/x-raw(memory:GLMemory),width={width},height={height},"
+                 "pixel-aspect-ratio=1/1", "!", "gldownload", "!",
+                 "videoconvert", "!", "video/x-raw,format=RGB", "!",
+                 "filesink", f"location={out}"],
+                env=environment(DISPLAY=display.name,
+                                GST_PLUGIN_PATH_1_0=PLUGIN_DIR,
+                                GST_REGISTRY_1_0=os.path.join(SHOTS,
+                                                              "registry")),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, text=True, timeout=PATIENCE)
+            expect(done.returncode == 0,
+                   f"status {done.returncode}: {done.stdout}")
+            with open(out, "rb") as file:
+                rendered = file.read()
+    finally:
+        display.close()
+    expect(len(rendered) == stride * height, f"{len(rendered)} bytes")
+    wrong = [y for y in range(height)
+             if rendered[y * stride:][:3 * width] !=
+             pixels[y * 3 * width:][:3 * width]]
+    expect(not wrong, f"rows {wrong} are wrong")
+
+
 def main():
     checks = [
         ("without a display ./demo writes the picture", check_no_display),
@@ -342,6 +383,7 @@ def main():
          lambda: check_window("ximagesink", "GstXImageSink")),
         ("the moving picture by glimagesink",
          lambda: check_window("glimagesink", "GstGLImageSinkBin")),
+        ("the shader for GPUs without 24-bit textures", check_shader),
         ("Ctrl-C ends it", check_interrupt),
         ("closing ximagesink's window ends it",
          lambda: check_close("ximagesink")),

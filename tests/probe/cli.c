@@ -117,7 +117,8 @@ test_sim (void)
   check ("sim -t 0.05", 0);
   check_words (out, "simulated device", "ordinary memory", "4 bytes (u32)",
       "engine u64", "Best: mmiovidsrc device=sim engine=",
-      "A picture of 640 x 480 RGB has 921600 bytes", NULL);
+      "A picture of 640 x 480 RGB has 921600 bytes", "\nwho can import it\n",
+      NULL);
   g_assert_cmpstr (err, ==, "Measuring, cached ...\n");
 
   check ("sim -t 0.05 -q --width 101 --height 51 --format nv12 --stride 128 "

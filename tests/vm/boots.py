@@ -16,14 +16,40 @@ _TRAPPED = ["-device",
             "nvme,serial=trapped,addr=15.0,cmb_size_mb=1,legacy-cmb=on"]
 
 
+_IOMMU = ["-machine", "kernel-irqchip=split",
+          "-device", "intel-iommu,intremap=on"]
+
+# Whether one device may read the memory of another is judged by the CPU: with
+# AMD's, as all else runs on, it always may; with this one only below a switch
+_INTEL = "Skylake-Client"
+
+
+def _gpu(place):
+    """A display that takes dma-bufs."""
+    return ["-device", f"virtio-gpu-pci,id=display,blob=true,{place}"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Boot:
+    """append: further words for the kernel's command line
+    devices: further QEMU arguments
+    bars: name -> size of the memory backends that `devices` refers to
+    cpu: QEMU's name of the CPU
+    shared: the guest's memory is a memfd, and QEMU finds a /dev/udmabuf; a
+    virtio-gpu with blob=true asks for both"""
     append: str
     devices: list
     bars: dict
+    cpu: str = "EPYC"
+    shared: bool = False
 
 
 _BARS = {"large": 16 << 20, "small": 1 << 20}
+_LARGE = {"large": 16 << 20}
+
+# Without a text console: that would be in ordinary memory, which such a display
+# shows only where the host's /dev/udmabuf is a real one
+_ZERO_COPY = "intel_iommu=on iommu=pt drm_kms_helper.fbdev_emulation=0"
 
 BOOTS = {
     # A kernel that lets BARs be mapped although a driver holds them, and the
@@ -37,8 +63,29 @@ BOOTS = {
     # device to sleep
     "strict": Boot(
         "intel_iommu=on iommu=pt",
-        ["-machine", "kernel-irqchip=split",
-         "-device", "intel-iommu,intremap=on"]
-        + _DISPLAY + _IVSHMEM + _NETWORK,
+        _IOMMU + _DISPLAY + _IVSHMEM + _NETWORK,
         _BARS),
+    # A display that can read a BAR, on a machine that lets it; locked down, as
+    # with Secure Boot
+    "zerocopy": Boot(
+        f"{_ZERO_COPY} lockdown=integrity",
+        _IOMMU + ["-device", "ivshmem-plain,memdev=large,addr=11.0"]
+        + _gpu("addr=13.0"),
+        _LARGE, shared=True),
+    # The same on a machine that lets it because both are behind one switch
+    "switch": Boot(
+        _ZERO_COPY,
+        _IOMMU + ["-device", "pcie-root-port,id=root,addr=10.0,chassis=1",
+                  "-device", "x3130-upstream,id=switch,bus=root",
+                  "-device", "xio3130-downstream,id=left,bus=switch,chassis=2",
+                  "-device", "xio3130-downstream,id=right,bus=switch,chassis=3",
+                  "-device", "ivshmem-plain,memdev=large,bus=left"]
+        + _gpu("bus=right"),
+        _LARGE, cpu=_INTEL, shared=True),
+    # ... and on one that does not
+    "noswitch": Boot(
+        _ZERO_COPY,
+        _IOMMU + ["-device", "ivshmem-plain,memdev=large,addr=11.0"]
+        + _gpu("addr=13.0"),
+        _LARGE, cpu=_INTEL, shared=True),
 }

@@ -22,8 +22,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Everything is emulated: the machine under the tests needs no virtualisation,
 # and the guest sees the same hardware everywhere.
-MACHINE = ["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "EPYC",
-           "-smp", "2", "-m", "2G", "-nodefaults", "-display", "none"]
+MACHINE = ["-machine", "q35", "-accel", "tcg,thread=multi", "-smp", "2",
+           "-m", "2G", "-nodefaults", "-display", "none"]
+SHARED_MEMORY = ["-object", "memory-backend-memfd,id=memory,size=2G,share=on",
+                 "-machine", "memory-backend=memory"]
 KERNEL_ARGUMENTS = "console=ttyS0 root=/dev/vda ro init=/init quiet loglevel=4"
 
 
@@ -32,6 +34,9 @@ _TRACED = re.compile(r"memory_region_ops_read .* addr (0x[0-9a-f]+) .* "
                      r"size (\d+) name '([^']*)'")
 _REFUSED = re.compile(r"Invalid read at addr 0x[0-9a-fA-F]+, size (\d+), "
                       r"region '([^']*)'")
+
+
+UDMABUF = "/dev/udmabuf"
 
 
 class GuestError(Failure):
@@ -95,14 +100,12 @@ class Guest:
     """Boots on creation; use it as a context manager.
 
     image: directory with vmlinuz, initrd.img and disk.img
-    devices: further QEMU arguments
-    bars: name -> size of the memory backends that `devices` refers to
-    append: further words for the kernel's command line
+    boot: how, see boots.py
     """
 
     BOOT_TIMEOUT = 180
 
-    def __init__(self, image, devices, bars, append, progress):
+    def __init__(self, image, boot, progress):
         self._progress = progress
         self._process = self._channel = self.qmp = None
         self._changed = threading.Condition()
@@ -112,9 +115,9 @@ class Guest:
         self.bars = {}
         try:
             self._share_files()
-            for name, size in bars.items():
+            for name, size in boot.bars.items():
                 self.bars[name] = Bar(os.path.join(self._dir, name), size)
-            self._start(image, devices, append)
+            self._start(image, boot)
         except BaseException:
             self.close()
             raise
@@ -132,15 +135,16 @@ class Guest:
         for name in ("jobs", "out", "plugin", "bin"):
             os.makedirs(self.path(name))
 
-    def _start(self, image, devices, append):
+    def _start(self, image, boot):
         backends = []
         for name, bar in self.bars.items():
             backends += ["-object", f"memory-backend-file,id={name},"
                          f"mem-path={name},size={bar.size},share=on"]
-        arguments = ["qemu-system-x86_64", *MACHINE,
+        arguments = ["qemu-system-x86_64", *MACHINE, "-cpu", boot.cpu,
+                     *(SHARED_MEMORY if boot.shared else []),
                      "-kernel", os.path.join(image, "vmlinuz"),
                      "-initrd", os.path.join(image, "initrd.img"),
-                     "-append", f"{KERNEL_ARGUMENTS} {append}",
+                     "-append", f"{KERNEL_ARGUMENTS} {boot.append}",
                      "-drive", f"file={os.path.join(image, 'disk.img')},"
                      "if=none,id=disk,format=raw,snapshot=on",
                      "-device", "virtio-blk-pci,drive=disk",
@@ -153,7 +157,9 @@ class Guest:
                      "-serial", "file:serial.log",
                      "-qmp", "unix:qmp,server=on,wait=off",
                      "-D", "trace.log",
-                     *backends, *devices]
+                     *backends, *boot.devices]
+        if boot.shared and not _opens(UDMABUF):
+            arguments = self._with_udmabuf(arguments)
         with open(os.path.join(self._dir, "qemu.log"), "wb") as log:
             self._process = subprocess.Popen(
                 arguments, cwd=self._dir, stdin=subprocess.DEVNULL,
@@ -165,6 +171,20 @@ class Guest:
         if not self.wait_for(lambda: self._ready, self.BOOT_TIMEOUT):
             raise GuestError("the guest does not come up\n" + self.log_tail())
         self._progress(f"guest is up after {time.monotonic() - began:.0f} s")
+
+    def _with_udmabuf(self, arguments):
+        """QEMU wants to open it before a virtio-gpu may have blob=true.  What
+        lies in one piece, as a BAR does, is shown without; so an empty file is
+        enough, in a /dev that nobody else sees."""
+        os.mkdir(os.path.join(self._dir, "dev"))
+        for name in ("udmabuf", "null"):
+            with open(os.path.join(self._dir, "dev", name), "wb"):
+                pass
+        return ["unshare", "--mount",
+                *([] if os.geteuid() == 0 else ["--map-root-user"]),
+                "sh", "-c", "mount --bind /dev/null dev/null && "
+                "mount --rbind dev /dev && "
+                'exec setpriv --pdeathsig KILL "$@"', "sh", *arguments]
 
     def _connect(self, name):
         deadline = time.monotonic() + 30
@@ -299,6 +319,14 @@ class Guest:
 
     def screendump(self, device):
         return self.qmp.screendump(device, os.path.join(self._dir, "screen"))
+
+
+def _opens(path):
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def _die_with_parent():

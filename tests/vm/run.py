@@ -73,9 +73,8 @@ def make_image(cache):
 
 
 def boot(name, image, report):
-    how = BOOTS[name]
     report.comment(f"booting the guest: {name}")
-    return Guest(image, how.devices, how.bars, how.append, report.comment)
+    return Guest(image, BOOTS[name], report.comment)
 
 
 def shell(guest):

@@ -20,6 +20,11 @@
 #define MAX_DRMS 8
 #define MAX_HANDLES 64
 
+/* DRM_FORMAT_ARGB8888 */
+#define CURSOR ('A' | 'R' << 8 | '2' << 16 | '4' << 24)
+
+static const guint32 plane_ids[] = { 31, 32 };
+
 /* The C names are others than those of the symbols, which <fcntl.h> may have
  * made macros, inline or 64-bit */
 #define EXPORT(symbol) __asm__ (symbol) __attribute__((visibility ("default")))
@@ -429,6 +434,64 @@ ask_close (Device * device, const MmioDrmGemClose * gem)
 }
 
 static int
+ask_planes (const Device * device, MmioDrmPlanes * planes)
+{
+  /* Those that come on top of others are listed to everybody; here is none */
+  const guint n = device->universal_planes && device->drm.formats[0] != 0 ?
+      G_N_ELEMENTS (plane_ids) : 0;
+
+  if (device->drm.planes_errno != 0)
+    return -device->drm.planes_errno;
+
+  for (guint i = 0; i < MIN (n, planes->count_planes); i++)
+    ((guint32 *) (guintptr) planes->plane_id_ptr)[i] = plane_ids[i];
+  planes->count_planes = n;
+  return 0;
+}
+
+static int
+ask_plane (const Device * device, MmioDrmPlane * plane)
+{
+  static const guint32 cursor[] = { CURSOR, 0 };
+  const guint32 *formats = plane->plane_id == plane_ids[0] ?
+      device->drm.formats : cursor;
+  guint n = 0;
+
+  if (plane->plane_id != plane_ids[0] && plane->plane_id != plane_ids[1])
+    return -ENOENT;
+
+  while (formats[n] != 0)
+    n++;
+  /* All or nothing */
+  if (plane->count_format_types >= n)
+    memcpy ((gpointer) (guintptr) plane->format_type_ptr, formats,
+        n * sizeof (guint32));
+  plane->count_format_types = n;
+  return 0;
+}
+
+/* What only a card with displays knows */
+static int
+ask_displays (Device * device, gulong request, gpointer argument)
+{
+  if (!device->drm.formats)
+    return -EOPNOTSUPP;
+
+  switch (request) {
+    case MMIO_DRM_SET_CLIENT_CAP:
+      device->universal_planes = ((MmioDrmClientCap *) argument)->capability ==
+          MMIO_DRM_CLIENT_CAP_UNIVERSAL_PLANES &&
+          ((MmioDrmClientCap *) argument)->value == 1;
+      return 0;
+    case MMIO_DRM_GET_PLANES:
+      return ask_planes (device, argument);
+    case MMIO_DRM_GET_PLANE:
+    default:
+      return ask_plane (device, argument);
+  }
+}
+
+static int
 ask_drm (Device * device, gboolean is_card, gulong request, gpointer argument)
 {
   if (request == MMIO_DRM_DROP_MASTER) {
@@ -450,6 +513,10 @@ ask_drm (Device * device, gboolean is_card, gulong request, gpointer argument)
       return ask_import (device, argument);
     case MMIO_DRM_GEM_CLOSE:
       return ask_close (device, argument);
+    case MMIO_DRM_SET_CLIENT_CAP:
+    case MMIO_DRM_GET_PLANES:
+    case MMIO_DRM_GET_PLANE:
+      return is_card ? ask_displays (device, request, argument) : -EACCES;
     default:
       return -ENOTTY;
   }

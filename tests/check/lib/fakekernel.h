@@ -25,10 +25,12 @@ G_BEGIN_DECLS
  * @open_errno: why its nodes cannot be opened, or 0
  * @version_errno: why it does not say which driver it has, or 0
  * @import_errno: why it imports nothing, or 0
+ * @planes_errno: why it does not say which planes it has, or 0
  * @formats: (nullable) (array zero-terminated=1): what its planes scan out,
- *   as fourccs; NULL: it has no displays
+ *   as fourccs; NULL: it has no displays; none: it might have, but has no planes
  *
- * A DRM device.
+ * A DRM device.  One that has displays has two planes, of which the second, a
+ * cursor, only has AR24.
  */
 typedef struct
 {
@@ -39,6 +41,7 @@ typedef struct
   int open_errno;
   int version_errno;
   int import_errno;
+  int planes_errno;
   const guint32 *formats;
 } FakeDrm;
 

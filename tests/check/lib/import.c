@@ -21,6 +21,7 @@
  * compared, and meson says so */
 #ifdef HAVE_LIBDRM
 #include <libdrm/drm.h>
+#include <libdrm/drm_mode.h>
 
 #define SAME_IOCTL(ours, theirs) G_STATIC_ASSERT (ours == theirs)
 #define SAME_FIELD(our_type, type, field) \
@@ -32,11 +33,23 @@ SAME_IOCTL (MMIO_DRM_VERSION, DRM_IOCTL_VERSION);
 SAME_IOCTL (MMIO_DRM_GEM_CLOSE, DRM_IOCTL_GEM_CLOSE);
 SAME_IOCTL (MMIO_DRM_DROP_MASTER, DRM_IOCTL_DROP_MASTER);
 SAME_IOCTL (MMIO_DRM_PRIME_FD_TO_HANDLE, DRM_IOCTL_PRIME_FD_TO_HANDLE);
+SAME_IOCTL (MMIO_DRM_SET_CLIENT_CAP, DRM_IOCTL_SET_CLIENT_CAP);
+SAME_IOCTL (MMIO_DRM_GET_PLANES, DRM_IOCTL_MODE_GETPLANERESOURCES);
+SAME_IOCTL (MMIO_DRM_GET_PLANE, DRM_IOCTL_MODE_GETPLANE);
+SAME_IOCTL (MMIO_DRM_CLIENT_CAP_UNIVERSAL_PLANES,
+    DRM_CLIENT_CAP_UNIVERSAL_PLANES);
 SAME_FIELD (MmioDrmVersion, drm_version, name_len);
 SAME_FIELD (MmioDrmVersion, drm_version, name);
 SAME_FIELD (MmioDrmGemClose, drm_gem_close, handle);
 SAME_FIELD (MmioDrmPrime, drm_prime_handle, handle);
 SAME_FIELD (MmioDrmPrime, drm_prime_handle, fd);
+SAME_FIELD (MmioDrmClientCap, drm_set_client_cap, capability);
+SAME_FIELD (MmioDrmClientCap, drm_set_client_cap, value);
+SAME_FIELD (MmioDrmPlanes, drm_mode_get_plane_res, plane_id_ptr);
+SAME_FIELD (MmioDrmPlanes, drm_mode_get_plane_res, count_planes);
+SAME_FIELD (MmioDrmPlane, drm_mode_get_plane, plane_id);
+SAME_FIELD (MmioDrmPlane, drm_mode_get_plane, count_format_types);
+SAME_FIELD (MmioDrmPlane, drm_mode_get_plane, format_type_ptr);
 #endif
 
 static int dma_buf = -1;
@@ -221,9 +234,11 @@ GST_START_TEST (test_many)
     {.card = "card0",.render = "renderD128",.driver = "i915",.import_errno =
           EOPNOTSUPP},
     {.card = "card2",.driver = "simpledrm",.open_errno = EACCES},
+    {.card = "card11",.driver = "gud",.import_errno = EOPNOTSUPP},
   };
   static const char *const nodes[] = {
-    "/dev/dri/card2", "/dev/dri/card9", "/dev/dri/renderD128",
+    "/dev/dri/card2", "/dev/dri/card9", "/dev/dri/card11",
+    "/dev/dri/renderD128",
     "/dev/dri/renderD129", "/dev/dri/renderD130",
   };
   g_autoptr (GPtrArray) importers = NULL;
@@ -240,8 +255,8 @@ GST_START_TEST (test_many)
   fail_unless_equals_int (importers->len, G_N_ELEMENTS (nodes));
   for (guint i = 0; i < importers->len; i++)
     fail_unless_equals_string (get (importers, i)->node, nodes[i]);
-  fail_unless (get (importers, 3)->card == NULL);
-  fail_unless_equals_string (get (importers, 4)->card, "/dev/dri/card10");
+  fail_unless (get (importers, 4)->card == NULL);
+  fail_unless_equals_string (get (importers, 5)->card, "/dev/dri/card10");
 
   /* One is enough; without it all say why */
   fail_unless (mmio_import_any (dma_buf, &error));
@@ -317,6 +332,62 @@ GST_START_TEST (test_none)
 
 GST_END_TEST;
 
+#define FOURCC(a, b, c, d) \
+    ((guint32) (a) | (guint32) (b) << 8 | (guint32) (c) << 16 | \
+    (guint32) (d) << 24)
+
+static int
+ask_scanout (const char *node, guint32 fourcc)
+{
+  const int fd = mmio_drm_open (node);
+  const int ret = mmio_drm_scans_out (fd, fourcc);
+  const int errnum = errno;
+
+  close (fd);
+  errno = errnum;
+  return ret;
+}
+
+GST_START_TEST (test_scanout)
+{
+  static const guint32 formats[] = {
+    FOURCC ('X', 'R', '2', '4'), FOURCC ('R', '8', ' ', ' '), 0
+  };
+  const FakeDrm with = {.card = "card0",.render = "renderD128",.driver =
+        "virtio_gpu",.formats = formats
+  };
+  const FakeDrm without = {.card = "card1",.driver = "vgem" };
+  const FakeDrm bare = {.card = "card3",.driver = "amdgpu",.formats =
+        formats + 2
+  };
+  const FakeDrm odd = {.card = "card2",.driver = "x",.formats =
+        formats,.planes_errno = EIO
+  };
+
+  fakekernel_add_drm (&with);
+  fakekernel_add_drm (&without);
+  fakekernel_add_drm (&odd);
+  fakekernel_add_drm (&bare);
+
+  fail_unless_equals_int (ask_scanout ("/dev/dri/card0", formats[0]), 1);
+  fail_unless_equals_int (ask_scanout ("/dev/dri/card0", formats[1]), 1);
+  /* The cursor's */
+  fail_unless_equals_int (ask_scanout ("/dev/dri/card0",
+          FOURCC ('A', 'R', '2', '4')), 1);
+  fail_unless_equals_int (ask_scanout ("/dev/dri/card0",
+          FOURCC ('R', 'G', '2', '4')), 0);
+  fail_unless_equals_int (ask_scanout ("/dev/dri/card1", formats[0]), -1);
+  fail_unless_equals_int (errno, EOPNOTSUPP);
+  fail_unless_equals_int (ask_scanout ("/dev/dri/card3", formats[0]), -1);
+  fail_unless_equals_int (errno, EOPNOTSUPP);
+  fail_unless_equals_int (ask_scanout ("/dev/dri/card2", formats[0]), -1);
+  fail_unless_equals_int (errno, EIO);
+  fail_unless_equals_int (ask_scanout ("/dev/dri/renderD128", formats[0]), -1);
+  fail_unless_equals_int (errno, EACCES);
+}
+
+GST_END_TEST;
+
 /* What other checks rely on: the fake kernel does as the real one */
 GST_START_TEST (test_fake_udmabuf)
 {
@@ -373,6 +444,7 @@ import_suite (void)
   tcase_add_test (tc, test_many);
   tcase_add_test (tc, test_not_opened);
   tcase_add_test (tc, test_none);
+  tcase_add_test (tc, test_scanout);
   tcase_add_test (tc, test_fake_udmabuf);
 
   return s;

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The vfio back end, as far as it goes without a kernel that gives a device
- * away: what is in the way, and what the sentence says that helps.  The rest
- * is for the guest.
+ * The vfio back end: what is in the way, and what the sentence says that helps;
+ * what it asks the kernel for, and what it makes of the answers.  The kernel is
+ * one that answers as it is told; the real one is for the guest.
  */
 #include "bus.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,9 +22,142 @@
 #include "mmiobackend.h"
 
 #define GROUPS "/sys/kernel/iommu_groups"
+#define PARAMETERS "/sys/module/vfio_iommu_type1/parameters"
 
+/* A node that somebody else has open: the kernel opens a group once.  Which of
+ * the two is called depends on how large an off_t is. */
+static const char *busy_node;
+
+/* *INDENT-OFF* */
+#define BUSY_OPEN(open) \
+int __real_##open (const char *, int, ...); \
+int __wrap_##open (const char *, int, ...); \
+\
+int \
+__wrap_##open (const char *path, int flags, ...) \
+{ \
+  va_list args; \
+  mode_t mode; \
+\
+  va_start (args, flags); \
+  mode = flags & (O_CREAT | O_TMPFILE) ? va_arg (args, mode_t) : 0; \
+  va_end (args); \
+\
+  if (g_strcmp0 (path, busy_node) != 0) \
+    return __real_##open (path, flags, mode); \
+  errno = EBUSY; \
+  return -1; \
+}
+BUSY_OPEN (open)
+BUSY_OPEN (open64)
+/* *INDENT-ON* */
+
+DEFINE_FAILING_MMAP;
+
+/* VFIO_DEVICE_FEATURE_DMA_BUF, which headers may not know yet */
+#define FEATURE_DMA_BUF 11
+
+/* How the kernel numbers regions in the device's descriptor
+ * (VFIO_PCI_OFFSET_SHIFT) */
+#define REGION_SHIFT 40
+
+/* What vfio answers, once @is_on */
+static struct
+{
+  gboolean is_on;
+  /* The request that fails, and why */
+  gulong fail;
+  int errnum;
+  gboolean has_no_type1;
+  gboolean is_not_viable;
+  gboolean is_not_mappable;
+  /* What it has in its regions */
+  int memory;
+  /* What it was asked to export */
+  guint32 feature[10];
+} vfio;
+
+static int
+answer_region (struct vfio_region_info *info)
+{
+  fail_unless_equals_int (info->argsz, sizeof (*info));
+  fail_unless (info->index < MMIO_MAX_BARS);
+  info->flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
+      (vfio.is_not_mappable ? 0 : VFIO_REGION_INFO_FLAG_MMAP);
+  info->size = 8192;
+  info->offset = (guint64) info->index << REGION_SHIFT;
+  return 0;
+}
+
+static int
+answer_feature (const struct vfio_device_feature *feature)
+{
+  fail_unless_equals_int (feature->argsz, sizeof (vfio.feature));
+  memcpy (vfio.feature, feature, feature->argsz);
+  return fcntl (vfio.memory, F_DUPFD_CLOEXEC, 0);
+}
+
+static int
+answer (gulong request, gpointer argument)
+{
+  struct vfio_group_status *status = argument;
+
+  switch (request) {
+    case VFIO_GET_API_VERSION:
+      return VFIO_API_VERSION;
+    case VFIO_CHECK_EXTENSION:
+      return GPOINTER_TO_SIZE (argument) == VFIO_TYPE1_IOMMU &&
+          !vfio.has_no_type1;
+    case VFIO_GROUP_GET_STATUS:
+      fail_unless_equals_int (status->argsz, sizeof (*status));
+      status->flags = vfio.is_not_viable ? 0 : VFIO_GROUP_FLAGS_VIABLE;
+      return 0;
+    case VFIO_GROUP_SET_CONTAINER:
+      fail_unless_equals_int (*(int *) argument, find_fd ("/dev/vfio/vfio"));
+      return 0;
+    case VFIO_SET_IOMMU:
+      fail_unless (GPOINTER_TO_SIZE (argument) == VFIO_TYPE1_IOMMU);
+      return 0;
+    case VFIO_GROUP_GET_DEVICE_FD:
+      fail_unless_equals_string (argument, "0000:03:00.0");
+      return fcntl (vfio.memory, F_DUPFD_CLOEXEC, 0);
+    case VFIO_DEVICE_GET_REGION_INFO:
+      return answer_region (argument);
+    case VFIO_DEVICE_FEATURE:
+      return answer_feature (argument);
+    default:
+      /* No reset, no interrupts, no memory for the device */
+      fail ("request %lx", request);
+      return -1;
+  }
+}
+
+int __real_ioctl (int, unsigned long, ...);
+int __wrap_ioctl (int, unsigned long, ...);
+
+int
+__wrap_ioctl (int fd, unsigned long request, ...)
+{
+  gpointer argument;
+  va_list args;
+
+  va_start (args, request);
+  argument = va_arg (args, gpointer);
+  va_end (args);
+
+  if (!vfio.is_on)
+    return __real_ioctl (fd, request, argument);
+  fail_unless (fcntl (fd, F_GETFD) >= 0);
+  if (vfio.fail != request)
+    return answer (request, argument);
+  errno = vfio.errnum;
+  return -1;
+}
+
+/* The second BAR is smaller than a page */
 static const Device card = {
-  "0000:03:00.0", 0xdead, 0xbeef, {{0xfd000000, 8192, MEMORY}}
+  "0000:03:00.0", 0xdead, 0xbeef, {
+      {0xfd000000, 8192, MEMORY}, {0xfd002000, 256, MEMORY}}
 };
 
 static const Device sound = {
@@ -56,10 +194,12 @@ set_group (const Device * device, const char *group)
       group, NULL);
   g_autofree char *devices = g_build_filename (GROUPS, group, "devices", NULL);
   g_autofree char *member = g_build_filename (devices, device->slot, NULL);
+  g_autofree char *real = g_strconcat ("../../../../devices/pci0000:00/",
+      device->slot, NULL);
 
   fail_unless (symlink (target, path) == 0);
   fail_unless (g_mkdir_with_parents (devices, 0755) == 0);
-  fail_unless (symlink ("../../../../devices", member) == 0);
+  fail_unless (symlink (real, member) == 0);
 }
 
 static void
@@ -150,10 +290,43 @@ GST_START_TEST (test_no_nodes)
   set_group (&card, "7");
   set_driver (&card, "vfio-pci");
   check_fails ("03:00.0", MMIO_ERROR_NOT_FOUND, "/dev/vfio/vfio is missing",
-      "sudo modprobe vfio-pci");
+      "docker run --device /dev/vfio/vfio");
   put_node ("/dev/vfio/vfio");
   check_fails ("03:00.0", MMIO_ERROR_NOT_FOUND, "/dev/vfio/7 is missing",
-      "sudo modprobe vfio-pci");
+      "docker run --device /dev/vfio/7");
+
+  /* What else can be wrong with one */
+  fail_unless (g_mkdir ("/dev/vfio/7", 0755) == 0);
+  check_fails ("03:00.0", MMIO_ERROR_FAILED, "/dev/vfio/7, which 0000:03:00.0",
+      "cannot be opened");
+}
+
+GST_END_TEST;
+
+/* Nobody falls back to sysfs then: its files would show a device that somebody
+ * else resets and puts to sleep */
+GST_START_TEST (test_busy)
+{
+  const char *const names[] = { "03:00.0", "dead:beef", "/dev/vfio/7" };
+  GError *error = NULL;
+
+  make_system ();
+  set_group (&card, "7");
+  set_driver (&card, "vfio-pci");
+  put_node ("/dev/vfio/vfio");
+  put_node ("/dev/vfio/7");
+  busy_node = "/dev/vfio/7";
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    check_fails (names[i], MMIO_ERROR_BUSY, "Another program has /dev/vfio/7 "
+        "open, or this one already, which 0000:03:00.0", "sudo fuser -v "
+        "/dev/vfio/7");
+    fail_unless (open_device (names[i], MMIO_ACCESS_AUTO, &error) == NULL);
+    check_error (&error, MMIO_ERROR_BUSY, "Another program has /dev/vfio/7",
+        NULL);
+    fail_unless (open_device (names[i], MMIO_ACCESS_AUTO, NULL) == NULL);
+  }
+  check_access ("03:00.0", MMIO_ACCESS_SYSFS, "sysfs");
 }
 
 GST_END_TEST;
@@ -190,6 +363,257 @@ GST_START_TEST (test_no_vfio)
   put_node ("/dev/vfio/7");
   check_fails ("03:00.0", MMIO_ERROR_FAILED, "IOMMU group 7 of 0000:03:00.0",
       "dmesg");
+}
+
+GST_END_TEST;
+
+/* From here on the device is there for the asking */
+static void
+make_vfio (void)
+{
+  make_system ();
+  set_group (&card, "7");
+  set_driver (&card, "vfio-pci");
+  put_node ("/dev/vfio/vfio");
+  put_node ("/dev/vfio/7");
+  vfio.memory = memfd_create ("mmiocheck-vfio", MFD_CLOEXEC);
+  fail_unless (vfio.memory >= 0 && ftruncate (vfio.memory,
+          (gint64) 2 << REGION_SHIFT) == 0);
+  vfio.is_on = TRUE;
+}
+
+static void
+check_request_fails (gulong request, int errnum, MmioErrorCode code,
+    const char *word, const char *other_word)
+{
+  vfio.fail = request;
+  vfio.errnum = errnum;
+  check_fails ("03:00.0", code, word, other_word);
+  vfio.fail = 0;
+}
+
+GST_START_TEST (test_requests)
+{
+  make_vfio ();
+  check_access ("03:00.0", MMIO_ACCESS_VFIO, "vfio");
+
+  check_request_fails (VFIO_GROUP_GET_STATUS, EFAULT, MMIO_ERROR_FAILED,
+      "IOMMU group 7 of 0000:03:00.0", "dmesg");
+  check_request_fails (VFIO_GET_API_VERSION, ENOTTY, MMIO_ERROR_FAILED,
+      "no type 1 IOMMU", "sudo modprobe vfio_iommu_type1");
+  check_request_fails (VFIO_GROUP_SET_CONTAINER, EINVAL, MMIO_ERROR_FAILED,
+      "IOMMU group of 0000:03:00.0", "dmesg");
+  check_request_fails (VFIO_SET_IOMMU, EPERM, MMIO_ERROR_NOT_PERMITTED,
+      "does not remap interrupts", "echo 1 | sudo tee " PARAMETERS
+      "/allow_unsafe_interrupts");
+  check_request_fails (VFIO_SET_IOMMU, ENODEV, MMIO_ERROR_FAILED,
+      "IOMMU cannot be set up for 0000:03:00.0", "dmesg");
+  /* That has been done, so it was something else */
+  fail_unless (g_mkdir_with_parents (PARAMETERS, 0755) == 0);
+  fail_unless (g_file_set_contents (PARAMETERS "/allow_unsafe_interrupts",
+          "Y\n", 2, NULL));
+  check_request_fails (VFIO_SET_IOMMU, EPERM, MMIO_ERROR_FAILED,
+      "IOMMU cannot be set up for 0000:03:00.0", "dmesg");
+  check_request_fails (VFIO_GROUP_GET_DEVICE_FD, ENODEV, MMIO_ERROR_FAILED,
+      "vfio cannot open 0000:03:00.0", "dmesg");
+
+  vfio.has_no_type1 = TRUE;
+  check_fails ("03:00.0", MMIO_ERROR_FAILED, "no type 1 IOMMU",
+      "sudo modprobe vfio_iommu_type1");
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_not_viable)
+{
+  const char *platform = GROUPS "/7/devices/ABC0001:00";
+  g_autofree char *driver = g_build_filename (platform, "driver", NULL);
+
+  make_vfio ();
+  vfio.is_not_viable = TRUE;
+
+  /* Nobody's, as far as one sees */
+  check_fails ("03:00.0", MMIO_ERROR_BUSY, "Another program has IOMMU group 7 "
+      "of 0000:03:00.0", "sudo sh -c 'fuser -v /dev/vfio/*");
+  set_group (&sound, "7");
+  check_fails ("03:00.0", MMIO_ERROR_BUSY, "Another program", "fuser");
+  set_driver (&sound, "vfio-pci");
+  check_fails ("03:00.0", MMIO_ERROR_BUSY, "Another program", "fuser");
+
+  set_driver (&sound, "snd_hda_intel");
+  check_fails ("03:00.0", MMIO_ERROR_BUSY, "shares IOMMU group 7 with devices "
+      "that drivers hold: 0000:03:00.1 (snd_hda_intel);", "unbind them");
+
+  /* One that is not on the bus */
+  set_driver (&sound, "pcieport");
+  fail_unless (g_mkdir (platform, 0755) == 0);
+  fail_unless (symlink ("../../bus/platform/drivers/abc", driver) == 0);
+  check_fails ("03:00.0", MMIO_ERROR_BUSY, "hold: ABC0001:00 (abc);",
+      "access=sysfs");
+}
+
+GST_END_TEST;
+
+static void
+check_map_fails (MmioDevice * device, gint bar, MmioMapping wanted,
+    MmioErrorCode code, const char *word, const char *other_word)
+{
+  const MmioPicture picture = {.start = 16,.end = 100 };
+  const guint fds = count_fds ();
+  GError *error = NULL;
+
+  fail_unless (mmio_device_map (device, &bar, &picture, wanted,
+          &error) == NULL);
+  check_error (&error, code, word, other_word, NULL);
+  fail_unless (mmio_device_map (device, &bar, &picture, wanted, NULL) == NULL);
+  fail_unless_equals_int (count_fds (), fds);
+}
+
+/* From a page of the second half of the first BAR on */
+static MmioRegion *
+map_first (MmioDevice * device, guint8 bytes[100])
+{
+  const MmioPicture picture = {.start = 4099,.end = 4199 };
+  GError *error = NULL;
+  MmioRegion *region;
+  gint bar = 0;
+
+  fill_random (bytes, 100, 7);
+  fail_unless (pwrite (vfio.memory, bytes, 100, 4099) == 100);
+  region = mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, &error);
+  fail_unless (region != NULL, "%s", error ? error->message : "");
+  return region;
+}
+
+GST_START_TEST (test_map)
+{
+  const MmioPicture start = {.start = 1,.end = 256 };
+  guint8 bytes[256];
+  MmioDevice *device;
+  MmioRegion *region;
+  gint bar = 1;
+  guint fds;
+
+  make_vfio ();
+  /* What is opened once for all is open then */
+  check_access ("03:00.0", MMIO_ACCESS_VFIO, "vfio");
+  fds = count_fds ();
+  device = open_device ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+  fail_unless (fcntl (find_fd ("/dev/vfio/vfio"), F_GETFD) == FD_CLOEXEC);
+  fail_unless (fcntl (find_fd ("/dev/vfio/7"), F_GETFD) == FD_CLOEXEC);
+
+  region = map_first (device, bytes);
+  fail_unless_equals_int (mmio_region_get_mapping (region),
+      MMIO_MAPPING_UNCACHED);
+  fail_unless (memcmp (mmio_region_get_data (region), bytes, 100) == 0);
+  mmio_region_unref (region);
+
+  /* Another BAR is where the kernel says, and stays there as long as its map
+   * does */
+  fill_random (bytes, 256, 8);
+  fail_unless (pwrite (vfio.memory, bytes, 256, (gint64) 1 << REGION_SHIFT) ==
+      256);
+  region = mmio_device_map (device, &bar, &start, MMIO_MAPPING_UNCACHED, NULL);
+  fail_unless (region != NULL);
+  mmio_device_unref (device);
+  fail_unless (find_fd ("/dev/vfio/7") >= 0);
+  fail_unless (memcmp (mmio_region_get_data (region), bytes + 1, 255) == 0);
+  mmio_region_unref (region);
+  fail_unless_equals_int (count_fds (), fds);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_map_errors)
+{
+  g_autoptr (MmioDevice) device = NULL;
+
+  make_vfio ();
+  device = open_device ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+  check_map_fails (device, 0, MMIO_MAPPING_WRITE_COMBINING,
+      MMIO_ERROR_SETTINGS, "that of 0000:03:00.0", "mapping to auto");
+
+  mmap_errnum = EBUSY;
+  check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_BUSY,
+      "The kernel holds BAR 0 of 0000:03:00.0", "sudo cat /proc/iomem");
+  mmap_errnum = EINVAL;
+  check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_FAILED,
+      "BAR 0 of 0000:03:00.0 cannot be mapped by vfio", "dmesg");
+  mmap_errnum = 0;
+
+  vfio.fail = VFIO_DEVICE_GET_REGION_INFO;
+  vfio.errnum = EIO;
+  check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_FAILED,
+      "BAR 0 of 0000:03:00.0", "dmesg");
+  vfio.fail = 0;
+
+  /* Why depends on how large it is */
+  vfio.is_not_mappable = TRUE;
+  check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
+      "BAR 0 of 0000:03:00.0 cannot be mapped by vfio;", "access=sysfs");
+  check_map_fails (device, 1, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
+      "BAR 1 of 0000:03:00.0 cannot be mapped by vfio, as it shares a page",
+      "access=sysfs");
+  vfio.is_not_mappable = FALSE;
+
+  put_config (&card, 0, 256);
+  check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_OFF,
+      "Memory decoding of 0000:03:00.0 is off", "setpci");
+}
+
+GST_END_TEST;
+
+static void
+check_export_fails (MmioDevice * device, guint bar, int errnum,
+    MmioErrorCode code, const char *word, const char *other_word)
+{
+  const MmioPicture picture = {.start = 0,.end = 100 };
+  const guint fds = count_fds ();
+  GError *error = NULL;
+  guint skip;
+
+  vfio.fail = VFIO_DEVICE_FEATURE;
+  vfio.errnum = errnum;
+  fail_unless (mmio_device_export (device, bar, &picture, &skip, &error) == -1);
+  check_error (&error, code, word, other_word, "io-mode=copy", NULL);
+  fail_unless (mmio_device_export (device, bar, &picture, &skip, NULL) == -1);
+  fail_unless_equals_int (count_fds (), fds);
+  vfio.fail = 0;
+}
+
+GST_START_TEST (test_export)
+{
+  const MmioPicture picture = {.start = 4099,.end = 4199 };
+  g_autoptr (MmioDevice) device = NULL;
+  guint64 range[2];
+  guint skip = 0;
+  int fd;
+
+  make_vfio ();
+  device = open_device ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+  fd = mmio_device_export (device, 0, &picture, &skip, NULL);
+  fail_unless (fd >= 0 && fcntl (fd, F_GETFD) == FD_CLOEXEC);
+  close (fd);
+
+  /* argsz and flags; region, open_flags, flags, number of ranges; the range */
+  fail_unless_equals_int (vfio.feature[0], 8 + 16 + 16);
+  fail_unless_equals_int (vfio.feature[1], VFIO_DEVICE_FEATURE_GET |
+      FEATURE_DMA_BUF);
+  fail_unless_equals_int (vfio.feature[2], 0);
+  fail_unless_equals_int (vfio.feature[3], O_RDONLY | O_CLOEXEC);
+  fail_unless_equals_int (vfio.feature[4], 0);
+  fail_unless_equals_int (vfio.feature[5], 1);
+  memcpy (range, vfio.feature + 6, sizeof (range));
+  fail_unless_equals_uint64 (range[0], 4099 / page_size () * page_size ());
+  fail_unless_equals_uint64 (range[1], page_size ());
+  fail_unless_equals_int (skip, 4099 % page_size ());
+
+  check_export_fails (device, 0, ENOTTY, MMIO_ERROR_FAILED,
+      "of 0000:03:00.0; Linux 6.19 or newer", "CONFIG_VFIO_PCI_DMABUF");
+  check_export_fails (device, 1, EINVAL, MMIO_ERROR_SETTINGS,
+      "BAR 1 of 0000:03:00.0 is smaller than a page", "whole pages");
+  check_export_fails (device, 0, EINVAL, MMIO_ERROR_FAILED, "no dma-buf of "
+      "BAR 0", "0000:03:00.0");
 }
 
 GST_END_TEST;
@@ -251,8 +675,14 @@ vfio_suite (void)
   tcase_add_test (tc, test_no_iommu);
   tcase_add_test (tc, test_not_bound);
   tcase_add_test (tc, test_no_nodes);
+  tcase_add_test (tc, test_busy);
   tcase_add_test (tc, test_not_permitted);
   tcase_add_test (tc, test_no_vfio);
+  tcase_add_test (tc, test_requests);
+  tcase_add_test (tc, test_not_viable);
+  tcase_add_test (tc, test_map);
+  tcase_add_test (tc, test_map_errors);
+  tcase_add_test (tc, test_export);
   tcase_add_test (tc, test_auto);
   tcase_add_test (tc, test_group_path);
 

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who can import a device's memory, and so show it without a copy: makes a
+ * dma-buf of it and tries, and asks the displays for the picture's format.
+ */
+#include "mmioprobeimport.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mmiodrm.h"
+#include "mmioerror.h"
+
+/* The kernel's names of formats are of little-endian words, where ours are of
+ * bytes in memory */
+static const struct
+{
+  const char *name;
+  const char *fourcc;
+} fourccs[] = {
+  {"RGB", "BG24"}, {"BGR", "RG24"},
+  {"RGBx", "XB24"}, {"BGRx", "XR24"}, {"xRGB", "BX24"}, {"xBGR", "RX24"},
+  {"RGB16", "RG16"}, {"RGB15", "XR15"},
+  {"GRAY8", "R8"},
+  {"YUY2", "YUYV"}, {"UYVY", "UYVY"},
+  {"NV12", "NV12"}, {"I420", "YU12"},
+};
+
+static const char *
+find_fourcc (const MmioFormat * format)
+{
+  for (guint i = 0; format && i < G_N_ELEMENTS (fourccs); i++) {
+    if (strcmp (format->name, fourccs[i].name) == 0)
+      return fourccs[i].fourcc;
+  }
+
+  return "";
+}
+
+/* The short ones are filled up with blanks */
+static guint32
+get_code (const char *fourcc)
+{
+  guint32 code = 0;
+
+  for (guint i = 0; i < 4; i++)
+    code |= (guint32) (i < strlen (fourcc) ? fourcc[i] : ' ') << (8 * i);
+
+  return code;
+}
+
+/* A PCI device that is not reached by vfio may be reached by that all the
+ * same; if not, what is in the way is what has to be told.  Others have no
+ * other way. */
+static MmioDevice *
+open_by_vfio (MmioDevice * device, GError ** error)
+{
+  g_auto (MmioAddress) address = { 0, };
+
+  if (strcmp (mmio_device_get_access (device), "sysfs") != 0)
+    return mmio_device_ref (device);
+
+  if (!mmio_address_parse (&address, mmio_device_get_address (device), error))
+    return NULL;
+
+  return mmio_device_open (&address, MMIO_ACCESS_VFIO, error);
+}
+
+static void
+ask_displays (MmioProbeNode * node, guint32 code)
+{
+  const char *card = node->importer->card;
+  int fd, ret;
+
+  if (!card) {
+    node->scanout = MMIO_PROBE_SCANOUT_NO_DISPLAY;
+    return;
+  }
+
+  fd = mmio_drm_open (card);
+  ret = fd >= 0 ? mmio_drm_scans_out (fd, code) : -1;
+  if (ret >= 0)
+    node->scanout = ret ? MMIO_PROBE_SCANOUT_YES : MMIO_PROBE_SCANOUT_NO;
+  else if (fd >= 0 && errno == EOPNOTSUPP)
+    node->scanout = MMIO_PROBE_SCANOUT_NO_DISPLAY;
+  else
+    node->scanout_errno = errno;
+
+  if (fd >= 0)
+    close (fd);
+}
+
+static void
+try_all (MmioProbeImport * import, int dma_buf)
+{
+  import->importers = mmio_import_try_all (dma_buf);
+  import->nodes = g_array_new (FALSE, TRUE, sizeof (MmioProbeNode));
+
+  for (guint i = 0; i < import->importers->len; i++) {
+    MmioProbeNode node = {.importer = g_ptr_array_index (import->importers, i)
+    };
+
+    if (import->fourcc[0] != '\0')
+      ask_displays (&node, get_code (import->fourcc));
+    g_array_append_val (import->nodes, node);
+  }
+}
+
+/**
+ * mmio_probe_import:
+ * @device: the device
+ * @bar: the BAR
+ * @range: the part of it; only its start and its end count
+ * @format: (nullable): the format of the picture there
+ *
+ * Makes a dma-buf of the pages that the range lies in, and has each DRM device
+ * of this machine import it and let go of it.  Nothing is read or shown.  If a
+ * PCI device is reached by sysfs, vfio is tried for it.
+ *
+ * Returns: (transfer full): who can import it, or why nobody can
+ */
+MmioProbeImport *
+mmio_probe_import (MmioDevice * device, guint bar, const MmioPicture * range,
+    const MmioFormat * format)
+{
+  MmioProbeImport *import = g_new0 (MmioProbeImport, 1);
+  g_autoptr (GError) local = NULL;
+  g_autoptr (MmioDevice) exporter = NULL;
+  guint skip;
+  int fd = -1;
+
+  g_strlcpy (import->fourcc, find_fourcc (format), sizeof (import->fourcc));
+  import->is_packed24 = format && (strcmp (format->name, "RGB") == 0 ||
+      strcmp (format->name, "BGR") == 0);
+
+  /* It has to stay open: what vfio exports ends with that */
+  exporter = open_by_vfio (device, &local);
+  if (exporter)
+    fd = mmio_device_export (exporter, bar, range, &skip, &local);
+  if (fd < 0) {
+    import->why_not = g_strdup (local->message);
+    import->system = g_strdup (mmio_error_get_system (local));
+    return import;
+  }
+
+  try_all (import, fd);
+  close (fd);
+
+  return import;
+}
+
+/**
+ * mmio_probe_import_free:
+ * @import: (transfer full): who can import it
+ */
+void
+mmio_probe_import_free (MmioProbeImport * import)
+{
+  g_clear_pointer (&import->nodes, g_array_unref);
+  g_clear_pointer (&import->importers, g_ptr_array_unref);
+  g_free (import->why_not);
+  g_free (import->system);
+  g_free (import);
+}
+
+/* A display that reads the memory itself, better than a driver that only
+ * promises to, better than one that has no such display */
+static guint
+rate (const MmioProbeNode * node)
+{
+  if (!node->importer->imports)
+    return 0;
+  if (node->scanout != MMIO_PROBE_SCANOUT_YES)
+    return 1;
+  return node->importer->is_late ? 2 : 3;
+}
+
+/**
+ * mmio_probe_import_find:
+ * @import: who can import it
+ *
+ * Returns: (transfer none) (nullable): the node that can do most with it, the
+ *   first of several; NULL if nobody imports it
+ */
+const MmioProbeNode *
+mmio_probe_import_find (const MmioProbeImport * import)
+{
+  const MmioProbeNode *best = NULL;
+
+  for (guint i = 0; import->nodes && i < import->nodes->len; i++) {
+    const MmioProbeNode *node = &g_array_index (import->nodes, MmioProbeNode,
+        i);
+
+    if (rate (node) > (best ? rate (best) : 0))
+      best = node;
+  }
+
+  return best;
+}

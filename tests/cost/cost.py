@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a frame costs the CPU, in instructions, that valgrind counts.
+
+Usage: cost.py PROGRAM
+
+A frame that goes out as a dma-buf costs the same whatever its size; copying it
+is counted beside it, to show that the count counts. Prints TAP.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+# From here on the element works for a frame; what downstream does is not in it
+ENTRY = "gst_mmio_vid_src_create"
+FEW, MANY = 50, 250
+SMALL, LARGE = (320, 240), (3840, 2160)
+
+
+def count(program, mode, size, frames):
+    """Instructions of the element for so many frames."""
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run(
+            ["valgrind", "--tool=callgrind", f"--toggle-collect={ENTRY}",
+             f"--callgrind-out-file={os.path.join(directory, 'out')}",
+             program, mode, *map(str, size), str(frames)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    found = re.search(r"Collected : (\d+)", done.stdout)
+    if done.returncode or not found:
+        raise SystemExit(f"Bail out! {program} {mode}: {done.stdout}")
+    return int(found[1])
+
+
+def per_frame(program, mode, size, frames=(FEW, MANY)):
+    """Without what happens once."""
+    few, many = (count(program, mode, size, n) for n in frames)
+    return (many - few) / (frames[1] - frames[0])
+
+
+def main():
+    if not shutil.which("valgrind"):
+        print("1..0 # SKIP valgrind is missing: apt install valgrind")
+        return 0
+    program, = sys.argv[1:]
+
+    print("1..2")
+    small, large = (per_frame(program, "dmabuf", size)
+                    for size in (SMALL, LARGE))
+    name = "a dma-buf costs the same whatever its size"
+    print("ok" if abs(large / small - 1) <= 0.05 else "not ok", "1 -", name)
+    for (width, height), figure in ((SMALL, small), (LARGE, large)):
+        print(f"# dmabuf {width}x{height}: {figure:.0f} instructions a frame")
+
+    # The larger one would take valgrind long
+    copied = per_frame(program, "copy", SMALL, (2, 6))
+    print("ok" if copied > 2 * small else "not ok",
+          "2 - copying costs by the byte")
+    print(f"# copy {SMALL[0]}x{SMALL[1]}: {copied:.0f} instructions a frame, "
+          f"{copied / small:.1f} times as many")
+    return 0
+
+
+sys.exit(main())
