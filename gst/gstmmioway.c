@@ -73,11 +73,13 @@ share (GstMmioWay * way, GError ** error)
     return FALSE;
 
   imported = mmio_import_any (fd, &reason);
+  way->ring = create_ring (way->capture, fd, error);
+  if (!way->ring)
+    return FALSE;
+
   if (!imported)
     way->obstacle = g_strdup (reason->message);
-
-  way->ring = create_ring (way->capture, fd, error);
-  return way->ring != NULL;
+  return TRUE;
 }
 
 /**
