@@ -33,7 +33,8 @@ void test_memfd_write (TestMemfd * memfd, gsize offset, const guint8 * data,
 void test_memfd_check (const TestMemfd * memfd);
 void test_memfd_clear (TestMemfd * memfd);
 
-/* Lets the process open so many more descriptors, and as many as before */
+/* Lets the process open so many more descriptors, and then again as many as
+ * before, if it does not already */
 void limit_fds (guint n);
 void unlimit_fds (void);
 
