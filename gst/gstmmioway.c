@@ -205,6 +205,18 @@ gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
   return TRUE;
 }
 
+/**
+ * gst_mmio_way_get_objection:
+ *
+ * Returns: (transfer none) (nullable): why the last negotiation offered no
+ *   dma-bufs though there are some, in a sentence
+ */
+const char *
+gst_mmio_way_get_objection (const GstMmioWay * way)
+{
+  return way->ring ? way->objection : NULL;
+}
+
 static void
 set_mode (GstMmioWay * way, GstMmioIOMode mode, gboolean disappointing,
     char *reason)
