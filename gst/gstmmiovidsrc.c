@@ -390,6 +390,19 @@ send_next_frame (GstMmioVidSrc * self)
   GST_OBJECT_UNLOCK (self);
 }
 
+/* Whether downstream has taken the caps.  Who sends them is not told: what is
+ * refused now is sent once more with the next frame, which then fails. */
+static gboolean
+has_taken_caps (GstPad * pad)
+{
+  g_autoptr (GstPad) peer = gst_pad_get_peer (pad);
+  g_autoptr (GstCaps) sent = gst_pad_get_current_caps (pad);
+  g_autoptr (GstCaps) taken = peer ? gst_pad_get_current_caps (peer) : NULL;
+
+  return !peer || !sent || GST_PAD_IS_FLUSHING (peer) || (taken &&
+      gst_caps_is_equal (sent, taken));
+}
+
 /* Negotiates about what @self offers to whoever is downstream now */
 static gboolean
 negotiate (GstMmioVidSrc * self)
@@ -404,6 +417,9 @@ negotiate (GstMmioVidSrc * self)
   GST_OBJECT_UNLOCK (self);
 
   ret = GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->negotiate (base);
+  /* Copies that are refused fail as they always do */
+  if (ret && self->is_dma_buf)
+    ret = has_taken_caps (GST_BASE_SRC_PAD (base));
 
   GST_OBJECT_LOCK (self);
   gst_mmio_way_end (self->way);
