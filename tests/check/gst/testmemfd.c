@@ -79,7 +79,6 @@ limit_fds (guint n)
 void
 unlimit_fds (void)
 {
-  fail_unless (before.rlim_cur == 0 ||
-      setrlimit (RLIMIT_NOFILE, &before) == 0);
+  fail_unless (before.rlim_cur == 0 || setrlimit (RLIMIT_NOFILE, &before) == 0);
   before.rlim_cur = 0;
 }
