@@ -12,7 +12,6 @@ Layout odd, even;
 void
 dmabuf_setup (void)
 {
-  temp_setup ();
   fakekernel_start ();
   test_memfd_init (&bar, 4, F_SEAL_SHRINK | F_SEAL_GROW, 1);
   odd = (Layout) {
@@ -32,7 +31,6 @@ dmabuf_teardown (void)
   test_memfd_check (&bar);
   test_memfd_clear (&bar);
   fakekernel_stop ();
-  temp_teardown ();
 }
 
 /* Display hardware that reads the dma-buf. Returns: its number */
