@@ -324,6 +324,27 @@ gst_mmio_vid_src_fixate (GstBaseSrc * base, GstCaps * caps)
       caps);
 }
 
+/* Says what there is against dma-bufs, where downstream takes nothing else */
+static void
+explain_objection (GstMmioVidSrc * self, GstCaps * wanted)
+{
+  g_autoptr (GstCaps) copies =
+      gst_mmio_caps_get_picture (mmio_capture_get_picture (self->capture),
+      FALSE);
+  g_autofree char *objection = NULL;
+
+  GST_OBJECT_LOCK (self);
+  objection = g_strdup (gst_mmio_way_get_objection (self->way));
+  GST_OBJECT_UNLOCK (self);
+
+  if (objection && !gst_caps_can_intersect (copies, wanted))
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
+        ("%s It takes nothing else of %s; leave memory:DMABuf out of the caps "
+            "behind mmiovidsrc.", objection,
+            mmio_capture_get_device_address (self->capture)),
+        ("downstream takes %" GST_PTR_FORMAT, wanted));
+}
+
 /* Says what to do where downstream wants another picture than there is; it is
  * what people try first who know other sources */
 static void
@@ -335,8 +356,13 @@ explain_failure (GstMmioVidSrc * self)
   g_autoptr (GstCaps) caps = gst_pad_query_caps (pad, NULL);
   g_autoptr (GstCaps) wanted = gst_pad_peer_query_caps (pad, NULL);
 
-  if (!wanted || gst_caps_can_intersect (caps, wanted))
+  if (!wanted)
     return;
+
+  if (gst_caps_can_intersect (caps, wanted)) {
+    explain_objection (self, wanted);
+    return;
+  }
 
   if (gst_mmio_caps_differ_in_time (caps, wanted))
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
@@ -364,6 +390,19 @@ send_next_frame (GstMmioVidSrc * self)
   GST_OBJECT_UNLOCK (self);
 }
 
+/* Whether downstream has taken the caps.  Who sends them is not told: what is
+ * refused now is sent once more with the next frame, which then fails. */
+static gboolean
+has_taken_caps (GstPad * pad)
+{
+  g_autoptr (GstPad) peer = gst_pad_get_peer (pad);
+  g_autoptr (GstCaps) sent = gst_pad_get_current_caps (pad);
+  g_autoptr (GstCaps) taken = peer ? gst_pad_get_current_caps (peer) : NULL;
+
+  return !peer || !sent || GST_PAD_IS_FLUSHING (peer) || (taken &&
+      gst_caps_is_equal (sent, taken));
+}
+
 /* Negotiates about what @self offers to whoever is downstream now */
 static gboolean
 negotiate (GstMmioVidSrc * self)
@@ -378,6 +417,9 @@ negotiate (GstMmioVidSrc * self)
   GST_OBJECT_UNLOCK (self);
 
   ret = GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->negotiate (base);
+  /* Copies that are refused fail as they always do */
+  if (ret && self->is_dma_buf)
+    ret = has_taken_caps (GST_BASE_SRC_PAD (base));
 
   GST_OBJECT_LOCK (self);
   gst_mmio_way_end (self->way);
