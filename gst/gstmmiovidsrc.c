@@ -308,12 +308,28 @@ send_next_frame (GstMmioVidSrc * self)
   GST_OBJECT_UNLOCK (self);
 }
 
+/* Who downstream is: in a bin, such as autovideosink, if need be */
+static GstPad *
+get_peer (GstPad * pad)
+{
+  GstPad *peer = gst_pad_get_peer (pad);
+
+  while (peer && GST_IS_GHOST_PAD (peer)) {
+    GstPad *target = gst_ghost_pad_get_target (GST_GHOST_PAD (peer));
+
+    gst_object_unref (peer);
+    peer = target;
+  }
+
+  return peer;
+}
+
 /* Whether downstream has taken the caps.  Who sends them is not told: what is
  * refused now is sent once more with the next frame, which then fails. */
 static gboolean
 has_taken_caps (GstPad * pad)
 {
-  g_autoptr (GstPad) peer = gst_pad_get_peer (pad);
+  g_autoptr (GstPad) peer = get_peer (pad);
   g_autoptr (GstCaps) sent = gst_pad_get_current_caps (pad);
   g_autoptr (GstCaps) taken = peer ? gst_pad_get_current_caps (peer) : NULL;
 

@@ -439,6 +439,57 @@ GST_START_TEST (test_refused)
 
 GST_END_TEST;
 
+/* The same behind the pad of a bin, such as autovideosink, which passes on
+ * caps and not what becomes of them */
+GST_START_TEST (test_refused_in_bin)
+{
+  GstHarness *h = dmabuf_new_source ("auto", __i__ == 0 ? &odd : &even);
+  GstPad *pad = gst_element_get_static_pad (h->element, "src");
+  GstPad *ghost, *ghost_of_ghost;
+  GstBuffer *buffer;
+
+  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
+  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
+  g_atomic_int_set (&refuses, TRUE);
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
+  propose_video_meta (h);
+
+  fail_unless (gst_pad_unlink (pad, h->sinkpad));
+  ghost = gst_object_ref_sink (gst_ghost_pad_new ("inner", h->sinkpad));
+  gst_pad_set_active (ghost, TRUE);
+  ghost_of_ghost = gst_object_ref_sink (gst_ghost_pad_new ("outer", ghost));
+  gst_pad_set_active (ghost_of_ghost, TRUE);
+  fail_unless_equals_int (gst_pad_link (pad, ghost_of_ghost), GST_PAD_LINK_OK);
+
+  gst_harness_play (h);
+  buffer = source_pull (h);
+  dmabuf_check_way (h, "copy",
+      "Downstream offers to take dma-bufs, and refuses them.", NULL);
+  fail_if (dmabuf_is (buffer));
+  gst_buffer_unref (buffer);
+
+  g_atomic_int_set (&refuses, FALSE);
+  source_wait_for_clock_wait (h);
+  gst_pad_push_event (h->sinkpad, gst_event_new_reconfigure ());
+  source_drop (h, 1);
+  buffer = source_crank (h);
+  dmabuf_check_way (h, "dmabuf", NULL);
+  fail_unless (dmabuf_is (buffer));
+  gst_buffer_unref (buffer);
+
+  source_stop (h);
+  gst_pad_unlink (pad, ghost_of_ghost);
+  gst_ghost_pad_set_target (GST_GHOST_PAD (ghost_of_ghost), NULL);
+  gst_ghost_pad_set_target (GST_GHOST_PAD (ghost), NULL);
+  gst_object_unref (ghost_of_ghost);
+  gst_object_unref (ghost);
+  fail_unless_equals_int (gst_pad_link (pad, h->sinkpad), GST_PAD_LINK_OK);
+  gst_object_unref (pad);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* And takes nothing else: one error, and no stream */
 GST_START_TEST (test_refused_for_good)
 {
@@ -491,6 +542,7 @@ dmabufnegotiation_suite (void)
   tcase_add_test (tc, test_layout_again);
   tcase_add_loop_test (tc, test_demand_layout, 0, 5);
   tcase_add_loop_test (tc, test_refused, 0, 2);
+  tcase_add_loop_test (tc, test_refused_in_bin, 0, 2);
   tcase_add_test (tc, test_refused_for_good);
   tcase_add_test (tc, test_layout_for_good);
 
