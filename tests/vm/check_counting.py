@@ -36,6 +36,7 @@ _add("noswitch", IVSHMEM, "EINVAL", "does not import")
 @check("zerocopy", "counting: reads of a BAR count, by a map and by read(); a "
        "map alone does not")
 def reads(bench):
+    check_vfio.bind(bench)
     source = (f"mmiovidsrc num-buffers=3 device={IVSHMEM} access=vfio "
               "format=bgrx width=640 height=480")
     for mode, any_read in [("mmap", False), ("copy", True)]:
