@@ -382,7 +382,7 @@ GST_START_TEST (test_write)
 
 GST_END_TEST;
 
-/* --- A tee, queues, and consumers in threads of their own ------------------- */
+/* --- A tee, queues, and consumers in threads of their own ----------------- */
 
 #define N_FRAMES 100
 

@@ -496,7 +496,7 @@ GST_START_TEST (test_no_more_descriptors)
 
 GST_END_TEST;
 
-/* --- Many threads ---------------------------------------------------------- */
+/* --- Many threads --------------------------------------------------------- */
 
 #define N_THREADS 4
 #define N_FRAMES 20000
