@@ -504,7 +504,7 @@ GST_END_TEST;
 static GAsyncQueue *queues[N_THREADS];
 static GQuark holders_quark;
 
-/* How many buffers there are over it; with the memory, as a sink keeps things */
+/* How many buffers there are over it, as a sink keeps things with a memory */
 static gint *
 get_holders (GstMemory * memory)
 {
