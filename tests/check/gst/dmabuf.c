@@ -15,7 +15,7 @@
 
 static const char *const modes[] = { "auto", "dmabuf" };
 
-/* --- All is well ----------------------------------------------------------- */
+/* --- All is well ---------------------------------------------------------- */
 
 GST_START_TEST (test_buffer)
 {
@@ -189,7 +189,7 @@ GST_START_TEST (test_planes)
 
 GST_END_TEST;
 
-/* --- Nobody can read it ---------------------------------------------------- */
+/* --- Nobody can read it --------------------------------------------------- */
 
 /* Frames are copies for this reason, and nothing is left of a dma-buf */
 static void

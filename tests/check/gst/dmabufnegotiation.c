@@ -217,7 +217,7 @@ GST_START_TEST (test_not_negotiated)
 
 GST_END_TEST;
 
-/* --- Where the picture lies ------------------------------------------------ */
+/* --- Where the picture lies ----------------------------------------------- */
 
 #define NOT_FOUND "Downstream does not understand where the picture lies"
 
@@ -374,7 +374,7 @@ GST_START_TEST (test_demand_layout)
 
 GST_END_TEST;
 
-/* --- Who offers to take them, and does not --------------------------------- */
+/* --- Who offers to take them, and does not -------------------------------- */
 
 static GstPadEventFunction harness_event;
 static gint refuses;

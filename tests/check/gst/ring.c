@@ -496,7 +496,7 @@ GST_START_TEST (test_no_more_descriptors)
 
 GST_END_TEST;
 
-/* --- Many threads ---------------------------------------------------------- */
+/* --- Many threads --------------------------------------------------------- */
 
 #define N_THREADS 4
 #define N_FRAMES 20000
@@ -504,7 +504,7 @@ GST_END_TEST;
 static GAsyncQueue *queues[N_THREADS];
 static GQuark holders_quark;
 
-/* How many buffers there are over it; with the memory, as a sink keeps things */
+/* How many buffers there are over it, as a sink keeps things with a memory */
 static gint *
 get_holders (GstMemory * memory)
 {
