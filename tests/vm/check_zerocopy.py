@@ -100,6 +100,8 @@ def _add_scanout(boot, name, picture, frames=20, slot=IVSHMEM):
 
 _add_scanout("zerocopy", "kmssink scans the BAR out, and follows it", SCREEN,
              frames=200)
+
+
 def _probe(bench, picture):
     return bench.guest.must(f"mmiovid-probe {IVSHMEM} --bar 2 --width "
                             f"{picture.width} --height {picture.height} "
