@@ -129,6 +129,12 @@ foresee (const MmioDrmDevice * device, const char *address)
           "(ACS, for the IOMMU), and there is neither an AMD CPU (Zen or "
           "newer) nor a host bridge that it trusts to pass them on; "
           "io-mode=dmabuf tries it all the same");
+    case MMIO_PEER_WAY_HIDDEN:
+      return g_strdup ("its driver takes any memory, and whether the kernel "
+          "will know a way to this only root can tell: a PCIe switch is above "
+          "both, but it may send all reads up (ACS, for the IOMMU), and there "
+          "is neither an AMD CPU (Zen or newer) nor a host bridge that it "
+          "trusts to pass them on; io-mode=dmabuf tries it all the same");
     case MMIO_PEER_WAY_UNKNOWN:
     default:
       return g_strdup ("its driver takes any memory, and whether it will find "

@@ -38,6 +38,26 @@ static const struct
   {0x09a2, FALSE},              /* Xeons since Ice Lake */
 };
 
+/* Of a PCI device's configuration: what everybody may read, where the extended
+ * part starts, and in that the capability ACS, of which the control register
+ * has the bits P2P Request Redirect, P2P Completion Redirect and P2P Egress
+ * Control */
+#define HEADER_LENGTH 64
+#define EXTENDED 0x100
+#define MAX_CAPABILITIES 480
+#define ACS 0x000d
+#define ACS_LENGTH 8
+#define ACS_CONTROL 6
+#define ACS_REDIRECTS 0x002c
+
+/* In the order in which one outdoes another */
+typedef enum
+{
+  REDIRECTION_OFF,
+  REDIRECTION_HIDDEN,
+  REDIRECTION_ON,
+} Redirection;
+
 /* Where a PCI device is */
 typedef struct
 {
@@ -109,24 +129,89 @@ place_init (Place * place, const char *link)
   return FALSE;
 }
 
-/* Whether what passes between the two is sent up to the host bridge (ACS).
- * The bridges' registers are root's to read, but what the kernel makes of
- * them is not: devices are in IOMMU groups of their own where they cannot
- * reach each other but by way of the host bridge. */
-static gboolean
-is_redirected (const Place * reader, const Place * owner)
+static guint32
+get_le (const char *config, gsize offset, gsize size)
 {
-  g_autofree char *reader_link = g_build_filename (reader->path, "iommu_group",
-      NULL);
-  g_autofree char *owner_link = g_build_filename (owner->path, "iommu_group",
-      NULL);
-  char *reader_group = realpath (reader_link, NULL);
-  char *owner_group = realpath (owner_link, NULL);
-  const gboolean differ = g_strcmp0 (reader_group, owner_group) != 0;
+  guint32 value = 0;
 
-  free (reader_group);
-  free (owner_group);
-  return differ;
+  for (gsize i = 0; i < size; i++)
+    value |= (guint32) (guint8) config[offset + i] << (8 * i);
+  return value;
+}
+
+/* Whether a device sends up what others send to each other through it.  As the
+ * kernel does, this looks for the ACS capability, and what is switched on. */
+static Redirection
+ask_device (const char *directory)
+{
+  g_autofree char *path = g_build_filename (directory, "config", NULL);
+  g_autofree char *config = NULL;
+  gsize length, offset = EXTENDED;
+
+  if (!g_file_get_contents (path, &config, &length, NULL) ||
+      length <= HEADER_LENGTH)
+    return REDIRECTION_HIDDEN;
+
+  for (guint i = 0; i < MAX_CAPABILITIES && offset >= EXTENDED &&
+      offset + ACS_LENGTH <= length; i++) {
+    const guint32 header = get_le (config, offset, 4);
+
+    if ((header & 0xffff) == ACS)
+      return get_le (config, offset + ACS_CONTROL, 2) & ACS_REDIRECTS ?
+          REDIRECTION_ON : REDIRECTION_OFF;
+    offset = header >> 20;
+  }
+
+  return REDIRECTION_OFF;
+}
+
+/* Asks all that is on the way from a device up to what is above both, too; no
+ * two names of PCI devices begin alike and go on */
+static Redirection
+ask_branch (const Place * place, const Place * other)
+{
+  g_autofree char *directory = g_strdup (place->path);
+  Redirection most = ask_device (directory);
+
+  while (!g_str_has_prefix (other->path, directory)) {
+    char *above = g_path_get_dirname (directory);
+
+    g_free (directory);
+    directory = above;
+    most = MAX (most, ask_device (directory));
+  }
+
+  return most;
+}
+
+static gboolean
+have_same_group (const Place * place, const Place * other)
+{
+  g_autofree char *link = g_build_filename (place->path, "iommu_group", NULL);
+  g_autofree char *other_link = g_build_filename (other->path, "iommu_group",
+      NULL);
+  char *group = realpath (link, NULL);
+  char *other_group = realpath (other_link, NULL);
+  const gboolean same = g_strcmp0 (group, other_group) == 0;
+
+  free (group);
+  free (other_group);
+  return same;
+}
+
+/* Whether what passes between the two is sent up to the host bridge.  Plain
+ * users may not read that.  But the kernel only switches it on with an IOMMU,
+ * and who is in one group can reach each other; who is not perhaps can. */
+static Redirection
+ask_both (const Place * reader, const Place * owner)
+{
+  const Redirection redirection = MAX (ask_branch (reader, owner),
+      ask_branch (owner, reader));
+
+  if (redirection == REDIRECTION_HIDDEN && have_same_group (reader, owner))
+    return REDIRECTION_OFF;
+
+  return redirection;
 }
 
 static gboolean
@@ -232,7 +317,8 @@ hosts_are_trusted (const Place * reader, const Place * owner)
  *   it, such as /sys/class/drm/card0/device
  * @address: full PCI address of the device whose memory it is to read
  *
- * Asks neither of them, and wakes none.
+ * Reads the configuration of both, and of the bridges above, which may wake
+ * them.
  *
  * Returns: the way that the kernel gives them, or why it gives none
  */
@@ -242,18 +328,24 @@ mmio_peer_find_way (const char *reader, const char *address)
   g_autofree char *link = g_build_filename (MMIO_PCI_SYSFS, address, NULL);
   g_auto (Place) from = { 0, };
   g_auto (Place) to = { 0, };
-  gboolean have_bridge;
+  MmioPeerWay otherwise = MMIO_PEER_WAY_NONE;
 
   if (!place_init (&from, reader) || !place_init (&to, link))
     return MMIO_PEER_WAY_UNKNOWN;
 
-  have_bridge = strcmp (from.host, to.host) == 0 &&
-      strcmp (from.top, to.top) == 0;
-  if (have_bridge && !is_redirected (&from, &to))
-    return MMIO_PEER_WAY_BRIDGE;
+  if (strcmp (from.host, to.host) == 0 && strcmp (from.top, to.top) == 0) {
+    switch (ask_both (&from, &to)) {
+      case REDIRECTION_OFF:
+        return MMIO_PEER_WAY_BRIDGE;
+      case REDIRECTION_HIDDEN:
+        otherwise = MMIO_PEER_WAY_HIDDEN;
+        break;
+      case REDIRECTION_ON:
+        otherwise = MMIO_PEER_WAY_REDIRECTED;
+        break;
+    }
+  }
 
-  if (cpu_is_trusted () || hosts_are_trusted (&from, &to))
-    return MMIO_PEER_WAY_HOST;
-
-  return have_bridge ? MMIO_PEER_WAY_REDIRECTED : MMIO_PEER_WAY_NONE;
+  return cpu_is_trusted () || hosts_are_trusted (&from, &to) ?
+      MMIO_PEER_WAY_HOST : otherwise;
 }

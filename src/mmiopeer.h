@@ -12,6 +12,8 @@ G_BEGIN_DECLS
  *   not trust it to pass reads on
  * @MMIO_PEER_WAY_REDIRECTED: a bridge is above both, but what passes there is
  *   sent up to the host bridge, which the kernel does not trust either
+ * @MMIO_PEER_WAY_HIDDEN: a bridge is above both, but whether what passes there
+ *   is sent up is for root to read; the kernel does not trust the host bridge
  * @MMIO_PEER_WAY_BRIDGE: a bridge above both passes reads on
  * @MMIO_PEER_WAY_HOST: the CPU or the host bridge does
  *
@@ -21,6 +23,7 @@ typedef enum {
   MMIO_PEER_WAY_UNKNOWN,
   MMIO_PEER_WAY_NONE,
   MMIO_PEER_WAY_REDIRECTED,
+  MMIO_PEER_WAY_HIDDEN,
   MMIO_PEER_WAY_BRIDGE,
   MMIO_PEER_WAY_HOST,
 } MmioPeerWay;

@@ -139,11 +139,11 @@ make_link (const char *target, const char *path)
 }
 
 static void
-put_text (const char *path, const char *text)
+put_file (const char *path, gconstpointer data, gssize size)
 {
   g_autoptr (GError) error = NULL;
 
-  if (!g_file_set_contents (path, text, -1, &error))
+  if (!g_file_set_contents (path, data, size, &error))
     g_error ("%s", error->message);
 }
 
@@ -257,6 +257,30 @@ get_path (const char *directory, const char *name)
   return path;
 }
 
+static void
+put_capability (guint8 * config, guint offset, guint8 id, guint next,
+    guint8 control)
+{
+  config[offset] = id;
+  config[offset + 2] = 1 | (next << 4 & 0xf0);
+  config[offset + 3] = next >> 4;
+  config[offset + 6] = control;
+}
+
+/* Extended capabilities that are no ACS come first */
+static void
+put_config (const char *directory, const FakePci * pci)
+{
+  g_autofree char *path = g_build_filename (directory, "config", NULL);
+  guint8 config[4096] = { 0, };
+
+  put_capability (config, 0x100, 0x01, 0x148, 0xff);
+  put_capability (config, 0x148, 0x19, pci->acs != 0 ? 0x17c : 0, 0xff);
+  if (pci->acs != 0)
+    put_capability (config, 0x17c, 0x0d, 0, pci->acs);
+  put_file (path, config, pci->is_hidden ? 64 : sizeof (config));
+}
+
 void
 fakekernel_add_pci (const FakePci * pci)
 {
@@ -277,8 +301,10 @@ fakekernel_add_pci (const FakePci * pci)
     g_autofree char *file = g_build_filename (path, numbers[i].name, NULL);
     g_autofree char *text = g_strdup_printf ("0x%04x\n", numbers[i].value);
 
-    put_text (file, text);
+    put_file (file, text, -1);
   }
+
+  put_config (path, pci);
 
   if (pci->group) {
     g_autofree char *group = get_path (IOMMU_GROUPS, pci->group);
@@ -296,7 +322,7 @@ fakekernel_set_cpuinfo (const char *text)
   g_autofree char *directory = g_path_get_dirname (path);
 
   make_directory (directory);
-  put_text (path, text);
+  put_file (path, text, -1);
 }
 
 FakeDrmCounts

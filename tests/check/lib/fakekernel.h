@@ -89,6 +89,9 @@ FakeDrmCounts fakekernel_get_drm_counts (guint number);
  * @device: what the vendor calls it
  * @class: its class, 0x030000
  * @group: (nullable): its IOMMU group, "7"
+ * @acs: what it has switched on of ACS (its control register); 0: it has no
+ *   such capability
+ * @is_hidden: its configuration is only read as far as plain users may
  *
  * A PCI device.
  */
@@ -99,6 +102,8 @@ typedef struct
   guint device;
   guint class;
   const char *group;
+  guint acs;
+  gboolean is_hidden;
 } FakePci;
 
 void fakekernel_add_pci (const FakePci * pci);

@@ -213,6 +213,7 @@ GST_START_TEST (test_late_way)
   const FakePci grabber = {.path = "pci0000:00/0000:00:03.0/0000:03:00.0" };
   const FakePci near = {.path = "pci0000:00/0000:00:01.0/0000:01:00.1" };
   const FakePci gpu = {.path = drms[0].pci,.group = "1" };
+  const FakePci bridge = {.path = "pci0000:00/0000:00:01.0",.acs = 0x1d };
   const FakePci other_gpu = {.path = drms[1].pci };
   const FakePci apart = {.path = "pci0000:00/0000:00:01.0/0000:01:00.2",.group =
         "2"
@@ -282,10 +283,16 @@ GST_START_TEST (test_late_way)
     fail_unless (get (trusted, i)->reason == NULL);
   }
 
-  /* A bridge that passes nothing on */
+  /* A bridge that perhaps passes nothing on, and one that does not */
   fakekernel_set_cpuinfo ("");
   fakekernel_add_pci (&gpu);
   fakekernel_add_pci (&apart);
+  fail_if (mmio_import_any (dma_buf, "0000:01:00.2", &error));
+  check_error (&error, MMIO_ERROR_FAILED, "amdgpu",
+      "only root can tell: a PCIe "
+      "switch is above both, but it may send all reads up (ACS, for the IOMMU)",
+      "io-mode=dmabuf", NULL);
+  fakekernel_add_pci (&bridge);
   fail_if (mmio_import_any (dma_buf, "0000:01:00.2", &error));
   check_error (&error, MMIO_ERROR_FAILED,
       "the PCIe switch above both sends all " "reads up (ACS, for the IOMMU)",

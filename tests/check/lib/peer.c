@@ -119,26 +119,94 @@ GST_START_TEST (test_bridge)
 
 GST_END_TEST;
 
-/* A switch that an IOMMU had told to let nothing pass */
+#define ROOT "pci0000:00/0000:00:01.0"
+#define UPSTREAM ROOT "/0000:01:00.0"
+#define LEFT UPSTREAM "/0000:02:00.0"
+#define RIGHT UPSTREAM "/0000:02:01.0"
+
+static void
+add_port (const char *path, guint acs, gboolean is_hidden)
+{
+  const FakePci pci = {.path = path,.vendor = 0x104c,.device = 0x8232,.class =
+        0x060400,.acs = acs,.is_hidden = is_hidden
+  };
+
+  fakekernel_add_pci (&pci);
+}
+
+/* A switch with an IOMMU */
+static void
+check_ports (guint root, guint upstream, guint left, guint right,
+    MmioPeerWay way)
+{
+  again ();
+  add_gpu (LEFT "/0000:03:00.0", "5");
+  add_grabber (RIGHT "/0000:04:00.0", "6");
+  add_port (ROOT, root, FALSE);
+  add_port (UPSTREAM, upstream, FALSE);
+  add_port (LEFT, left, FALSE);
+  add_port (RIGHT, right, FALSE);
+  check_way ("0000:04:00.0", way);
+}
+
 GST_START_TEST (test_redirected)
 {
-  add_gpu ("pci0000:00/0000:00:01.0/0000:01:00.0/0000:02:00.0/0000:03:00.0",
-      "5");
-  add_grabber ("pci0000:00/0000:00:01.0/0000:01:00.0/0000:02:01.0/"
-      "0000:04:00.0", "6");
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_REDIRECTED);
+  /* QEMU's: ACS is above what is above both */
+  check_ports (0x1d, 0, 0, 0, MMIO_PEER_WAY_BRIDGE);
+  check_ports (0, 0x1d, 0, 0, MMIO_PEER_WAY_REDIRECTED);
+  check_ports (0, 0, 0x1d, 0, MMIO_PEER_WAY_REDIRECTED);
+  check_ports (0, 0, 0, 0x1d, MMIO_PEER_WAY_REDIRECTED);
 
-  add_host ("pci0000:00/0000:00:00.0", 0x8086, 0x2f00, 0x060000);
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_HOST);
+  /* Any of requests, completions, egress control; but nothing else of it */
+  check_ports (0, 0, 0x04, 0, MMIO_PEER_WAY_REDIRECTED);
+  check_ports (0, 0, 0, 0x08, MMIO_PEER_WAY_REDIRECTED);
+  check_ports (0, 0, 0x20, 0, MMIO_PEER_WAY_REDIRECTED);
+  check_ports (0, 0, 0x53, 0x53, MMIO_PEER_WAY_BRIDGE);
 
-  again ();
-  add_gpu ("pci0000:00/0000:00:01.0/0000:01:00.0/0000:02:00.0/0000:03:00.0",
-      "5");
-  add_grabber ("pci0000:00/0000:00:01.0/0000:01:00.0/0000:02:01.0/"
-      "0000:04:00.0", NULL);
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_REDIRECTED);
+  /* What it is sent up to may be as good */
+  check_ports (0, 0, 0x1d, 0x1d, MMIO_PEER_WAY_REDIRECTED);
   fakekernel_set_cpuinfo (ZEN);
   check_way ("0000:04:00.0", MMIO_PEER_WAY_HOST);
+  fakekernel_set_cpuinfo (CORE);
+  add_host ("pci0000:00/0000:00:00.0", 0x8086, 0x2f00, 0x060000);
+  check_way ("0000:04:00.0", MMIO_PEER_WAY_HOST);
+}
+
+GST_END_TEST;
+
+static void
+add_hidden (const char *group, const char *other_group)
+{
+  again ();
+  add_gpu (LEFT "/0000:03:00.0", group);
+  add_grabber (RIGHT "/0000:04:00.0", other_group);
+  add_port (UPSTREAM, 0x1d, TRUE);
+  add_port (LEFT, 0x1d, TRUE);
+  add_port (RIGHT, 0, FALSE);
+}
+
+/* What a plain user can tell */
+GST_START_TEST (test_hidden)
+{
+  const FakePci port = {.path = RIGHT "/0000:04:00.1",.group = "5",.acs = 0x08
+  };
+
+  add_hidden ("5", "5");
+  check_way ("0000:04:00.0", MMIO_PEER_WAY_BRIDGE);
+  add_hidden (NULL, NULL);
+  check_way ("0000:04:00.0", MMIO_PEER_WAY_BRIDGE);
+  add_hidden ("5", NULL);
+  check_way ("0000:04:00.0", MMIO_PEER_WAY_HIDDEN);
+  add_hidden ("5", "6");
+  check_way ("0000:04:00.0", MMIO_PEER_WAY_HIDDEN);
+  fakekernel_set_cpuinfo (ZEN);
+  check_way ("0000:04:00.0", MMIO_PEER_WAY_HOST);
+
+  /* One that can be read is enough for a no */
+  add_hidden ("5", "5");
+  fakekernel_set_cpuinfo (CORE);
+  fakekernel_add_pci (&port);
+  check_way ("0000:04:00.1", MMIO_PEER_WAY_REDIRECTED);
 }
 
 GST_END_TEST;
@@ -300,6 +368,7 @@ peer_suite (void)
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_test (tc, test_bridge);
   tcase_add_test (tc, test_redirected);
+  tcase_add_test (tc, test_hidden);
   tcase_add_test (tc, test_cpu);
   tcase_add_test (tc, test_host);
   tcase_add_test (tc, test_root_port);
