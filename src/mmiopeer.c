@@ -21,11 +21,10 @@
 #define INTEL 0x8086
 #define CLASS_BRIDGE 0x0604
 
-/* The kernel's pci_p2pdma_whitelist, of Intel's: what stands for the host bridge, and
- * whether it only passes on what comes from below itself.  As of Linux 6.19,
- * the first that makes dma-bufs of BARs, whose list ends with Google's phones.
- * What later ones add of Intel's are accelerators, alone on a bus of their own,
- * where no display is. */
+/* Intel's in the kernel's pci_p2pdma_whitelist: what stands for the host
+ * bridge, and whether it only passes on what comes from below itself.  Left out
+ * is what was added after these: Google's SoCs, and (in Linux 7.1) Intel's
+ * accelerators that are alone on a bus of their own, where no display is. */
 static const struct
 {
   guint device;
