@@ -206,6 +206,18 @@ gst_mmio_caps_prefer_dma_buf (GstCaps * caps)
 }
 
 #if GST_CHECK_VERSION (1, 24, 0)
+/* What DRM's @fourcc is in rows of pixels.  From 1.26 on there are formats in
+ * tiles under the same one, NV15's before that in rows. */
+static GstVideoFormat
+from_fourcc (guint32 fourcc)
+{
+#if GST_CHECK_VERSION (1, 26, 0)
+  return gst_video_dma_drm_format_to_gst_format (fourcc, LINEAR);
+#else
+  return gst_video_dma_drm_fourcc_to_format (fourcc);
+#endif
+}
+
 /* The same picture in ordinary words, or NULL if there are none */
 static GstCaps *
 from_drm (const GstCaps * caps)
@@ -217,7 +229,7 @@ from_drm (const GstCaps * caps)
   const guint32 fourcc = name ?
       gst_video_dma_drm_fourcc_from_string (name, &modifier) : 0;
   const GstVideoFormat format = fourcc != 0 && modifier == LINEAR ?
-      gst_video_dma_drm_fourcc_to_format (fourcc) : GST_VIDEO_FORMAT_UNKNOWN;
+      from_fourcc (fourcc) : GST_VIDEO_FORMAT_UNKNOWN;
 
   if (format == GST_VIDEO_FORMAT_UNKNOWN) {
     gst_caps_unref (result);

@@ -43,6 +43,7 @@
 #include "gstmmioenums.h"
 #include "gstmmioerror.h"
 #include "gstmmioformat.h"
+#include "gstmmiomessage.h"
 #include "gstmmiopool.h"
 #include "gstmmioring.h"
 #include "gstmmiosettings.h"
@@ -101,38 +102,12 @@ G_DEFINE_TYPE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC);
 GST_ELEMENT_REGISTER_DEFINE (mmiovidsrc, "mmiovidsrc", GST_RANK_NONE,
     GST_TYPE_MMIO_VID_SRC);
 
-/* Statistics */
-
 /* With the object lock held */
 static GstStructure *
-create_stats (GstMmioVidSrc * self)
+get_stats (GstMmioVidSrc * self)
 {
-  const char *mapping = NULL, *engine = NULL, *access = NULL, *mode = NULL;
-  const char *reason = NULL, *mode_reason = NULL;
-  MmioCaptureStats stats = { 0, };
-
-  if (self->capture) {
-    mmio_capture_get_stats (self->capture, &stats);
-    mapping = mmio_capture_get_mapping (self->capture);
-    engine = mmio_reader_get_name (mmio_capture_get_reader (self->capture));
-    reason = mmio_capture_get_engine_reason (self->capture);
-    access = mmio_capture_get_access (self->capture);
-    mode = gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
-        gst_mmio_way_get_mode (self->way));
-    mode_reason = gst_mmio_way_get_reason (self->way);
-  }
-
-  return gst_structure_new ("mmiovidsrc-stats",
-      "frames", G_TYPE_UINT64, stats.frames + self->uncopied_frames,
-      "missed", G_TYPE_UINT64, self->missed,
-      "unchanged", G_TYPE_UINT64, stats.unchanged,
-      "bytes-read", G_TYPE_UINT64, stats.bytes_read,
-      "copy-time", G_TYPE_UINT64, stats.copy_time * GST_USECOND,
-      "io-mode", G_TYPE_STRING, mode,
-      "io-mode-reason", G_TYPE_STRING, mode_reason,
-      "mapping", G_TYPE_STRING, mapping,
-      "engine", G_TYPE_STRING, engine, "engine-reason", G_TYPE_STRING, reason,
-      "access", G_TYPE_STRING, access, NULL);
+  return gst_mmio_message_get_stats (self->capture, self->way,
+      self->uncopied_frames, self->missed);
 }
 
 /* Properties */
@@ -163,7 +138,7 @@ gst_mmio_vid_src_get_property (GObject * object, guint prop_id, GValue * value,
   switch (prop_id) {
     case PROP_STATS:
       if (self->capture)
-        g_value_take_boxed (value, create_stats (self));
+        g_value_take_boxed (value, get_stats (self));
       else
         g_value_set_boxed (value, self->last_stats);
       break;
@@ -274,7 +249,7 @@ stop (GstMmioVidSrc * self)
 
   GST_OBJECT_LOCK (self);
   gst_structure_free (self->last_stats);
-  self->last_stats = create_stats (self);
+  self->last_stats = get_stats (self);
   capture = g_steal_pointer (&self->capture);
   way = g_steal_pointer (&self->way);
   GST_OBJECT_UNLOCK (self);
@@ -324,37 +299,6 @@ gst_mmio_vid_src_fixate (GstBaseSrc * base, GstCaps * caps)
       caps);
 }
 
-/* Says what to do where downstream wants another picture than there is; it is
- * what people try first who know other sources */
-static void
-explain_failure (GstMmioVidSrc * self)
-{
-  GstPad *pad = GST_BASE_SRC_PAD (self);
-  const MmioPicture *picture = mmio_capture_get_picture (self->capture);
-  const char *address = mmio_capture_get_device_address (self->capture);
-  g_autoptr (GstCaps) caps = gst_pad_query_caps (pad, NULL);
-  g_autoptr (GstCaps) wanted = gst_pad_peer_query_caps (pad, NULL);
-
-  if (!wanted || gst_caps_can_intersect (caps, wanted))
-    return;
-
-  if (gst_mmio_caps_differ_in_time (caps, wanted))
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("Downstream takes the picture in %s, but not progressive, with square "
-            "pixels and at a constant rate, as mmiovidsrc sends it; put "
-            "videorate and videoscale behind mmiovidsrc.", address),
-        ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,
-            caps, wanted));
-  else
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT,
-        ("The picture in %s is %ux%u %s, and downstream wants something else; "
-            "properties say what the device has, and for the rest put "
-            "videoconvert and videoscale behind mmiovidsrc.", address,
-            picture->width, picture->height, picture->format.name),
-        ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,
-            caps, wanted));
-}
-
 /* Whatever has changed or not: somebody waits for a frame */
 static void
 send_next_frame (GstMmioVidSrc * self)
@@ -362,6 +306,35 @@ send_next_frame (GstMmioVidSrc * self)
   GST_OBJECT_LOCK (self);
   self->forget = TRUE;
   GST_OBJECT_UNLOCK (self);
+}
+
+/* Who downstream is: in a bin, such as autovideosink, if need be */
+static GstPad *
+get_peer (GstPad * pad)
+{
+  GstPad *peer = gst_pad_get_peer (pad);
+
+  while (peer && GST_IS_GHOST_PAD (peer)) {
+    GstPad *target = gst_ghost_pad_get_target (GST_GHOST_PAD (peer));
+
+    gst_object_unref (peer);
+    peer = target;
+  }
+
+  return peer;
+}
+
+/* Whether downstream has taken the caps.  Who sends them is not told: what is
+ * refused now is sent once more with the next frame, which then fails. */
+static gboolean
+has_taken_caps (GstPad * pad)
+{
+  g_autoptr (GstPad) peer = get_peer (pad);
+  g_autoptr (GstCaps) sent = gst_pad_get_current_caps (pad);
+  g_autoptr (GstCaps) taken = peer ? gst_pad_get_current_caps (peer) : NULL;
+
+  return !peer || !sent || GST_PAD_IS_FLUSHING (peer) || (taken &&
+      gst_caps_is_equal (sent, taken));
 }
 
 /* Negotiates about what @self offers to whoever is downstream now */
@@ -378,6 +351,9 @@ negotiate (GstMmioVidSrc * self)
   GST_OBJECT_UNLOCK (self);
 
   ret = GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->negotiate (base);
+  /* Copies that are refused fail as they always do */
+  if (ret && self->is_dma_buf)
+    ret = has_taken_caps (GST_BASE_SRC_PAD (base));
 
   GST_OBJECT_LOCK (self);
   gst_mmio_way_end (self->way);
@@ -414,7 +390,8 @@ gst_mmio_vid_src_negotiate (GstBaseSrc * base)
 
   if (!negotiate (self) && !(can_step_down (self) && negotiate (self))) {
     if (!GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (base)))
-      explain_failure (self);
+      gst_mmio_message_post_no_caps (GST_ELEMENT_CAST (self),
+          GST_BASE_SRC_PAD (base), self->capture, self->way);
     return FALSE;
   }
 
@@ -459,30 +436,6 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
 
 /* Allocation */
 
-/* Tells of the way that was taken, where it is another one than before */
-static void
-post_way (GstMmioVidSrc * self)
-{
-  g_autofree char *reason = NULL;
-  gboolean disappointing;
-  GstMmioIOMode mode;
-
-  GST_OBJECT_LOCK (self);
-  mode = gst_mmio_way_get_mode (self->way);
-  reason = g_strdup (gst_mmio_way_get_reason (self->way));
-  disappointing = gst_mmio_way_is_disappointing (self->way);
-  GST_OBJECT_UNLOCK (self);
-
-  gst_element_post_message (GST_ELEMENT_CAST (self),
-      gst_message_new_element (GST_OBJECT_CAST (self),
-          gst_structure_new ("mmiovidsrc-io-mode", "io-mode", G_TYPE_STRING,
-              gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE, mode),
-              "reason", G_TYPE_STRING, reason, NULL)));
-
-  if (disappointing)
-    GST_ELEMENT_INFO (self, RESOURCE, SETTINGS, ("%s", reason), (NULL));
-}
-
 /* Takes the way that was agreed upon, and tells of it if it is another one than
  * before; @again tells whether there is none yet. */
 static gboolean
@@ -501,7 +454,7 @@ take_way (GstMmioVidSrc * self, GstQuery * query, gboolean * again)
   if (!ret)
     gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
   else if (is_new)
-    post_way (self);
+    gst_mmio_message_post_way (GST_ELEMENT_CAST (self), self->way);
 
   return ret;
 }
@@ -600,27 +553,6 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   return ret;
 }
 
-static void
-post_missed (GstMmioVidSrc * self, const GstMmioFrameTime * frame,
-    GstClockTime period)
-{
-  GstMessage *message;
-  guint64 missed;
-
-  GST_OBJECT_LOCK (self);
-  missed = self->missed;
-  GST_OBJECT_UNLOCK (self);
-
-  GST_INFO_OBJECT (self, "missed %" G_GUINT64_FORMAT " before frame %"
-      G_GUINT64_FORMAT, frame->missed, frame->number);
-
-  message = gst_message_new_qos (GST_OBJECT_CAST (self), TRUE, frame->pts,
-      frame->pts, frame->pts, period);
-  gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS,
-      frame->number + 1 - missed, missed);
-  gst_element_post_message (GST_ELEMENT_CAST (self), message);
-}
-
 /* Waits for a frame and copies it; no buffer, if it is not worth sending */
 static GstFlowReturn
 get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
@@ -680,6 +612,7 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
   GstBuffer *buffer = NULL;
   GstClockTime period;
   GstFlowReturn ret;
+  guint64 missed;
 
   if (gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY)
     ret = get_copy (self, &frame, &buffer);
@@ -690,11 +623,15 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
 
   GST_OBJECT_LOCK (self);
   period = gst_mmio_pacer_get_period (&self->timer.pacer);
+  missed = self->missed;
   GST_OBJECT_UNLOCK (self);
 
   if (frame.missed > 0) {
+    GST_INFO_OBJECT (self, "missed %" G_GUINT64_FORMAT " before frame %"
+        G_GUINT64_FORMAT, frame.missed, frame.number);
     self->discont = TRUE;
-    post_missed (self, &frame, period);
+    gst_mmio_message_post_missed (GST_ELEMENT_CAST (self), &frame, period,
+        missed);
   }
   if (!buffer)
     return GST_FLOW_OK;
@@ -891,8 +828,7 @@ install_properties (GObjectClass * object_class)
       "What the device is, in words (while it is open)", NULL, flags);
   properties[PROP_DEVICE_ADDRESS] =
       g_param_spec_string ("device-address", "Device address",
-      "Full PCI address, or path, of the device (while it is " "open)", NULL,
-      flags);
+      "Full PCI address, or path, of the device (while open)", NULL, flags);
 
   for (guint i = PROP_STATS; i < N_PROPS; i++)
     g_object_class_install_property (object_class, i, properties[i]);
@@ -948,7 +884,7 @@ static void
 gst_mmio_vid_src_init (GstMmioVidSrc * self)
 {
   gst_mmio_settings_init (&self->settings);
-  self->last_stats = create_stats (self);
+  self->last_stats = get_stats (self);
   gst_mmio_timer_init (&self->timer);
 
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);

@@ -74,11 +74,13 @@ share (GstMmioWay * way, GError ** error)
 
   imported = mmio_import_any (fd, mmio_capture_shares_bar (way->capture) ?
       mmio_capture_get_device_address (way->capture) : NULL, &reason);
+  way->ring = create_ring (way->capture, fd, error);
+  if (!way->ring)
+    return FALSE;
+
   if (!imported)
     way->obstacle = g_strdup (reason->message);
-
-  way->ring = create_ring (way->capture, fd, error);
-  return way->ring != NULL;
+  return TRUE;
 }
 
 /**
@@ -202,6 +204,18 @@ gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
   g_free (way->refusal);
   way->refusal = g_strdup (reason);
   return TRUE;
+}
+
+/**
+ * gst_mmio_way_get_objection:
+ *
+ * Returns: (transfer none) (nullable): why the last negotiation offered no
+ *   dma-bufs though there are some, in a sentence
+ */
+const char *
+gst_mmio_way_get_objection (const GstMmioWay * way)
+{
+  return way->ring ? way->objection : NULL;
 }
 
 static void

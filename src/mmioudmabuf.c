@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/udmabuf.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mmioerror.h"
@@ -78,6 +79,22 @@ check_limit (guint64 length, const char *address, GError ** error)
   return FALSE;
 }
 
+/* Nor of a page that is not all the file's */
+static gboolean
+check_end (int memfd, guint64 end, const char *address, GError ** error)
+{
+  struct stat st;
+
+  if (fstat (memfd, &st) < 0 || (guint64) st.st_size >= end)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The kernel makes dma-bufs of whole pages, and %s ends within the "
+      "picture's last one; make it %" G_GUINT64_FORMAT " bytes long, or use "
+      "io-mode=copy.", address, end);
+  return FALSE;
+}
+
 /**
  * mmio_udmabuf_export:
  * @memfd: what mmio_udmabuf_can_share()
@@ -101,7 +118,8 @@ mmio_udmabuf_export (int memfd, guint64 offset, guint64 length,
   };
   int fd, ret;
 
-  if (!check_limit (length, address, error))
+  if (!check_limit (length, address, error) ||
+      !check_end (memfd, offset + length, address, error))
     return -1;
 
   fd = open (UDMABUF, O_RDWR | O_CLOEXEC);

@@ -7,7 +7,8 @@ from watch import start_error, watching
 
 ODD = Picture("RGB", 641, 479, stride=1931, offset=4099)
 SMALL = Picture("GRAY8", 64, 48)
-DEVICE = f"/sys/bus/pci/devices/{IVSHMEM}"
+DEVICES = "/sys/bus/pci/devices"
+DEVICE = f"{DEVICES}/{IVSHMEM}"
 
 
 def compare_odd(bench, source, seed, nobody=False):
@@ -18,9 +19,10 @@ def compare_odd(bench, source, seed, nobody=False):
             ODD.rows(memory))
 
 
-def bind(bench):
-    bench.guest.must(f"modprobe vfio-pci && echo vfio-pci >{DEVICE}/driver_override"
-                     f" && echo {IVSHMEM} >/sys/bus/pci/drivers_probe")
+def bind(bench, slot=IVSHMEM):
+    bench.guest.must("modprobe vfio-pci && "
+                     f"echo vfio-pci >{DEVICES}/{slot}/driver_override && "
+                     f"echo {slot} >/sys/bus/pci/drivers_probe")
 
 
 def unbind(bench):
@@ -28,8 +30,10 @@ def unbind(bench):
                      f"echo >{DEVICE}/driver_override")
 
 
-def _group(bench):
-    return bench.guest.must(f"basename $(readlink {DEVICE}/iommu_group)").strip()
+def group_node(bench):
+    """What a user has to own."""
+    return "/dev/vfio/" + bench.guest.must(
+        f"basename $(readlink {DEVICE}/iommu_group)").strip()
 
 
 @check("strict", "vfio: a device that is not bound to it; "
@@ -54,7 +58,7 @@ def automatic(bench):
 
 @check("strict", "vfio: a plain user who owns the group's node, by its path")
 def plain_user(bench):
-    node = f"/dev/vfio/{_group(bench)}"
+    node = group_node(bench)
     source = f"device={node} {SMALL.properties()}"
     message = bench.error(source, nobody=True)
     expect(f"You may not open {node}" in message and

@@ -5,13 +5,12 @@ counts who imports and who reads, QEMU says what is shown."""
 import contextlib
 import re
 
-from bench import check, expect
+import check_vfio
+from bench import IVSHMEM, IVSHMEM_SWITCHED, check, expect
 from counting import counting_imports, counting_reads
 from picture import Picture, captured_rows, compare, image, noise
 from watch import watching
 
-# The only one, wherever it is plugged in
-DEVICE = "1af4:1110"
 SCREEN = Picture("BGRx", 1280, 800)
 PADDED = Picture("BGRx", 1024, 768, offset=3 * 4096 + 212, stride=4160)
 SMALL = Picture("GRAY8", 64, 48)
@@ -19,20 +18,6 @@ SMALL = Picture("GRAY8", 64, 48)
 # As many as the ring has at first; a sink that shows one and waits to show the
 # next needs no more
 RING = 4
-
-
-def _bind(bench):
-    """To vfio-pci, for good: it is what these boots are for."""
-    bench.guest.must(
-        f"modprobe vfio-pci; D=$(lspci -Dn -d {DEVICE} | cut -d' ' -f1); "
-        "cd /sys/bus/pci/devices/$D; [ -e driver ] || { "
-        "echo vfio-pci >driver_override; echo $D >/sys/bus/pci/drivers_probe; }")
-
-
-def _group(bench):
-    return "/dev/vfio/" + bench.guest.must(
-        f"D=$(lspci -Dn -d {DEVICE} | cut -d' ' -f1); "
-        "basename $(readlink /sys/bus/pci/devices/$D/iommu_group)").strip()
 
 
 class Scanout:
@@ -67,12 +52,11 @@ class Scanout:
 
 
 @contextlib.contextmanager
-def _scanning_out(bench, picture, extra="", nobody=False,
-                  sink="kmssink name=k driver-name=virtio_gpu "
-                  "force-modesetting=true"):
-    pipeline = (f"mmiovidsrc name=s device={DEVICE} {picture.properties()} "
-                f"{extra} ! capsfilter name=caps "
-                "caps='video/x-raw(ANY),framerate=25/1' ! " + sink)
+def _scanning_out(bench, picture, slot=IVSHMEM, nobody=False):
+    check_vfio.bind(bench, slot)
+    pipeline = (f"mmiovidsrc name=s device={slot} {picture.properties()} ! "
+                "capsfilter name=caps caps='video/x-raw(ANY),framerate=25/1' ! "
+                "kmssink driver-name=virtio_gpu force-modesetting=true")
     with watching(bench, pipeline, nobody) as watch:
         scanout = Scanout(bench, watch, picture)
         scanout.repaint(10)
@@ -100,13 +84,12 @@ def _expect_ring(imports):
     expect(len(set(by_node[1])) == RING, imports)
 
 
-def _add_scanout(boot, name, picture, frames=200, **options):
+def _add_scanout(boot, name, picture, frames=20, slot=IVSHMEM):
     @check(boot, f"zero copies: {name}")
     def run(bench):
-        _bind(bench)
         with counting_reads(bench) as reads, \
                 counting_imports(bench) as imports:
-            with _scanning_out(bench, picture, **options) as scanout:
+            with _scanning_out(bench, picture, slot) as scanout:
                 scanout.repaint(11)
                 scanout.until_frames(frames)
                 scanout.repaint(12)
@@ -115,20 +98,20 @@ def _add_scanout(boot, name, picture, frames=200, **options):
         _expect_ring(imports)
 
 
-_add_scanout("zerocopy", "kmssink scans the BAR out, and follows it", SCREEN)
-_add_scanout("zerocopy", "a stride wider than the row, and an offset",
-             PADDED, frames=20)
+_add_scanout("zerocopy", "kmssink scans the BAR out, and follows it", SCREEN,
+             frames=200)
+_add_scanout("zerocopy", "a stride wider than the row, and an offset", PADDED)
 
 
 def _probe(bench, picture):
-    return bench.guest.must(f"mmiovid-probe {DEVICE} --bar 2 --width "
+    return bench.guest.must(f"mmiovid-probe {IVSHMEM} --bar 2 --width "
                             f"{picture.width} --height {picture.height} "
                             f"--format {picture.form.lower()} --time 0.5")
 
 
 @check("zerocopy", "zero copies: mmiovid-probe says who can, and what to type")
 def probe(bench):
-    _bind(bench)
+    check_vfio.bind(bench)
     text = _probe(bench, SCREEN)
     expect(re.search(r"renderD128, virtio_gpu: yes\n +scans out XR24: yes",
                      text), text)
@@ -145,22 +128,8 @@ def probe(bench):
         job.stop()
 
 
-@check("zerocopy", "zero copies: what counts the reads sees one that copies")
-def copying(bench):
-    _bind(bench)
-    with counting_reads(bench) as reads:
-        memory = noise(SMALL.end(), 20)
-        bench.paint("large", memory)
-        data = bench.capture(f"device={DEVICE} {SMALL.properties()} "
-                             "io-mode=copy")
-    compare(captured_rows(data, SMALL.form, SMALL.width, SMALL.height),
-            SMALL.rows(memory))
-    expect(reads, "no read was counted")
-
-
 @check("zerocopy", "zero copies: after a pause, and a flush")
 def pause(bench):
-    _bind(bench)
     with counting_reads(bench) as reads, counting_imports(bench) as imports:
         with _scanning_out(bench, SCREEN) as scanout:
             for seed, commands in enumerate((["pause", "play"], ["flush"],
@@ -176,7 +145,6 @@ def pause(bench):
 
 @check("zerocopy", "zero copies: after new caps")
 def renegotiation(bench):
-    _bind(bench)
     with _scanning_out(bench, SCREEN) as scanout:
         for seed, rate in enumerate((10, 30)):
             scanout.watch.do(f"caps video/x-raw(ANY),framerate={rate}/1")
@@ -189,10 +157,10 @@ def renegotiation(bench):
 
 @check("zerocopy", "zero copies: for a plain user, and locked down")
 def plain_user(bench):
-    _bind(bench)
+    check_vfio.bind(bench)
     state = bench.guest.must("cat /sys/kernel/security/lockdown")
     expect("[integrity]" in state, state)
-    node = _group(bench)
+    node = check_vfio.group_node(bench)
     bench.guest.must(f"chown nobody {node} /dev/dri/*")
     with counting_reads(bench) as reads:
         with _scanning_out(bench, SCREEN, nobody=True) as scanout:
@@ -204,21 +172,21 @@ def plain_user(bench):
 
 @check("zerocopy", "zero copies: none by sysfs, and io-mode=dmabuf says so")
 def sysfs(bench):
-    message = bench.error(f"device={DEVICE} access=sysfs bar=2 "
+    message = bench.error(f"device={IVSHMEM} access=sysfs bar=2 "
                           f"io-mode=dmabuf {SMALL.properties()}")
     # The kernel is locked down here; what comes first is said
     expect("locked down" in message, message)
 
 
-_add_scanout("switch", "below one PCIe switch", SCREEN, frames=20)
+_add_scanout("switch", "below one PCIe switch", SCREEN, slot=IVSHMEM_SWITCHED)
 
 
 @check("noswitch", "zero copies: no way between the devices, and one message")
 def no_way(bench):
-    _bind(bench)
+    check_vfio.bind(bench)
     memory = noise(SMALL.end(), 50)
     bench.paint("large", memory)
-    pipeline = (f"mmiovidsrc name=s device={DEVICE} {SMALL.properties()} "
+    pipeline = (f"mmiovidsrc name=s device={IVSHMEM} {SMALL.properties()} "
                 "num-buffers=5 ! filesink location=/mnt/out/capture")
     with watching(bench, pipeline) as watch:
         watch.wait()
@@ -237,7 +205,7 @@ def no_way(bench):
 
 @check("noswitch", "zero copies: mmiovid-probe says why not")
 def probe_no_way(bench):
-    _bind(bench)
+    check_vfio.bind(bench)
     text = _probe(bench, SCREEN)
     expect("virtio_gpu: no, the kernel knows no way from it to the memory: no "
            "PCIe switch above both" in text, text)

@@ -85,8 +85,9 @@ def counting_reads(bench):
 
 def counting_imports(bench):
     """Of dma-bufs by DRM drivers: one event a call, whose fields are the
-    dma-buf's descriptor, which open DRM node, and what came of it (0, or less
-    for an error)."""
+    dma-buf's descriptor, the file that the DRM node was opened as (a number
+    that may come back when that is closed), and what came of it (0, or less for
+    an error)."""
     return _probing(bench, {
         "import": ("r", "drm:drm_gem_prime_fd_to_handle node=$arg2 "
                    "fd=$arg3:s32 result=$retval:s32")})

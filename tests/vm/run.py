@@ -25,6 +25,8 @@ import check_kms            # noqa: F401
 import check_vfio           # noqa: F401
 import check_errors         # noqa: F401
 import check_lockdown       # noqa: F401
+import check_udmabuf        # noqa: F401
+import check_counting       # noqa: F401
 import check_zerocopy       # noqa: F401
 from bench import Bench, checks
 from boots import BOOTS

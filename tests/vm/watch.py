@@ -8,14 +8,16 @@ from tap import Failure
 
 
 class Watch:
-    """A pipeline that runs in the guest, for the user nobody if so wanted."""
+    """A pipeline that runs in the guest, for the user nobody if so wanted, and
+    with these variables in its environment."""
 
-    def __init__(self, bench, pipeline, nobody=False):
+    def __init__(self, bench, pipeline, nobody=False, env=""):
         self._bench = bench
         self._did = 0
         self._job = bench.guest.start(
             "rm -f /tmp/watch && mkfifo /tmp/watch && exec 4<>/tmp/watch && "
-            f"exec {NOBODY if nobody else ''}mmiovid-watch {pipeline} <&4")
+            f"exec {NOBODY if nobody else ''}env {env} mmiovid-watch {pipeline} "
+            "<&4")
 
     def do(self, command):
         """Tells it to do something, and waits until it is done."""
@@ -78,8 +80,8 @@ class Watch:
 
 
 @contextlib.contextmanager
-def watching(bench, pipeline, nobody=False):
-    watch = Watch(bench, pipeline, nobody)
+def watching(bench, pipeline, nobody=False, env=""):
+    watch = Watch(bench, pipeline, nobody, env)
     try:
         yield watch
     finally:

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "source.h"
-#include "testpool.h"
+#include "testdmabuf.h"
 
 #define CYCLES 200
 
@@ -23,6 +22,7 @@ setup (void)
 static void
 teardown (void)
 {
+  fakekernel_stop ();
   test_file_clear (&file);
   temp_teardown ();
 }
@@ -59,15 +59,20 @@ check (const Has * before)
 
 typedef enum
 {
-  SIM, SIM_MMAP, FILE_COPY, FILE_MMAP, FAILS, N_KINDS
+  SIM, SIM_MMAP, SIM_DMABUF, FILE_COPY, FILE_MMAP, FAILS, N_KINDS
 } Kind;
 
 static GstHarness *
 new_source (Kind kind)
 {
-  GstHarness *h = source_new (kind == SIM || kind == SIM_MMAP ? "sim" :
-      file.path, "width", 16, "height", 8, NULL);
+  GstHarness *h = source_new (kind <= SIM_DMABUF ? "sim" : file.path, "width",
+      16, "height", 8, NULL);
 
+  if (kind == SIM_DMABUF) {
+    fakekernel_start ();
+    dmabuf_add_importer ();
+    gst_harness_set_sink_caps_str (h, DMABUF);
+  }
   if (kind == SIM_MMAP || kind == FILE_MMAP)
     gst_util_set_object_arg (G_OBJECT (h->element), "io-mode", "mmap");
   if (kind == FAILS)
@@ -85,6 +90,8 @@ play_and_stop (GstHarness * h, Kind kind)
   } else {
     source_start (h, 2);
   }
+  if (kind == SIM_DMABUF)
+    dmabuf_check_way (h, "dmabuf", NULL);
   source_stop (h);
 }
 

@@ -3,13 +3,13 @@
  * GStreamer's own count of its objects, by the leaks tracer: what a run has
  * made, it has freed.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "source.h"
-#include "testpool.h"
+#include "testdmabuf.h"
 
 /* It needs what the others include */
 #define GST_USE_UNSTABLE_API
@@ -93,6 +93,57 @@ run_harness (const char *device, const char *io_mode, gboolean with_pool)
   gst_clear_object (&pool);
 }
 
+/* For what cannot be had */
+static void
+run_demand (const char *device)
+{
+  GstHarness *h = source_new (device, "width", 32, "height", 16, NULL);
+
+  gst_util_set_object_arg (G_OBJECT (h->element), "io-mode", "dmabuf");
+  fail_unless_equals_int (gst_element_set_state (h->element,
+          GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  gst_message_unref (source_wait_message (h, GST_MESSAGE_ERROR));
+  source_teardown (h);
+}
+
+/* With a ring that grows, copies, and buffers that outlive it */
+static void
+run_dma_buf (const char *device, const char *io_mode)
+{
+  GstHarness *h = source_new (device, "width", 32, "height", 16, "stride", 100,
+      NULL);
+  GstBuffer *held[6];
+
+  gst_util_set_object_arg (G_OBJECT (h->element), "io-mode", io_mode);
+  gst_harness_set_sink_caps_str (h, DMABUF ";video/x-raw");
+  propose_video_meta (h);
+  gst_harness_play (h);
+  for (guint i = 0; i < G_N_ELEMENTS (held); i++)
+    held[i] = i == 0 ? source_pull (h) : source_crank (h);
+  fail_unless (dmabuf_is (held[0]));
+  gst_buffer_unref (gst_buffer_copy_deep (held[0]));
+  gst_buffer_unref (gst_buffer_copy_region (held[1], GST_BUFFER_COPY_ALL, 1,
+          2));
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=10/1");
+  source_drop (h, 3);
+  source_teardown (h);
+  for (guint i = 0; i < G_N_ELEMENTS (held); i++)
+    gst_buffer_unref (held[i]);
+}
+
+static void
+run_dma_bufs (void)
+{
+  dmabuf_setup ();
+  dmabuf_add_importer ();
+  run_dma_buf ("sim", "auto");
+  run_dma_buf (bar.path, "auto");
+  run_dma_buf (bar.path, "dmabuf");
+  fakekernel_set_udmabuf (EACCES, 0);
+  run_demand (bar.path);
+  dmabuf_teardown ();
+}
+
 static void
 run_error (const char *device)
 {
@@ -137,6 +188,7 @@ run_all (const char *path)
   run_error (path);
   run_not_negotiated ();
   run_never_started ();
+  run_dma_bufs ();
 }
 
 /* The tracer sees what is left, or the test below says nothing */

@@ -201,6 +201,24 @@ put_limit (const char *text)
   fail_unless (g_file_set_contents (LIMIT, text, -1, NULL));
 }
 
+/* A file of which the last page is not all there */
+GST_START_TEST (test_partial_page)
+{
+  const int fd = memfd_create ("mmiocheck", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  g_autofree char *advice = g_strdup_printf ("make it %u bytes long",
+      2 * (guint) page_size ());
+  g_autoptr (MmioDevice) device = NULL;
+
+  fail_unless (fd >= 0 && ftruncate (fd, page_size () + 100) == 0);
+  fail_unless (fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0);
+  device = open_device (path);
+  check_fails (device, page_size () + 100, MMIO_ERROR_SETTINGS, path, advice);
+  close (fd);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_no_driver)
 {
   g_autoptr (MmioRegion) region = NULL;
@@ -268,6 +286,7 @@ export_suite (void)
   tcase_add_test (tc, test_pages);
   tcase_add_test (tc, test_sysfs);
   tcase_add_test (tc, test_seals);
+  tcase_add_test (tc, test_partial_page);
   tcase_add_test (tc, test_no_driver);
   tcase_add_test (tc, test_not_permitted);
   tcase_add_test (tc, test_limit);

@@ -138,8 +138,7 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
       break;
     case GST_MESSAGE_INFO:
       gst_message_parse_info (message, &error, NULL);
-      printf ("info\t%s\t%s\n", GST_MESSAGE_SRC_NAME (message),
-          error->message);
+      printf ("info\t%s\t%s\n", GST_MESSAGE_SRC_NAME (message), error->message);
       break;
     case GST_MESSAGE_EOS:
       for_each_source (watch, print_stats);

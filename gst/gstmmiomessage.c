@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the element tells applications: how it goes, in numbers, and what has
+ * happened, on the bus.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiomessage.h"
+
+#include "gstmmiocaps.h"
+#include "gstmmioenums.h"
+
+/**
+ * gst_mmio_message_get_stats:
+ * @capture: (nullable): what is captured; NULL: nothing yet
+ * @way: (nullable): the way that its frames take
+ * @uncopied_frames: frames that were sent without reading them
+ * @missed: frames that nobody had time for
+ *
+ * Returns: (transfer full): the statistics, as the property has them
+ */
+GstStructure *
+gst_mmio_message_get_stats (MmioCapture * capture, const GstMmioWay * way,
+    guint64 uncopied_frames, guint64 missed)
+{
+  const char *mapping = NULL, *engine = NULL, *access = NULL, *mode = NULL;
+  const char *reason = NULL, *mode_reason = NULL;
+  MmioCaptureStats stats = { 0, };
+
+  if (capture) {
+    mmio_capture_get_stats (capture, &stats);
+    mapping = mmio_capture_get_mapping (capture);
+    engine = mmio_reader_get_name (mmio_capture_get_reader (capture));
+    reason = mmio_capture_get_engine_reason (capture);
+    access = mmio_capture_get_access (capture);
+    mode = gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
+        gst_mmio_way_get_mode (way));
+    mode_reason = gst_mmio_way_get_reason (way);
+  }
+
+  return gst_structure_new ("mmiovidsrc-stats",
+      "frames", G_TYPE_UINT64, stats.frames + uncopied_frames,
+      "missed", G_TYPE_UINT64, missed,
+      "unchanged", G_TYPE_UINT64, stats.unchanged,
+      "bytes-read", G_TYPE_UINT64, stats.bytes_read,
+      "copy-time", G_TYPE_UINT64, stats.copy_time * GST_USECOND,
+      "io-mode", G_TYPE_STRING, mode,
+      "io-mode-reason", G_TYPE_STRING, mode_reason,
+      "mapping", G_TYPE_STRING, mapping,
+      "engine", G_TYPE_STRING, engine, "engine-reason", G_TYPE_STRING, reason,
+      "access", G_TYPE_STRING, access, NULL);
+}
+
+/**
+ * gst_mmio_message_post_way:
+ *
+ * Tells of the way that was taken, and of a worse one than the user may count
+ * on so that he notices.
+ */
+void
+gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way)
+{
+  const char *reason = gst_mmio_way_get_reason (way);
+  const char *mode = gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
+      gst_mmio_way_get_mode (way));
+
+  gst_element_post_message (element,
+      gst_message_new_element (GST_OBJECT_CAST (element),
+          gst_structure_new ("mmiovidsrc-io-mode",
+              "io-mode", G_TYPE_STRING, mode, "reason", G_TYPE_STRING, reason,
+              NULL)));
+
+  if (gst_mmio_way_is_disappointing (way))
+    GST_ELEMENT_INFO (element, RESOURCE, SETTINGS, ("%s", reason), (NULL));
+}
+
+/**
+ * gst_mmio_message_post_missed:
+ * @frame: the frame before which some were missed
+ * @period: nanoseconds from one frame to the next
+ * @missed: how many were missed since the start
+ */
+void
+gst_mmio_message_post_missed (GstElement * element,
+    const GstMmioFrameTime * frame, GstClockTime period, guint64 missed)
+{
+  GstMessage *message = gst_message_new_qos (GST_OBJECT_CAST (element), TRUE,
+      frame->pts, frame->pts, frame->pts, period);
+
+  gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS,
+      frame->number + 1 - missed, missed);
+  gst_element_post_message (element, message);
+}
+
+/* What there is against dma-bufs, where downstream takes nothing else */
+static void
+post_objection (GstElement * element, MmioCapture * capture,
+    const GstMmioWay * way, GstCaps * wanted)
+{
+  g_autoptr (GstCaps) copies =
+      gst_mmio_caps_get_picture (mmio_capture_get_picture (capture), FALSE);
+  const char *objection = gst_mmio_way_get_objection (way);
+
+  if (objection && !gst_caps_can_intersect (copies, wanted))
+    GST_ELEMENT_ERROR (element, STREAM, FORMAT,
+        ("%s It takes nothing else of %s; leave memory:DMABuf out of the caps "
+            "behind mmiovidsrc.", objection,
+            mmio_capture_get_device_address (capture)),
+        ("downstream takes %" GST_PTR_FORMAT, wanted));
+}
+
+/**
+ * gst_mmio_message_post_no_caps:
+ * @pad: a pad, with whose peer nothing could be agreed upon
+ *
+ * Says what to do where downstream wants another picture than there is; it is
+ * what people try first who know other sources.
+ */
+void
+gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
+    MmioCapture * capture, const GstMmioWay * way)
+{
+  const MmioPicture *picture = mmio_capture_get_picture (capture);
+  const char *address = mmio_capture_get_device_address (capture);
+  g_autoptr (GstCaps) caps = gst_pad_query_caps (pad, NULL);
+  g_autoptr (GstCaps) wanted = gst_pad_peer_query_caps (pad, NULL);
+
+  if (!wanted)
+    return;
+
+  if (gst_caps_can_intersect (caps, wanted))
+    post_objection (element, capture, way, wanted);
+  else if (gst_mmio_caps_differ_in_time (caps, wanted))
+    GST_ELEMENT_ERROR (element, STREAM, FORMAT,
+        ("Downstream takes the picture in %s, but not progressive, with square "
+            "pixels and at a constant rate, as mmiovidsrc sends it; put "
+            "videorate and videoscale behind mmiovidsrc.", address),
+        ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,
+            caps, wanted));
+  else
+    GST_ELEMENT_ERROR (element, STREAM, FORMAT,
+        ("The picture in %s is %ux%u %s, and downstream wants something else; "
+            "properties say what the device has, and for the rest put "
+            "videoconvert and videoscale behind mmiovidsrc.", address,
+            picture->width, picture->height, picture->format.name),
+        ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,
+            caps, wanted));
+}

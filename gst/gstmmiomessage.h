@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/gst.h>
+
+#include "gstmmiopacer.h"
+#include "gstmmioway.h"
+#include "mmiocapture.h"
+
+G_BEGIN_DECLS
+
+GstStructure *gst_mmio_message_get_stats (MmioCapture * capture,
+    const GstMmioWay * way, guint64 uncopied_frames, guint64 missed);
+
+void gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way);
+
+void gst_mmio_message_post_missed (GstElement * element,
+    const GstMmioFrameTime * frame, GstClockTime period, guint64 missed);
+
+void gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
+    MmioCapture * capture, const GstMmioWay * way);
+
+G_END_DECLS
