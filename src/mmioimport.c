@@ -239,8 +239,8 @@ mmio_import_try_all (int dma_buf, const char *address)
   return importers;
 }
 
-#define NO_IMPORTER "No display hardware of this machine can read the picture " \
-    "where it is: %s."
+#define NO_IMPORTER "No display hardware of this machine can read the " \
+    "picture where it is: %s."
 
 static void
 set_import_error (const GPtrArray * importers, GError ** error)
