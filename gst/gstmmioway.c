@@ -72,7 +72,8 @@ share (GstMmioWay * way, GError ** error)
   if (fd < 0)
     return FALSE;
 
-  imported = mmio_import_any (fd, &reason);
+  imported = mmio_import_any (fd, mmio_capture_shares_bar (way->capture) ?
+      mmio_capture_get_device_address (way->capture) : NULL, &reason);
   way->ring = create_ring (way->capture, fd, error);
   if (!way->ring)
     return FALSE;

@@ -12,13 +12,15 @@
 
 #include "mmiodrm.h"
 #include "mmioerror.h"
+#include "mmiopeer.h"
 
 #define OPEN "open"
 #define VERSION "DRM_IOCTL_VERSION"
 #define IMPORT "DRM_IOCTL_PRIME_FD_TO_HANDLE"
 
 /* These take any memory that is not plainly impossible, and ask for the way
- * to it when they use it first (Linux 6.19: the only users of
+ * to it when they use it first; where there is none, the picture stays black
+ * without a word (Linux 6.19: the only users of
  * dma_buf_dynamic_attach() with allow_peer2peer that do not map at once) */
 static const char *const late_drivers[] = { "amdgpu", "xe" };
 
@@ -100,6 +102,47 @@ fail (MmioImporter * importer, const char *call, int errnum, char *reason)
   importer->reason = reason;
 }
 
+/* What the driver will find when it uses the memory of the device at
+ * @address.
+ *
+ * Returns: (transfer full) (nullable): why that will fail, or NULL */
+static char *
+foresee (const MmioDrmDevice * device, const char *address)
+{
+  g_autofree char *name = g_path_get_basename (device->card ? device->card :
+      device->render);
+  g_autofree char *path = g_build_filename (MMIO_DRM_SYSFS, name, "device",
+      NULL);
+
+  switch (mmio_peer_find_way (path, address)) {
+    case MMIO_PEER_WAY_BRIDGE:
+    case MMIO_PEER_WAY_HOST:
+      return NULL;
+    case MMIO_PEER_WAY_NONE:
+      return g_strdup ("its driver takes any memory, but the kernel will know "
+          "no way to this: no PCIe switch above both, and neither an AMD CPU "
+          "(Zen or newer) nor a host bridge that it trusts to pass reads on; "
+          "io-mode=dmabuf tries it all the same");
+    case MMIO_PEER_WAY_REDIRECTED:
+      return g_strdup ("its driver takes any memory, but the kernel will know "
+          "no way to this: the PCIe switch above both sends all reads up "
+          "(ACS, for the IOMMU), and there is neither an AMD CPU (Zen or "
+          "newer) nor a host bridge that it trusts to pass them on; "
+          "io-mode=dmabuf tries it all the same");
+    case MMIO_PEER_WAY_HIDDEN:
+      return g_strdup ("its driver takes any memory, and whether the kernel "
+          "will know a way to this only root can tell: a PCIe switch is above "
+          "both, but it may send all reads up (ACS, for the IOMMU), and there "
+          "is neither an AMD CPU (Zen or newer) nor a host bridge that it "
+          "trusts to pass them on; io-mode=dmabuf tries it all the same");
+    case MMIO_PEER_WAY_UNKNOWN:
+    default:
+      return g_strdup ("its driver takes any memory, and whether it will find "
+          "a way to this cannot be told, for /sys does not say where both "
+          "devices are; io-mode=dmabuf tries it all the same");
+  }
+}
+
 static gboolean
 is_among (const char *driver, const char *const *drivers, guint n)
 {
@@ -112,10 +155,12 @@ is_among (const char *driver, const char *const *drivers, guint n)
 }
 
 static void
-try_open_node (MmioImporter * importer, int fd, int dma_buf)
+try_open_node (MmioImporter * importer, const MmioDrmDevice * device, int fd,
+    int dma_buf, const char *address)
 {
   MmioDrmPrime prime = {.fd = dma_buf };
   MmioDrmGemClose close_handle = { 0, };
+  gboolean is_late;
 
   importer->driver = mmio_drm_get_driver (fd);
   if (!importer->driver) {
@@ -131,15 +176,22 @@ try_open_node (MmioImporter * importer, int fd, int dma_buf)
 
   close_handle.handle = prime.handle;
   mmio_drm_ioctl (fd, MMIO_DRM_GEM_CLOSE, &close_handle);
-  importer->imports = TRUE;
-  importer->is_late = is_among (importer->driver, late_drivers,
+  is_late = is_among (importer->driver, late_drivers,
       G_N_ELEMENTS (late_drivers));
+  if (is_late && address) {
+    importer->reason = foresee (device, address);
+    if (importer->reason)
+      return;
+  }
+
+  importer->imports = TRUE;
+  importer->is_late = is_late;
   importer->copies = is_among (importer->driver, copying_drivers,
       G_N_ELEMENTS (copying_drivers));
 }
 
 static MmioImporter *
-try_device (const MmioDrmDevice * device, int dma_buf)
+try_device (const MmioDrmDevice * device, int dma_buf, const char *address)
 {
   MmioImporter *importer = g_new0 (MmioImporter, 1);
   int fd;
@@ -153,7 +205,7 @@ try_device (const MmioDrmDevice * device, int dma_buf)
     return importer;
   }
 
-  try_open_node (importer, fd, dma_buf);
+  try_open_node (importer, device, fd, dma_buf, address);
   close (fd);
 
   return importer;
@@ -162,15 +214,19 @@ try_device (const MmioDrmDevice * device, int dma_buf)
 /**
  * mmio_import_try_all:
  * @dma_buf: a descriptor of a dma-buf, which stays the caller's
+ * @address: (nullable): full PCI address of the device whose memory it is;
+ *   NULL: it is ordinary memory
  *
  * Has each DRM device of this machine import the dma-buf, and let go of it.
- * Nothing is shown, and nothing read of it; a device that sleeps may be woken.
+ * Those whose drivers take all and look for the way to it later only count if
+ * the kernel will have one.  Nothing is shown, and nothing read of it; a device
+ * that sleeps may be woken.
  *
  * Returns: (transfer full) (element-type MmioImporter): what each made of it,
  *   sorted by node; empty if there is no DRM device
  */
 GPtrArray *
-mmio_import_try_all (int dma_buf)
+mmio_import_try_all (int dma_buf, const char *address)
 {
   g_autoptr (GPtrArray) devices = mmio_drm_list ();
   GPtrArray *importers =
@@ -178,17 +234,20 @@ mmio_import_try_all (int dma_buf)
 
   for (guint i = 0; i < devices->len; i++)
     g_ptr_array_add (importers, try_device (g_ptr_array_index (devices, i),
-            dma_buf));
+            dma_buf, address));
 
   return importers;
 }
+
+#define NO_IMPORTER "No display hardware of this machine can read the " \
+    "picture where it is: %s."
 
 static void
 set_import_error (const GPtrArray * importers, GError ** error)
 {
   g_autoptr (GString) reasons = g_string_new (NULL);
-  const MmioImporter *first = g_ptr_array_index (importers, 0);
-  g_autofree char *call = g_strdup_printf ("%s %s", first->call, first->node);
+  const MmioImporter *first = NULL;     /* that a call failed for */
+  g_autofree char *call = NULL;
 
   for (guint i = 0; i < importers->len; i++) {
     const MmioImporter *importer = g_ptr_array_index (importers, i);
@@ -196,16 +255,25 @@ set_import_error (const GPtrArray * importers, GError ** error)
     g_string_append_printf (reasons, "%s%s (%s): %s", i > 0 ? "; " : "",
         importer->driver ? importer->driver : "unknown", importer->node,
         importer->reason);
+    if (!first && importer->call)
+      first = importer;
   }
 
+  if (!first) {
+    mmio_set_error (error, MMIO_ERROR_FAILED, NO_IMPORTER, reasons->str);
+    return;
+  }
+
+  call = g_strdup_printf ("%s %s", first->call, first->node);
   mmio_set_system_error (error, MMIO_ERROR_FAILED, first->errnum, call,
-      "No display hardware of this machine can read the picture where it is: "
-      "%s.", reasons->str);
+      NO_IMPORTER, reasons->str);
 }
 
 /**
  * mmio_import_any:
  * @dma_buf: a descriptor of a dma-buf, which stays the caller's
+ * @address: (nullable): full PCI address of the device whose memory it is;
+ *   NULL: it is ordinary memory
  *
  * As mmio_import_try_all(), for those who only want to know whether there is
  * any use in handing the dma-buf on.
@@ -214,7 +282,7 @@ set_import_error (const GPtrArray * importers, GError ** error)
  *   set to all their reasons
  */
 gboolean
-mmio_import_any (int dma_buf, GError ** error)
+mmio_import_any (int dma_buf, const char *address, GError ** error)
 {
   g_autoptr (GPtrArray) devices = mmio_drm_list ();
   g_autoptr (GPtrArray) importers =
@@ -222,7 +290,7 @@ mmio_import_any (int dma_buf, GError ** error)
 
   for (guint i = 0; i < devices->len; i++) {
     MmioImporter *importer = try_device (g_ptr_array_index (devices, i),
-        dma_buf);
+        dma_buf, address);
 
     g_ptr_array_add (importers, importer);
     /* The others may sleep on */

@@ -14,12 +14,12 @@ G_BEGIN_DECLS
  *   if the node cannot be opened
  * @imports: it takes the dma-buf
  * @is_late: @imports, but this driver only looks for a way to the memory when
- *   it uses it, and may still find none
+ *   it uses it; by the kernel's rules it will find one
  * @copies: @imports, but this driver's displays cannot read it, and the CPU
  *   copies it into what they can read
  * @reason: (nullable): why it does not, in words, with what helps; no full
  *   stop
- * @call: (nullable): the call that failed
+ * @call: (nullable): the call that failed; NULL if none did
  * @errnum: errno of that call, or 0
  *
  * What a DRM device makes of a dma-buf.
@@ -36,8 +36,9 @@ typedef struct {
   int errnum;
 } MmioImporter;
 
-GPtrArray *mmio_import_try_all (int dma_buf);
+GPtrArray *mmio_import_try_all (int dma_buf, const char *address);
 
-gboolean mmio_import_any (int dma_buf, GError ** error);
+gboolean mmio_import_any (int dma_buf, const char *address,
+    GError ** error);
 
 G_END_DECLS

@@ -92,9 +92,11 @@ ask_displays (MmioProbeNode * node, guint32 code)
 }
 
 static void
-try_all (MmioProbeImport * import, int dma_buf)
+try_all (MmioProbeImport * import, const MmioDevice * exporter, int dma_buf)
 {
-  import->importers = mmio_import_try_all (dma_buf);
+  import->importers = mmio_import_try_all (dma_buf,
+      mmio_device_shares_bars (exporter) ?
+      mmio_device_get_address (exporter) : NULL);
   import->nodes = g_array_new (FALSE, TRUE, sizeof (MmioProbeNode));
 
   for (guint i = 0; i < import->importers->len; i++) {
@@ -144,7 +146,7 @@ mmio_probe_import (MmioDevice * device, guint bar, const MmioPicture * range,
     return import;
   }
 
-  try_all (import, fd);
+  try_all (import, exporter, fd);
   close (fd);
 
   return import;

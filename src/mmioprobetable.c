@@ -240,8 +240,8 @@ append_node (GString * text, const MmioProbeNode * node, const char *fourcc)
     g_string_append (text, "yes, but its displays do not read it: the kernel "
         "copies each frame to where they do\n");
   else if (importer->is_late)
-    g_string_append (text, "yes, but whether there is a way from it to the "
-        "memory it only finds out with the first frame\n");
+    g_string_append (text, "yes, but it only looks for a way to the memory "
+        "with the first frame; by the kernel's rules there is one\n");
   else
     g_string_append (text, "yes\n");
 

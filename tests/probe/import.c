@@ -187,8 +187,9 @@ test_late (void)
   fakekernel_start ();
   fakekernel_add_drm (&amdgpu);
   report = run ("sim", "BGRx", 64, 48);
-  check_table (report, "amdgpu: yes, but whether there is a way from it to the "
-      "memory it only finds out with the first frame\n", "\nWithout a copy, if "
+  check_table (report, "amdgpu: yes, but it only looks for a way to the memory "
+      "with the first frame; by the kernel's rules there is one\n",
+      "\nWithout a copy, if "
       "its displays scan out foreign memory (else end it with glimagesink): "
       "gst-launch-1.0 mmiovidsrc device=sim format=bgrx width=64 height=48 "
       "io-mode=dmabuf ! kmssink driver-name=amdgpu\n");

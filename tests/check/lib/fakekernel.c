@@ -16,9 +16,15 @@
 #include <glib/gstdio.h>
 
 #include "mmiodrm.h"
+#include "mmiopcistate.h"
 
 #define MAX_DRMS 8
 #define MAX_HANDLES 64
+
+#define SYSFS "/sys/"
+#define DEVICES SYSFS "devices"
+#define IOMMU_GROUPS SYSFS "kernel/iommu_groups"
+#define CPUINFO "/proc/cpuinfo"
 
 /* DRM_FORMAT_ARGB8888 */
 #define CURSOR ('A' | 'R' << 8 | '2' << 16 | '4' << 24)
@@ -34,6 +40,8 @@ EXPORT ("open");
      int fakekernel_open64 (const char *path, int flags, ...) EXPORT ("open64");
      int fakekernel_ioctl (int fd, unsigned long request, ...) EXPORT ("ioctl");
      DIR *fakekernel_opendir (const char *path) EXPORT ("opendir");
+     char *fakekernel_realpath (const char *path,
+    char *resolved) EXPORT ("realpath");
 
 /* A node is a memfd, known again by its inode whatever became of the
  * descriptor that it was opened as */
@@ -104,19 +112,51 @@ remove_tree (const char *directory)
   while (dir && (name = g_dir_read_name (dir))) {
     g_autofree char *path = g_build_filename (directory, name, NULL);
 
-    remove_tree (path);
+    if (g_unlink (path) < 0)
+      remove_tree (path);
   }
   g_rmdir (directory);
+}
+
+/* --- What is in /sys ------------------------------------------------------ */
+
+static void
+make_directory (const char *path)
+{
+  if (g_mkdir_with_parents (path, 0700) < 0)
+    g_error ("%s: %s", path, g_strerror (errno));
+}
+
+/* As absolute links, where the kernel has relative ones */
+static void
+make_link (const char *target, const char *path)
+{
+  g_autofree char *directory = g_path_get_dirname (path);
+
+  make_directory (directory);
+  if (symlink (target, path) < 0)
+    g_error ("%s: %s", path, g_strerror (errno));
+}
+
+static void
+put_file (const char *path, gconstpointer data, gssize size)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!g_file_set_contents (path, data, size, &error))
+    g_error ("%s", error->message);
 }
 
 void
 fakekernel_start (void)
 {
   g_autofree char *root = g_dir_make_tmp ("mmiovid-fakekernel-XXXXXX", NULL);
-  g_autofree char *class = g_strconcat (root, MMIO_DRM_SYSFS, NULL);
+  g_autofree char *class = NULL;
 
-  if (!root || g_mkdir_with_parents (class, 0700) < 0)
+  if (!root)
     g_error ("no directory for a fake /sys: %s", g_strerror (errno));
+  class = g_strconcat (root, MMIO_DRM_SYSFS, NULL);
+  make_directory (class);
 
   fakekernel_stop ();
   g_mutex_lock (&kernel.lock);
@@ -124,6 +164,8 @@ fakekernel_start (void)
   make_node (&kernel.udmabuf, "fakekernel:udmabuf");
   kernel.is_on = TRUE;
   g_mutex_unlock (&kernel.lock);
+
+  fakekernel_set_cpuinfo ("");
 }
 
 void
@@ -150,16 +192,29 @@ fakekernel_stop (void)
 
 /* As the kernel shows it: /sys/class/drm/card0/device/drm/{card0,renderD128} */
 static void
-add_to_sysfs (const char *name, const char *sibling)
+add_to_sysfs (const FakeDrm * drm, const char *name)
 {
-  const char *const names[] = { name, sibling };
+  const char *const names[] = { drm->card, drm->render };
+  g_autofree char *device = name ? g_build_filename (kernel.root,
+      MMIO_DRM_SYSFS, name, "device", NULL) : NULL;
 
-  for (guint i = 0; name && i < G_N_ELEMENTS (names); i++) {
-    g_autofree char *path = names[i] ? g_build_filename (kernel.root,
-        MMIO_DRM_SYSFS, name, "device", "drm", names[i], NULL) : NULL;
+  if (!name)
+    return;
 
-    if (path && g_mkdir_with_parents (path, 0700) < 0)
-      g_error ("%s: %s", path, g_strerror (errno));
+  if (drm->pci) {
+    g_autofree char *pci = g_build_filename (kernel.root, DEVICES, drm->pci,
+        NULL);
+
+    make_directory (pci);
+    make_link (pci, device);
+  }
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *path = names[i] ? g_build_filename (device, "drm",
+        names[i], NULL) : NULL;
+
+    if (path)
+      make_directory (path);
   }
 }
 
@@ -179,11 +234,95 @@ fakekernel_add_drm (const FakeDrm * drm)
     make_node (&device->card, "fakekernel:card");
   if (drm->render)
     make_node (&device->render, "fakekernel:render");
-  add_to_sysfs (drm->card, drm->render);
-  add_to_sysfs (drm->render, drm->card);
+  add_to_sysfs (drm, drm->card);
+  add_to_sysfs (drm, drm->render);
   g_mutex_unlock (&kernel.lock);
 
   return number;
+}
+
+/* Returns: (transfer full): a path in the fakes' own directory, for those who
+ * open files there, which takes the lock */
+static char *
+get_path (const char *directory, const char *name)
+{
+  char *path;
+
+  g_mutex_lock (&kernel.lock);
+  if (!kernel.is_on)
+    g_error ("fakekernel_start() first");
+  path = g_build_filename (kernel.root, directory, name, NULL);
+  g_mutex_unlock (&kernel.lock);
+
+  return path;
+}
+
+static void
+put_capability (guint8 * config, guint offset, guint8 id, guint next,
+    guint8 control)
+{
+  config[offset] = id;
+  config[offset + 2] = 1 | (next << 4 & 0xf0);
+  config[offset + 3] = next >> 4;
+  config[offset + 6] = control;
+}
+
+/* Extended capabilities that are no ACS come first */
+static void
+put_config (const char *directory, const FakePci * pci)
+{
+  g_autofree char *path = g_build_filename (directory, "config", NULL);
+  guint8 config[4096] = { 0, };
+
+  put_capability (config, 0x100, 0x01, 0x148, 0xff);
+  put_capability (config, 0x148, 0x19, pci->acs != 0 ? 0x17c : 0, 0xff);
+  if (pci->acs != 0)
+    put_capability (config, 0x17c, 0x0d, 0, pci->acs);
+  put_file (path, config, pci->is_hidden ? 64 : sizeof (config));
+}
+
+void
+fakekernel_add_pci (const FakePci * pci)
+{
+  g_autofree char *name = g_path_get_basename (pci->path);
+  g_autofree char *path = get_path (DEVICES, pci->path);
+  g_autofree char *link = get_path (MMIO_PCI_SYSFS, name);
+  const struct
+  {
+    const char *name;
+    guint value;
+  } numbers[] = {
+    {"vendor", pci->vendor}, {"device", pci->device}, {"class", pci->class}
+  };
+
+  make_directory (path);
+  make_link (path, link);
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++) {
+    g_autofree char *file = g_build_filename (path, numbers[i].name, NULL);
+    g_autofree char *text = g_strdup_printf ("0x%04x\n", numbers[i].value);
+
+    put_file (file, text, -1);
+  }
+
+  put_config (path, pci);
+
+  if (pci->group) {
+    g_autofree char *group = get_path (IOMMU_GROUPS, pci->group);
+    g_autofree char *group_link = g_build_filename (path, "iommu_group", NULL);
+
+    make_directory (group);
+    make_link (group, group_link);
+  }
+}
+
+void
+fakekernel_set_cpuinfo (const char *text)
+{
+  g_autofree char *path = get_path (CPUINFO, NULL);
+  g_autofree char *directory = g_path_get_dirname (path);
+
+  make_directory (directory);
+  put_file (path, text, -1);
 }
 
 FakeDrmCounts
@@ -239,7 +378,7 @@ fakekernel_count_syncs (void)
   return n;
 }
 
-/* --- open() and opendir() ------------------------------------------------- */
+/* --- open(), opendir() and realpath() -------------------------------------- */
 
 static int
 open_next (const char *symbol, const char *path, int flags, mode_t mode)
@@ -287,6 +426,18 @@ open_drm (Device * device, gboolean is_card, int flags)
   return fd;
 }
 
+/* Returns: (transfer full) (nullable): where the fake of a file is; NULL: there
+ * is none */
+static char *
+find_fake (const char *path)
+{
+  if (!kernel.is_on || !path || (!g_str_has_prefix (path, SYSFS) &&
+          strcmp (path, CPUINFO) != 0))
+    return NULL;
+
+  return g_strconcat (kernel.root, path, NULL);
+}
+
 /* Returns: whether there is such a node; then @fd is what opening it gave */
 static gboolean
 open_fake (const char *path, int flags, int *fd)
@@ -322,16 +473,18 @@ open_fake (const char *path, int flags, int *fd)
 static int
 open_any (const char *symbol, const char *path, int flags, mode_t mode)
 {
+  g_autofree char *fake = NULL;
   gboolean is_fake;
   int fd, errnum;
 
   g_mutex_lock (&kernel.lock);
   is_fake = open_fake (path, flags, &fd);
   errnum = errno;
+  fake = find_fake (path);
   g_mutex_unlock (&kernel.lock);
   errno = errnum;
 
-  return is_fake ? fd : open_next (symbol, path, flags, mode);
+  return is_fake ? fd : open_next (symbol, fake ? fake : path, flags, mode);
 }
 
 /* What open() takes a mode for */
@@ -373,11 +526,35 @@ fakekernel_opendir (const char *path)
   g_autofree char *fake = NULL;
 
   g_mutex_lock (&kernel.lock);
-  if (kernel.is_on && g_str_has_prefix (path, MMIO_DRM_SYSFS))
-    fake = g_strconcat (kernel.root, path, NULL);
+  fake = find_fake (path);
   g_mutex_unlock (&kernel.lock);
 
   return next (fake ? fake : path);
+}
+
+/* The fakes' own directory is not to be seen in what a link leads to */
+char *
+fakekernel_realpath (const char *path, char *resolved)
+{
+  /* The one that allocates came with glibc 2.3 */
+  char *(*next) (const char *, char *) = dlvsym (RTLD_NEXT, "realpath",
+      "GLIBC_2.3");
+  g_autofree char *fake = NULL;
+  gsize length;
+  char *real;
+
+  if (!next)
+    next = dlsym (RTLD_NEXT, "realpath");
+
+  g_mutex_lock (&kernel.lock);
+  fake = find_fake (path);
+  length = fake ? strlen (kernel.root) : 0;
+  g_mutex_unlock (&kernel.lock);
+
+  real = next (fake ? fake : path, resolved);
+  if (real)
+    memmove (real, real + length, strlen (real) - length + 1);
+  return real;
 }
 
 /* --- ioctl() -------------------------------------------------------------- */

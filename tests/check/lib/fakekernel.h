@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A kernel with DRM devices and udmabuf, for machines that have neither, and
+/* A kernel with DRM devices, a PCI bus and udmabuf, for machines that have neither, and
  * for what no machine does at will.  It takes the place of libc's open(),
- * ioctl() and opendir() for all that runs in the process, plugins too: symbols
+ * ioctl(), opendir() and realpath() for all that runs in the process, plugins too: symbols
  * of the executable come first.  So it has to be compiled into the executable,
  * with export_dynamic.  What it does not fake goes on to the next one.
  *
  * It fakes nothing before fakekernel_start() and after fakekernel_stop(); in
- * between there are only the DRM devices that fakekernel_add_drm() added, and
- * /dev/udmabuf works.  Everything here may be called by any thread; nothing
+ * between there are only the DRM devices that fakekernel_add_drm() added and the
+ * PCI devices that fakekernel_add_pci() added, /sys has nothing else in it,
+ * /proc/cpuinfo is that of a CPU that nothing is known of, and /dev/udmabuf
+ * works.  Everything here may be called by any thread; nothing
  * here needs the check library. */
 
 #include <glib.h>
@@ -26,6 +28,8 @@ G_BEGIN_DECLS
  * @version_errno: why it does not say which driver it has, or 0
  * @import_errno: why it imports nothing, or 0
  * @planes_errno: why it does not say which planes it has, or 0
+ * @pci: (nullable): the PCI device that it is, by its directory in
+ *   /sys/devices; NULL: it is none
  * @formats: (nullable) (array zero-terminated=1): what its planes scan out,
  *   as fourccs; NULL: it has no displays; empty: it has no planes
  *
@@ -42,6 +46,7 @@ typedef struct
   int version_errno;
   int import_errno;
   int planes_errno;
+  const char *pci;
   const guint32 *formats;
 } FakeDrm;
 
@@ -75,6 +80,36 @@ void fakekernel_stop (void);
  * what it points to has to stay */
 guint fakekernel_add_drm (const FakeDrm * drm);
 FakeDrmCounts fakekernel_get_drm_counts (guint number);
+
+/**
+ * FakePci:
+ * @path: its directory in /sys/devices, "pci0000:00/0000:00:01.0/0000:01:00.0";
+ *   those above it need not have been added
+ * @vendor: its vendor
+ * @device: what the vendor calls it
+ * @class: its class, 0x030000
+ * @group: (nullable): its IOMMU group, "7"
+ * @acs: what it has switched on of ACS (its control register); 0: it has no
+ *   such capability
+ * @is_hidden: its configuration is only read as far as plain users may
+ *
+ * A PCI device.
+ */
+typedef struct
+{
+  const char *path;
+  guint vendor;
+  guint device;
+  guint class;
+  const char *group;
+  guint acs;
+  gboolean is_hidden;
+} FakePci;
+
+void fakekernel_add_pci (const FakePci * pci);
+
+/* What is in /proc/cpuinfo from now on */
+void fakekernel_set_cpuinfo (const char *text);
 
 /* Changes what becomes of the next imports */
 void fakekernel_set_import_errno (guint number, int errnum);

@@ -52,6 +52,8 @@ SAME_FIELD (MmioDrmPlane, drm_mode_get_plane, count_format_types);
 SAME_FIELD (MmioDrmPlane, drm_mode_get_plane, format_type_ptr);
 #endif
 
+#define ZEN "vendor_id\t: AuthenticAMD\ncpu family\t: 25\n"
+
 static int dma_buf = -1;
 
 static void
@@ -102,7 +104,7 @@ check_reason (int errnum, const char *word, const char *other_word)
   fakekernel_start ();
   number = fakekernel_add_drm (&drm);
 
-  importers = mmio_import_try_all (dma_buf);
+  importers = mmio_import_try_all (dma_buf, NULL);
   fail_unless_equals_int (importers->len, 1);
   importer = get (importers, 0);
   fail_unless_equals_string (importer->driver, "bochs-drm");
@@ -115,7 +117,7 @@ check_reason (int errnum, const char *word, const char *other_word)
   fail_unless_equals_int (fakekernel_get_drm_counts (number).refused, 1);
   check_let_go (number);
 
-  fail_if (mmio_import_any (dma_buf, &error));
+  fail_if (mmio_import_any (dma_buf, NULL, &error));
   fail_unless (strstr (mmio_error_get_system (error),
           "DRM_IOCTL_PRIME_FD_TO_HANDLE /dev/dri/renderD128: ") != NULL, "%s",
       mmio_error_get_system (error));
@@ -151,7 +153,7 @@ GST_START_TEST (test_imports)
   };
   const guint number = fakekernel_add_drm (&drm);
   const guint fds = count_fds ();
-  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf);
+  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf, NULL);
   const MmioImporter *importer = get (importers, 0);
   GError *error = NULL;
 
@@ -164,7 +166,7 @@ GST_START_TEST (test_imports)
   fail_unless (importer->reason == NULL);
   fail_unless_equals_int (importer->errnum, 0);
 
-  fail_unless (mmio_import_any (dma_buf, &error));
+  fail_unless (mmio_import_any (dma_buf, NULL, &error));
   fail_unless (error == NULL);
   fail_unless_equals_int (fakekernel_get_drm_counts (number).imports, 2);
   fail_unless_equals_int (fakekernel_get_drm_counts (number).card_opens, 0);
@@ -191,11 +193,135 @@ GST_START_TEST (test_late)
     fakekernel_stop ();
     fakekernel_start ();
     fakekernel_add_drm (&drm);
-    importers = mmio_import_try_all (dma_buf);
+    importers = mmio_import_try_all (dma_buf, NULL);
     fail_unless (get (importers, 0)->imports);
     fail_unless_equals_int (get (importers, 0)->is_late, i < 2);
     fail_unless_equals_int (get (importers, 0)->copies, i >= 4);
   }
+}
+
+GST_END_TEST;
+
+/* The drivers that take all are not taken at their word */
+GST_START_TEST (test_late_way)
+{
+  const FakeDrm drms[] = {
+    {.card = "card0",.render = "renderD128",.driver = "amdgpu",.pci =
+          "pci0000:00/0000:00:01.0/0000:01:00.0"},
+    {.render = "renderD129",.driver = "xe",.pci = "pci0000:00/0000:00:02.0"},
+  };
+  const FakePci grabber = {.path = "pci0000:00/0000:00:03.0/0000:03:00.0" };
+  const FakePci near = {.path = "pci0000:00/0000:00:01.0/0000:01:00.1" };
+  const FakePci gpu = {.path = drms[0].pci,.group = "1" };
+  const FakePci bridge = {.path = "pci0000:00/0000:00:01.0",.acs = 0x1d };
+  const FakePci other_gpu = {.path = drms[1].pci };
+  const FakePci apart = {.path = "pci0000:00/0000:00:01.0/0000:01:00.2",.group =
+        "2"
+  };
+  g_autoptr (GPtrArray) importers = NULL;
+  g_autoptr (GPtrArray) ordinary = NULL;
+  g_autoptr (GPtrArray) trusted = NULL;
+  g_autoptr (GPtrArray) own = NULL;
+  GError *error = NULL;
+  guint amdgpu;
+
+  amdgpu = fakekernel_add_drm (&drms[0]);
+  fakekernel_add_drm (&drms[1]);
+  fakekernel_add_pci (&grabber);
+  fakekernel_add_pci (&near);
+
+  importers = mmio_import_try_all (dma_buf, "0000:03:00.0");
+  for (guint i = 0; i < 2; i++) {
+    const MmioImporter *importer = get (importers, i);
+
+    fail_if (importer->imports);
+    fail_if (importer->is_late);
+    fail_unless (importer->call == NULL);
+    fail_unless_equals_int (importer->errnum, 0);
+    fail_unless (strstr (importer->reason, "no way to this: no PCIe switch "
+            "above both, and neither an AMD CPU (Zen or newer) nor a host "
+            "bridge that it trusts") != NULL, "%s", importer->reason);
+  }
+  check_let_go (amdgpu);
+
+  fail_if (mmio_import_any (dma_buf, "0000:03:00.0", &error));
+  fail_unless (mmio_error_get_system (error) == NULL);
+  check_error (&error, MMIO_ERROR_FAILED, ": amdgpu (/dev/dri/renderD128): its "
+      "driver takes any memory, but", "; xe (/dev/dri/renderD129): its",
+      "io-mode=dmabuf tries it all the same.", NULL);
+
+  /* The system's words are of one that has some */
+  fakekernel_add_drm (&(FakeDrm) {
+      .card = "card2",.render = "renderD130",.driver = "i915",.import_errno =
+        EOPNOTSUPP});
+  fail_if (mmio_import_any (dma_buf, "0000:03:00.0", &error));
+  fail_unless (g_str_has_prefix (mmio_error_get_system (error),
+          "DRM_IOCTL_PRIME_FD_TO_HANDLE /dev/dri/renderD130: "), "%s",
+      mmio_error_get_system (error));
+  g_clear_error (&error);
+
+  fail_if (mmio_import_any (dma_buf, "0000:99:00.0", &error));
+  check_error (&error, MMIO_ERROR_FAILED, "amdgpu", "cannot be told",
+      "/sys does not say", "io-mode=dmabuf", NULL);
+
+  /* Each by its own place */
+  fakekernel_add_pci (&other_gpu);
+  own = mmio_import_try_all (dma_buf, "0000:00:02.0");
+  fail_if (get (own, 0)->imports);
+  fail_unless (get (own, 1)->imports);
+
+  /* Ordinary memory, a bridge, a CPU */
+  ordinary = mmio_import_try_all (dma_buf, NULL);
+  fail_unless (get (ordinary, 0)->imports);
+  fail_unless (get (ordinary, 0)->is_late);
+  fail_unless (mmio_import_any (dma_buf, "0000:01:00.1", &error));
+  fakekernel_set_cpuinfo (ZEN);
+  trusted = mmio_import_try_all (dma_buf, "0000:03:00.0");
+  for (guint i = 0; i < 2; i++) {
+    fail_unless (get (trusted, i)->imports);
+    fail_unless (get (trusted, i)->is_late);
+    fail_unless (get (trusted, i)->reason == NULL);
+  }
+
+  /* A bridge that perhaps passes nothing on, and one that does not */
+  fakekernel_set_cpuinfo ("");
+  fakekernel_add_pci (&gpu);
+  fakekernel_add_pci (&apart);
+  fail_if (mmio_import_any (dma_buf, "0000:01:00.2", &error));
+  check_error (&error, MMIO_ERROR_FAILED, "amdgpu",
+      "only root can tell: a PCIe "
+      "switch is above both, but it may send all reads up (ACS, for the IOMMU)",
+      "io-mode=dmabuf", NULL);
+  fakekernel_add_pci (&bridge);
+  fail_if (mmio_import_any (dma_buf, "0000:01:00.2", &error));
+  check_error (&error, MMIO_ERROR_FAILED,
+      "the PCIe switch above both sends all " "reads up (ACS, for the IOMMU)",
+      "io-mode=dmabuf", NULL);
+}
+
+GST_END_TEST;
+
+/* Those that look for the way at once are asked, and nobody else is */
+GST_START_TEST (test_prompt_way)
+{
+  const FakeDrm drm = {.card = "card0",.driver = "virtio_gpu",.pci =
+        "pci0000:00/0000:00:01.0"
+  };
+  const FakePci grabber = {.path = "pci0000:00/0000:00:03.0" };
+  const guint number = fakekernel_add_drm (&drm);
+  g_autoptr (GPtrArray) importers = NULL;
+  GError *error = NULL;
+
+  fakekernel_add_pci (&grabber);
+  importers = mmio_import_try_all (dma_buf, "0000:00:03.0");
+  fail_unless (get (importers, 0)->imports);
+  fail_if (get (importers, 0)->is_late);
+
+  /* The driver's own no comes first */
+  fakekernel_set_cpuinfo (ZEN);
+  fakekernel_set_import_errno (number, EINVAL);
+  fail_if (mmio_import_any (dma_buf, "0000:00:03.0", &error));
+  check_error (&error, MMIO_ERROR_FAILED, "virtio_gpu", "dmesg says so", NULL);
 }
 
 GST_END_TEST;
@@ -210,7 +336,7 @@ GST_START_TEST (test_card)
   };
   const guint free_number = fakekernel_add_drm (&free_card);
   const guint taken_number = fakekernel_add_drm (&taken_card);
-  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf);
+  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf, NULL);
 
   fail_unless_equals_int (importers->len, 2);
   for (guint i = 0; i < 2; i++) {
@@ -255,7 +381,7 @@ GST_START_TEST (test_many)
     amdgpu = i == 0 ? number : amdgpu;
   }
 
-  importers = mmio_import_try_all (dma_buf);
+  importers = mmio_import_try_all (dma_buf, NULL);
   fail_unless_equals_int (importers->len, G_N_ELEMENTS (nodes));
   for (guint i = 0; i < importers->len; i++)
     fail_unless_equals_string (get (importers, i)->node, nodes[i]);
@@ -263,9 +389,9 @@ GST_START_TEST (test_many)
   fail_unless_equals_string (get (importers, 5)->card, "/dev/dri/card10");
 
   /* One is enough; without it all say why */
-  fail_unless (mmio_import_any (dma_buf, &error));
+  fail_unless (mmio_import_any (dma_buf, NULL, &error));
   fakekernel_set_import_errno (amdgpu, EINVAL);
-  fail_if (mmio_import_any (dma_buf, &error));
+  fail_if (mmio_import_any (dma_buf, NULL, &error));
   fail_unless (strstr (mmio_error_get_system (error),
           "open /dev/dri/card2: ") != NULL, "%s",
       mmio_error_get_system (error));
@@ -287,12 +413,12 @@ GST_START_TEST (test_one_is_enough)
   const guint a = fakekernel_add_drm (&one);
   const guint b = fakekernel_add_drm (&other);
 
-  fail_unless (mmio_import_any (dma_buf, NULL));
+  fail_unless (mmio_import_any (dma_buf, NULL, NULL));
   fail_unless_equals_int (fakekernel_get_drm_counts (a).imports, 1);
   fail_unless_equals_int (fakekernel_get_drm_counts (b).opens, 0);
 
   fakekernel_set_import_errno (a, EINVAL);
-  fail_unless (mmio_import_any (dma_buf, NULL));
+  fail_unless (mmio_import_any (dma_buf, NULL, NULL));
   fail_unless_equals_int (fakekernel_get_drm_counts (b).imports, 1);
 }
 
@@ -309,12 +435,12 @@ check_unopened (const FakeDrm * drm, int errnum, const char *word,
   fakekernel_stop ();
   fakekernel_start ();
   fakekernel_add_drm (drm);
-  importers = mmio_import_try_all (dma_buf);
+  importers = mmio_import_try_all (dma_buf, NULL);
   importer = get (importers, 0);
   fail_unless (importer->driver == NULL);
   fail_if (importer->imports);
   fail_unless_equals_int (importer->errnum, errnum);
-  fail_if (mmio_import_any (dma_buf, &error));
+  fail_if (mmio_import_any (dma_buf, NULL, &error));
   check_error (&error, MMIO_ERROR_FAILED, "unknown (/dev/dri/", word,
       other_word, NULL);
 }
@@ -343,15 +469,15 @@ GST_END_TEST;
 
 GST_START_TEST (test_none)
 {
-  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf);
+  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf, NULL);
   GError *error = NULL;
 
   fail_unless_equals_int (importers->len, 0);
-  fail_if (mmio_import_any (dma_buf, &error));
+  fail_if (mmio_import_any (dma_buf, NULL, &error));
   fail_unless (mmio_error_get_system (error) == NULL);
   check_error (&error, MMIO_ERROR_FAILED, "This machine has no display "
       "hardware with a driver", "/sys/class/drm", "io-mode=copy", NULL);
-  fail_if (mmio_import_any (dma_buf, NULL));
+  fail_if (mmio_import_any (dma_buf, NULL, NULL));
 }
 
 GST_END_TEST;
@@ -465,6 +591,8 @@ import_suite (void)
   tcase_add_test (tc, test_one_is_enough);
   tcase_add_test (tc, test_imports);
   tcase_add_test (tc, test_late);
+  tcase_add_test (tc, test_late_way);
+  tcase_add_test (tc, test_prompt_way);
   tcase_add_test (tc, test_card);
   tcase_add_test (tc, test_many);
   tcase_add_test (tc, test_not_opened);
