@@ -490,6 +490,72 @@ GST_START_TEST (test_refused_in_bin)
 
 GST_END_TEST;
 
+/* Behind an element that passes caps on; NULL: the pad of a bin that the source
+ * is in */
+GST_START_TEST (test_refused_behind)
+{
+  static const char *const names[] = { NULL, "identity", "capsfilter", "tee" };
+  const char *name = names[__i__];
+  GstHarness *h = dmabuf_new_source ("auto", &even);
+  GstPad *pad = gst_element_get_static_pad (h->element, "src");
+  GstElement *between = NULL;
+  GstPad *sink = NULL, *src;
+  GstBuffer *buffer;
+
+  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
+  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
+  g_atomic_int_set (&refuses, TRUE);
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
+  propose_video_meta (h);
+
+  fail_unless (gst_pad_unlink (pad, h->sinkpad));
+  if (name) {
+    between = gst_element_factory_make (name, NULL);
+    fail_unless (between != NULL, "there is no %s", name);
+    sink = gst_element_get_static_pad (between, "sink");
+    src = gst_element_get_static_pad (between, "src");
+    if (!src)
+      src = gst_element_request_pad_simple (between, "src_%u");
+    fail_unless_equals_int (gst_pad_link (pad, sink), GST_PAD_LINK_OK);
+    gst_element_set_state (between, GST_STATE_PLAYING);
+  } else {
+    src = gst_object_ref_sink (gst_ghost_pad_new ("src", pad));
+    gst_pad_set_active (src, TRUE);
+  }
+  fail_unless_equals_int (gst_pad_link (src, h->sinkpad), GST_PAD_LINK_OK);
+
+  gst_harness_play (h);
+  buffer = source_pull (h);
+  dmabuf_check_way (h, "copy",
+      "Downstream offers to take dma-bufs, and refuses them.", NULL);
+  fail_if (dmabuf_is (buffer));
+  gst_buffer_unref (buffer);
+
+  g_atomic_int_set (&refuses, FALSE);
+  renegotiate (h);
+  buffer = source_crank (h);
+  dmabuf_check_way (h, "dmabuf", NULL);
+  fail_unless (dmabuf_is (buffer));
+  gst_buffer_unref (buffer);
+
+  source_stop (h);
+  gst_pad_unlink (src, h->sinkpad);
+  if (between) {
+    gst_element_set_state (between, GST_STATE_NULL);
+    gst_pad_unlink (pad, sink);
+    gst_object_unref (sink);
+    gst_object_unref (between);
+  } else {
+    gst_ghost_pad_set_target (GST_GHOST_PAD (src), NULL);
+  }
+  gst_object_unref (src);
+  fail_unless_equals_int (gst_pad_link (pad, h->sinkpad), GST_PAD_LINK_OK);
+  gst_object_unref (pad);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* And takes nothing else: one error, and no stream */
 GST_START_TEST (test_refused_for_good)
 {
@@ -543,6 +609,7 @@ dmabufnegotiation_suite (void)
   tcase_add_loop_test (tc, test_demand_layout, 0, 5);
   tcase_add_loop_test (tc, test_refused, 0, 2);
   tcase_add_loop_test (tc, test_refused_in_bin, 0, 2);
+  tcase_add_loop_test (tc, test_refused_behind, 0, 4);
   tcase_add_test (tc, test_refused_for_good);
   tcase_add_test (tc, test_layout_for_good);
 
