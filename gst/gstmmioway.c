@@ -192,15 +192,21 @@ gst_mmio_way_end (GstMmioWay * way)
  * gst_mmio_way_refuse:
  * @reason: why dma-bufs are no good for downstream; a sentence
  *
- * Has the next negotiation offer no dma-bufs.
+ * Has the next negotiation offer no dma-bufs, unless the user asks for them.
  *
  * Returns: whether that makes a difference
  */
 gboolean
 gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
 {
-  if (!way->ring || way->wanted != GST_MMIO_IO_MODE_AUTO || way->objection)
+  if (!way->ring || way->objection)
     return FALSE;
+
+  /* There is no step further down */
+  if (way->wanted == GST_MMIO_IO_MODE_DMABUF) {
+    way->objection = g_strdup (reason);
+    return FALSE;
+  }
 
   g_free (way->refusal);
   way->refusal = g_strdup (reason);
@@ -208,10 +214,22 @@ gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
 }
 
 /**
+ * gst_mmio_way_is_demanded:
+ *
+ * Returns: whether the user asks for dma-bufs, and for nothing else
+ */
+gboolean
+gst_mmio_way_is_demanded (const GstMmioWay * way)
+{
+  return way->wanted == GST_MMIO_IO_MODE_DMABUF;
+}
+
+/**
  * gst_mmio_way_get_objection:
  *
  * Returns: (transfer none) (nullable): why the last negotiation offered no
- *   dma-bufs though there are some, in a sentence
+ *   dma-bufs though there are some, or came to nothing with those that are
+ *   asked for; in a sentence
  */
 const char *
 gst_mmio_way_get_objection (const GstMmioWay * way)

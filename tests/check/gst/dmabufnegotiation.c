@@ -582,6 +582,28 @@ GST_START_TEST (test_refused_for_good)
 
 GST_END_TEST;
 
+/* Nothing but dma-bufs is asked for, so there is nothing to go down to */
+GST_START_TEST (test_refused_on_demand)
+{
+  GstHarness *h = dmabuf_new_source ("dmabuf", &even);
+
+  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
+  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
+  g_atomic_int_set (&refuses, TRUE);
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
+  propose_video_meta (h);
+  gst_harness_play (h);
+  source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+      "downstream takes", "Downstream offers to take dma-bufs, and refuses "
+      "them. io-mode=dmabuf sends nothing else of ", bar.path,
+      "use io-mode=auto", NULL);
+  source_stop (h);
+  fail_unless_equals_int (dmabuf_count_ways (h), 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* It takes nothing but dma-bufs, and does not find the picture there */
 GST_START_TEST (test_layout_for_good)
 {
@@ -615,6 +637,7 @@ dmabufnegotiation_suite (void)
   tcase_add_loop_test (tc, test_refused_in_bin, 0, 2);
   tcase_add_loop_test (tc, test_refused_behind, 0, 4);
   tcase_add_test (tc, test_refused_for_good);
+  tcase_add_test (tc, test_refused_on_demand);
   tcase_add_test (tc, test_layout_for_good);
 
   return s;
