@@ -679,6 +679,19 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
   return GST_FLOW_OK;
 }
 
+/* Until a way is agreed upon: a frame in between would not be what its caps
+ * say */
+static gboolean
+renegotiate (GstMmioVidSrc * self)
+{
+  do {
+    if (!gst_base_src_negotiate (GST_BASE_SRC (self)))
+      return FALSE;
+  } while (gst_mmio_way_is_refused (self->way));
+
+  return TRUE;
+}
+
 static GstFlowReturn
 gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
 {
@@ -690,8 +703,7 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   do {
     /* The base class looks for this between frames, but while nothing changes
      * there may be none for long */
-    if (gst_pad_needs_reconfigure (base->srcpad) &&
-        !gst_base_src_negotiate (base))
+    if (gst_pad_needs_reconfigure (base->srcpad) && !renegotiate (self))
       return GST_PAD_IS_FLUSHING (base->srcpad) ? GST_FLOW_FLUSHING :
           GST_FLOW_NOT_NEGOTIATED;
 

@@ -214,6 +214,18 @@ gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
 }
 
 /**
+ * gst_mmio_way_is_refused:
+ *
+ * Returns: whether the last negotiation came to nothing, and the next one will
+ *   offer less
+ */
+gboolean
+gst_mmio_way_is_refused (const GstMmioWay * way)
+{
+  return way->refusal != NULL;
+}
+
+/**
  * gst_mmio_way_is_demanded:
  *
  * Returns: whether the user asks for dma-bufs, and for nothing else

@@ -331,6 +331,55 @@ GST_START_TEST (test_layout_again)
 
 GST_END_TEST;
 
+static gint n_wrong;
+
+/* What comes is what the caps say at that moment */
+static GstPadProbeReturn
+compare_with_caps (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
+{
+  GstCaps *caps = gst_pad_get_current_caps (pad);
+  const gboolean is_dma_buf = gst_caps_features_contains (gst_caps_get_features
+      (caps, 0), GST_CAPS_FEATURE_MEMORY_DMABUF);
+
+  if (is_dma_buf != dmabuf_is (GST_PAD_PROBE_INFO_BUFFER (info)))
+    g_atomic_int_inc (&n_wrong);
+  gst_caps_unref (caps);
+
+  return GST_PAD_PROBE_OK;
+}
+
+/* What changes before it plays is negotiated about right before the first frame,
+ * which must not be a copy that the caps call a dma-buf */
+GST_START_TEST (test_layout_before_playing)
+{
+  GstHarness *h = dmabuf_new_source ("auto", &odd);
+  GstBuffer *buffer;
+
+  g_atomic_int_set (&n_wrong, 0);
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, compare_with_caps,
+      NULL, NULL);
+  gst_harness_set_sink_caps_str (h, "video/x-raw");
+  gst_element_set_state (h->element, GST_STATE_PAUSED);
+  gst_message_unref (source_wait_message (h, GST_MESSAGE_ELEMENT));
+  /* From now on it waits for PLAYING before it looks again */
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
+
+  gst_harness_play (h);
+  buffer = source_pull (h);
+  fail_unless_equals_int (g_atomic_int_get (&n_wrong), 0);
+  fail_if (dmabuf_is (buffer));
+  dmabuf_check_picture (buffer, &odd);
+  gst_buffer_unref (buffer);
+  dmabuf_check_way (h, "copy", NOT_FOUND, NULL);
+
+  source_drop (h, 2);
+  fail_unless_equals_int (g_atomic_int_get (&n_wrong), 0);
+  dmabuf_check_quiet (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* Asked for, a dma-buf goes out as whatever downstream takes, if it finds the
  * picture there */
 GST_START_TEST (test_demand_layout)
@@ -632,6 +681,7 @@ dmabufnegotiation_suite (void)
   tcase_add_loop_test (tc, test_not_negotiated, 0, 5);
   tcase_add_loop_test (tc, test_layout, 0, 14);
   tcase_add_test (tc, test_layout_again);
+  tcase_add_test (tc, test_layout_before_playing);
   tcase_add_loop_test (tc, test_demand_layout, 0, 5);
   tcase_add_loop_test (tc, test_refused, 0, 2);
   tcase_add_loop_test (tc, test_refused_in_bin, 0, 2);
