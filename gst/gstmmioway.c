@@ -18,6 +18,10 @@
 #include "mmioerror.h"
 #include "mmioimport.h"
 
+/* Somebody may change his mind, when he asks to negotiate anew; but one who
+ * asks because he refuses would do so for ever */
+#define MAX_REFUSALS 3
+
 struct _GstMmioWay
 {
   MmioCapture *capture;
@@ -35,6 +39,10 @@ struct _GstMmioWay
   gboolean negotiating;
   char *objection;
   char *refusal;                /* for the next negotiation */
+  /* Who has refused how often, known by what it takes, and why */
+  GstCaps *refuser;
+  guint n_refusals;
+  char *last_refusal;
 
   /* What was agreed upon */
   GstMmioIOMode mode;
@@ -136,6 +144,8 @@ gst_mmio_way_free (GstMmioWay * way)
   g_free (way->obstacle);
   g_free (way->objection);
   g_free (way->refusal);
+  gst_clear_caps (&way->refuser);
+  g_free (way->last_refusal);
   g_free (way->reason);
   g_free (way);
 }
@@ -173,7 +183,22 @@ gst_mmio_way_begin (GstMmioWay * way, GstCaps * downstream)
 {
   way->negotiating = TRUE;
   g_free (way->objection);
-  way->objection = g_steal_pointer (&way->refusal);
+  way->objection = NULL;
+
+  if (!way->refuser || !downstream || !gst_caps_is_equal (way->refuser,
+          downstream)) {
+    gst_caps_replace (&way->refuser, downstream);
+    way->n_refusals = 0;
+  }
+
+  if (way->refusal) {
+    way->n_refusals++;
+    g_free (way->last_refusal);
+    way->last_refusal = g_strdup (way->refusal);
+    way->objection = g_steal_pointer (&way->refusal);
+  } else if (way->n_refusals >= MAX_REFUSALS) {
+    way->objection = g_strdup (way->last_refusal);
+  }
 
   if (!way->objection && way->wanted == GST_MMIO_IO_MODE_AUTO && downstream &&
       !gst_mmio_caps_name_dma_buf (downstream))

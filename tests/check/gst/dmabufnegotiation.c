@@ -449,6 +449,44 @@ refuse_dma_buf (GstPad * pad, GstObject * parent, GstEvent * event)
   return harness_event (pad, parent, event);
 }
 
+static GstPadProbeReturn
+count_caps (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_CAPS)
+    g_atomic_int_inc ((gint *) data);
+  return GST_PAD_PROBE_OK;
+}
+
+/* Somebody who asks to negotiate whenever he has refused is told no in the
+ * end */
+GST_START_TEST (test_refused_again_and_again)
+{
+  GstHarness *h = dmabuf_new_source ("auto", &odd);
+  GstPad *pad = gst_element_get_static_pad (h->element, "src");
+  gint n_caps = 0;
+
+  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
+  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
+  g_atomic_int_set (&refuses, TRUE);
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, count_caps,
+      &n_caps, NULL);
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
+  propose_video_meta (h);
+  source_start (h, 1);
+  for (guint i = 0; i < 10; i++) {
+    renegotiate (h);
+    source_drop (h, 1);
+  }
+
+  /* Three times a dma-buf's, and the others after it */
+  fail_unless_equals_int (g_atomic_int_get (&n_caps), 6);
+  dmabuf_check_way (h, "copy", "refuses them", NULL);
+  gst_object_unref (pad);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_refused)
 {
   /* Whether or not it would find the picture */
@@ -684,6 +722,7 @@ dmabufnegotiation_suite (void)
   tcase_add_test (tc, test_layout_before_playing);
   tcase_add_loop_test (tc, test_demand_layout, 0, 5);
   tcase_add_loop_test (tc, test_refused, 0, 2);
+  tcase_add_test (tc, test_refused_again_and_again);
   tcase_add_loop_test (tc, test_refused_in_bin, 0, 2);
   tcase_add_loop_test (tc, test_refused_behind, 0, 4);
   tcase_add_test (tc, test_refused_for_good);
