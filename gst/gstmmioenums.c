@@ -104,6 +104,23 @@ gst_mmio_changes_get_type (void)
   return type;
 }
 
+GType
+gst_mmio_frame_sync_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {MMIO_FRAME_SYNC_CLOCK, "The pipeline's clock, at the frame rate", "clock"},
+    {MMIO_FRAME_SYNC_COUNTER, "The device's frame counter", "counter"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstMmioFrameSync",
+            values));
+
+  return type;
+}
+
 /**
  * gst_mmio_enum_get_nick:
  * @type: an enumeration

@@ -9,7 +9,7 @@
 G_BEGIN_DECLS
 
 /* IDs of the element's other properties start here */
-#define GST_MMIO_SETTINGS_N_PROPS 13
+#define GST_MMIO_SETTINGS_N_PROPS 18
 
 /**
  * GstMmioSettings:
@@ -31,6 +31,10 @@ typedef struct {
   MmioMapping mapping;
   MmioEngine engine;
   MmioChanges changes;
+  MmioFrameSync frame_sync;
+  MmioRegisterSpec counter;
+  gboolean counter_set;
+  gboolean counter_is_seqlock;
 } GstMmioSettings;
 
 void gst_mmio_settings_init (GstMmioSettings * settings);

@@ -48,6 +48,7 @@
 #include "gstmmioring.h"
 #include "gstmmiosettings.h"
 #include "gstmmiotimer.h"
+#include "gstmmiotrigger.h"
 #include "gstmmioway.h"
 #include "mmiocapture.h"
 
@@ -84,6 +85,7 @@ struct _GstMmioVidSrc
   guint64 uncopied_frames;
   guint max_buffers;
   gboolean latency_changed;
+  GstClockTime latency_period;  /* what the latency was answered with */
 
   /* Between start and stop, streaming thread only */
   GstVideoInfo info;
@@ -91,6 +93,7 @@ struct _GstMmioVidSrc
 
   /* Waiting for the next frame; under the object lock */
   GstMmioTimer timer;
+  GstMmioTrigger trigger;
 
   /* Whoever got the last frame may not have it any more; under the lock */
   gboolean forget;
@@ -234,7 +237,9 @@ start (GstMmioVidSrc * self)
   self->discont = FALSE;
   self->max_buffers = 0;
   self->latency_changed = FALSE;
+  self->latency_period = GST_CLOCK_TIME_NONE;
   gst_mmio_timer_reset (&self->timer);
+  gst_mmio_trigger_reset (&self->trigger);
   GST_OBJECT_UNLOCK (self);
 
   notify_device (self);
@@ -261,6 +266,14 @@ stop (GstMmioVidSrc * self)
   GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
 }
 
+/* Whether it is the device that starts a frame, so that there may be no
+ * constant rate */
+static gboolean
+is_triggered (GstMmioVidSrc * self)
+{
+  return mmio_capture_get_frame_sync (self->capture) != MMIO_FRAME_SYNC_CLOCK;
+}
+
 /* Negotiation */
 
 static GstCaps *
@@ -271,6 +284,9 @@ gst_mmio_vid_src_get_caps (GstBaseSrc * base, GstCaps * filter)
 
   GST_OBJECT_LOCK (self);
   caps = self->way ? gst_mmio_way_get_caps (self->way) : NULL;
+  if (caps && is_triggered (self))
+    gst_caps_set_simple (caps, "framerate", GST_TYPE_FRACTION_RANGE, 0, 1,
+        G_MAXINT, 1, NULL);
   GST_OBJECT_UNLOCK (self);
 
   if (!caps)
@@ -288,12 +304,16 @@ gst_mmio_vid_src_get_caps (GstBaseSrc * base, GstCaps * filter)
 static GstCaps *
 gst_mmio_vid_src_fixate (GstBaseSrc * base, GstCaps * caps)
 {
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   GstStructure *structure;
 
   caps = gst_mmio_caps_prefer_dma_buf (caps);
   structure = gst_caps_get_structure (caps, 0);
-  gst_structure_fixate_field_nearest_fraction (structure, "framerate",
-      PREFERRED_FPS_N, PREFERRED_FPS_D);
+  if (self->capture && is_triggered (self))
+    gst_structure_fixate_field_nearest_fraction (structure, "framerate", 0, 1);
+  else
+    gst_structure_fixate_field_nearest_fraction (structure, "framerate",
+        PREFERRED_FPS_N, PREFERRED_FPS_D);
 
   return GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->fixate (base,
       caps);
@@ -415,7 +435,7 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
       !mmio_frame_can_read_as (picture, &format) ||
       GST_VIDEO_INFO_WIDTH (&info) != (gint) picture->width ||
       GST_VIDEO_INFO_HEIGHT (&info) != (gint) picture->height ||
-      GST_VIDEO_INFO_FPS_N (&info) <= 0) {
+      (GST_VIDEO_INFO_FPS_N (&info) <= 0 && !is_triggered (self))) {
     GST_ERROR_OBJECT (self, "cannot send %" GST_PTR_FORMAT, caps);
     return FALSE;
   }
@@ -508,6 +528,28 @@ gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
   return TRUE;
 }
 
+/* From one frame to the next: at the rate that was agreed upon, or else at the
+ * device's own, as far as it is known.  With the object lock held. */
+static GstClockTime
+get_period (GstMmioVidSrc * self)
+{
+  const GstClockTime period = gst_mmio_pacer_get_period (&self->timer.pacer);
+
+  return GST_CLOCK_TIME_IS_VALID (period) ? period : self->trigger.period;
+}
+
+/* A device's rate is measured, and never twice the same; whether @period is
+ * another one in earnest.  With the object lock held. */
+static gboolean
+has_new_latency (GstMmioVidSrc * self, GstClockTime period)
+{
+  const GstClockTime last = self->latency_period;
+
+  return GST_CLOCK_TIME_IS_VALID (period) &&
+      (!GST_CLOCK_TIME_IS_VALID (last) || period > last + last / 4 ||
+      period < last - last / 4);
+}
+
 /* Frames */
 
 /* Reads a frame into @buffer; @written tells whether it is worth sending */
@@ -531,12 +573,17 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
 static GstFlowReturn
 wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
-  GstClockTimeDiff now;
+  GstClockTimeDiff now = 0;
   GstFlowReturn ret;
 
   GST_OBJECT_LOCK (self);
-  ret = gst_mmio_timer_wait (&self->timer, GST_ELEMENT_CAST (self), frame,
-      &now);
+  if (is_triggered (self)) {
+    ret = gst_mmio_trigger_wait (&self->trigger, &self->timer,
+        GST_ELEMENT_CAST (self), self->capture, frame);
+  } else {
+    ret = gst_mmio_timer_wait (&self->timer, GST_ELEMENT_CAST (self), frame,
+        &now);
+  }
   if (ret == GST_FLOW_OK)
     self->missed += frame->missed;
   GST_OBJECT_UNLOCK (self);
@@ -611,6 +658,7 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
   GstMmioFrameTime frame;
   GstBuffer *buffer = NULL;
   GstClockTime period;
+  gboolean latency_changed;
   GstFlowReturn ret;
   guint64 missed;
 
@@ -622,9 +670,16 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
     return ret;
 
   GST_OBJECT_LOCK (self);
-  period = gst_mmio_pacer_get_period (&self->timer.pacer);
+  period = get_period (self);
   missed = self->missed;
+  latency_changed = is_triggered (self) && has_new_latency (self, period);
+  if (latency_changed)
+    self->latency_period = period;
   GST_OBJECT_UNLOCK (self);
+
+  if (latency_changed)
+    gst_element_post_message (GST_ELEMENT_CAST (self),
+        gst_message_new_latency (GST_OBJECT_CAST (self)));
 
   if (frame.missed > 0) {
     GST_INFO_OBJECT (self, "missed %" G_GUINT64_FORMAT " before frame %"
@@ -678,6 +733,8 @@ gst_mmio_vid_src_unlock (GstBaseSrc * base)
 
   GST_OBJECT_LOCK (self);
   gst_mmio_timer_unlock (&self->timer);
+  if (self->capture)
+    mmio_capture_wake (self->capture);
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
@@ -710,6 +767,8 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
     GST_OBJECT_LOCK (self);
     gst_mmio_timer_set_paused (&self->timer,
         transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED);
+    if (self->capture)
+      mmio_capture_wake (self->capture);
     GST_OBJECT_UNLOCK (self);
   }
 
@@ -770,7 +829,8 @@ query_latency (GstMmioVidSrc * self, GstQuery * query)
   guint max_buffers;
 
   GST_OBJECT_LOCK (self);
-  period = gst_mmio_pacer_get_period (&self->timer.pacer);
+  period = self->capture && is_triggered (self) ? self->latency_period :
+      gst_mmio_pacer_get_period (&self->timer.pacer);
   max_buffers = self->max_buffers;
   GST_OBJECT_UNLOCK (self);
 
@@ -878,6 +938,7 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_MAPPING, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_ENGINE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_CHANGES, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_MMIO_FRAME_SYNC, 0);
 }
 
 static void

@@ -427,9 +427,32 @@ apply_fixed_mapping (const MmioDevice * device, MmioMapping * wanted,
 }
 
 /**
- * mmio_device_map:
+ * mmio_device_find_bar:
  * @bar: (inout): the BAR; -1 is replaced by the first memory BAR that holds
  *   the picture
+ * @picture: the picture
+ *
+ * Returns: FALSE with @error set if the picture cannot be there
+ */
+gboolean
+mmio_device_find_bar (const MmioDevice * device, gint * bar,
+    const MmioPicture * picture, GError ** error)
+{
+  gint found;
+
+  if (*bar >= 0)
+    return check_bar (device, *bar, picture, error);
+
+  found = find_bar (device, picture, error);
+  if (found >= 0)
+    *bar = found;
+
+  return found >= 0;
+}
+
+/**
+ * mmio_device_map:
+ * @bar: (inout): as of mmio_device_find_bar()
  * @picture: the picture
  * @wanted: how to map it
  *
@@ -442,23 +465,39 @@ MmioRegion *
 mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
     MmioMapping wanted, GError ** error)
 {
-  gint chosen = *bar;
+  gint found = *bar;
   MmioRegion *region;
 
-  if (chosen < 0)
-    chosen = find_bar (device, picture, error);
-  else if (!check_bar (device, chosen, picture, error))
-    chosen = -1;
-
-  if (chosen < 0 || !apply_fixed_mapping (device, &wanted, error))
+  if (!mmio_device_find_bar (device, &found, picture, error) ||
+      !apply_fixed_mapping (device, &wanted, error))
     return NULL;
 
-  region = device->backend->map (device, chosen, picture->start,
+  region = device->backend->map (device, found, picture->start,
       picture->end - picture->start, wanted, error);
   if (region)
-    *bar = chosen;
+    *bar = found;
 
   return region;
+}
+
+/**
+ * mmio_device_map_register:
+ * @bar: a BAR
+ * @offset: bytes from its start
+ * @length: bytes, all of them in the BAR
+ *
+ * Maps a few bytes that are no picture, in the way in which each load is a
+ * transaction of its own.
+ *
+ * Returns: (transfer full) (nullable): the region, or NULL with @error set
+ */
+MmioRegion *
+mmio_device_map_register (MmioDevice * device, guint bar, guint64 offset,
+    gsize length, GError ** error)
+{
+  return device->backend->map (device, bar, offset, length,
+      device->backend->has_bars ? MMIO_MAPPING_UNCACHED : MMIO_MAPPING_AUTO,
+      error);
 }
 
 /**

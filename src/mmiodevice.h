@@ -62,8 +62,13 @@ MmioMapping mmio_device_get_fixed_mapping (const MmioDevice * device);
 gboolean mmio_device_describe (MmioDevice * device, gint * bar,
     MmioSpec * spec, GError ** error);
 
+gboolean mmio_device_find_bar (const MmioDevice * device, gint * bar,
+    const MmioPicture * picture, GError ** error);
 MmioRegion *mmio_device_map (MmioDevice * device, gint * bar,
     const MmioPicture * picture, MmioMapping wanted, GError ** error);
+
+MmioRegion *mmio_device_map_register (MmioDevice * device, guint bar,
+    guint64 offset, gsize length, GError ** error);
 
 gboolean mmio_device_shares_bars (const MmioDevice * device);
 int mmio_device_export (MmioDevice * device, guint bar,

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a frame counter tells: that there is a new picture, how many there were
+ * since the last one, when to look next, and whether a picture stood still
+ * while it was read.  Arithmetic, and one load for each look: it does not
+ * wait.
+ */
+#include "mmiocounter.h"
+
+/* Between two looks while nothing is known of the rate, and the longest pause
+ * of those that come before a picture is due: half a millisecond, in which a
+ * picture waits unseen */
+#define BLIND_PAUSE 500
+/* Longer ones are left to whoever waits */
+#define MAX_PERIOD G_TIME_SPAN_SECOND
+
+struct _MmioCounter
+{
+  MmioRegister *reg;
+  gboolean is_seqlock;
+
+  gboolean known;               /* whether it was ever looked at */
+  guint64 value;                /* of the last picture */
+  gint64 time;
+
+  gint64 last_look;
+  gint64 period;                /* microseconds, 0: not known yet */
+  gint64 margin;                /* how long before it is due it is looked for */
+
+  guint64 read_value;
+};
+
+/**
+ * mmio_counter_new:
+ * @reg: (transfer full): the register
+ * @is_seqlock: see #MmioSpec
+ *
+ * Returns: a counter that has not been looked at
+ */
+MmioCounter *
+mmio_counter_new (MmioRegister * reg, gboolean is_seqlock)
+{
+  MmioCounter *counter = g_new0 (MmioCounter, 1);
+
+  counter->reg = reg;
+  counter->is_seqlock = is_seqlock;
+
+  return counter;
+}
+
+void
+mmio_counter_free (MmioCounter * counter)
+{
+  mmio_register_unmap (counter->reg);
+  g_free (counter);
+}
+
+static gboolean
+is_busy (const MmioCounter * counter, guint64 value)
+{
+  return counter->is_seqlock && value % 2 != 0;
+}
+
+/* Pictures from one value to another */
+static guint64
+get_steps (const MmioCounter * counter, guint64 from, guint64 to)
+{
+  const guint bits = mmio_register_get_bits (counter->reg);
+  const guint64 mask = bits < 64 ? ((guint64) 1 << bits) - 1 : G_MAXUINT64;
+  const guint64 difference = (to - from) & mask;
+
+  /* So far nobody counts between two looks; it was reset */
+  if (difference > mask / 2)
+    return 1;
+
+  return counter->is_seqlock ? MAX (difference / 2, 1) : difference;
+}
+
+/* Looks the closer the less it was right, and the other way round */
+static void
+learn (MmioCounter * counter, gint64 now, guint64 steps)
+{
+  const gint64 period = (now - counter->time) / (gint64) steps;
+  const gboolean was_late = counter->period > 0 &&
+      counter->last_look < counter->time + counter->period - counter->margin;
+
+  if (period <= 0 || period > MAX_PERIOD) {
+    counter->period = 0;
+    return;
+  }
+
+  if (counter->period == 0) {
+    counter->period = period;
+    counter->margin = period / 4;
+    return;
+  }
+
+  counter->period += (period - counter->period) / 8;
+  if (was_late)
+    counter->margin *= 2;
+  else
+    counter->margin -= counter->margin / 32;
+  counter->margin = CLAMP (counter->margin, counter->period / 16,
+      counter->period);
+}
+
+/**
+ * mmio_counter_look:
+ * @now: the time, g_get_monotonic_time()
+ * @count: (out): a new picture
+ *
+ * Loads the counter once.
+ *
+ * Returns: whether there is a picture that was not told of yet; the first look
+ *   finds one, unless it is just being written
+ */
+gboolean
+mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
+{
+  const guint64 value = mmio_register_read (counter->reg);
+  guint64 steps = 1;
+
+  if (is_busy (counter, value) || (counter->known && value == counter->value)) {
+    counter->last_look = now;
+    return FALSE;
+  }
+
+  if (counter->known) {
+    steps = get_steps (counter, counter->value, value);
+    learn (counter, now, steps);
+  }
+
+  counter->known = TRUE;
+  counter->value = value;
+  counter->time = now;
+  counter->last_look = now;
+
+  *count = (MmioCount) {
+  .time = now,.steps = steps};
+  return TRUE;
+}
+
+/**
+ * mmio_counter_get_pause:
+ * @now: the time, g_get_monotonic_time()
+ *
+ * Returns: microseconds until it is worth looking again: until shortly before
+ *   the next picture is due, and short ones from then on
+ */
+gint64
+mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
+{
+  const gint64 next = counter->time + counter->period - counter->margin;
+
+  if (counter->period == 0)
+    return BLIND_PAUSE;
+
+  return now < next ? next - now :
+      CLAMP (counter->period / 64, 50, BLIND_PAUSE);
+}
+
+/**
+ * mmio_counter_get_period:
+ *
+ * Returns: microseconds from one picture to the next, about; 0: not known
+ */
+gint64
+mmio_counter_get_period (const MmioCounter * counter)
+{
+  return counter->period;
+}
+
+/**
+ * mmio_counter_begin_read:
+ *
+ * Before the picture is read.
+ *
+ * Returns: FALSE if it is just being written, and not worth reading
+ */
+gboolean
+mmio_counter_begin_read (MmioCounter * counter)
+{
+  counter->read_value = mmio_register_read (counter->reg);
+  return !is_busy (counter, counter->read_value);
+}
+
+/**
+ * mmio_counter_end_read:
+ *
+ * After the picture was read.
+ *
+ * Returns: whether it stood still since mmio_counter_begin_read()
+ */
+gboolean
+mmio_counter_end_read (MmioCounter * counter)
+{
+  return !is_busy (counter, counter->read_value) &&
+      mmio_register_read (counter->reg) == counter->read_value;
+}
