@@ -252,13 +252,13 @@ take_copy (GstMmioWay * way)
         g_strdup ("io-mode=copy asks for it."));
   else if (way->obstacle || way->objection)
     set_mode (way, GST_MMIO_IO_MODE_COPY, expected,
-        g_strdup_printf ("%s Each frame of %s is copied.",
-            way->obstacle ? way->obstacle : way->objection, address));
+        g_strdup_printf ("Each frame of %s is copied. %s", address,
+            way->obstacle ? way->obstacle : way->objection));
   else
     set_mode (way, GST_MMIO_IO_MODE_COPY, expected,
-        g_strdup_printf ("Downstream takes dma-bufs, but none of %ux%u %s "
-            "pixels. Each frame of %s is copied.", picture->width,
-            picture->height, picture->format.name, address));
+        g_strdup_printf ("Each frame of %s is copied. Downstream takes "
+            "dma-bufs, but none of %ux%u %s pixels.", address, picture->width,
+            picture->height, picture->format.name));
 }
 
 static void
@@ -268,8 +268,8 @@ take_dma_buf (GstMmioWay * way)
 
   if (way->obstacle)
     set_mode (way, GST_MMIO_IO_MODE_DMABUF, TRUE,
-        g_strdup_printf ("%s The dma-buf of %s is sent all the same, as "
-            "io-mode=dmabuf asks for it.", way->obstacle, address));
+        g_strdup_printf ("The dma-buf of %s is sent, as io-mode=dmabuf asks "
+            "for it. %s", address, way->obstacle));
   else
     set_mode (way, GST_MMIO_IO_MODE_DMABUF, FALSE,
         g_strdup_printf ("Downstream takes the dma-buf of %s.", address));

@@ -254,7 +254,7 @@ GST_START_TEST (test_layout)
   if (sends)
     dmabuf_check_way (h, "dmabuf", NULL);
   else
-    dmabuf_check_way (h, "copy", NOT_FOUND, " Each frame of ", NULL);
+    dmabuf_check_way (h, "copy", NOT_FOUND, "Each frame of ", NULL);
   fail_unless_equals_int (dmabuf_is (buffer), sends);
   fail_unless_equals_int (dmabuf_in_caps (h), sends);
   dmabuf_check_picture (buffer, layout);
@@ -412,7 +412,7 @@ GST_START_TEST (test_refused)
   buffer = source_pull (h);
   dmabuf_check_way (h, "copy",
       "Downstream offers to take dma-bufs, and refuses them.",
-      " Each frame of ", NULL);
+      "Each frame of ", NULL);
   fail_if (dmabuf_is (buffer));
   fail_if (dmabuf_in_caps (h));
   dmabuf_check_picture (buffer, layout);
