@@ -99,7 +99,7 @@ learn (MmioCounter * counter, gint64 now, guint64 steps)
   if (was_late)
     counter->margin *= 2;
   else
-    counter->margin -= counter->margin / 32;
+    counter->margin -= counter->margin / 128;
   counter->margin = CLAMP (counter->margin, counter->period / 16,
       counter->period);
 }
