@@ -426,6 +426,14 @@ apply_fixed_mapping (const MmioDevice * device, MmioMapping * wanted,
   return TRUE;
 }
 
+/* Where the last row's padding ends, as far as the BAR has it */
+static guint64
+get_end (const MmioDevice * device, guint bar, const MmioPicture * picture)
+{
+  return MAX (picture->end, MIN (mmio_picture_get_extent (picture),
+          device->bar[bar].size));
+}
+
 /**
  * mmio_device_find_bar:
  * @bar: (inout): the BAR; -1 is replaced by the first memory BAR that holds
@@ -456,7 +464,8 @@ mmio_device_find_bar (const MmioDevice * device, gint * bar,
  * @picture: the picture
  * @wanted: how to map it
  *
- * Maps the part of the BAR from @picture's start to its end, read-only.
+ * Maps the part of the BAR from @picture's start to its end, read-only; and
+ * the pages that mmio_device_export() makes a dma-buf of.
  *
  * Returns: (transfer full) (nullable): the mapped part, or NULL with @error
  *   set
@@ -473,9 +482,11 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
     return NULL;
 
   region = device->backend->map (device, found, picture->start,
-      picture->end - picture->start, wanted, error);
-  if (region)
+      get_end (device, found, picture) - picture->start, wanted, error);
+  if (region) {
+    mmio_region_set_length (region, picture->end - picture->start);
     *bar = found;
+  }
 
   return region;
 }
@@ -519,7 +530,8 @@ mmio_device_shares_bars (const MmioDevice * device)
  * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
  *   page
  *
- * Makes a dma-buf of the pages that the picture lies in, for other devices to
+ * Makes a dma-buf of the pages that the picture lies in, with the padding
+ * behind its last row if the BAR has that, for other devices to
  * read without a copy.  It does not keep @device alive, and a BAR's is revoked
  * for good when the last reference to its device goes: who hands it on holds
  * one (or a region, which does) until nobody uses it any more.
@@ -532,7 +544,7 @@ mmio_device_export (MmioDevice * device, guint bar,
 {
   const guint64 page = sysconf (_SC_PAGESIZE);
   const guint64 first = picture->start / page * page;
-  const guint64 end = (picture->end + page - 1) / page * page;
+  const guint64 end = (get_end (device, bar, picture) + page - 1) / page * page;
   int fd;
 
   if (!device->backend->export) {

@@ -174,6 +174,18 @@ mmio_region_get_mapping (const MmioRegion * region)
 }
 
 /**
+ * mmio_region_set_length:
+ * @length: bytes, no more than it has
+ *
+ * Leaves out the end of a region.  It stays mapped, as the pages are.
+ */
+void
+mmio_region_set_length (MmioRegion * region, gsize length)
+{
+  region->length = MIN (length, region->length);
+}
+
+/**
  * mmio_region_set_mapping:
  * @mapping: how it turned out to be mapped
  *

@@ -42,6 +42,7 @@ gsize mmio_region_get_length (const MmioRegion * region);
 const guint8 *mmio_region_get_pages (const MmioRegion * region,
     gsize * length);
 MmioMapping mmio_region_get_mapping (const MmioRegion * region);
+void mmio_region_set_length (MmioRegion * region, gsize length);
 void mmio_region_set_mapping (MmioRegion * region, MmioMapping mapping);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioRegion, mmio_region_unref)
