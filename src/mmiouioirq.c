@@ -71,9 +71,10 @@ static int
 clear_disable_bit (int config)
 {
   guint8 command;
+  gssize n = pread (config, &command, 1, PCI_COMMAND_HIGH);
 
-  if (pread (config, &command, 1, PCI_COMMAND_HIGH) < 0)
-    return errno;
+  if (n != 1)
+    return n < 0 ? errno : ENODATA;
   command &= ~PCI_COMMAND_INTX_DISABLE;
   return pwrite (config, &command, 1, PCI_COMMAND_HIGH) < 0 ? errno : 0;
 }

@@ -85,10 +85,12 @@ static int
 set_master (MmioVfioIrq * irq, gboolean on)
 {
   guint8 command;
+  gssize n;
 
   /* The bit is in the lower one of two bytes */
-  if (pread (irq->device, &command, 1, irq->command) < 0)
-    return errno;
+  n = pread (irq->device, &command, 1, irq->command);
+  if (n != 1)
+    return n < 0 ? errno : ENODATA;
   command = on ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER;
   return pwrite (irq->device, &command, 1, irq->command) < 0 ? errno : 0;
 }
