@@ -89,24 +89,25 @@ def msi(bench):
 def intx(bench):
     with bound(bench, E1000, "vfio-pci"), \
             interrupts(bench, E1000, "vfio") as irq:
-        # Interrupt mask: the link's; cause: read clears, write clears too
-        irq.expect("poke d0 4", "poked")
+        # A cause that never comes by itself: let it (IMS); then raise it (ICS)
+        # and take it back (ICR)
+        irq.expect("poke d0 10000", "poked")
         irq.expect("take", "took 0")
         for _ in range(5):
-            irq.expect("poke c8 4", "poked")
+            irq.expect("poke c8 10000", "poked")
             irq.expect("wait", "readable")
-            irq.expect("poke c0 4", "poked")
+            irq.expect("poke c0 10000", "poked")
             irq.expect("take", "took 1")
         irq.expect("look", "silent")
         expect(not command(bench, E1000) & MASTER, "a bus master for INTx")
         # Masked as long as nobody takes it
-        irq.expect("poke c8 4", "poked")
+        irq.expect("poke c8 10000", "poked")
         irq.expect("wait", "readable")
-        irq.expect("poke c0 4", "poked")
-        irq.expect("poke c8 4", "poked")
+        irq.expect("poke c0 10000", "poked")
+        irq.expect("poke c8 10000", "poked")
         irq.expect("take", "took 1")
         irq.expect("wait", "readable")
-        irq.expect("poke c0 4", "poked")
+        irq.expect("poke c0 10000", "poked")
         irq.expect("take", "took 1")
 
 
