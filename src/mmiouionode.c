@@ -235,7 +235,7 @@ mmio_uio_node_find_bar (const MmioUioNode * node, const MmioPciBar * bar)
  * @devices: the directory of the PCI devices, %MMIO_PCI_SYSFS
  * @info: a PCI device
  *
- * Returns: whether the device is bound to a UIO driver, the user may open its
+ * Returns: whether the device is bound to a UIO driver, the user may read its
  *   node, and nothing is lost by that: all its memory BARs are there, and none
  *   is prefetchable, which sysfs could map write-combining
  */
@@ -259,5 +259,5 @@ mmio_uio_has_all (const char *devices, const MmioPciInfo * info)
       return FALSE;
   }
 
-  return access (node.path, R_OK | W_OK) == 0;
+  return access (node.path, R_OK) == 0;
 }

@@ -14,6 +14,8 @@
 
 #include <glib/gstdio.h>
 
+#include "mmiouionode.h"
+
 #define CLASS "/sys/class/uio"
 #define NODE "/dev/uio0"
 
@@ -453,6 +455,8 @@ GST_END_TEST;
 GST_START_TEST (test_auto)
 {
   g_autofree guint8 *memory = make_small ("uio_pci_generic");
+  g_auto (MmioAddress) address = { 0, };
+  g_auto (MmioPciInfo) info = {.name = NULL };
 
   check_access ("03:00.1", MMIO_ACCESS_AUTO, "uio");
   check_access ("03:00.1", MMIO_ACCESS_SYSFS, "sysfs");
@@ -463,7 +467,12 @@ GST_START_TEST (test_auto)
   check_access ("03:00.1", MMIO_ACCESS_AUTO, "sysfs");
   put_map (0, small.slot, 0xfd010000, 0, 4096);
   check_access ("03:00.1", MMIO_ACCESS_AUTO, "uio");
+
+  fail_unless (mmio_address_parse (&address, "03:00.1", NULL));
+  fail_unless (mmio_pci_find (&address, &info, NULL));
+  fail_unless (mmio_uio_has_all (DEVICES, &info));
   fail_unless (unlink (NODE) == 0);
+  fail_unless (!mmio_uio_has_all (DEVICES, &info));
   check_access ("03:00.1", MMIO_ACCESS_AUTO, "sysfs");
 }
 
