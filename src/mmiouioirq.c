@@ -136,8 +136,8 @@ find_control (MmioUioIrq * irq, const MmioUioNode * node, GError ** error)
         open_config (irq, node->slot, error);
 
   mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "write",
-      "The driver of %s does not let interrupts come; dmesg may say why, or use "
-      "frame-sync=counter or clock.", node->path);
+      "The driver of %s does not let interrupts come; dmesg may say why, or "
+      "use frame-sync=counter or clock.", node->path);
   return FALSE;
 }
 

@@ -14,9 +14,10 @@ _NETWORK = ["-device", "e1000e,addr=14.0,romfile="]
 # can tell of each.  It is where a disk may have its queues; no driver shall.
 _TRAPPED = ["-device",
             "nvme,serial=trapped,addr=15.0,cmb_size_mb=1,legacy-cmb=on"]
-# Devices that interrupt: by MSI-X when the host rings; one that has INTx and MSI,
-# and one that has INTx only, when a register of theirs is written
-_INTERRUPTS = ["-device", "ivshmem-doorbell,chardev=doorbell,vectors=2,addr=16.0",
+# Devices that interrupt: by MSI-X when the host rings; one that has INTx and
+# MSI, and one that has INTx only, when a register of theirs is written
+_INTERRUPTS = ["-device",
+               "ivshmem-doorbell,chardev=doorbell,vectors=2,addr=16.0",
                "-device", "edu,addr=17.0",
                "-device", "e1000,addr=18.0,romfile="]
 

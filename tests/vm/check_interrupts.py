@@ -19,7 +19,8 @@ def command(bench, slot):
 def bound(bench, slot, driver):
     guest, device = bench.guest, f"{DEVICES}/{slot}"
     guest.must(f"modprobe {driver}; echo {driver} >{device}/driver_override; "
-               f"[ ! -e {device}/driver ] || echo {slot} >{device}/driver/unbind;"
+               f"[ ! -e {device}/driver ] || "
+               f"echo {slot} >{device}/driver/unbind; "
                f"echo {slot} >/sys/bus/pci/drivers_probe; "
                f"[ $(basename $(readlink {device}/driver)) = {driver} ]")
     try:
@@ -45,13 +46,11 @@ def message_signalled(bench):
             irq.expect("take", "took 0")
             irq.expect("look", "silent")
             # Several between two looks
-            counted = 0
             for _ in range(3):
                 bell.ring()
                 irq.expect("wait", "readable")
             counted = irq.do("take")
             expect(counted in ("took 1", "took 2", "took 3"), counted)
-        # Asked while it is asleep, it would be woken by setpci
         expect(not command(bench, DOORBELL) & MASTER, "still a bus master")
 
 
