@@ -308,33 +308,63 @@ send_next_frame (GstMmioVidSrc * self)
   GST_OBJECT_UNLOCK (self);
 }
 
-/* Who downstream is: in a bin, such as autovideosink, if need be */
-static GstPad *
-get_peer (GstPad * pad)
+static gboolean is_refused (GstPad * pad, const GstCaps * sent);
+
+/* Whether somebody behind @pad has refused the caps, that @pad itself has
+ * taken: a sink in a bin, or one behind an element that passes caps on, as many
+ * do, and not what becomes of them.  Where another thread passes them on,
+ * nobody knows yet. */
+static gboolean
+is_refused_behind (GstPad * pad, const GstCaps * sent)
 {
-  GstPad *peer = gst_pad_get_peer (pad);
+  GstIterator *links = gst_pad_iterate_internal_links (pad);
+  GValue item = G_VALUE_INIT;
+  gboolean refused = FALSE;
 
-  while (peer && GST_IS_GHOST_PAD (peer)) {
-    GstPad *target = gst_ghost_pad_get_target (GST_GHOST_PAD (peer));
+  while (!refused && links &&
+      gst_iterator_next (links, &item) == GST_ITERATOR_OK) {
+    GstPad *link = g_value_get_object (&item);
+    g_autoptr (GstCaps) passed = NULL;
+    gboolean has_thread;
 
-    gst_object_unref (peer);
-    peer = target;
+    GST_OBJECT_LOCK (link);
+    has_thread = GST_PAD_TASK (link) != NULL;
+    GST_OBJECT_UNLOCK (link);
+
+    passed = has_thread ? NULL : gst_pad_get_current_caps (link);
+    refused = passed && gst_caps_is_equal (passed, sent) &&
+        is_refused (link, sent);
+    g_value_reset (&item);
   }
+  g_value_unset (&item);
+  if (links)
+    gst_iterator_free (links);
 
-  return peer;
+  return refused;
 }
 
-/* Whether downstream has taken the caps.  Who sends them is not told: what is
+/* Whether downstream has refused the caps.  Who sends them is not told: what is
  * refused now is sent once more with the next frame, which then fails. */
+static gboolean
+is_refused (GstPad * pad, const GstCaps * sent)
+{
+  g_autoptr (GstPad) peer = gst_pad_get_peer (pad);
+  g_autoptr (GstCaps) taken = NULL;
+
+  if (!peer || GST_PAD_IS_FLUSHING (peer))
+    return FALSE;
+
+  taken = gst_pad_get_current_caps (peer);
+  return !taken || !gst_caps_is_equal (sent, taken) ||
+      is_refused_behind (peer, sent);
+}
+
 static gboolean
 has_taken_caps (GstPad * pad)
 {
-  g_autoptr (GstPad) peer = get_peer (pad);
   g_autoptr (GstCaps) sent = gst_pad_get_current_caps (pad);
-  g_autoptr (GstCaps) taken = peer ? gst_pad_get_current_caps (peer) : NULL;
 
-  return !peer || !sent || GST_PAD_IS_FLUSHING (peer) || (taken &&
-      gst_caps_is_equal (sent, taken));
+  return !sent || !is_refused (pad, sent);
 }
 
 /* Negotiates about what @self offers to whoever is downstream now */
@@ -649,6 +679,19 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
   return GST_FLOW_OK;
 }
 
+/* Until a way is agreed upon: a frame in between would not be what its caps
+ * say */
+static gboolean
+renegotiate (GstMmioVidSrc * self)
+{
+  do {
+    if (!gst_base_src_negotiate (GST_BASE_SRC (self)))
+      return FALSE;
+  } while (gst_mmio_way_is_refused (self->way));
+
+  return TRUE;
+}
+
 static GstFlowReturn
 gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
 {
@@ -660,8 +703,7 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   do {
     /* The base class looks for this between frames, but while nothing changes
      * there may be none for long */
-    if (gst_pad_needs_reconfigure (base->srcpad) &&
-        !gst_base_src_negotiate (base))
+    if (gst_pad_needs_reconfigure (base->srcpad) && !renegotiate (self))
       return GST_PAD_IS_FLUSHING (base->srcpad) ? GST_FLOW_FLUSHING :
           GST_FLOW_NOT_NEGOTIATED;
 

@@ -177,8 +177,9 @@ gst_mmio_way_begin (GstMmioWay * way, GstCaps * downstream)
 
   if (!way->objection && way->wanted == GST_MMIO_IO_MODE_AUTO && downstream &&
       !gst_mmio_caps_name_dma_buf (downstream))
-    way->objection = g_strdup ("Downstream takes no dma-bufs; kmssink, "
-        "glimagesink and waylandsink do.");
+    way->objection = g_strdup ("Downstream takes no dma-bufs; kmssink (from "
+        "GStreamer 1.26 on; before, with io-mode=dmabuf), glimagesink and "
+        "waylandsink do.");
 }
 
 void
@@ -191,15 +192,21 @@ gst_mmio_way_end (GstMmioWay * way)
  * gst_mmio_way_refuse:
  * @reason: why dma-bufs are no good for downstream; a sentence
  *
- * Has the next negotiation offer no dma-bufs.
+ * Has the next negotiation offer no dma-bufs, unless the user asks for them.
  *
  * Returns: whether that makes a difference
  */
 gboolean
 gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
 {
-  if (!way->ring || way->wanted != GST_MMIO_IO_MODE_AUTO || way->objection)
+  if (!way->ring || way->objection)
     return FALSE;
+
+  /* There is no step further down */
+  if (way->wanted == GST_MMIO_IO_MODE_DMABUF) {
+    way->objection = g_strdup (reason);
+    return FALSE;
+  }
 
   g_free (way->refusal);
   way->refusal = g_strdup (reason);
@@ -207,10 +214,34 @@ gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
 }
 
 /**
+ * gst_mmio_way_is_refused:
+ *
+ * Returns: whether the last negotiation came to nothing, and the next one will
+ *   offer less
+ */
+gboolean
+gst_mmio_way_is_refused (const GstMmioWay * way)
+{
+  return way->refusal != NULL;
+}
+
+/**
+ * gst_mmio_way_is_demanded:
+ *
+ * Returns: whether the user asks for dma-bufs, and for nothing else
+ */
+gboolean
+gst_mmio_way_is_demanded (const GstMmioWay * way)
+{
+  return way->wanted == GST_MMIO_IO_MODE_DMABUF;
+}
+
+/**
  * gst_mmio_way_get_objection:
  *
  * Returns: (transfer none) (nullable): why the last negotiation offered no
- *   dma-bufs though there are some, in a sentence
+ *   dma-bufs though there are some, or came to nothing with those that are
+ *   asked for; in a sentence
  */
 const char *
 gst_mmio_way_get_objection (const GstMmioWay * way)
@@ -228,15 +259,36 @@ set_mode (GstMmioWay * way, GstMmioIOMode mode, gboolean disappointing,
   way->reason = reason;
 }
 
+/* Whether the picture lies where everybody looks for it */
+static gboolean
+is_plain (const GstMmioWay * way)
+{
+  return way->skip == 0 &&
+      gst_mmio_format_is_default_layout (mmio_capture_get_picture
+      (way->capture));
+}
+
 /* Whether downstream finds the picture in @query's buffers, where it lies as
  * in the BAR */
 static gboolean
 finds_picture (GstMmioWay * way, GstQuery * query)
 {
-  return gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE,
-      NULL) || (way->skip == 0 &&
-      gst_mmio_format_is_default_layout (mmio_capture_get_picture
-          (way->capture)));
+  return is_plain (way) || gst_query_find_allocation_meta (query,
+      GST_VIDEO_META_API_TYPE, NULL);
+}
+
+/* A dma-buf is of whole pages: who knows of no video meta, such as a file,
+ * takes all that there is for the picture */
+static GstMemory *
+acquire_dma_buf (GstMmioWay * way)
+{
+  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+  GstMemory *memory = gst_mmio_ring_acquire (way->ring);
+
+  if (memory && is_plain (way))
+    gst_memory_resize (memory, 0, picture->end - picture->start);
+
+  return memory;
 }
 
 static void
@@ -252,13 +304,13 @@ take_copy (GstMmioWay * way)
         g_strdup ("io-mode=copy asks for it."));
   else if (way->obstacle || way->objection)
     set_mode (way, GST_MMIO_IO_MODE_COPY, expected,
-        g_strdup_printf ("%s Each frame of %s is copied.",
-            way->obstacle ? way->obstacle : way->objection, address));
+        g_strdup_printf ("Each frame of %s is copied. %s", address,
+            way->obstacle ? way->obstacle : way->objection));
   else
     set_mode (way, GST_MMIO_IO_MODE_COPY, expected,
-        g_strdup_printf ("Downstream takes dma-bufs, but none of %ux%u %s "
-            "pixels. Each frame of %s is copied.", picture->width,
-            picture->height, picture->format.name, address));
+        g_strdup_printf ("Each frame of %s is copied. Downstream takes "
+            "dma-bufs, but none of %ux%u %s pixels.", address, picture->width,
+            picture->height, picture->format.name));
 }
 
 static void
@@ -268,8 +320,8 @@ take_dma_buf (GstMmioWay * way)
 
   if (way->obstacle)
     set_mode (way, GST_MMIO_IO_MODE_DMABUF, TRUE,
-        g_strdup_printf ("%s The dma-buf of %s is sent all the same, as "
-            "io-mode=dmabuf asks for it.", way->obstacle, address));
+        g_strdup_printf ("The dma-buf of %s is sent, as io-mode=dmabuf asks "
+            "for it. %s", address, way->obstacle));
   else
     set_mode (way, GST_MMIO_IO_MODE_DMABUF, FALSE,
         g_strdup_printf ("Downstream takes the dma-buf of %s.", address));
@@ -396,7 +448,7 @@ gst_mmio_way_wrap (GstMmioWay * way)
         mmio_capture_get_region (way->capture),
         mmio_capture_get_reader (way->capture));
   else
-    memory = gst_mmio_ring_acquire (way->ring);
+    memory = acquire_dma_buf (way);
 
   return memory ? gst_mmio_buffer_wrap (memory, way->skip,
       mmio_capture_get_picture (way->capture)) : NULL;

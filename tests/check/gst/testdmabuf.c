@@ -138,7 +138,8 @@ dmabuf_check_way (GstHarness * h, const char *mode, ...)
   fail_unless_equals_int (gst_structure_n_fields (s), 2);
   fail_unless_equals_string (gst_structure_get_string (s, "io-mode"), mode);
   reason = gst_structure_get_string (s, "reason");
-  fail_unless (reason && g_str_has_suffix (reason, "."), "'%s'", reason);
+  /* A sentence or two; it may end with a command, which has no full stop */
+  fail_unless (reason && strchr (reason, '.') != NULL, "'%s'", reason);
 
   va_start (args, mode);
   while ((word = va_arg (args, const char *)))

@@ -463,14 +463,17 @@ GST_START_TEST (test_not_viable)
   check_fails ("03:00.0", MMIO_ERROR_BUSY, "Another program", "fuser");
 
   set_driver (&sound, "snd_hda_intel");
-  check_fails ("03:00.0", MMIO_ERROR_BUSY, "shares IOMMU group 7 with devices "
+  check_fails ("03:00.0", MMIO_ERROR_SETTINGS,
+      "shares IOMMU group 7 with devices "
       "that drivers hold: 0000:03:00.1 (snd_hda_intel);", "unbind them");
+  /* So nobody has the device itself */
+  check_access ("03:00.0", MMIO_ACCESS_AUTO, "sysfs");
 
   /* One that is not on the bus */
   set_driver (&sound, "pcieport");
   fail_unless (g_mkdir (platform, 0755) == 0);
   fail_unless (symlink ("../../bus/platform/drivers/abc", driver) == 0);
-  check_fails ("03:00.0", MMIO_ERROR_BUSY, "hold: ABC0001:00 (abc);",
+  check_fails ("03:00.0", MMIO_ERROR_SETTINGS, "hold: ABC0001:00 (abc);",
       "access=sysfs");
 }
 
