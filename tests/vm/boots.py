@@ -14,7 +14,12 @@ _NETWORK = ["-device", "e1000e,addr=14.0,romfile="]
 # can tell of each.  It is where a disk may have its queues; no driver shall.
 _TRAPPED = ["-device",
             "nvme,serial=trapped,addr=15.0,cmb_size_mb=1,legacy-cmb=on"]
-
+# Devices that interrupt: by MSI-X when the host rings; one that has INTx and
+# MSI, and one that has INTx only, when a register of theirs is written
+_INTERRUPTS = ["-device",
+               "ivshmem-doorbell,chardev=doorbell,vectors=2,addr=16.0",
+               "-device", "edu,addr=17.0",
+               "-device", "e1000,addr=18.0,romfile="]
 
 _IOMMU = ["-machine", "kernel-irqchip=split",
           "-device", "intel-iommu,intremap=on"]
@@ -34,12 +39,15 @@ class Boot:
     """append: further words for the kernel's command line
     devices: further QEMU arguments
     bars: name -> size of the memory backends that `devices` refers to
+    doorbells: name -> size and vectors of the ivshmem servers that `devices`
+    refers to
     cpu: QEMU's name of the CPU
     shared: the guest's memory is a memfd, and QEMU finds a /dev/udmabuf; a
     virtio-gpu with blob=true asks for both"""
     append: str
     devices: list
     bars: dict
+    doorbells: dict = dataclasses.field(default_factory=dict)
     cpu: str = "EPYC"
     shared: bool = False
 
@@ -63,8 +71,8 @@ BOOTS = {
     # device to sleep
     "strict": Boot(
         "intel_iommu=on iommu=pt",
-        _IOMMU + _DISPLAY + _IVSHMEM + _NETWORK,
-        _BARS),
+        _IOMMU + _DISPLAY + _IVSHMEM + _NETWORK + _INTERRUPTS,
+        _BARS, {"doorbell": (1 << 20, 2)}),
     # A display that can read a BAR, on a machine that lets it; locked down, as
     # with Secure Boot
     "zerocopy": Boot(
