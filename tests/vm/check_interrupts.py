@@ -5,6 +5,7 @@ import contextlib
 
 from bench import DOORBELL, E1000, EDU, IVSHMEM, check, expect
 from interrupts import interrupt_error, interrupts
+from watch import watching
 
 DEVICES = "/sys/bus/pci/devices"
 # Bits of the command register
@@ -119,3 +120,26 @@ def refused(bench):
         message = interrupt_error(bench, IVSHMEM, "vfio")
     expect(f"{IVSHMEM} has no interrupt that vfio can deliver; use "
            "frame-sync=counter or clock" in message, message)
+
+
+@check("strict", "interrupts: frame-sync=interrupt makes as many frames as the "
+       "host rings, and says so when nobody does")
+def frames(bench):
+    bell = bench.guest.doorbells["doorbell"]
+    pipeline = (f"mmiovidsrc name=s device={DOORBELL} bar=2 format=gray8 "
+                "width=64 height=48 frame-sync=interrupt ! fakesink")
+    with bound(bench, DOORBELL, "vfio-pci"), \
+            watching(bench, pipeline) as watch:
+        # It is open, and nobody has rung
+        watch.until(lambda: None if watch.warnings("s") else "no warning")
+        expect("has raised no interrupt for a second" in watch.warnings("s")[0],
+               watch.warnings("s"))
+        expect(not watch.frames("s"), watch.frames("s"))
+        for number in range(1, 31):
+            bell.ring()
+            watch.until(lambda: None if len(watch.frames("s")) == number
+                        else f"{len(watch.frames('s'))} frames, not {number}")
+        watch.until(lambda: None if watch.stats("s")["frames"] == "30"
+                    else watch.stats("s"))
+        stats = watch.stats("s")
+        expect(stats["missed"] == "0", stats)
