@@ -13,6 +13,8 @@ IVSHMEM = "0000:00:11.0"
 IVSHMEM_SMALL = "0000:00:12.0"
 NETWORK = "0000:00:14.0"
 TRAPPED = "0000:00:15.0"
+# ... below the port
+PORT = "0000:01:00.0"
 # ... below the switch
 IVSHMEM_SWITCHED = "0000:03:00.0"
 

@@ -14,6 +14,8 @@ _NETWORK = ["-device", "e1000e,addr=14.0,romfile="]
 # can tell of each.  It is where a disk may have its queues; no driver shall.
 _TRAPPED = ["-device",
             "nvme,serial=trapped,addr=15.0,cmb_size_mb=1,legacy-cmb=on"]
+# Where devices are plugged in and out.  A port has a BAR of its own.
+_PORT = ["-device", "pcie-root-port,id=port,addr=16.0,chassis=1"]
 
 
 _IOMMU = ["-machine", "kernel-irqchip=split",
@@ -57,8 +59,8 @@ BOOTS = {
     "relaxed": Boot(
         "iomem=relaxed vt.global_cursor_default=0 module_blacklist=nvme",
         _DISPLAY + _IVSHMEM + _NETWORK + _TRAPPED
-        + ["-device", "virtio-gpu-pci,id=display,addr=13.0"],
-        _BARS),
+        + ["-device", "virtio-gpu-pci,id=display,addr=13.0"] + _PORT,
+        {**_BARS, "plugged": 1 << 20}),
     # A kernel as people boot it, with an IOMMU, so that vfio-pci can put a
     # device to sleep
     "strict": Boot(
