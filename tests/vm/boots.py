@@ -15,7 +15,7 @@ _NETWORK = ["-device", "e1000e,addr=14.0,romfile="]
 _TRAPPED = ["-device",
             "nvme,serial=trapped,addr=15.0,cmb_size_mb=1,legacy-cmb=on"]
 # Where devices are plugged in and out.  A port has a BAR of its own.
-_PORT = ["-device", "pcie-root-port,id=port,addr=16.0,chassis=1"]
+_PORT = ["-device", "pcie-root-port,id=socket,addr=16.0,chassis=1"]
 
 
 _IOMMU = ["-machine", "kernel-irqchip=split",

@@ -82,7 +82,7 @@ _REMOVED = r"Device removed:\n\tname  : .*\[1af4:1110\]\n"
 def _plug(bench):
     ident = next(_IDS)
     bench.guest.qmp.command("device_add", driver="ivshmem-plain", id=ident,
-                            bus="port", memdev="plugged")
+                            bus="socket", memdev="plugged")
     return ident
 
 

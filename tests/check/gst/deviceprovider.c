@@ -306,11 +306,12 @@ GST_START_TEST (test_watch)
     devices = gst_device_monitor_get_devices (monitor);
     fail_unless_equals_int (g_list_length (devices), 1);
     free_devices (devices);
-    ASSERT_OBJECT_REFCOUNT (device, "removed device", 1);
-    gst_object_unref (device);
 
+    /* Then nobody is still at it */
     gst_device_monitor_stop (monitor);
     wait_for_threads (threads);
+    ASSERT_OBJECT_REFCOUNT (device, "removed device", 1);
+    gst_object_unref (device);
   }
 
   gst_object_unref (monitor);
