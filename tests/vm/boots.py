@@ -48,6 +48,8 @@ class Boot:
 
 _BARS = {"large": 16 << 20, "small": 1 << 20}
 _LARGE = {"large": 16 << 20}
+# Of devices that are plugged in later; QEMU gives none to a second one
+_PLUGGED = {f"plugged{n}": 1 << 20 for n in range(4)}
 
 # Without a text console: that would be in ordinary memory, which such a display
 # shows only where the host's /dev/udmabuf is a real one
@@ -60,7 +62,7 @@ BOOTS = {
         "iomem=relaxed vt.global_cursor_default=0 module_blacklist=nvme",
         _DISPLAY + _IVSHMEM + _NETWORK + _TRAPPED
         + ["-device", "virtio-gpu-pci,id=display,addr=13.0"] + _PORT,
-        {**_BARS, "plugged": 1 << 20}),
+        {**_BARS, **_PLUGGED}),
     # A kernel as people boot it, with an IOMMU, so that vfio-pci can put a
     # device to sleep
     "strict": Boot(

@@ -10,7 +10,8 @@ from picture import Picture, captured_rows, compare, noise
 from tap import Failure
 
 _LIST = "gst-device-monitor-1.0 Source/Video"
-_IDS = (f"plugged{n}" for n in itertools.count())
+# Each device has memory of that name
+_NAMES = (f"plugged{n}" for n in itertools.count())
 
 
 def _devices(text):
@@ -80,18 +81,18 @@ _REMOVED = r"Device removed:\n\tname  : .*\[1af4:1110\]\n"
 
 
 def _plug(bench):
-    ident = next(_IDS)
-    bench.guest.qmp.command("device_add", driver="ivshmem-plain", id=ident,
-                            bus="socket", memdev="plugged")
-    return ident
+    name = next(_NAMES)
+    bench.guest.qmp.command("device_add", driver="ivshmem-plain",
+                            id=f"device-{name}", bus="socket", memdev=name)
+    return name
 
 
-def _unplug(bench, ident):
+def _unplug(bench, name):
     def still_there():
         job = bench.guest.run(f"test -e /sys/bus/pci/devices/{PORT}")
         return None if job.status else f"{PORT} is there"
 
-    bench.guest.qmp.command("device_del", id=ident)
+    bench.guest.qmp.command("device_del", id=f"device-{name}")
     bench.until(still_there)
 
 
@@ -101,22 +102,22 @@ def _in_and_out(bench):
     try:
         for n in (1, 2):
             expect(watch.count(_ADDED) == n - 1, "it is there already")
-            ident = _plug(bench)
+            name = _plug(bench)
             watch.wait(_ADDED, n)
             # Whoever is told of it can use it at once
-            _capture_plugged(bench, n)
+            _capture_plugged(bench, name)
             expect(watch.count(_REMOVED) == n - 1, "it is told to be gone")
-            _unplug(bench, ident)
+            _unplug(bench, name)
             watch.wait(_REMOVED, n)
     finally:
         watch.stop()
     expect(PORT not in _devices(bench.guest.must(_LIST)), "it is still listed")
 
 
-def _capture_plugged(bench, seed):
+def _capture_plugged(bench, name):
     picture = Picture("RGB", 320, 240)
-    memory = noise(bench.guest.bars["plugged"].size, seed)
-    bench.paint("plugged", memory)
+    memory = noise(picture.end(), name)
+    bench.paint(name, memory)
     data = bench.capture(f"device={PORT} {picture.properties()}")
     compare(captured_rows(data, "RGB", 320, 240), picture.rows(memory))
 

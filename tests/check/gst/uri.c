@@ -263,7 +263,7 @@ GST_START_TEST (test_state)
   fail_unless (g_error_matches (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI));
   g_clear_error (&error);
 
-  gst_element_set_state (h->element, GST_STATE_READY);
+  source_stop (h);
   set (h->element, "mmio://sim?width=16&height=4");
   source_start (h, 1);
   info = source_get_info (h);
