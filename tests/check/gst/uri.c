@@ -243,6 +243,7 @@ GST_START_TEST (test_state)
   GstHarness *h = source_new ("sim", "width", 32, "height", 16, NULL);
   GstURIHandler *handler = GST_URI_HANDLER (h->element);
   GError *error = NULL;
+  GstBuffer *buffer;
   GstVideoInfo info;
 
   gst_element_set_state (h->element, GST_STATE_READY);
@@ -264,6 +265,8 @@ GST_START_TEST (test_state)
   g_clear_error (&error);
 
   source_stop (h);
+  while ((buffer = gst_harness_try_pull (h)))
+    gst_buffer_unref (buffer);
   set (h->element, "mmio://sim?width=16&height=4");
   source_start (h, 1);
   info = source_get_info (h);
