@@ -29,6 +29,11 @@
  * gst-launch-1.0 mmiovidsrc device=/dev/shm/ivshmem format=bgrx width=1920 height=1080 offset=4096 ! video/x-raw,framerate=60/1 ! autovideosink
  * ]|
  * Shows what a virtual machine has painted into its shared memory device.
+ *
+ * |[
+ * gst-play-1.0 'mmio://0000:03:00.0?bar=2&format=bgrx&width=640&height=480'
+ * ]|
+ * The same properties in a URI, for applications that play one.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -49,8 +54,10 @@
 #include "gstmmiosettings.h"
 #include "gstmmiotimer.h"
 #include "gstmmiotrigger.h"
+#include "gstmmiouri.h"
 #include "gstmmioway.h"
 #include "mmiocapture.h"
+#include "mmiouri.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_mmio_vid_src_debug);
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
@@ -101,7 +108,12 @@ struct _GstMmioVidSrc
   gboolean discont;
 };
 
-G_DEFINE_TYPE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC);
+static void gst_mmio_vid_src_uri_handler_init (gpointer g_iface,
+    gpointer iface_data);
+
+G_DEFINE_TYPE_WITH_CODE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC,
+    G_IMPLEMENT_INTERFACE (GST_TYPE_URI_HANDLER,
+        gst_mmio_vid_src_uri_handler_init));
 GST_ELEMENT_REGISTER_DEFINE (mmiovidsrc, "mmiovidsrc", GST_RANK_NONE,
     GST_TYPE_MMIO_VID_SRC);
 
@@ -161,6 +173,90 @@ gst_mmio_vid_src_get_property (GObject * object, guint prop_id, GValue * value,
 
   if (!known)
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+}
+
+/* URI */
+
+static GstURIType
+gst_mmio_vid_src_uri_get_type (GType type)
+{
+  return GST_URI_SRC;
+}
+
+static const gchar *const *
+gst_mmio_vid_src_uri_get_protocols (GType type)
+{
+  static const gchar *const protocols[] = { MMIO_URI_SCHEME, NULL };
+
+  return protocols;
+}
+
+static gchar *
+gst_mmio_vid_src_uri_get_uri (GstURIHandler * handler)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (handler);
+  gchar *uri;
+
+  GST_OBJECT_LOCK (self);
+  uri = gst_mmio_uri_to_string (G_OBJECT_GET_CLASS (self), &self->settings);
+  GST_OBJECT_UNLOCK (self);
+
+  return uri;
+}
+
+/* Returns: (transfer full) (nullable): the properties that are others now; NULL
+ *   if the element is running */
+static GPtrArray *
+take_settings (GstMmioVidSrc * self, const GstMmioSettings * settings)
+{
+  GPtrArray *changes = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (GST_STATE (self) <= GST_STATE_READY) {
+    changes = gst_mmio_settings_list_changes (&self->settings, settings,
+        G_OBJECT_GET_CLASS (self));
+    gst_mmio_settings_clear (&self->settings);
+    self->settings = *settings;
+  }
+  GST_OBJECT_UNLOCK (self);
+
+  return changes;
+}
+
+static gboolean
+gst_mmio_vid_src_uri_set_uri (GstURIHandler * handler, const gchar * uri,
+    GError ** error)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (handler);
+  g_autoptr (GPtrArray) changes = NULL;
+  GstMmioSettings settings;
+
+  if (!gst_mmio_uri_parse (G_OBJECT_GET_CLASS (self), uri, &settings, error))
+    return FALSE;
+
+  changes = take_settings (self, &settings);
+  if (!changes) {
+    gst_mmio_settings_clear (&settings);
+    g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE,
+        "%s has its device open; set its state to READY before its URI.",
+        GST_OBJECT_NAME (self));
+    return FALSE;
+  }
+
+  for (guint i = 0; i < changes->len; i++)
+    g_object_notify_by_pspec (G_OBJECT (self), g_ptr_array_index (changes, i));
+  return TRUE;
+}
+
+static void
+gst_mmio_vid_src_uri_handler_init (gpointer g_iface, gpointer iface_data)
+{
+  GstURIHandlerInterface *iface = g_iface;
+
+  iface->get_type = gst_mmio_vid_src_uri_get_type;
+  iface->get_protocols = gst_mmio_vid_src_uri_get_protocols;
+  iface->get_uri = gst_mmio_vid_src_uri_get_uri;
+  iface->set_uri = gst_mmio_vid_src_uri_set_uri;
 }
 
 /* Start and stop */

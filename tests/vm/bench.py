@@ -16,6 +16,8 @@ TRAPPED = "0000:00:15.0"
 DOORBELL = "0000:00:16.0"
 EDU = "0000:00:17.0"
 E1000 = "0000:00:18.0"
+# ... below the port
+PORT = "0000:01:00.0"
 # ... below the switch
 IVSHMEM_SWITCHED = "0000:03:00.0"
 

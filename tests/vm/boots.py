@@ -20,6 +20,9 @@ _INTERRUPTS = ["-device",
                "ivshmem-doorbell,chardev=doorbell,vectors=2,addr=16.0",
                "-device", "edu,addr=17.0",
                "-device", "e1000,addr=18.0,romfile="]
+# Where devices are plugged in and out.  A port has a BAR of its own.
+_PORT = ["-device", "pcie-root-port,id=socket,addr=19.0,chassis=1"]
+
 
 _IOMMU = ["-machine", "kernel-irqchip=split",
           "-device", "intel-iommu,intremap=on"]
@@ -54,6 +57,8 @@ class Boot:
 
 _BARS = {"large": 16 << 20, "small": 1 << 20}
 _LARGE = {"large": 16 << 20}
+# Of devices that are plugged in later; QEMU gives none to a second one
+_PLUGGED = {f"plugged{n}": 1 << 20 for n in range(4)}
 
 # Without a text console: that would be in ordinary memory, which such a display
 # shows only where the host's /dev/udmabuf is a real one
@@ -65,8 +70,8 @@ BOOTS = {
     "relaxed": Boot(
         "iomem=relaxed vt.global_cursor_default=0 module_blacklist=nvme",
         _DISPLAY + _IVSHMEM + _NETWORK + _TRAPPED
-        + ["-device", "virtio-gpu-pci,id=display,addr=13.0"],
-        _BARS),
+        + ["-device", "virtio-gpu-pci,id=display,addr=13.0"] + _PORT,
+        {**_BARS, **_PLUGGED}),
     # A kernel as people boot it, with an IOMMU, so that vfio-pci can put a
     # device to sleep
     "strict": Boot(
