@@ -72,7 +72,7 @@ class _Watch:
                                         f"\n{self._text()}"))
 
     def stop(self):
-        self._job.stop()
+        self._job.stop("TERM")
 
 
 # A device below the port has this path; removed ones are told by name only
@@ -168,7 +168,7 @@ def played(bench):
     try:
         bench.until(nothing_yet)
     finally:
-        job.stop()
+        job.stop("TERM")
     bench.guest.must(f"head -c {picture.end()} /tmp/played >/mnt/out/played")
     with open(bench.guest.path("out/played"), "rb") as file:
         compare(captured_rows(file.read(), "RGB", 320, 240),
