@@ -436,6 +436,10 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
       break;
   }
 
+  /* A whole one is worth sending after it, be it the same */
+  if (*is_torn && capture->shadow)
+    mmio_shadow_forget (capture->shadow);
+
   /* What differs from a frame that nobody got tells nothing */
   if (*tries > 1 && written) {
     damage->n_ranges = 1;
