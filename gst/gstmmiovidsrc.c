@@ -747,7 +747,10 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
 
   GST_OBJECT_LOCK (self);
   /* After a flush, and not after a pause, which takes nothing from anybody */
-  self->forget |= gst_mmio_timer_unlock_stop (&self->timer);
+  if (gst_mmio_timer_unlock_stop (&self->timer)) {
+    self->forget = TRUE;
+    gst_mmio_trigger_interrupt (&self->trigger);
+  }
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
@@ -767,6 +770,8 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
     GST_OBJECT_LOCK (self);
     gst_mmio_timer_set_paused (&self->timer,
         transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED);
+    /* The frame before may keep the streaming thread busy until it is over */
+    gst_mmio_trigger_interrupt (&self->trigger);
     if (self->capture)
       mmio_capture_wake (self->capture);
     GST_OBJECT_UNLOCK (self);
@@ -880,9 +885,9 @@ install_properties (GObjectClass * object_class)
 
   properties[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
       "What was captured since the start: frames, missed (frames), unchanged "
-      "(frames), bytes-read (from the BAR), copy-time (nanoseconds), io-mode, "
-      "io-mode-reason, mapping, engine, engine-reason and access",
-      GST_TYPE_STRUCTURE, flags);
+      "(frames), torn (frames), bytes-read (from the BAR), copy-time "
+      "(nanoseconds), io-mode, io-mode-reason, mapping, engine, engine-reason "
+      "and access", GST_TYPE_STRUCTURE, flags);
   properties[PROP_DEVICE_NAME] =
       g_param_spec_string ("device-name", "Device name",
       "What the device is, in words (while it is open)", NULL, flags);
