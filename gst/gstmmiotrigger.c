@@ -185,3 +185,39 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
     return GST_FLOW_OK;
   }
 }
+
+/**
+ * gst_mmio_trigger_skip:
+ * @newer: by how many pictures the one that was read is newer than the one that
+ *   was waited for
+ * @wanted_period: from one frame to the next, or %GST_CLOCK_TIME_NONE for a
+ *   consumer who wants all of them
+ * @frame: (inout): the frame
+ *
+ * Makes the frame that of the picture that was read; those before it are
+ * missed.
+ */
+void
+gst_mmio_trigger_skip (GstMmioTrigger * trigger, GstElement * element,
+    guint64 newer, GstClockTime wanted_period, GstMmioFrameTime * frame)
+{
+  GstClockTime now = frame->pts;
+
+  if (newer == 0)
+    return;
+
+  trigger->number += newer;
+  frame->number += newer;
+
+  /* The next one comes later than now */
+  if (GST_ELEMENT_CLOCK (element))
+    now = get_running_time (element, g_get_monotonic_time ());
+  if (GST_CLOCK_TIME_IS_VALID (trigger->period) && now > frame->pts)
+    frame->pts += MIN (newer * trigger->period, now - frame->pts);
+
+  /* The turn was this one's as well */
+  if (!GST_CLOCK_TIME_IS_VALID (wanted_period))
+    frame->missed += newer;
+  else
+    trigger->unseen += newer;
+}

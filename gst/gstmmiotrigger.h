@@ -33,5 +33,7 @@ void gst_mmio_trigger_interrupt (GstMmioTrigger * trigger);
 GstFlowReturn gst_mmio_trigger_wait (GstMmioTrigger * trigger,
     GstMmioTimer * timer, GstElement * element, MmioCapture * capture,
     GstMmioFrameTime * frame);
+void gst_mmio_trigger_skip (GstMmioTrigger * trigger, GstElement * element,
+    guint64 newer, GstClockTime wanted_period, GstMmioFrameTime * frame);
 
 G_END_DECLS

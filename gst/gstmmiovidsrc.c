@@ -600,6 +600,24 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   return ret;
 }
 
+/* The picture that was there when it was copied may be another one than that
+ * which was waited for */
+static void
+skip_to_copied (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  const guint64 missed = frame->missed;
+
+  if (!is_triggered (self))
+    return;
+
+  GST_OBJECT_LOCK (self);
+  gst_mmio_trigger_skip (&self->trigger, GST_ELEMENT_CAST (self),
+      mmio_capture_take_newer (self->capture),
+      gst_mmio_pacer_get_period (&self->timer.pacer), frame);
+  self->missed += frame->missed - missed;
+  GST_OBJECT_UNLOCK (self);
+}
+
 /* Waits for a frame and copies it; no buffer, if it is not worth sending */
 static GstFlowReturn
 get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
@@ -619,6 +637,8 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
   ret = wait_for_frame (self, frame);
   if (ret == GST_FLOW_OK && !copy_frame (self, buffer, &written))
     ret = GST_FLOW_ERROR;
+  if (ret == GST_FLOW_OK)
+    skip_to_copied (self, frame);
   if (!written)
     gst_clear_buffer (&buffer);
 

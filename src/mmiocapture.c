@@ -486,6 +486,20 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
 }
 
 /**
+ * mmio_capture_take_newer:
+ *
+ * For the thread that waits and reads.
+ *
+ * Returns: by how many pictures the one that was read is newer than the one
+ *   that was waited for; mmio_capture_wait() does not tell of these
+ */
+guint64
+mmio_capture_take_newer (MmioCapture * capture)
+{
+  return capture->counter ? mmio_counter_take_newer (capture->counter) : 0;
+}
+
+/**
  * mmio_capture_forget:
  *
  * Forgets the last frame, because whoever got it may not have it any more: all

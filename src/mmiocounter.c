@@ -28,6 +28,8 @@ struct _MmioCounter
   gint64 margin;                /* how long before it is due it is looked for */
 
   guint64 read_value;
+  guint64 newer;                /* pictures since the one that was told of */
+  gboolean is_inexact;          /* time: of those, not known */
 };
 
 /**
@@ -127,10 +129,12 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
 
   if (counter->known) {
     steps = get_steps (counter, counter->value, value);
-    learn (counter, now, steps);
+    if (!counter->is_inexact)
+      learn (counter, now, steps);
   }
 
   counter->known = TRUE;
+  counter->is_inexact = FALSE;
   counter->value = value;
   counter->time = now;
   counter->last_look = now;
@@ -184,16 +188,53 @@ mmio_counter_begin_read (MmioCounter * counter)
   return !is_busy (counter, counter->read_value);
 }
 
+/* The picture that was read came after the one that was told of: it counts as
+ * told of, too */
+static void
+skip_to_read (MmioCounter * counter)
+{
+  const guint64 steps = get_steps (counter, counter->value,
+      counter->read_value);
+
+  counter->newer += steps;
+  counter->value = counter->read_value;
+  if (counter->period > 0)
+    counter->time += steps * counter->period;
+  else
+    counter->is_inexact = TRUE;
+}
+
 /**
  * mmio_counter_end_read:
  *
- * After the picture was read.
+ * After the picture was read.  If it is a newer one than mmio_counter_look()
+ * has told of, that will not tell of it; see mmio_counter_take_newer().
  *
  * Returns: whether it stood still since mmio_counter_begin_read()
  */
 gboolean
 mmio_counter_end_read (MmioCounter * counter)
 {
-  return !is_busy (counter, counter->read_value) &&
-      mmio_register_read (counter->reg) == counter->read_value;
+  if (is_busy (counter, counter->read_value) ||
+      mmio_register_read (counter->reg) != counter->read_value)
+    return FALSE;
+
+  if (counter->known && counter->read_value != counter->value)
+    skip_to_read (counter);
+  return TRUE;
+}
+
+/**
+ * mmio_counter_take_newer:
+ *
+ * Returns: by how many pictures the one that was read is newer than the one
+ *   that was told of; once
+ */
+guint64
+mmio_counter_take_newer (MmioCounter * counter)
+{
+  const guint64 newer = counter->newer;
+
+  counter->newer = 0;
+  return newer;
 }

@@ -215,6 +215,62 @@ GST_START_TEST (test_read)
 
 GST_END_TEST;
 
+/* What is read may be newer than what was told of, and then counts as told */
+GST_START_TEST (test_newer)
+{
+  g_autoptr (MmioCounter) counter = new_counter (8, FALSE);
+  MmioCount count;
+
+  /* Before anything was told of, nothing is newer */
+  put (250);
+  fail_unless (mmio_counter_begin_read (counter));
+  fail_unless (mmio_counter_end_read (counter));
+  fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
+
+  fail_unless (mmio_counter_look (counter, 1000, &count));
+  put (251);
+  fail_unless (mmio_counter_look (counter, 2000, &count));
+  fail_unless (mmio_counter_begin_read (counter));
+  put (253);
+  fail_if (mmio_counter_end_read (counter));
+  fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
+  put (1);
+  fail_unless (mmio_counter_begin_read (counter));
+  fail_unless (mmio_counter_end_read (counter));
+  fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 6);
+  fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
+  fail_if (mmio_counter_look (counter, 8500, &count));
+
+  /* And the rate is as before */
+  put (2);
+  fail_unless (mmio_counter_look (counter, 9000, &count));
+  fail_unless_equals_uint64 (count.steps, 1);
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 1000);
+}
+
+GST_END_TEST;
+
+/* Nor is one learnt from it where there is none yet */
+GST_START_TEST (test_newer_tells_no_rate)
+{
+  g_autoptr (MmioCounter) counter = new_counter (32, FALSE);
+  MmioCount count;
+
+  put (1);
+  fail_unless (mmio_counter_look (counter, 1000, &count));
+  put (5);
+  fail_unless (mmio_counter_begin_read (counter));
+  fail_unless (mmio_counter_end_read (counter));
+  put (6);
+  fail_unless (mmio_counter_look (counter, 6000, &count));
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
+  put (7);
+  fail_unless (mmio_counter_look (counter, 7000, &count));
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 1000);
+}
+
+GST_END_TEST;
+
 /* --- When to look ------------------------------------------------------------ */
 
 /* A device at a rate, and somebody who looks when he is told to: how often for
@@ -393,6 +449,8 @@ counter_suite (void)
   tcase_add_loop_test (tc, test_steps, 0, G_N_ELEMENTS (steps));
   tcase_add_test (tc, test_begins_busy);
   tcase_add_test (tc, test_read);
+  tcase_add_test (tc, test_newer);
+  tcase_add_test (tc, test_newer_tells_no_rate);
   tcase_add_loop_test (tc, test_pauses, 0, G_N_ELEMENTS (periods));
   tcase_add_test (tc, test_new_rate);
   tcase_add_test (tc, test_stall);
