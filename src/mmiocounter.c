@@ -11,6 +11,11 @@
  * of those that come before a picture is due: half a millisecond, in which a
  * picture waits unseen */
 #define BLIND_PAUSE 500
+/* A device that has stopped need not be looked at as if it had not: the pauses
+ * grow, up to a hundredth of a second, with the time for which there was no
+ * picture, of which they are this part */
+#define LONGEST_PAUSE 10000
+#define QUIET_PART 64
 /* Longer ones are left to whoever waits */
 #define MAX_PERIOD G_TIME_SPAN_SECOND
 
@@ -21,7 +26,7 @@ struct _MmioCounter
 
   gboolean known;               /* whether it was ever looked at */
   guint64 value;                /* of the last picture */
-  gint64 time;
+  gint64 time;                  /* before there was one: of the first look */
 
   gint64 last_look;
   gint64 period;                /* microseconds, 0: not known yet */
@@ -123,6 +128,8 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
   guint64 steps = 1;
 
   if (is_busy (counter, value) || (counter->known && value == counter->value)) {
+    if (counter->last_look == 0)
+      counter->time = now;
     counter->last_look = now;
     return FALSE;
   }
@@ -149,18 +156,21 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
  * @now: the time, g_get_monotonic_time()
  *
  * Returns: microseconds until it is worth looking again: until shortly before
- *   the next picture is due, and short ones from then on
+ *   the next picture is due, short ones from then on, and longer ones if it
+ *   does not come
  */
 gint64
 mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
 {
-  const gint64 next = counter->time + counter->period - counter->margin;
+  const gint64 due = counter->time + counter->period;
+  const gint64 quiet = MIN ((now - due) / QUIET_PART, LONGEST_PAUSE);
 
   if (counter->period == 0)
-    return BLIND_PAUSE;
+    return MAX (BLIND_PAUSE, quiet);
+  if (now < due - counter->margin)
+    return due - counter->margin - now;
 
-  return now < next ? next - now :
-      CLAMP (counter->period / 64, 50, BLIND_PAUSE);
+  return MAX (CLAMP (counter->period / 64, 50, BLIND_PAUSE), quiet);
 }
 
 /**

@@ -379,6 +379,41 @@ GST_START_TEST (test_stall)
 
 GST_END_TEST;
 
+/* A device that has stopped is hardly looked at, whatever its rate was, and not
+ * seen much later than it was gone for */
+GST_START_TEST (test_quiet)
+{
+  g_autoptr (MmioCounter) counter = new_counter (32, __i__ == 2);
+  gint64 now = 1000000, begin;
+  guint n_looks = 0;
+  MmioCount count;
+
+  /* At 60 Hz; not known; in the middle of the first picture */
+  put (__i__ == 2 ? 1 : 0);
+  for (guint i = 0; i < (__i__ == 0 ? 100 : 1); i++) {
+    if (i > 0)
+      put (i);
+    fail_unless_equals_int (mmio_counter_look (counter, now, &count),
+        __i__ < 2);
+    now += 16667;
+  }
+
+  begin = now;
+  while (now < begin + 10 * G_TIME_SPAN_SECOND) {
+    const gint64 pause = mmio_counter_get_pause (counter, now);
+
+    fail_unless (pause <= MAX (500, (now - begin + 16667) / 64), "%"
+        G_GINT64_FORMAT " after %" G_GINT64_FORMAT, pause, now - begin);
+    now += pause;
+    fail_if (mmio_counter_look (counter, now, &count));
+    n_looks++;
+  }
+  GST_INFO ("%u looks in 10 s", n_looks);
+  fail_unless (n_looks < 1500, "%u looks in 10 s", n_looks);
+}
+
+GST_END_TEST;
+
 /* --- Waiting ------------------------------------------------------------------ */
 
 static gpointer
@@ -454,6 +489,7 @@ counter_suite (void)
   tcase_add_loop_test (tc, test_pauses, 0, G_N_ELEMENTS (periods));
   tcase_add_test (tc, test_new_rate);
   tcase_add_test (tc, test_stall);
+  tcase_add_loop_test (tc, test_quiet, 0, 3);
   tcase_add_test (tc, test_wait);
 
   return s;
