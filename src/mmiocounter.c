@@ -11,6 +11,10 @@
  * of those that come before a picture is due: half a millisecond, in which a
  * picture waits unseen */
 #define BLIND_PAUSE 500
+/* Of a period it is looked for a picture no longer than this part: a rate that
+ * is less steady, and a machine that wakes us later, have their frames later;
+ * 16 looks, are what a picture costs at most */
+#define MAX_MARGIN 4
 /* A device that has stopped need not be looked at as if it had not: the pauses
  * grow, up to a hundredth of a second, with the time for which there was no
  * picture, of which they are this part */
@@ -108,7 +112,7 @@ learn (MmioCounter * counter, gint64 now, guint64 steps)
   else
     counter->margin -= counter->margin / 128;
   counter->margin = CLAMP (counter->margin, counter->period / 16,
-      counter->period);
+      counter->period / MAX_MARGIN);
 }
 
 /**
