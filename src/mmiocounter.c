@@ -38,7 +38,7 @@ struct _MmioCounter
 
   guint64 read_value;
   guint64 newer;                /* pictures since the one that was told of */
-  gboolean is_inexact;          /* time: of those, not known */
+  gboolean is_inexact;          /* time: not known, and tells nothing */
 };
 
 /**
@@ -144,8 +144,9 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
       learn (counter, now, steps);
   }
 
+  /* The first one was there before, nobody knows since when */
+  counter->is_inexact = !counter->known;
   counter->known = TRUE;
-  counter->is_inexact = FALSE;
   counter->value = value;
   counter->time = now;
   counter->last_look = now;

@@ -227,14 +227,16 @@ GST_START_TEST (test_newer)
   fail_unless (mmio_counter_end_read (counter));
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
 
-  fail_unless (mmio_counter_look (counter, 1000, &count));
+  fail_unless (mmio_counter_look (counter, 300, &count));
   put (251);
+  fail_unless (mmio_counter_look (counter, 1000, &count));
+  put (252);
   fail_unless (mmio_counter_look (counter, 2000, &count));
   fail_unless (mmio_counter_begin_read (counter));
   put (253);
   fail_if (mmio_counter_end_read (counter));
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
-  put (1);
+  put (2);
   fail_unless (mmio_counter_begin_read (counter));
   fail_unless (mmio_counter_end_read (counter));
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 6);
@@ -242,7 +244,7 @@ GST_START_TEST (test_newer)
   fail_if (mmio_counter_look (counter, 8500, &count));
 
   /* And the rate is as before */
-  put (2);
+  put (3);
   fail_unless (mmio_counter_look (counter, 9000, &count));
   fail_unless_equals_uint64 (count.steps, 1);
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 1000);
@@ -257,6 +259,8 @@ GST_START_TEST (test_newer_tells_no_rate)
   MmioCount count;
 
   put (1);
+  fail_unless (mmio_counter_look (counter, 900, &count));
+  put (2);
   fail_unless (mmio_counter_look (counter, 1000, &count));
   put (5);
   fail_unless (mmio_counter_begin_read (counter));
@@ -367,6 +371,24 @@ GST_START_TEST (test_new_rate)
   }
   fail_unless (ABS (mmio_counter_get_period (counter) - 5000) < 250, "%"
       G_GINT64_FORMAT, mmio_counter_get_period (counter));
+}
+
+GST_END_TEST;
+
+/* Since when the first picture was there nobody knows */
+GST_START_TEST (test_first_rate)
+{
+  g_autoptr (MmioCounter) counter = new_counter (32, FALSE);
+  MmioCount count;
+
+  put (1);
+  fail_unless (mmio_counter_look (counter, 1000, &count));
+  put (2);
+  fail_unless (mmio_counter_look (counter, 1300, &count));
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
+  put (3);
+  fail_unless (mmio_counter_look (counter, 2300, &count));
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 1000);
 }
 
 GST_END_TEST;
@@ -499,6 +521,7 @@ counter_suite (void)
   tcase_add_test (tc, test_newer_tells_no_rate);
   tcase_add_loop_test (tc, test_pauses, 0, G_N_ELEMENTS (periods));
   tcase_add_test (tc, test_new_rate);
+  tcase_add_test (tc, test_first_rate);
   tcase_add_test (tc, test_stall);
   tcase_add_loop_test (tc, test_quiet, 0, 3);
   tcase_add_test (tc, test_wait);
