@@ -140,7 +140,8 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
 
   if (counter->known) {
     steps = get_steps (counter, counter->value, value);
-    if (!counter->is_inexact)
+    /* Where nobody has looked for long, it may have gone round meanwhile */
+    if (!counter->is_inexact && now - counter->last_look <= MAX_PERIOD)
       learn (counter, now, steps);
   }
 

@@ -404,10 +404,34 @@ GST_START_TEST (test_stall)
     fail_unless (mmio_counter_look (counter, 10000 * i, &count));
   }
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
+  for (guint i = 1; i < 10; i++)
+    fail_if (mmio_counter_look (counter, 500000 * i, &count));
   put (10);
   fail_unless (mmio_counter_look (counter, 5000000, &count));
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
   fail_unless (mmio_counter_get_pause (counter, 5000001) <= 500);
+}
+
+GST_END_TEST;
+
+/* Nobody has looked, in a pause, while 8 bits went round: the rate is as it
+ * was */
+GST_START_TEST (test_absence)
+{
+  g_autoptr (MmioCounter) counter = new_counter (8, FALSE);
+  MmioCount count;
+
+  for (guint i = 0; i < 10; i++) {
+    put (i);
+    fail_unless (mmio_counter_look (counter, 10000 * i, &count));
+  }
+  put (460);
+  fail_unless (mmio_counter_look (counter, 4600000, &count));
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
+  put (461);
+  fail_unless (mmio_counter_look (counter, 4610000, &count));
+  fail_unless_equals_uint64 (count.steps, 1);
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
 }
 
 GST_END_TEST;
@@ -523,6 +547,7 @@ counter_suite (void)
   tcase_add_test (tc, test_new_rate);
   tcase_add_test (tc, test_first_rate);
   tcase_add_test (tc, test_stall);
+  tcase_add_test (tc, test_absence);
   tcase_add_loop_test (tc, test_quiet, 0, 3);
   tcase_add_test (tc, test_wait);
 
