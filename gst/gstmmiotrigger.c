@@ -23,6 +23,18 @@ gst_mmio_trigger_reset (GstMmioTrigger * trigger)
   .period = GST_CLOCK_TIME_NONE,.next = GST_CLOCK_TIME_NONE};
 }
 
+/**
+ * gst_mmio_trigger_interrupt:
+ *
+ * Nobody wants frames for a while: those that come until the next wait are not
+ * missed.
+ */
+void
+gst_mmio_trigger_interrupt (GstMmioTrigger * trigger)
+{
+  trigger->last = 0;
+}
+
 /* When it was, in running time */
 static GstClockTime
 get_running_time (GstElement * element, gint64 time)
@@ -37,32 +49,48 @@ get_running_time (GstElement * element, gint64 time)
 static void
 count_picture (GstMmioTrigger * trigger, const MmioCount * count)
 {
-  /* Those that came while nobody wanted any are not missed */
-  const guint64 steps = trigger->interrupted ? 1 : count->steps;
-
-  if (trigger->started) {
+  if (trigger->started)
     trigger->number += count->steps;
-    trigger->missed += steps - 1;
-  }
+
+  /* Those that came while nobody wanted any are not missed */
+  if (trigger->interrupted)
+    trigger->unseen = 0;
+  else if (trigger->started)
+    trigger->unseen += count->steps - 1;
+
   trigger->started = TRUE;
   trigger->interrupted = FALSE;
 }
 
 /* Whether it is one for a consumer who wants one every @period, and not all */
 static gboolean
-is_due (GstMmioTrigger * trigger, GstClockTime pts, GstClockTime period)
+is_due (const GstMmioTrigger * trigger, GstClockTime pts, GstClockTime period)
 {
+  /* Running time may have begun anew, and a picture may be a bit early */
+  return !GST_CLOCK_TIME_IS_VALID (period) ||
+      !GST_CLOCK_TIME_IS_VALID (trigger->next) ||
+      pts + period < trigger->next || pts + period / 8 >= trigger->next;
+}
+
+/* Sends the picture.  Returns: how many the consumer has missed before it */
+static guint64
+take_picture (GstMmioTrigger * trigger, GstClockTime pts, GstClockTime period)
+{
+  guint64 missed = trigger->unseen;
+
+  trigger->unseen = 0;
   if (!GST_CLOCK_TIME_IS_VALID (period))
-    return TRUE;
+    return missed;
 
-  /* A picture may be a bit early */
-  if (GST_CLOCK_TIME_IS_VALID (trigger->next) &&
-      pts + period / 8 < trigger->next)
-    return FALSE;
+  if (!GST_CLOCK_TIME_IS_VALID (trigger->next) || pts + period < trigger->next) {
+    trigger->next = pts + period;
+    return missed;
+  }
 
-  trigger->next = !GST_CLOCK_TIME_IS_VALID (trigger->next) ||
-      pts > trigger->next + period ? pts + period : trigger->next + period;
-  return TRUE;
+  /* Of those that nobody saw he would have got his share, and no more */
+  missed = MIN (missed, (pts + period / 8 - trigger->next) / period);
+  trigger->next = period + (pts > trigger->next + period ? pts : trigger->next);
+  return missed;
 }
 
 static void
@@ -125,6 +153,7 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
   for (;;) {
     const gboolean was_paused = timer->paused;
     const GstFlowReturn ret = gst_mmio_timer_wait_playing (timer, element);
+    const GstClockTime period = gst_mmio_pacer_get_period (&timer->pacer);
     GstClockTime pts;
     MmioCount count;
 
@@ -152,12 +181,48 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
       continue;
 
     pts = get_running_time (element, count.time);
-    if (!is_due (trigger, pts, gst_mmio_pacer_get_period (&timer->pacer)))
+    if (!is_due (trigger, pts, period))
       continue;
 
     *frame = (GstMmioFrameTime) {
-    .due = pts,.pts = pts,.number = trigger->number,.missed = trigger->missed};
-    trigger->missed = 0;
+    .due = pts,.pts = pts,.number = trigger->number,.missed =
+          take_picture (trigger, pts, period)};
     return GST_FLOW_OK;
   }
+}
+
+/**
+ * gst_mmio_trigger_skip:
+ * @newer: by how many pictures the one that was read is newer than the one that
+ *   was waited for
+ * @wanted_period: from one frame to the next, or %GST_CLOCK_TIME_NONE for a
+ *   consumer who wants all of them
+ * @frame: (inout): the frame
+ *
+ * Makes the frame that of the picture that was read; those before it are
+ * missed.
+ */
+void
+gst_mmio_trigger_skip (GstMmioTrigger * trigger, GstElement * element,
+    guint64 newer, GstClockTime wanted_period, GstMmioFrameTime * frame)
+{
+  GstClockTime now = frame->pts;
+
+  if (newer == 0)
+    return;
+
+  trigger->number += newer;
+  frame->number += newer;
+
+  /* The next one comes later than now */
+  if (GST_ELEMENT_CLOCK (element))
+    now = get_running_time (element, g_get_monotonic_time ());
+  if (GST_CLOCK_TIME_IS_VALID (trigger->period) && now > frame->pts)
+    frame->pts += MIN (newer * trigger->period, now - frame->pts);
+
+  /* The turn was this one's as well */
+  if (!GST_CLOCK_TIME_IS_VALID (wanted_period))
+    frame->missed += newer;
+  else
+    trigger->unseen += newer;
 }

@@ -21,16 +21,19 @@ typedef struct {
   gboolean started;
   gboolean interrupted;
   guint64 number;
-  guint64 missed;
+  guint64 unseen;
   GstClockTime next;
   gint64 last;
   gboolean stands_still;
 } GstMmioTrigger;
 
 void gst_mmio_trigger_reset (GstMmioTrigger * trigger);
+void gst_mmio_trigger_interrupt (GstMmioTrigger * trigger);
 
 GstFlowReturn gst_mmio_trigger_wait (GstMmioTrigger * trigger,
     GstMmioTimer * timer, GstElement * element, MmioCapture * capture,
     GstMmioFrameTime * frame);
+void gst_mmio_trigger_skip (GstMmioTrigger * trigger, GstElement * element,
+    guint64 newer, GstClockTime wanted_period, GstMmioFrameTime * frame);
 
 G_END_DECLS

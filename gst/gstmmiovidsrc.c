@@ -726,6 +726,24 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   return ret;
 }
 
+/* The picture that was there when it was copied may be another one than that
+ * which was waited for */
+static void
+skip_to_copied (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  const guint64 missed = frame->missed;
+
+  if (!is_triggered (self))
+    return;
+
+  GST_OBJECT_LOCK (self);
+  gst_mmio_trigger_skip (&self->trigger, GST_ELEMENT_CAST (self),
+      mmio_capture_take_newer (self->capture),
+      gst_mmio_pacer_get_period (&self->timer.pacer), frame);
+  self->missed += frame->missed - missed;
+  GST_OBJECT_UNLOCK (self);
+}
+
 /* Waits for a frame and copies it; no buffer, if it is not worth sending */
 static GstFlowReturn
 get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
@@ -745,6 +763,8 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
   ret = wait_for_frame (self, frame);
   if (ret == GST_FLOW_OK && !copy_frame (self, buffer, &written))
     ret = GST_FLOW_ERROR;
+  if (ret == GST_FLOW_OK)
+    skip_to_copied (self, frame);
   if (!written)
     gst_clear_buffer (&buffer);
 
@@ -885,7 +905,10 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
 
   GST_OBJECT_LOCK (self);
   /* After a flush, and not after a pause, which takes nothing from anybody */
-  self->forget |= gst_mmio_timer_unlock_stop (&self->timer);
+  if (gst_mmio_timer_unlock_stop (&self->timer)) {
+    self->forget = TRUE;
+    gst_mmio_trigger_interrupt (&self->trigger);
+  }
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
@@ -905,6 +928,8 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
     GST_OBJECT_LOCK (self);
     gst_mmio_timer_set_paused (&self->timer,
         transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED);
+    /* The frame before may keep the streaming thread busy until it is over */
+    gst_mmio_trigger_interrupt (&self->trigger);
     if (self->capture)
       mmio_capture_wake (self->capture);
     GST_OBJECT_UNLOCK (self);
@@ -1018,9 +1043,9 @@ install_properties (GObjectClass * object_class)
 
   properties[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
       "What was captured since the start: frames, missed (frames), unchanged "
-      "(frames), bytes-read (from the BAR), copy-time (nanoseconds), io-mode, "
-      "io-mode-reason, mapping, engine, engine-reason and access",
-      GST_TYPE_STRUCTURE, flags);
+      "(frames), torn (frames), bytes-read (from the BAR), copy-time "
+      "(nanoseconds), io-mode, io-mode-reason, mapping, engine, engine-reason "
+      "and access", GST_TYPE_STRUCTURE, flags);
   properties[PROP_DEVICE_NAME] =
       g_param_spec_string ("device-name", "Device name",
       "What the device is, in words (while it is open)", NULL, flags);

@@ -481,6 +481,10 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
       break;
   }
 
+  /* A whole one is worth sending after it, be it the same */
+  if (*is_torn && capture->shadow)
+    mmio_shadow_forget (capture->shadow);
+
   /* What differs from a frame that nobody got tells nothing */
   if (*tries > 1 && written) {
     damage->n_ranges = 1;
@@ -524,6 +528,20 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
 
   return !written ? MMIO_READ_UNCHANGED :
       is_torn ? MMIO_READ_TORN : MMIO_READ_WHOLE;
+}
+
+/**
+ * mmio_capture_take_newer:
+ *
+ * For the thread that waits and reads.
+ *
+ * Returns: by how many pictures the one that was read is newer than the one
+ *   that was waited for; mmio_capture_wait() does not tell of these
+ */
+guint64
+mmio_capture_take_newer (MmioCapture * capture)
+{
+  return capture->counter ? mmio_counter_take_newer (capture->counter) : 0;
 }
 
 /**

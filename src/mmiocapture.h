@@ -126,6 +126,7 @@ void mmio_capture_wake (MmioCapture * capture);
 
 MmioRead mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage);
+guint64 mmio_capture_take_newer (MmioCapture * capture);
 
 void mmio_capture_forget (MmioCapture * capture);
 

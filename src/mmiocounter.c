@@ -11,6 +11,15 @@
  * of those that come before a picture is due: half a millisecond, in which a
  * picture waits unseen */
 #define BLIND_PAUSE 500
+/* Of a period it is looked for a picture no longer than this part: a rate that
+ * is less steady, and a machine that wakes us later, have their frames later;
+ * 16 looks, are what a picture costs at most */
+#define MAX_MARGIN 4
+/* A device that has stopped need not be looked at as if it had not: the pauses
+ * grow, up to a hundredth of a second, with the time for which there was no
+ * picture, of which they are this part */
+#define LONGEST_PAUSE 10000
+#define QUIET_PART 64
 /* Longer ones are left to whoever waits */
 #define MAX_PERIOD G_TIME_SPAN_SECOND
 
@@ -21,13 +30,15 @@ struct _MmioCounter
 
   gboolean known;               /* whether it was ever looked at */
   guint64 value;                /* of the last picture */
-  gint64 time;
+  gint64 time;                  /* before there was one: of the first look */
 
   gint64 last_look;
   gint64 period;                /* microseconds, 0: not known yet */
   gint64 margin;                /* how long before it is due it is looked for */
 
   guint64 read_value;
+  guint64 newer;                /* pictures since the one that was told of */
+  gboolean is_inexact;          /* time: not known, and tells nothing */
 };
 
 /**
@@ -101,7 +112,7 @@ learn (MmioCounter * counter, gint64 now, guint64 steps)
   else
     counter->margin -= counter->margin / 128;
   counter->margin = CLAMP (counter->margin, counter->period / 16,
-      counter->period);
+      counter->period / MAX_MARGIN);
 }
 
 /**
@@ -121,15 +132,21 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
   guint64 steps = 1;
 
   if (is_busy (counter, value) || (counter->known && value == counter->value)) {
+    if (counter->last_look == 0)
+      counter->time = now;
     counter->last_look = now;
     return FALSE;
   }
 
   if (counter->known) {
     steps = get_steps (counter, counter->value, value);
-    learn (counter, now, steps);
+    /* Where nobody has looked for long, it may have gone round meanwhile */
+    if (!counter->is_inexact && now - counter->last_look <= MAX_PERIOD)
+      learn (counter, now, steps);
   }
 
+  /* The first one was there before, nobody knows since when */
+  counter->is_inexact = !counter->known;
   counter->known = TRUE;
   counter->value = value;
   counter->time = now;
@@ -145,18 +162,21 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
  * @now: the time, g_get_monotonic_time()
  *
  * Returns: microseconds until it is worth looking again: until shortly before
- *   the next picture is due, and short ones from then on
+ *   the next picture is due, short ones from then on, and longer ones if it
+ *   does not come
  */
 gint64
 mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
 {
-  const gint64 next = counter->time + counter->period - counter->margin;
+  const gint64 due = counter->time + counter->period;
+  const gint64 quiet = MIN ((now - due) / QUIET_PART, LONGEST_PAUSE);
 
   if (counter->period == 0)
-    return BLIND_PAUSE;
+    return MAX (BLIND_PAUSE, quiet);
+  if (now < due - counter->margin)
+    return due - counter->margin - now;
 
-  return now < next ? next - now :
-      CLAMP (counter->period / 64, 50, BLIND_PAUSE);
+  return MAX (CLAMP (counter->period / 64, 50, BLIND_PAUSE), quiet);
 }
 
 /**
@@ -184,16 +204,53 @@ mmio_counter_begin_read (MmioCounter * counter)
   return !is_busy (counter, counter->read_value);
 }
 
+/* The picture that was read came after the one that was told of: it counts as
+ * told of, too */
+static void
+skip_to_read (MmioCounter * counter)
+{
+  const guint64 steps = get_steps (counter, counter->value,
+      counter->read_value);
+
+  counter->newer += steps;
+  counter->value = counter->read_value;
+  if (counter->period > 0)
+    counter->time += steps * counter->period;
+  else
+    counter->is_inexact = TRUE;
+}
+
 /**
  * mmio_counter_end_read:
  *
- * After the picture was read.
+ * After the picture was read.  If it is a newer one than mmio_counter_look()
+ * has told of, that will not tell of it; see mmio_counter_take_newer().
  *
  * Returns: whether it stood still since mmio_counter_begin_read()
  */
 gboolean
 mmio_counter_end_read (MmioCounter * counter)
 {
-  return !is_busy (counter, counter->read_value) &&
-      mmio_register_read (counter->reg) == counter->read_value;
+  if (is_busy (counter, counter->read_value) ||
+      mmio_register_read (counter->reg) != counter->read_value)
+    return FALSE;
+
+  if (counter->known && counter->read_value != counter->value)
+    skip_to_read (counter);
+  return TRUE;
+}
+
+/**
+ * mmio_counter_take_newer:
+ *
+ * Returns: by how many pictures the one that was read is newer than the one
+ *   that was told of; once
+ */
+guint64
+mmio_counter_take_newer (MmioCounter * counter)
+{
+  const guint64 newer = counter->newer;
+
+  counter->newer = 0;
+  return newer;
 }

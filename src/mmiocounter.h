@@ -35,6 +35,7 @@ gint64 mmio_counter_get_period (const MmioCounter * counter);
 
 gboolean mmio_counter_begin_read (MmioCounter * counter);
 gboolean mmio_counter_end_read (MmioCounter * counter);
+guint64 mmio_counter_take_newer (MmioCounter * counter);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioCounter, mmio_counter_free)
 

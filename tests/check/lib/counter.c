@@ -215,12 +215,73 @@ GST_START_TEST (test_read)
 
 GST_END_TEST;
 
+/* What is read may be newer than what was told of, and then counts as told */
+GST_START_TEST (test_newer)
+{
+  g_autoptr (MmioCounter) counter = new_counter (8, FALSE);
+  MmioCount count;
+
+  /* Before anything was told of, nothing is newer */
+  put (250);
+  fail_unless (mmio_counter_begin_read (counter));
+  fail_unless (mmio_counter_end_read (counter));
+  fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
+
+  fail_unless (mmio_counter_look (counter, 300, &count));
+  put (251);
+  fail_unless (mmio_counter_look (counter, 1000, &count));
+  put (252);
+  fail_unless (mmio_counter_look (counter, 2000, &count));
+  fail_unless (mmio_counter_begin_read (counter));
+  put (253);
+  fail_if (mmio_counter_end_read (counter));
+  fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
+  put (2);
+  fail_unless (mmio_counter_begin_read (counter));
+  fail_unless (mmio_counter_end_read (counter));
+  fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 6);
+  fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
+  fail_if (mmio_counter_look (counter, 8500, &count));
+
+  /* And the rate is as before */
+  put (3);
+  fail_unless (mmio_counter_look (counter, 9000, &count));
+  fail_unless_equals_uint64 (count.steps, 1);
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 1000);
+}
+
+GST_END_TEST;
+
+/* Nor is one learnt from it where there is none yet */
+GST_START_TEST (test_newer_tells_no_rate)
+{
+  g_autoptr (MmioCounter) counter = new_counter (32, FALSE);
+  MmioCount count;
+
+  put (1);
+  fail_unless (mmio_counter_look (counter, 900, &count));
+  put (2);
+  fail_unless (mmio_counter_look (counter, 1000, &count));
+  put (5);
+  fail_unless (mmio_counter_begin_read (counter));
+  fail_unless (mmio_counter_end_read (counter));
+  put (6);
+  fail_unless (mmio_counter_look (counter, 6000, &count));
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
+  put (7);
+  fail_unless (mmio_counter_look (counter, 7000, &count));
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 1000);
+}
+
+GST_END_TEST;
+
 /* --- When to look ------------------------------------------------------------ */
 
 /* A device at a rate, and somebody who looks when he is told to: how often for
  * each picture, and how late he sees one at worst */
 static void
-watch (gint64 period, gint64 jitter, guint n, gdouble * looks, gint64 * latest)
+watch (gint64 period, gint64 jitter, gint64 oversleep, guint n,
+    gdouble * looks, gint64 * latest)
 {
   g_autoptr (MmioCounter) counter = new_counter (32, FALSE);
   gint64 now = 1000000, next = now;
@@ -244,10 +305,13 @@ watch (gint64 period, gint64 jitter, guint n, gdouble * looks, gint64 * latest)
         *latest = MAX (*latest, late);
     }
     now += mmio_counter_get_pause (counter, now);
+    /* A machine that has other things to do */
+    if (oversleep > 0 && g_random_double_range (0, 1) < 0.2)
+      now += oversleep;
   }
   *looks = (gdouble) n_looks / n;
 
-  if (jitter == 0)
+  if (jitter == 0 && oversleep == 0)
     fail_unless (ABS (mmio_counter_get_period (counter) - period) <
         period / 50 + 2, "%" G_GINT64_FORMAT " for %" G_GINT64_FORMAT,
         mmio_counter_get_period (counter), period);
@@ -263,7 +327,7 @@ GST_START_TEST (test_pauses)
   gdouble looks;
   gint64 latest;
 
-  watch (period, 0, 2000, &looks, &latest);
+  watch (period, 0, 0, 2000, &looks, &latest);
   GST_INFO ("%" G_GINT64_FORMAT " us: %.1f looks, %" G_GINT64_FORMAT
       " us late", period, looks, latest);
   /* At 60 Hz, 12 looks of 10 us would be 0.7 % of a core */
@@ -271,11 +335,18 @@ GST_START_TEST (test_pauses)
   fail_unless (latest <= 500, "%" G_GINT64_FORMAT " us late", latest);
 
   /* A rate that is not steady takes more looks, but is not seen later */
-  watch (period, period / 10, 2000, &looks, &latest);
+  watch (period, period / 10, 0, 2000, &looks, &latest);
   GST_INFO ("%" G_GINT64_FORMAT " us, jitter: %.1f looks, %" G_GINT64_FORMAT
       " us late", period, looks, latest);
   fail_unless (latest <= 500 + period / 5, "%" G_GINT64_FORMAT " us late",
       latest);
+
+  /* Nor does it take more than so many to be on a machine that has other things
+   * to do, and wakes it late */
+  watch (period, 0, period / 5, 2000, &looks, &latest);
+  GST_INFO ("%" G_GINT64_FORMAT " us, overslept: %.1f looks, %" G_GINT64_FORMAT
+      " us late", period, looks, latest);
+  fail_unless (looks < MAX (20, period / 4 / 500 + 20), "%f looks", looks);
 }
 
 GST_END_TEST;
@@ -304,6 +375,24 @@ GST_START_TEST (test_new_rate)
 
 GST_END_TEST;
 
+/* Since when the first picture was there nobody knows */
+GST_START_TEST (test_first_rate)
+{
+  g_autoptr (MmioCounter) counter = new_counter (32, FALSE);
+  MmioCount count;
+
+  put (1);
+  fail_unless (mmio_counter_look (counter, 1000, &count));
+  put (2);
+  fail_unless (mmio_counter_look (counter, 1300, &count));
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
+  put (3);
+  fail_unless (mmio_counter_look (counter, 2300, &count));
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 1000);
+}
+
+GST_END_TEST;
+
 /* After a second of nothing it knows nothing */
 GST_START_TEST (test_stall)
 {
@@ -315,10 +404,69 @@ GST_START_TEST (test_stall)
     fail_unless (mmio_counter_look (counter, 10000 * i, &count));
   }
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
+  for (guint i = 1; i < 10; i++)
+    fail_if (mmio_counter_look (counter, 500000 * i, &count));
   put (10);
   fail_unless (mmio_counter_look (counter, 5000000, &count));
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
   fail_unless (mmio_counter_get_pause (counter, 5000001) <= 500);
+}
+
+GST_END_TEST;
+
+/* Nobody has looked, in a pause, while 8 bits went round: the rate is as it
+ * was */
+GST_START_TEST (test_absence)
+{
+  g_autoptr (MmioCounter) counter = new_counter (8, FALSE);
+  MmioCount count;
+
+  for (guint i = 0; i < 10; i++) {
+    put (i);
+    fail_unless (mmio_counter_look (counter, 10000 * i, &count));
+  }
+  put (460);
+  fail_unless (mmio_counter_look (counter, 4600000, &count));
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
+  put (461);
+  fail_unless (mmio_counter_look (counter, 4610000, &count));
+  fail_unless_equals_uint64 (count.steps, 1);
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
+}
+
+GST_END_TEST;
+
+/* A device that has stopped is hardly looked at, whatever its rate was, and not
+ * seen much later than it was gone for */
+GST_START_TEST (test_quiet)
+{
+  g_autoptr (MmioCounter) counter = new_counter (32, __i__ == 2);
+  gint64 now = 1000000, begin;
+  guint n_looks = 0;
+  MmioCount count;
+
+  /* At 60 Hz; not known; in the middle of the first picture */
+  put (__i__ == 2 ? 1 : 0);
+  for (guint i = 0; i < (__i__ == 0 ? 100 : 1); i++) {
+    if (i > 0)
+      put (i);
+    fail_unless_equals_int (mmio_counter_look (counter, now, &count),
+        __i__ < 2);
+    now += 16667;
+  }
+
+  begin = now;
+  while (now < begin + 10 * G_TIME_SPAN_SECOND) {
+    const gint64 pause = mmio_counter_get_pause (counter, now);
+
+    fail_unless (pause <= MAX (500, (now - begin + 16667) / 64), "%"
+        G_GINT64_FORMAT " after %" G_GINT64_FORMAT, pause, now - begin);
+    now += pause;
+    fail_if (mmio_counter_look (counter, now, &count));
+    n_looks++;
+  }
+  GST_INFO ("%u looks in 10 s", n_looks);
+  fail_unless (n_looks < 1500, "%u looks in 10 s", n_looks);
 }
 
 GST_END_TEST;
@@ -393,9 +541,14 @@ counter_suite (void)
   tcase_add_loop_test (tc, test_steps, 0, G_N_ELEMENTS (steps));
   tcase_add_test (tc, test_begins_busy);
   tcase_add_test (tc, test_read);
+  tcase_add_test (tc, test_newer);
+  tcase_add_test (tc, test_newer_tells_no_rate);
   tcase_add_loop_test (tc, test_pauses, 0, G_N_ELEMENTS (periods));
   tcase_add_test (tc, test_new_rate);
+  tcase_add_test (tc, test_first_rate);
   tcase_add_test (tc, test_stall);
+  tcase_add_test (tc, test_absence);
+  tcase_add_loop_test (tc, test_quiet, 0, 3);
   tcase_add_test (tc, test_wait);
 
   return s;
