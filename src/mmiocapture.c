@@ -541,7 +541,8 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
 guint64
 mmio_capture_take_newer (MmioCapture * capture)
 {
-  return capture->counter ? mmio_counter_take_newer (capture->counter) : 0;
+  return capture->frame_sync == MMIO_FRAME_SYNC_COUNTER ?
+      mmio_counter_take_newer (capture->counter) : 0;
 }
 
 /**
