@@ -53,6 +53,11 @@ class Watch:
         lines = self._lines("stats", name)
         return dict(word.split("=", 1) for word in lines[-1]) if lines else {}
 
+    def frame_stats(self, name):
+        """The latest statistics, once they tell of frames."""
+        self.until_frames([name])
+        return self.stats(name)
+
     def until(self, problem):
         """As of the bench, but an end of the pipeline is a failure."""
         def check():
