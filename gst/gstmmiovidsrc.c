@@ -97,6 +97,8 @@ struct _GstMmioVidSrc
   /* Between start and stop, streaming thread only */
   GstVideoInfo info;
   gboolean is_dma_buf;
+  GstCaps *downstream;          /* all that it took at the last negotiation */
+  gboolean keeps_allocation;
 
   /* Waiting for the next frame; under the object lock */
   GstMmioTimer timer;
@@ -357,6 +359,8 @@ stop (GstMmioVidSrc * self)
 
   g_clear_pointer (&way, gst_mmio_way_free);
   g_clear_pointer (&capture, mmio_capture_close);
+  gst_clear_caps (&self->downstream);
+  self->keeps_allocation = FALSE;
   notify_device (self);
 
   GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
@@ -483,6 +487,31 @@ has_taken_caps (GstPad * pad)
   return !sent || !is_refused (pad, sent);
 }
 
+/* Whether nothing has changed but the rate of the dma-bufs that are sent.  Then
+ * downstream is not asked for buffers: it has no use for that, and kmssink would
+ * copy with the CPU what it shows. */
+static gboolean
+changes_only_rate (GstMmioVidSrc * self, GstCaps * before, GstCaps * downstream)
+{
+  g_autoptr (GstCaps) now = gst_pad_get_current_caps (GST_BASE_SRC_PAD (self));
+
+  return gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_DMABUF &&
+      before && now && !gst_caps_is_equal (before, now) &&
+      gst_mmio_caps_equal_but_rate (before, now) &&
+      self->downstream && downstream &&
+      gst_mmio_caps_equal_but_rate (self->downstream, downstream);
+}
+
+static GstPadProbeReturn
+on_query (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
+{
+  const GstMmioVidSrc *self = user_data;
+
+  return self->keeps_allocation &&
+      GST_QUERY_TYPE (GST_PAD_PROBE_INFO_QUERY (info)) ==
+      GST_QUERY_ALLOCATION ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+}
+
 /* Negotiates about what @self offers to whoever is downstream now */
 static gboolean
 negotiate (GstMmioVidSrc * self)
@@ -490,6 +519,8 @@ negotiate (GstMmioVidSrc * self)
   GstBaseSrc *base = GST_BASE_SRC (self);
   g_autoptr (GstCaps) downstream =
       gst_pad_peer_query_caps (GST_BASE_SRC_PAD (base), NULL);
+  g_autoptr (GstCaps) before =
+      gst_pad_get_current_caps (GST_BASE_SRC_PAD (base));
   gboolean ret;
 
   GST_OBJECT_LOCK (self);
@@ -500,6 +531,9 @@ negotiate (GstMmioVidSrc * self)
   /* Copies that are refused fail as they always do */
   if (ret && self->is_dma_buf)
     ret = has_taken_caps (GST_BASE_SRC_PAD (base));
+
+  self->keeps_allocation = ret && changes_only_rate (self, before, downstream);
+  gst_caps_replace (&self->downstream, downstream);
 
   GST_OBJECT_LOCK (self);
   gst_mmio_way_end (self->way);
@@ -609,10 +643,10 @@ static gboolean
 gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
-  gboolean latency_changed, copies, again;
+  gboolean latency_changed, copies, again = FALSE;
   guint max_buffers = 0;
 
-  if (!take_way (self, query, &again))
+  if (!self->keeps_allocation && !take_way (self, query, &again))
     return FALSE;
 
   /* With less to offer, before the next frame */
@@ -1110,6 +1144,9 @@ gst_mmio_vid_src_init (GstMmioVidSrc * self)
   gst_mmio_settings_init (&self->settings);
   self->last_stats = get_stats (self);
   gst_mmio_timer_init (&self->timer);
+
+  gst_pad_add_probe (GST_BASE_SRC_PAD (self), GST_PAD_PROBE_TYPE_PUSH |
+      GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, on_query, self, NULL);
 
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);
