@@ -450,6 +450,58 @@ refuse_dma_buf (GstPad * pad, GstObject * parent, GstEvent * event)
 }
 
 static GstPadProbeReturn
+count_allocations (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  if (GST_QUERY_TYPE (GST_PAD_PROBE_INFO_QUERY (info)) == GST_QUERY_ALLOCATION)
+    g_atomic_int_inc ((gint *) data);
+  return GST_PAD_PROBE_OK;
+}
+
+/* Who shows one might copy it when he is asked for buffers */
+GST_START_TEST (test_new_rate)
+{
+  GstHarness *h = dmabuf_new_source ("auto", &odd);
+  GstVideoInfo info;
+  GstBuffer *buffer;
+  GstCaps *caps;
+  gint asked = 0;
+
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_PUSH |
+      GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, count_allocations, &asked, NULL);
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ",framerate=50/1");
+  propose_video_meta (h);
+  source_start (h, 2);
+  dmabuf_check_way (h, "dmabuf", NULL);
+  fail_unless_equals_int (g_atomic_int_get (&asked), 1);
+
+  source_wait_for_clock_wait (h);
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ",framerate=25/1");
+  source_drop (h, 2);
+  buffer = source_crank (h);
+  fail_unless (dmabuf_is (buffer));
+  dmabuf_check_picture (buffer, &odd);
+  fail_unless_equals_uint64 (GST_BUFFER_DURATION (buffer), GST_SECOND / 25);
+  gst_buffer_unref (buffer);
+  fail_unless_equals_int (g_atomic_int_get (&asked), 1);
+
+  /* He asks for it, or it is something else */
+  renegotiate (h);
+  source_drop (h, 1);
+  fail_unless_equals_int (g_atomic_int_get (&asked), 2);
+  source_wait_for_clock_wait (h);
+  gst_harness_set_sink_caps_str (h, "video/x-raw,format=RGB,framerate=25/1");
+  source_drop (h, 2);
+  fail_unless_equals_int (g_atomic_int_get (&asked), 3);
+  caps = source_get_caps (h);
+  fail_unless (gst_video_info_from_caps (&info, caps));
+  gst_caps_unref (caps);
+  dmabuf_check_way (h, "copy", NULL);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+static GstPadProbeReturn
 count_caps (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 {
   if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_CAPS)
@@ -723,6 +775,7 @@ dmabufnegotiation_suite (void)
   tcase_add_loop_test (tc, test_demand_layout, 0, 5);
   tcase_add_loop_test (tc, test_refused, 0, 2);
   tcase_add_test (tc, test_refused_again_and_again);
+  tcase_add_test (tc, test_new_rate);
   tcase_add_loop_test (tc, test_refused_in_bin, 0, 2);
   tcase_add_loop_test (tc, test_refused_behind, 0, 4);
   tcase_add_test (tc, test_refused_for_good);
