@@ -507,8 +507,8 @@ GST_START_TEST (test_wrap)
     drop_frame (h, 1, ++offset);
   check_stat (h, "missed", 0);
 
-  set_counter (G_MAXUINT64 - 2);
   source_stop (h);
+  set_counter (G_MAXUINT64 - 2);
   gst_harness_play (h);
   gst_buffer_unref (source_pull (h));
   drop_frame (h, 7, 7);
@@ -708,7 +708,8 @@ GST_START_TEST (test_always_torn)
   g_atomic_int_set (&stop, TRUE);
   g_thread_join (thread);
   GST_INFO ("%" G_GUINT64_FORMAT " torn", torn);
-  fail_unless (torn > 0);
+  /* Under valgrind only one thread runs at a time */
+  fail_unless (torn > 0 || RUNNING_ON_VALGRIND);
   check_stat (h, "torn", torn);
   check_stat (h, "frames", frames);
   source_teardown (h);
@@ -1365,7 +1366,7 @@ GST_START_TEST (test_sim)
     fail_unless (mmio_pattern_read_number (&picture, map.data, &number));
     gst_buffer_unmap (buffer, &map);
     if (i == 0)
-      begin = number;
+      begin = number - offset;
     fail_unless_equals_uint64 (number - begin, offset);
     fail_unless (i == 0 || GST_BUFFER_PTS (buffer) > last);
     last = GST_BUFFER_PTS (buffer);
