@@ -273,6 +273,32 @@ gst_mmio_caps_parse (const GstCaps * caps, GstVideoInfo * info,
   return gst_video_info_from_caps (info, caps);
 }
 
+static GstCaps *
+without_rate (const GstCaps * caps)
+{
+  GstCaps *result = gst_caps_copy (caps);
+
+  for (guint i = 0; i < gst_caps_get_size (result); i++)
+    gst_structure_remove_field (gst_caps_get_structure (result, i),
+        "framerate");
+
+  return result;
+}
+
+/**
+ * gst_mmio_caps_equal_but_rate:
+ *
+ * Returns: whether @a and @b are the same, but for the frame rate
+ */
+gboolean
+gst_mmio_caps_equal_but_rate (const GstCaps * a, const GstCaps * b)
+{
+  g_autoptr (GstCaps) one = without_rate (a);
+  g_autoptr (GstCaps) other = without_rate (b);
+
+  return gst_caps_is_equal (one, other);
+}
+
 /**
  * gst_mmio_caps_differ_in_time:
  * @caps: what can be sent

@@ -95,7 +95,8 @@ gst_mmio_message_post_missed (GstElement * element,
   gst_element_post_message (element, message);
 }
 
-/* What there is against dma-bufs, where downstream takes nothing else */
+/* What there is against dma-bufs, where downstream takes nothing else, or nothing
+ * else is asked for */
 static void
 post_objection (GstElement * element, MmioCapture * capture,
     const GstMmioWay * way, GstCaps * wanted)
@@ -104,7 +105,12 @@ post_objection (GstElement * element, MmioCapture * capture,
       gst_mmio_caps_get_picture (mmio_capture_get_picture (capture), FALSE);
   const char *objection = gst_mmio_way_get_objection (way);
 
-  if (objection && !gst_caps_can_intersect (copies, wanted))
+  if (objection && gst_mmio_way_is_demanded (way))
+    GST_ELEMENT_ERROR (element, STREAM, FORMAT,
+        ("%s io-mode=dmabuf sends nothing else of %s; use io-mode=auto.",
+            objection, mmio_capture_get_device_address (capture)),
+        ("downstream takes %" GST_PTR_FORMAT, wanted));
+  else if (objection && !gst_caps_can_intersect (copies, wanted))
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
         ("%s It takes nothing else of %s; leave memory:DMABuf out of the caps "
             "behind mmiovidsrc.", objection,

@@ -159,6 +159,30 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
 }
 
 /**
+ * gst_mmio_settings_list_specs:
+ * @object_class: class of an element that has settings
+ *
+ * Returns: (transfer full) (element-type GParamSpec): what has been installed,
+ *   in that order
+ */
+GPtrArray *
+gst_mmio_settings_list_specs (GObjectClass * object_class)
+{
+  GPtrArray *own = g_ptr_array_new ();
+  g_autofree GParamSpec **specs = NULL;
+  guint n_specs;
+
+  specs = g_object_class_list_properties (object_class, &n_specs);
+  for (guint i = 0; i < n_specs; i++) {
+    if (specs[i]->owner_type == G_OBJECT_CLASS_TYPE (object_class) &&
+        specs[i]->param_id < N_PROPS)
+      g_ptr_array_add (own, specs[i]);
+  }
+
+  return own;
+}
+
+/**
  * gst_mmio_settings_set_property:
  *
  * Returns: whether @prop_id is a setting
@@ -294,6 +318,57 @@ gst_mmio_settings_get_property (const GstMmioSettings * settings,
     default:
       return FALSE;
   }
+}
+
+/**
+ * gst_mmio_settings_is_default:
+ * @spec: of a setting
+ *
+ * Returns: whether the setting is as if it had never been set
+ */
+gboolean
+gst_mmio_settings_is_default (const GstMmioSettings * settings,
+    GParamSpec * spec)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  /* Its default is no value, though the property shows one */
+  if (spec->param_id == PROP_FORMAT)
+    return !settings->format_set;
+
+  g_value_init (&value, spec->value_type);
+  gst_mmio_settings_get_property (settings, spec->param_id, &value);
+  return g_param_value_defaults (spec, &value);
+}
+
+/**
+ * gst_mmio_settings_list_changes:
+ * @others: settings to compare with
+ * @object_class: class of the element that has settings
+ *
+ * Returns: (transfer full) (element-type GParamSpec): those properties that
+ *   are not the same
+ */
+GPtrArray *
+gst_mmio_settings_list_changes (const GstMmioSettings * settings,
+    const GstMmioSettings * others, GObjectClass * object_class)
+{
+  GPtrArray *specs = gst_mmio_settings_list_specs (object_class);
+
+  for (guint i = specs->len; i-- > 0;) {
+    GParamSpec *spec = g_ptr_array_index (specs, i);
+    g_auto (GValue) value = G_VALUE_INIT;
+    g_auto (GValue) other = G_VALUE_INIT;
+
+    g_value_init (&value, spec->value_type);
+    g_value_init (&other, spec->value_type);
+    gst_mmio_settings_get_property (settings, spec->param_id, &value);
+    gst_mmio_settings_get_property (others, spec->param_id, &other);
+    if (g_param_values_cmp (spec, &value, &other) == 0)
+      g_ptr_array_remove_index (specs, i);
+  }
+
+  return specs;
 }
 
 /**

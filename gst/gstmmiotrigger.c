@@ -102,11 +102,16 @@ tell_of_stall (GstMmioTrigger * trigger, GstElement * element,
 
   trigger->stands_still = TRUE;
   GST_OBJECT_UNLOCK (element);
-  GST_ELEMENT_WARNING (element, RESOURCE, READ,
-      ("%s has had no new picture for a second, says its frame counter; frames "
-          "go on when it goes on counting.  If it shows one all the same, "
-          "check counter-bar, counter-offset and counter-size.",
-          mmio_capture_get_device_address (capture)), (NULL));
+  if (mmio_capture_get_frame_sync (capture) == MMIO_FRAME_SYNC_INTERRUPT)
+    GST_ELEMENT_WARNING (element, RESOURCE, READ,
+        ("%s has raised no interrupt for a second; frames go on when it does.",
+            mmio_capture_get_device_address (capture)), (NULL));
+  else
+    GST_ELEMENT_WARNING (element, RESOURCE, READ,
+        ("%s has had no new picture for a second, says its frame counter; "
+            "frames go on when it goes on counting.  If it shows one all the "
+            "same, check counter-bar, counter-offset and counter-size.",
+            mmio_capture_get_device_address (capture)), (NULL));
   GST_OBJECT_LOCK (element);
 }
 

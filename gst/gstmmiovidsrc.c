@@ -29,6 +29,11 @@
  * gst-launch-1.0 mmiovidsrc device=/dev/shm/ivshmem format=bgrx width=1920 height=1080 offset=4096 ! video/x-raw,framerate=60/1 ! autovideosink
  * ]|
  * Shows what a virtual machine has painted into its shared memory device.
+ *
+ * |[
+ * gst-play-1.0 'mmio://0000:03:00.0?bar=2&format=bgrx&width=640&height=480'
+ * ]|
+ * The same properties in a URI, for applications that play one.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -49,8 +54,10 @@
 #include "gstmmiosettings.h"
 #include "gstmmiotimer.h"
 #include "gstmmiotrigger.h"
+#include "gstmmiouri.h"
 #include "gstmmioway.h"
 #include "mmiocapture.h"
+#include "mmiouri.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_mmio_vid_src_debug);
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
@@ -90,6 +97,8 @@ struct _GstMmioVidSrc
   /* Between start and stop, streaming thread only */
   GstVideoInfo info;
   gboolean is_dma_buf;
+  GstCaps *downstream;          /* all that it took at the last negotiation */
+  gboolean keeps_allocation;
 
   /* Waiting for the next frame; under the object lock */
   GstMmioTimer timer;
@@ -101,7 +110,12 @@ struct _GstMmioVidSrc
   gboolean discont;
 };
 
-G_DEFINE_TYPE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC);
+static void gst_mmio_vid_src_uri_handler_init (gpointer g_iface,
+    gpointer iface_data);
+
+G_DEFINE_TYPE_WITH_CODE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC,
+    G_IMPLEMENT_INTERFACE (GST_TYPE_URI_HANDLER,
+        gst_mmio_vid_src_uri_handler_init));
 GST_ELEMENT_REGISTER_DEFINE (mmiovidsrc, "mmiovidsrc", GST_RANK_NONE,
     GST_TYPE_MMIO_VID_SRC);
 
@@ -161,6 +175,90 @@ gst_mmio_vid_src_get_property (GObject * object, guint prop_id, GValue * value,
 
   if (!known)
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+}
+
+/* URI */
+
+static GstURIType
+gst_mmio_vid_src_uri_get_type (GType type)
+{
+  return GST_URI_SRC;
+}
+
+static const gchar *const *
+gst_mmio_vid_src_uri_get_protocols (GType type)
+{
+  static const gchar *const protocols[] = { MMIO_URI_SCHEME, NULL };
+
+  return protocols;
+}
+
+static gchar *
+gst_mmio_vid_src_uri_get_uri (GstURIHandler * handler)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (handler);
+  gchar *uri;
+
+  GST_OBJECT_LOCK (self);
+  uri = gst_mmio_uri_to_string (G_OBJECT_GET_CLASS (self), &self->settings);
+  GST_OBJECT_UNLOCK (self);
+
+  return uri;
+}
+
+/* Returns: (transfer full) (nullable): the properties that are others now; NULL
+ *   if the element is running */
+static GPtrArray *
+take_settings (GstMmioVidSrc * self, const GstMmioSettings * settings)
+{
+  GPtrArray *changes = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (GST_STATE (self) <= GST_STATE_READY) {
+    changes = gst_mmio_settings_list_changes (&self->settings, settings,
+        G_OBJECT_GET_CLASS (self));
+    gst_mmio_settings_clear (&self->settings);
+    self->settings = *settings;
+  }
+  GST_OBJECT_UNLOCK (self);
+
+  return changes;
+}
+
+static gboolean
+gst_mmio_vid_src_uri_set_uri (GstURIHandler * handler, const gchar * uri,
+    GError ** error)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (handler);
+  g_autoptr (GPtrArray) changes = NULL;
+  GstMmioSettings settings;
+
+  if (!gst_mmio_uri_parse (G_OBJECT_GET_CLASS (self), uri, &settings, error))
+    return FALSE;
+
+  changes = take_settings (self, &settings);
+  if (!changes) {
+    gst_mmio_settings_clear (&settings);
+    g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE,
+        "%s has its device open; set its state to READY before its URI.",
+        GST_OBJECT_NAME (self));
+    return FALSE;
+  }
+
+  for (guint i = 0; i < changes->len; i++)
+    g_object_notify_by_pspec (G_OBJECT (self), g_ptr_array_index (changes, i));
+  return TRUE;
+}
+
+static void
+gst_mmio_vid_src_uri_handler_init (gpointer g_iface, gpointer iface_data)
+{
+  GstURIHandlerInterface *iface = g_iface;
+
+  iface->get_type = gst_mmio_vid_src_uri_get_type;
+  iface->get_protocols = gst_mmio_vid_src_uri_get_protocols;
+  iface->get_uri = gst_mmio_vid_src_uri_get_uri;
+  iface->set_uri = gst_mmio_vid_src_uri_set_uri;
 }
 
 /* Start and stop */
@@ -261,6 +359,8 @@ stop (GstMmioVidSrc * self)
 
   g_clear_pointer (&way, gst_mmio_way_free);
   g_clear_pointer (&capture, mmio_capture_close);
+  gst_clear_caps (&self->downstream);
+  self->keeps_allocation = FALSE;
   notify_device (self);
 
   GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
@@ -328,33 +428,88 @@ send_next_frame (GstMmioVidSrc * self)
   GST_OBJECT_UNLOCK (self);
 }
 
-/* Who downstream is: in a bin, such as autovideosink, if need be */
-static GstPad *
-get_peer (GstPad * pad)
+static gboolean is_refused (GstPad * pad, const GstCaps * sent);
+
+/* Whether somebody behind @pad has refused the caps, that @pad itself has
+ * taken: a sink in a bin, or one behind an element that passes caps on, as many
+ * do, and not what becomes of them.  Where another thread passes them on,
+ * nobody knows yet. */
+static gboolean
+is_refused_behind (GstPad * pad, const GstCaps * sent)
 {
-  GstPad *peer = gst_pad_get_peer (pad);
+  GstIterator *links = gst_pad_iterate_internal_links (pad);
+  GValue item = G_VALUE_INIT;
+  gboolean refused = FALSE;
 
-  while (peer && GST_IS_GHOST_PAD (peer)) {
-    GstPad *target = gst_ghost_pad_get_target (GST_GHOST_PAD (peer));
+  while (!refused && links &&
+      gst_iterator_next (links, &item) == GST_ITERATOR_OK) {
+    GstPad *link = g_value_get_object (&item);
+    g_autoptr (GstCaps) passed = NULL;
+    gboolean has_thread;
 
-    gst_object_unref (peer);
-    peer = target;
+    GST_OBJECT_LOCK (link);
+    has_thread = GST_PAD_TASK (link) != NULL;
+    GST_OBJECT_UNLOCK (link);
+
+    passed = has_thread ? NULL : gst_pad_get_current_caps (link);
+    refused = passed && gst_caps_is_equal (passed, sent) &&
+        is_refused (link, sent);
+    g_value_reset (&item);
   }
+  g_value_unset (&item);
+  if (links)
+    gst_iterator_free (links);
 
-  return peer;
+  return refused;
 }
 
-/* Whether downstream has taken the caps.  Who sends them is not told: what is
+/* Whether downstream has refused the caps.  Who sends them is not told: what is
  * refused now is sent once more with the next frame, which then fails. */
+static gboolean
+is_refused (GstPad * pad, const GstCaps * sent)
+{
+  g_autoptr (GstPad) peer = gst_pad_get_peer (pad);
+  g_autoptr (GstCaps) taken = NULL;
+
+  if (!peer || GST_PAD_IS_FLUSHING (peer))
+    return FALSE;
+
+  taken = gst_pad_get_current_caps (peer);
+  return !taken || !gst_caps_is_equal (sent, taken) ||
+      is_refused_behind (peer, sent);
+}
+
 static gboolean
 has_taken_caps (GstPad * pad)
 {
-  g_autoptr (GstPad) peer = get_peer (pad);
   g_autoptr (GstCaps) sent = gst_pad_get_current_caps (pad);
-  g_autoptr (GstCaps) taken = peer ? gst_pad_get_current_caps (peer) : NULL;
 
-  return !peer || !sent || GST_PAD_IS_FLUSHING (peer) || (taken &&
-      gst_caps_is_equal (sent, taken));
+  return !sent || !is_refused (pad, sent);
+}
+
+/* Whether nothing has changed but the rate of the dma-bufs that are sent.  Then
+ * downstream is not asked for buffers: it has no use for that, and kmssink would
+ * copy with the CPU what it shows. */
+static gboolean
+changes_only_rate (GstMmioVidSrc * self, GstCaps * before, GstCaps * downstream)
+{
+  g_autoptr (GstCaps) now = gst_pad_get_current_caps (GST_BASE_SRC_PAD (self));
+
+  return gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_DMABUF &&
+      before && now && !gst_caps_is_equal (before, now) &&
+      gst_mmio_caps_equal_but_rate (before, now) &&
+      self->downstream && downstream &&
+      gst_mmio_caps_equal_but_rate (self->downstream, downstream);
+}
+
+static GstPadProbeReturn
+on_query (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
+{
+  const GstMmioVidSrc *self = user_data;
+
+  return self->keeps_allocation &&
+      GST_QUERY_TYPE (GST_PAD_PROBE_INFO_QUERY (info)) ==
+      GST_QUERY_ALLOCATION ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
 
 /* Negotiates about what @self offers to whoever is downstream now */
@@ -364,6 +519,8 @@ negotiate (GstMmioVidSrc * self)
   GstBaseSrc *base = GST_BASE_SRC (self);
   g_autoptr (GstCaps) downstream =
       gst_pad_peer_query_caps (GST_BASE_SRC_PAD (base), NULL);
+  g_autoptr (GstCaps) before =
+      gst_pad_get_current_caps (GST_BASE_SRC_PAD (base));
   gboolean ret;
 
   GST_OBJECT_LOCK (self);
@@ -374,6 +531,9 @@ negotiate (GstMmioVidSrc * self)
   /* Copies that are refused fail as they always do */
   if (ret && self->is_dma_buf)
     ret = has_taken_caps (GST_BASE_SRC_PAD (base));
+
+  self->keeps_allocation = ret && changes_only_rate (self, before, downstream);
+  gst_caps_replace (&self->downstream, downstream);
 
   GST_OBJECT_LOCK (self);
   gst_mmio_way_end (self->way);
@@ -483,10 +643,10 @@ static gboolean
 gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
-  gboolean latency_changed, copies, again;
+  gboolean latency_changed, copies, again = FALSE;
   guint max_buffers = 0;
 
-  if (!take_way (self, query, &again))
+  if (!self->keeps_allocation && !take_way (self, query, &again))
     return FALSE;
 
   /* With less to offer, before the next frame */
@@ -724,6 +884,19 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
   return GST_FLOW_OK;
 }
 
+/* Until a way is agreed upon: a frame in between would not be what its caps
+ * say */
+static gboolean
+renegotiate (GstMmioVidSrc * self)
+{
+  do {
+    if (!gst_base_src_negotiate (GST_BASE_SRC (self)))
+      return FALSE;
+  } while (gst_mmio_way_is_refused (self->way));
+
+  return TRUE;
+}
+
 static GstFlowReturn
 gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
 {
@@ -735,8 +908,7 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   do {
     /* The base class looks for this between frames, but while nothing changes
      * there may be none for long */
-    if (gst_pad_needs_reconfigure (base->srcpad) &&
-        !gst_base_src_negotiate (base))
+    if (gst_pad_needs_reconfigure (base->srcpad) && !renegotiate (self))
       return GST_PAD_IS_FLUSHING (base->srcpad) ? GST_FLOW_FLUSHING :
           GST_FLOW_NOT_NEGOTIATED;
 
@@ -972,6 +1144,9 @@ gst_mmio_vid_src_init (GstMmioVidSrc * self)
   gst_mmio_settings_init (&self->settings);
   self->last_stats = get_stats (self);
   gst_mmio_timer_init (&self->timer);
+
+  gst_pad_add_probe (GST_BASE_SRC_PAD (self), GST_PAD_PROBE_TYPE_PUSH |
+      GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, on_query, self, NULL);
 
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);

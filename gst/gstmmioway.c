@@ -18,6 +18,10 @@
 #include "mmioerror.h"
 #include "mmioimport.h"
 
+/* Somebody may change his mind, when he asks to negotiate anew; but one who
+ * asks because he refuses would do so for ever */
+#define MAX_REFUSALS 3
+
 struct _GstMmioWay
 {
   MmioCapture *capture;
@@ -35,6 +39,10 @@ struct _GstMmioWay
   gboolean negotiating;
   char *objection;
   char *refusal;                /* for the next negotiation */
+  /* Who has refused how often, known by what it takes, and why */
+  GstCaps *refuser;
+  guint n_refusals;
+  char *last_refusal;
 
   /* What was agreed upon */
   GstMmioIOMode mode;
@@ -136,6 +144,8 @@ gst_mmio_way_free (GstMmioWay * way)
   g_free (way->obstacle);
   g_free (way->objection);
   g_free (way->refusal);
+  gst_clear_caps (&way->refuser);
+  g_free (way->last_refusal);
   g_free (way->reason);
   g_free (way);
 }
@@ -173,12 +183,28 @@ gst_mmio_way_begin (GstMmioWay * way, GstCaps * downstream)
 {
   way->negotiating = TRUE;
   g_free (way->objection);
-  way->objection = g_steal_pointer (&way->refusal);
+  way->objection = NULL;
+
+  if (!way->refuser || !downstream || !gst_caps_is_equal (way->refuser,
+          downstream)) {
+    gst_caps_replace (&way->refuser, downstream);
+    way->n_refusals = 0;
+  }
+
+  if (way->refusal) {
+    way->n_refusals++;
+    g_free (way->last_refusal);
+    way->last_refusal = g_strdup (way->refusal);
+    way->objection = g_steal_pointer (&way->refusal);
+  } else if (way->n_refusals >= MAX_REFUSALS) {
+    way->objection = g_strdup (way->last_refusal);
+  }
 
   if (!way->objection && way->wanted == GST_MMIO_IO_MODE_AUTO && downstream &&
       !gst_mmio_caps_name_dma_buf (downstream))
-    way->objection = g_strdup ("Downstream takes no dma-bufs; kmssink, "
-        "glimagesink and waylandsink do.");
+    way->objection = g_strdup ("Downstream takes no dma-bufs; kmssink (from "
+        "GStreamer 1.26 on; before, with io-mode=dmabuf), glimagesink and "
+        "waylandsink do.");
 }
 
 void
@@ -191,15 +217,21 @@ gst_mmio_way_end (GstMmioWay * way)
  * gst_mmio_way_refuse:
  * @reason: why dma-bufs are no good for downstream; a sentence
  *
- * Has the next negotiation offer no dma-bufs.
+ * Has the next negotiation offer no dma-bufs, unless the user asks for them.
  *
  * Returns: whether that makes a difference
  */
 gboolean
 gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
 {
-  if (!way->ring || way->wanted != GST_MMIO_IO_MODE_AUTO || way->objection)
+  if (!way->ring || way->objection)
     return FALSE;
+
+  /* There is no step further down */
+  if (way->wanted == GST_MMIO_IO_MODE_DMABUF) {
+    way->objection = g_strdup (reason);
+    return FALSE;
+  }
 
   g_free (way->refusal);
   way->refusal = g_strdup (reason);
@@ -207,10 +239,34 @@ gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
 }
 
 /**
+ * gst_mmio_way_is_refused:
+ *
+ * Returns: whether the last negotiation came to nothing, and the next one will
+ *   offer less
+ */
+gboolean
+gst_mmio_way_is_refused (const GstMmioWay * way)
+{
+  return way->refusal != NULL;
+}
+
+/**
+ * gst_mmio_way_is_demanded:
+ *
+ * Returns: whether the user asks for dma-bufs, and for nothing else
+ */
+gboolean
+gst_mmio_way_is_demanded (const GstMmioWay * way)
+{
+  return way->wanted == GST_MMIO_IO_MODE_DMABUF;
+}
+
+/**
  * gst_mmio_way_get_objection:
  *
  * Returns: (transfer none) (nullable): why the last negotiation offered no
- *   dma-bufs though there are some, in a sentence
+ *   dma-bufs though there are some, or came to nothing with those that are
+ *   asked for; in a sentence
  */
 const char *
 gst_mmio_way_get_objection (const GstMmioWay * way)
@@ -228,15 +284,36 @@ set_mode (GstMmioWay * way, GstMmioIOMode mode, gboolean disappointing,
   way->reason = reason;
 }
 
+/* Whether the picture lies where everybody looks for it */
+static gboolean
+is_plain (const GstMmioWay * way)
+{
+  return way->skip == 0 &&
+      gst_mmio_format_is_default_layout (mmio_capture_get_picture
+      (way->capture));
+}
+
 /* Whether downstream finds the picture in @query's buffers, where it lies as
  * in the BAR */
 static gboolean
 finds_picture (GstMmioWay * way, GstQuery * query)
 {
-  return gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE,
-      NULL) || (way->skip == 0 &&
-      gst_mmio_format_is_default_layout (mmio_capture_get_picture
-          (way->capture)));
+  return is_plain (way) || gst_query_find_allocation_meta (query,
+      GST_VIDEO_META_API_TYPE, NULL);
+}
+
+/* A dma-buf is of whole pages: who knows of no video meta, such as a file,
+ * takes all that there is for the picture */
+static GstMemory *
+acquire_dma_buf (GstMmioWay * way)
+{
+  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+  GstMemory *memory = gst_mmio_ring_acquire (way->ring);
+
+  if (memory && is_plain (way))
+    gst_memory_resize (memory, 0, picture->end - picture->start);
+
+  return memory;
 }
 
 static void
@@ -396,7 +473,7 @@ gst_mmio_way_wrap (GstMmioWay * way)
         mmio_capture_get_region (way->capture),
         mmio_capture_get_reader (way->capture));
   else
-    memory = gst_mmio_ring_acquire (way->ring);
+    memory = acquire_dma_buf (way);
 
   return memory ? gst_mmio_buffer_wrap (memory, way->skip,
       mmio_capture_get_picture (way->capture)) : NULL;

@@ -25,6 +25,8 @@ GstCaps *gst_mmio_way_get_caps (const GstMmioWay * way);
 void gst_mmio_way_begin (GstMmioWay * way, GstCaps * downstream);
 void gst_mmio_way_end (GstMmioWay * way);
 gboolean gst_mmio_way_refuse (GstMmioWay * way, const char *reason);
+gboolean gst_mmio_way_is_refused (const GstMmioWay * way);
+gboolean gst_mmio_way_is_demanded (const GstMmioWay * way);
 const char *gst_mmio_way_get_objection (const GstMmioWay * way);
 
 gboolean gst_mmio_way_take (GstMmioWay * way, GstQuery * query,

@@ -21,6 +21,9 @@ struct _MmioCapture
   MmioFrameSync frame_sync;
   MmioCounter *counter;
   MmioSync *sync;
+  int interrupt_fd;             /* the device's */
+  gint64 interrupt_time;
+  gint64 interrupt_period;
 
   GMutex lock;
   MmioCaptureStats stats;
@@ -109,6 +112,7 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   const char *reason;
   MmioPicture picture;
   MmioCapture *capture;
+  int interrupt_fd = -1;
 
   /* Whether the engine can run does not depend on the map */
   if (!mmio_address_parse (&address, config->device, error) ||
@@ -145,7 +149,18 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   /* After the picture: the first map of a page says how it is mapped */
   if (spec.counter.bits > 0) {
     counter = open_counter (device, &spec, error);
-    sync = counter ? mmio_sync_new (error) : NULL;
+    if (!counter)
+      return NULL;
+  }
+
+  if (config->frame_sync == MMIO_FRAME_SYNC_INTERRUPT) {
+    interrupt_fd = mmio_device_open_interrupt (device, error);
+    if (interrupt_fd < 0)
+      return NULL;
+  }
+
+  if (config->frame_sync != MMIO_FRAME_SYNC_CLOCK) {
+    sync = mmio_sync_new (error);
     if (!sync)
       return NULL;
   }
@@ -162,6 +177,7 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   capture->frame_sync = config->frame_sync;
   capture->counter = g_steal_pointer (&counter);
   capture->sync = g_steal_pointer (&sync);
+  capture->interrupt_fd = interrupt_fd;
   g_mutex_init (&capture->lock);
 
   return capture;
@@ -360,7 +376,34 @@ mmio_capture_get_frame_sync (const MmioCapture * capture)
 gint64
 mmio_capture_get_period (const MmioCapture * capture)
 {
-  return capture->counter ? mmio_counter_get_period (capture->counter) : 0;
+  switch (capture->frame_sync) {
+    case MMIO_FRAME_SYNC_COUNTER:
+      return mmio_counter_get_period (capture->counter);
+    case MMIO_FRAME_SYNC_INTERRUPT:
+      return capture->interrupt_period;
+    case MMIO_FRAME_SYNC_CLOCK:
+    default:
+      return 0;
+  }
+}
+
+static MmioWait
+wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
+{
+  const MmioWait wait = mmio_sync_wait_interrupt (capture->sync,
+      capture->device, capture->interrupt_fd, deadline, count);
+  gint64 period;
+
+  if (wait != MMIO_WAIT_FRAME)
+    return wait;
+
+  period = (count->time - capture->interrupt_time) / (gint64) count->steps;
+  if (capture->interrupt_time > 0)
+    capture->interrupt_period = capture->interrupt_period == 0 ? period :
+        capture->interrupt_period + (period - capture->interrupt_period) / 8;
+  capture->interrupt_time = count->time;
+
+  return wait;
 }
 
 /**
@@ -376,7 +419,9 @@ mmio_capture_get_period (const MmioCapture * capture)
 MmioWait
 mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
 {
-  return mmio_sync_wait (capture->sync, capture->counter, deadline, count);
+  return capture->frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
+      wait_for_interrupt (capture, deadline, count) :
+      mmio_sync_wait (capture->sync, capture->counter, deadline, count);
 }
 
 /**
@@ -496,7 +541,8 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
 guint64
 mmio_capture_take_newer (MmioCapture * capture)
 {
-  return capture->counter ? mmio_counter_take_newer (capture->counter) : 0;
+  return capture->frame_sync == MMIO_FRAME_SYNC_COUNTER ?
+      mmio_counter_take_newer (capture->counter) : 0;
 }
 
 /**

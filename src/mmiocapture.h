@@ -25,12 +25,14 @@ typedef enum {
  * MmioFrameSync:
  * @MMIO_FRAME_SYNC_CLOCK: the consumer's clock
  * @MMIO_FRAME_SYNC_COUNTER: a register of the device that counts pictures
+ * @MMIO_FRAME_SYNC_INTERRUPT: the device's interrupt
  *
  * What starts a frame.
  */
 typedef enum {
   MMIO_FRAME_SYNC_CLOCK,
   MMIO_FRAME_SYNC_COUNTER,
+  MMIO_FRAME_SYNC_INTERRUPT,
 } MmioFrameSync;
 
 /**

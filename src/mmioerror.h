@@ -11,7 +11,7 @@ G_BEGIN_DECLS
  * @MMIO_ERROR_NOT_FOUND: there is no such device, BAR or file
  * @MMIO_ERROR_AMBIGUOUS: several devices match
  * @MMIO_ERROR_NOT_PERMITTED: file permissions or kernel lockdown forbid it
- * @MMIO_ERROR_BUSY: a kernel driver holds the BAR
+ * @MMIO_ERROR_BUSY: a kernel driver holds the BAR, or another program the device
  * @MMIO_ERROR_SETTINGS: the geometry is incomplete, impossible or too large
  * @MMIO_ERROR_FORMAT: the pixel format cannot be used here
  * @MMIO_ERROR_OFF: the device does not answer: decoding off, asleep

@@ -61,11 +61,16 @@ explain_open (const char *node, int errnum)
   }
 }
 
-/* Why the driver does not take it.  The errors are those of the kernel's
- * drm_prime.c, virtgpu_prime.c, vfio_pci_dmabuf.c and dma-buf-mapping.c. */
+/* Why the driver does not take it, the memory of a PCI device or ordinary one.
+ * The errors are those of the kernel's drm_prime.c, virtgpu_prime.c,
+ * vfio_pci_dmabuf.c and dma-buf-mapping.c. */
 static char *
-explain_import (int errnum)
+explain_import (int errnum, gboolean is_bar)
 {
+  /* So say drivers without gem_prime_import_sg_table(), whatever it is */
+  if (errnum == EINVAL && !is_bar)
+    errnum = ENOSYS;
+
   switch (errnum) {
     case EOPNOTSUPP:
       return g_strdup ("its driver takes no memory of other PCI devices (it "
@@ -170,7 +175,7 @@ try_open_node (MmioImporter * importer, const MmioDrmDevice * device, int fd,
   }
 
   if (mmio_drm_ioctl (fd, MMIO_DRM_PRIME_FD_TO_HANDLE, &prime) < 0) {
-    fail (importer, IMPORT, errno, explain_import (errno));
+    fail (importer, IMPORT, errno, explain_import (errno, address != NULL));
     return;
   }
 

@@ -130,3 +130,24 @@ mmio_picture_init (MmioPicture * picture, const MmioSpec * spec,
   *picture = result;
   return TRUE;
 }
+
+/**
+ * mmio_picture_get_extent:
+ *
+ * Returns: offset in the BAR after the last row and the padding behind it,
+ *   which is not the picture's, but many expect it to be there
+ */
+guint64
+mmio_picture_get_extent (const MmioPicture * picture)
+{
+  guint64 extent = picture->end;
+
+  for (guint i = 0; i < picture->format.n_planes; i++) {
+    const MmioPlane *plane = &picture->plane[i];
+
+    extent = MAX (extent, plane->offset + (guint64) plane->stride *
+        plane->rows);
+  }
+
+  return extent;
+}

@@ -76,6 +76,8 @@ typedef struct {
   MmioPlane plane[MMIO_MAX_PLANES];
 } MmioPicture;
 
+guint64 mmio_picture_get_extent (const MmioPicture * picture);
+
 gboolean mmio_picture_init (MmioPicture * picture, const MmioSpec * spec,
     GError ** error);
 

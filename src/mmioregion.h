@@ -34,6 +34,9 @@ typedef struct _MmioRegion MmioRegion;
 MmioRegion *mmio_region_map (int fd, guint64 offset, gsize length,
     MmioMapping mapping, GDestroyNotify release, gpointer owner);
 
+MmioRegion *mmio_region_map_within (int fd, guint64 start, guint64 skip,
+    gsize length, MmioMapping mapping, GDestroyNotify release, gpointer owner);
+
 MmioRegion *mmio_region_ref (MmioRegion * region);
 void mmio_region_unref (MmioRegion * region);
 
@@ -42,6 +45,7 @@ gsize mmio_region_get_length (const MmioRegion * region);
 const guint8 *mmio_region_get_pages (const MmioRegion * region,
     gsize * length);
 MmioMapping mmio_region_get_mapping (const MmioRegion * region);
+void mmio_region_set_length (MmioRegion * region, gsize length);
 void mmio_region_set_mapping (MmioRegion * region, MmioMapping mapping);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioRegion, mmio_region_unref)

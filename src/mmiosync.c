@@ -49,21 +49,26 @@ mmio_sync_free (MmioSync * sync)
   g_free (sync);
 }
 
-/* Whether somebody has woken us meanwhile */
-static gboolean
-sleep_for (MmioSync * sync, gint64 microseconds)
+/* Sleeps until somebody wakes us, or @fd is readable (-1: none), or the time is
+ * over */
+static MmioWait
+sleep_for (MmioSync * sync, int fd, gint64 microseconds)
 {
   const struct timespec time = {
     .tv_sec = microseconds / G_USEC_PER_SEC,
     .tv_nsec = microseconds % G_USEC_PER_SEC * 1000,
   };
-  struct pollfd wake = {.fd = sync->wake_fd,.events = POLLIN };
+  struct pollfd fds[] = {
+    {.fd = sync->wake_fd,.events = POLLIN}, {.fd = fd,.events = POLLIN}
+  };
   guint64 times;
 
-  if (ppoll (&wake, 1, &time, NULL) <= 0)
-    return FALSE;
+  if (ppoll (fds, G_N_ELEMENTS (fds), &time, NULL) <= 0)
+    return MMIO_WAIT_TIMEOUT;
+  if (read (sync->wake_fd, &times, sizeof (times)) == sizeof (times))
+    return MMIO_WAIT_WOKEN;
 
-  return read (sync->wake_fd, &times, sizeof (times)) == sizeof (times);
+  return MMIO_WAIT_FRAME;
 }
 
 /**
@@ -87,9 +92,43 @@ mmio_sync_wait (MmioSync * sync, MmioCounter * counter, gint64 deadline,
       return MMIO_WAIT_FRAME;
     if (now >= deadline)
       return MMIO_WAIT_TIMEOUT;
-    if (sleep_for (sync, MIN (mmio_counter_get_pause (counter, now),
-                deadline - now)))
+    if (sleep_for (sync, -1, MIN (mmio_counter_get_pause (counter, now),
+                deadline - now)) == MMIO_WAIT_WOKEN)
       return MMIO_WAIT_WOKEN;
+  }
+}
+
+/**
+ * mmio_sync_wait_interrupt:
+ * @fd: of mmio_device_open_interrupt()
+ * @deadline: when to give up, as g_get_monotonic_time() has it
+ * @count: (out): the picture, after %MMIO_WAIT_FRAME; each interrupt since the
+ *   last one counts as a picture
+ *
+ * Waits for the device's next interrupt.
+ *
+ * Returns: how it ended; a device that has gone is waited for in vain
+ */
+MmioWait
+mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device, int fd,
+    gint64 deadline, MmioCount * count)
+{
+  for (;;) {
+    const gint64 left = MAX (deadline - g_get_monotonic_time (), 0);
+    const MmioWait wait = sleep_for (sync, fd, left);
+    guint interrupts;
+
+    if (wait != MMIO_WAIT_FRAME)
+      return wait;
+
+    /* One that has gone is readable for ever */
+    if (!mmio_device_take_interrupts (device, &interrupts))
+      fd = -1;
+    if (interrupts > 0) {
+      *count = (MmioCount) {
+      .time = g_get_monotonic_time (),.steps = interrupts};
+      return MMIO_WAIT_FRAME;
+    }
   }
 }
 

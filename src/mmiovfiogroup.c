@@ -180,7 +180,8 @@ check_viable (int fd, const char *group, const char *address, GError ** error)
 
   others = list_others (group, address);
   if (others[0] != '\0')
-    mmio_set_error (error, MMIO_ERROR_BUSY,
+    /* Not MMIO_ERROR_BUSY: nobody has the device itself */
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "%s shares IOMMU group %s with devices that drivers hold: %s; unbind "
         "them, too, or use access=sysfs.", address, group, others);
   else

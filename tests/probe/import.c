@@ -296,7 +296,8 @@ test_nobody (void)
   fakekernel_add_drm (&(FakeDrm) {
       .card = "card1",.driver = "x",.open_errno = EACCES,.formats = xr24});
   refused = run ("sim", "BGRx", 64, 48);
-  check_table (refused, "/dev/dri/card0, ast: no, the kernel knows no way",
+  check_table (refused,
+      "/dev/dri/card0, ast: no, its driver takes no memory of others",
       "/dev/dri/card1, unknown: no, you may not open it; allow it with: sudo "
       "usermod -aG video $USER");
   check_table (refused, "    scans out XR24: unknown (/dev/dri/card1: ",

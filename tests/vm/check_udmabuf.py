@@ -61,7 +61,7 @@ def _expect_moving(bench, numbers):
 def _expect_dma_buf(watch):
     ways = watch.ways("s")
     expect(len(ways) == 1 and ways[0][0] == "dmabuf", ways)
-    stats = watch.stats("s")
+    stats = watch.frame_stats("s")
     expect(stats["io-mode"] == "dmabuf" and stats["bytes-read"] == "0", stats)
 
 

@@ -41,6 +41,9 @@ class Watch:
     def infos(self, name):
         return [text for text, in self._lines("info", name)]
 
+    def warnings(self, name):
+        return [text for text, in self._lines("warning", name)]
+
     def frames(self, name):
         """The rows marked as damaged, of each frame that was sent."""
         return [rows for rows, in self._lines("frame", name)]
@@ -49,6 +52,11 @@ class Watch:
         """The latest statistics."""
         lines = self._lines("stats", name)
         return dict(word.split("=", 1) for word in lines[-1]) if lines else {}
+
+    def frame_stats(self, name):
+        """The latest statistics, once they tell of frames."""
+        self.until_frames([name])
+        return self.stats(name)
 
     def until(self, problem):
         """As of the bench, but an end of the pipeline is a failure."""

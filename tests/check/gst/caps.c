@@ -433,6 +433,38 @@ GST_START_TEST (test_differ_in_time)
 
 GST_END_TEST;
 
+GST_START_TEST (test_equal_but_rate)
+{
+  static const struct
+  {
+    const char *one, *other;
+    gboolean equal;
+  } cases[] = {
+    {"video/x-raw,width=4,framerate=25/1", "video/x-raw,width=4", TRUE},
+    {"video/x-raw,width=4,framerate=25/1",
+        "video/x-raw,width=4,framerate=[1/1,30/1]", TRUE},
+    {"video/x-raw,width=4,framerate=25/1", "video/x-raw,width=5,framerate=25/1",
+        FALSE},
+    {"video/x-raw(memory:DMABuf),width=4", "video/x-raw,width=4", FALSE},
+    {"video/x-raw;image/jpeg,framerate=1/1", "video/x-raw;image/jpeg", TRUE},
+    {"ANY", "ANY", TRUE}, {"ANY", "video/x-raw", FALSE},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    GstCaps *one = gst_caps_from_string (cases[i].one);
+    GstCaps *other = gst_caps_from_string (cases[i].other);
+
+    fail_unless_equals_int (gst_mmio_caps_equal_but_rate (one, other),
+        cases[i].equal);
+    fail_unless_equals_int (gst_mmio_caps_equal_but_rate (other, one),
+        cases[i].equal);
+    gst_caps_unref (one);
+    gst_caps_unref (other);
+  }
+}
+
+GST_END_TEST;
+
 static Suite *
 caps_suite (void)
 {
@@ -440,6 +472,7 @@ caps_suite (void)
   TCase *tc = add_case (s, "caps");
 
   tcase_add_test (tc, test_template_caps);
+  tcase_add_test (tc, test_equal_but_rate);
   tcase_add_test (tc, test_picture_caps);
   tcase_add_test (tc, test_template_dma_buf);
   tcase_add_test (tc, test_dma_buf_caps);

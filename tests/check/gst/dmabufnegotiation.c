@@ -331,6 +331,55 @@ GST_START_TEST (test_layout_again)
 
 GST_END_TEST;
 
+static gint n_wrong;
+
+/* What comes is what the caps say at that moment */
+static GstPadProbeReturn
+compare_with_caps (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
+{
+  GstCaps *caps = gst_pad_get_current_caps (pad);
+  const gboolean is_dma_buf = gst_caps_features_contains (gst_caps_get_features
+      (caps, 0), GST_CAPS_FEATURE_MEMORY_DMABUF);
+
+  if (is_dma_buf != dmabuf_is (GST_PAD_PROBE_INFO_BUFFER (info)))
+    g_atomic_int_inc (&n_wrong);
+  gst_caps_unref (caps);
+
+  return GST_PAD_PROBE_OK;
+}
+
+/* What changes before it plays is negotiated about right before the first frame,
+ * which must not be a copy that the caps call a dma-buf */
+GST_START_TEST (test_layout_before_playing)
+{
+  GstHarness *h = dmabuf_new_source ("auto", &odd);
+  GstBuffer *buffer;
+
+  g_atomic_int_set (&n_wrong, 0);
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, compare_with_caps,
+      NULL, NULL);
+  gst_harness_set_sink_caps_str (h, "video/x-raw");
+  gst_element_set_state (h->element, GST_STATE_PAUSED);
+  gst_message_unref (source_wait_message (h, GST_MESSAGE_ELEMENT));
+  /* From now on it waits for PLAYING before it looks again */
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
+
+  gst_harness_play (h);
+  buffer = source_pull (h);
+  fail_unless_equals_int (g_atomic_int_get (&n_wrong), 0);
+  fail_if (dmabuf_is (buffer));
+  dmabuf_check_picture (buffer, &odd);
+  gst_buffer_unref (buffer);
+  dmabuf_check_way (h, "copy", NOT_FOUND, NULL);
+
+  source_drop (h, 2);
+  fail_unless_equals_int (g_atomic_int_get (&n_wrong), 0);
+  dmabuf_check_quiet (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* Asked for, a dma-buf goes out as whatever downstream takes, if it finds the
  * picture there */
 GST_START_TEST (test_demand_layout)
@@ -361,6 +410,10 @@ GST_START_TEST (test_demand_layout)
     dmabuf_check_way (h, "dmabuf", NULL);
     fail_unless (dmabuf_is (buffer));
     dmabuf_check_picture (buffer, layout);
+    /* Who knows of no video meta takes all that there is for the picture */
+    if (cases[__i__].is_even)
+      fail_unless_equals_int (gst_buffer_get_size (buffer),
+          layout->stride * layout->height);
     gst_buffer_unref (buffer);
     dmabuf_check_quiet (h);
   } else {
@@ -395,6 +448,44 @@ refuse_dma_buf (GstPad * pad, GstObject * parent, GstEvent * event)
 
   return harness_event (pad, parent, event);
 }
+
+static GstPadProbeReturn
+count_caps (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_CAPS)
+    g_atomic_int_inc ((gint *) data);
+  return GST_PAD_PROBE_OK;
+}
+
+/* Somebody who asks to negotiate whenever he has refused is told no in the
+ * end */
+GST_START_TEST (test_refused_again_and_again)
+{
+  GstHarness *h = dmabuf_new_source ("auto", &odd);
+  GstPad *pad = gst_element_get_static_pad (h->element, "src");
+  gint n_caps = 0;
+
+  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
+  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
+  g_atomic_int_set (&refuses, TRUE);
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, count_caps,
+      &n_caps, NULL);
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
+  propose_video_meta (h);
+  source_start (h, 1);
+  for (guint i = 0; i < 10; i++) {
+    renegotiate (h);
+    source_drop (h, 1);
+  }
+
+  /* Three times a dma-buf's, and the others after it */
+  fail_unless_equals_int (g_atomic_int_get (&n_caps), 6);
+  dmabuf_check_way (h, "copy", "refuses them", NULL);
+  gst_object_unref (pad);
+  source_teardown (h);
+}
+
+GST_END_TEST;
 
 GST_START_TEST (test_refused)
 {
@@ -490,6 +581,72 @@ GST_START_TEST (test_refused_in_bin)
 
 GST_END_TEST;
 
+/* Behind an element that passes caps on; NULL: the pad of a bin that the source
+ * is in */
+GST_START_TEST (test_refused_behind)
+{
+  static const char *const names[] = { NULL, "identity", "capsfilter", "tee" };
+  const char *name = names[__i__];
+  GstHarness *h = dmabuf_new_source ("auto", &even);
+  GstPad *pad = gst_element_get_static_pad (h->element, "src");
+  GstElement *between = NULL;
+  GstPad *sink = NULL, *src;
+  GstBuffer *buffer;
+
+  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
+  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
+  g_atomic_int_set (&refuses, TRUE);
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
+  propose_video_meta (h);
+
+  fail_unless (gst_pad_unlink (pad, h->sinkpad));
+  if (name) {
+    between = gst_element_factory_make (name, NULL);
+    fail_unless (between != NULL, "there is no %s", name);
+    sink = gst_element_get_static_pad (between, "sink");
+    src = gst_element_get_static_pad (between, "src");
+    if (!src)
+      src = gst_element_request_pad_simple (between, "src_%u");
+    fail_unless_equals_int (gst_pad_link (pad, sink), GST_PAD_LINK_OK);
+    gst_element_set_state (between, GST_STATE_PLAYING);
+  } else {
+    src = gst_object_ref_sink (gst_ghost_pad_new ("src", pad));
+    gst_pad_set_active (src, TRUE);
+  }
+  fail_unless_equals_int (gst_pad_link (src, h->sinkpad), GST_PAD_LINK_OK);
+
+  gst_harness_play (h);
+  buffer = source_pull (h);
+  dmabuf_check_way (h, "copy",
+      "Downstream offers to take dma-bufs, and refuses them.", NULL);
+  fail_if (dmabuf_is (buffer));
+  gst_buffer_unref (buffer);
+
+  g_atomic_int_set (&refuses, FALSE);
+  renegotiate (h);
+  buffer = source_crank (h);
+  dmabuf_check_way (h, "dmabuf", NULL);
+  fail_unless (dmabuf_is (buffer));
+  gst_buffer_unref (buffer);
+
+  source_stop (h);
+  gst_pad_unlink (src, h->sinkpad);
+  if (between) {
+    gst_element_set_state (between, GST_STATE_NULL);
+    gst_pad_unlink (pad, sink);
+    gst_object_unref (sink);
+    gst_object_unref (between);
+  } else {
+    gst_ghost_pad_set_target (GST_GHOST_PAD (src), NULL);
+  }
+  gst_object_unref (src);
+  fail_unless_equals_int (gst_pad_link (pad, h->sinkpad), GST_PAD_LINK_OK);
+  gst_object_unref (pad);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* And takes nothing else: one error, and no stream */
 GST_START_TEST (test_refused_for_good)
 {
@@ -505,6 +662,28 @@ GST_START_TEST (test_refused_for_good)
       "downstream takes", "Downstream offers to take dma-bufs, and refuses "
       "them. It takes nothing else of ", bar.path, "leave memory:DMABuf out",
       NULL);
+  source_stop (h);
+  fail_unless_equals_int (dmabuf_count_ways (h), 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* Nothing but dma-bufs is asked for, so there is nothing to go down to */
+GST_START_TEST (test_refused_on_demand)
+{
+  GstHarness *h = dmabuf_new_source ("dmabuf", &even);
+
+  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
+  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
+  g_atomic_int_set (&refuses, TRUE);
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
+  propose_video_meta (h);
+  gst_harness_play (h);
+  source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+      "downstream takes", "Downstream offers to take dma-bufs, and refuses "
+      "them. io-mode=dmabuf sends nothing else of ", bar.path,
+      "use io-mode=auto", NULL);
   source_stop (h);
   fail_unless_equals_int (dmabuf_count_ways (h), 0);
   source_teardown (h);
@@ -540,10 +719,14 @@ dmabufnegotiation_suite (void)
   tcase_add_loop_test (tc, test_not_negotiated, 0, 5);
   tcase_add_loop_test (tc, test_layout, 0, 14);
   tcase_add_test (tc, test_layout_again);
+  tcase_add_test (tc, test_layout_before_playing);
   tcase_add_loop_test (tc, test_demand_layout, 0, 5);
   tcase_add_loop_test (tc, test_refused, 0, 2);
+  tcase_add_test (tc, test_refused_again_and_again);
   tcase_add_loop_test (tc, test_refused_in_bin, 0, 2);
+  tcase_add_loop_test (tc, test_refused_behind, 0, 4);
   tcase_add_test (tc, test_refused_for_good);
+  tcase_add_test (tc, test_refused_on_demand);
   tcase_add_test (tc, test_layout_for_good);
 
   return s;

@@ -239,8 +239,12 @@ GST_START_TEST (test_enums)
   static const char *const io_modes[] = { "auto", "copy", "mmap", "dmabuf",
     NULL
   };
-  static const char *const frame_syncs[] = { "clock", "counter", NULL };
-  static const char *const accesses[] = { "auto", "sysfs", "vfio", NULL };
+  static const char *const frame_syncs[] = { "clock", "counter", "interrupt",
+    NULL
+  };
+  static const char *const accesses[] = { "auto", "sysfs", "vfio", "uio",
+    NULL
+  };
 
   check_enum ("io-mode", io_modes);
   check_enum ("access", accesses);

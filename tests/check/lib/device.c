@@ -346,19 +346,37 @@ GST_START_TEST (test_without_bars)
 
 GST_END_TEST;
 
-/* All of the picture, and of the BAR not more: not what is before it, nor the
- * padding behind its last row */
+/* All of the picture, and of the BAR not more: not what is before it, and of
+ * the padding behind its last row only the pages, as far as there are any */
 GST_START_TEST (test_extent)
 {
   const MmioPicture picture = test_picture ("NV12", 5, 5, 100, 8);
+  const MmioPicture wide = test_picture ("RGB", 4, 3, 0, 4096);
   FakeDevice *fake = fake_with_bars ();
   MmioRegion *region;
+  gsize length;
   gint bar = 4;
+
+  fake_set_memory (fake, 4, 3 * 4096);
+  region = mmio_device_map (&fake->parent, &bar, &wide, MMIO_MAPPING_AUTO,
+      NULL);
+  fail_unless_equals_uint64 (fake->last_length, 3 * 4096);
+  fail_unless_equals_uint64 (mmio_region_get_length (region), 2 * 4096 + 12);
+  mmio_region_get_pages (region, &length);
+  fail_unless_equals_uint64 (length, 3 * 4096);
+  mmio_region_unref (region);
+
+  fake_set_memory (fake, 4, 2 * 4096 + 100);
+  region = mmio_device_map (&fake->parent, &bar, &wide, MMIO_MAPPING_AUTO,
+      NULL);
+  fail_unless_equals_uint64 (fake->last_length, 2 * 4096 + 100);
+  mmio_region_unref (region);
+  fake_set_memory (fake, 4, 4096);
 
   region = mmio_device_map (&fake->parent, &bar, &picture,
       MMIO_MAPPING_AUTO, NULL);
   fail_unless_equals_uint64 (fake->last_offset, 100);
-  fail_unless_equals_uint64 (fake->last_length, 5 * 8 + 2 * 8 + 6);
+  fail_unless_equals_uint64 (fake->last_length, 5 * 8 + 3 * 8);
   fail_unless_equals_uint64 (mmio_region_get_length (region),
       5 * 8 + 2 * 8 + 6);
   mmio_region_unref (region);

@@ -88,9 +88,11 @@ check_let_go (guint number)
   fail_if (counts.asked_as_master);
 }
 
-/* The driver refuses with @errnum, and the reason has the words */
+/* The driver refuses the memory of the device at @address, NULL: ordinary
+ * memory, with @errnum, and the reason has the words */
 static void
-check_reason (int errnum, const char *word, const char *other_word)
+check_reason_for (const char *address, int errnum, const char *word,
+    const char *other_word)
 {
   const FakeDrm drm = {.card = "card0",.render = "renderD128",.driver =
         "bochs-drm",.import_errno = errnum
@@ -104,7 +106,7 @@ check_reason (int errnum, const char *word, const char *other_word)
   fakekernel_start ();
   number = fakekernel_add_drm (&drm);
 
-  importers = mmio_import_try_all (dma_buf, NULL);
+  importers = mmio_import_try_all (dma_buf, address);
   fail_unless_equals_int (importers->len, 1);
   importer = get (importers, 0);
   fail_unless_equals_string (importer->driver, "bochs-drm");
@@ -117,7 +119,7 @@ check_reason (int errnum, const char *word, const char *other_word)
   fail_unless_equals_int (fakekernel_get_drm_counts (number).refused, 1);
   check_let_go (number);
 
-  fail_if (mmio_import_any (dma_buf, NULL, &error));
+  fail_if (mmio_import_any (dma_buf, address, &error));
   fail_unless (strstr (mmio_error_get_system (error),
           "DRM_IOCTL_PRIME_FD_TO_HANDLE /dev/dri/renderD128: ") != NULL, "%s",
       mmio_error_get_system (error));
@@ -128,11 +130,19 @@ check_reason (int errnum, const char *word, const char *other_word)
       word, other_word, NULL);
 }
 
+static void
+check_reason (int errnum, const char *word, const char *other_word)
+{
+  check_reason_for ("0000:00:03.0", errnum, word, other_word);
+}
+
 GST_START_TEST (test_reasons)
 {
   check_reason (EOPNOTSUPP, "no memory of other PCI devices", "peer to peer");
   check_reason (EINVAL, "no way from it to the memory: no PCIe switch",
       "no host bridge that it trusts to pass reads on; dmesg says so");
+  /* There is no way to look for to ordinary memory */
+  check_reason_for (NULL, EINVAL, "no memory of others", "at all");
   check_reason (ENODEV, "virtio_gpu wants blob=true",
       "has just been switched off");
   check_reason (ENOSYS, "no memory of others", "at all");
