@@ -706,8 +706,9 @@ GST_START_TEST (test_always_torn)
 
   thread = g_thread_new ("device", count_fast, NULL);
   gst_harness_play (h);
-  /* Until both threads have run at a time, whatever else the machine does */
-  while (torn < 10) {
+  /* Until both threads have run at a time, whatever else the machine does; under
+   * valgrind they never do, and it is only looked at what is counted */
+  while (RUNNING_ON_VALGRIND ? frames < 50 : torn < 10) {
     often_unless (g_get_monotonic_time () < end, "only %" G_GUINT64_FORMAT
         " torn", torn);
     count_frame (source_pull (h), &frames, &torn);
