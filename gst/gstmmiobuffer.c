@@ -15,12 +15,13 @@
  * @memory: (transfer full): memory that @picture lies in
  * @skip: bytes from its start to the picture's
  * @picture: the picture
+ * @format: its format, as GStreamer has it
  *
  * Returns: (transfer full): a buffer that says where the picture is
  */
 GstBuffer *
 gst_mmio_buffer_wrap (GstMemory * memory, guint skip,
-    const MmioPicture * picture)
+    const MmioPicture * picture, GstVideoFormat format)
 {
   GstBuffer *buffer = gst_buffer_new ();
   gsize offset[GST_VIDEO_MAX_PLANES];
@@ -31,9 +32,9 @@ gst_mmio_buffer_wrap (GstMemory * memory, guint skip,
   gst_mmio_format_get_layout (picture, offset, stride);
   for (guint i = 0; i < picture->format.n_planes; i++)
     offset[i] += skip;
-  gst_buffer_add_video_meta_full (buffer, GST_VIDEO_FRAME_FLAG_NONE,
-      gst_video_format_from_string (picture->format.name), picture->width,
-      picture->height, picture->format.n_planes, offset, stride);
+  gst_buffer_add_video_meta_full (buffer, GST_VIDEO_FRAME_FLAG_NONE, format,
+      picture->width, picture->height, picture->format.n_planes, offset,
+      stride);
 
   return buffer;
 }
@@ -51,10 +52,6 @@ add_damage (GstBuffer * buffer, guint width, const MmioDamage * damage)
 static gboolean
 get_target (const GstVideoFrame * frame, MmioTarget * target)
 {
-  if (!gst_mmio_format_from_video (&target->format,
-          GST_VIDEO_FRAME_FORMAT (frame)))
-    return FALSE;
-
   for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame); i++) {
     const gint stride = GST_VIDEO_FRAME_PLANE_STRIDE (frame, i);
 
@@ -72,6 +69,7 @@ get_target (const GstVideoFrame * frame, MmioTarget * target)
  * gst_mmio_buffer_fill:
  * @buffer: a buffer for @info
  * @info: what goes into it
+ * @format: the format of that, in the library's words
  * @capture: what is read
  * @element: who posts an error
  * @written: (out): whether there is anything in it; not so if nothing has
@@ -83,10 +81,11 @@ get_target (const GstVideoFrame * frame, MmioTarget * target)
  */
 gboolean
 gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
-    MmioCapture * capture, GstElement * element, gboolean * written)
+    const MmioFormat * format, MmioCapture * capture, GstElement * element,
+    gboolean * written)
 {
+  MmioTarget target = {.format = *format };
   GstVideoFrame frame;
-  MmioTarget target;
   MmioDamage damage;
   gboolean fits;
 

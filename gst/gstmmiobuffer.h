@@ -8,9 +8,10 @@
 G_BEGIN_DECLS
 
 GstBuffer *gst_mmio_buffer_wrap (GstMemory * memory, guint skip,
-    const MmioPicture * picture);
+    const MmioPicture * picture, GstVideoFormat format);
 
 gboolean gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
-    MmioCapture * capture, GstElement * element, gboolean * written);
+    const MmioFormat * format, MmioCapture * capture, GstElement * element,
+    gboolean * written);
 
 G_END_DECLS

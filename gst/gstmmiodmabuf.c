@@ -53,15 +53,6 @@ gst_mmio_dma_buf_memory_unmap (GstMemory * memory, GstMapInfo * info)
 {
 }
 
-static gssize
-get_size_from (const GstMemory * memory, gssize offset, gssize size)
-{
-  if (size >= 0)
-    return size;
-
-  return (gssize) memory->size > offset ? memory->size - offset : 0;
-}
-
 static GstMemory *
 gst_mmio_dma_buf_memory_copy (GstMemory * memory, gssize offset, gssize size)
 {
@@ -69,7 +60,7 @@ gst_mmio_dma_buf_memory_copy (GstMemory * memory, gssize offset, gssize size)
 
   return gst_mmio_memory_read (self->reader,
       mmio_region_get_pages (self->region, NULL) + memory->offset + offset,
-      get_size_from (memory, offset, size));
+      gst_mmio_memory_get_size_from (memory, offset, size));
 }
 
 static GstMemory *
@@ -78,8 +69,8 @@ gst_mmio_dma_buf_memory_share (GstMemory * memory, gssize offset, gssize size)
   GstMmioDmaBufAllocator *self = GST_MMIO_DMA_BUF_ALLOCATOR (memory->allocator);
 
   /* The parent class takes -1 for all that there ever was (1.22) */
-  return self->parent_share (memory, offset, get_size_from (memory, offset,
-          size));
+  return self->parent_share (memory, offset,
+      gst_mmio_memory_get_size_from (memory, offset, size));
 }
 
 static void

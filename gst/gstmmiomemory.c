@@ -68,11 +68,9 @@ gst_mmio_memory_copy (GstMemory * memory, gssize offset, gssize size)
 {
   GstMmioMemory *mem = (GstMmioMemory *) memory;
 
-  if (size < 0)
-    size = (gssize) memory->size > offset ? memory->size - offset : 0;
-
   return gst_mmio_memory_read (mem->reader,
-      mmio_region_get_data (mem->region) + memory->offset + offset, size);
+      mmio_region_get_data (mem->region) + memory->offset + offset,
+      gst_mmio_memory_get_size_from (memory, offset, size));
 }
 
 static GstMemory *
@@ -81,11 +79,9 @@ gst_mmio_memory_share (GstMemory * memory, gssize offset, gssize size)
   GstMmioMemory *mem = (GstMmioMemory *) memory;
   GstMemory *parent = memory->parent ? memory->parent : memory;
 
-  if (size < 0)
-    size = (gssize) memory->size > offset ? memory->size - offset : 0;
-
   return gst_mmio_memory_new (memory->allocator, parent, mem->region,
-      mem->reader, memory->offset + offset, size);
+      mem->reader, memory->offset + offset,
+      gst_mmio_memory_get_size_from (memory, offset, size));
 }
 
 static void
@@ -137,6 +133,25 @@ gst_mmio_allocator_wrap (GstMmioAllocator * allocator, MmioRegion * region,
 {
   return gst_mmio_memory_new (GST_ALLOCATOR_CAST (allocator), NULL, region,
       reader, 0, mmio_region_get_length (region));
+}
+
+/**
+ * gst_mmio_memory_get_size_from:
+ * @offset: bytes from the start of @memory
+ * @size: bytes, or -1 for all that there are from there on
+ *
+ * For those who implement copying and sharing.
+ *
+ * Returns: how many bytes are meant
+ */
+gssize
+gst_mmio_memory_get_size_from (const GstMemory * memory, gssize offset,
+    gssize size)
+{
+  if (size >= 0)
+    return size;
+
+  return (gssize) memory->size > offset ? memory->size - offset : 0;
 }
 
 /**

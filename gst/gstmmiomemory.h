@@ -17,6 +17,8 @@ GstAllocator *gst_mmio_allocator_new (void);
 GstMemory *gst_mmio_allocator_wrap (GstMmioAllocator * allocator,
     MmioRegion * region, const MmioReader * reader);
 
+gssize gst_mmio_memory_get_size_from (const GstMemory * memory, gssize offset,
+    gssize size);
 GstMemory *gst_mmio_memory_read (const MmioReader * reader, const guint8 * data,
     gsize size);
 

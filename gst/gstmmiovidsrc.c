@@ -87,6 +87,7 @@ struct _GstMmioVidSrc
 
   /* Between start and stop, streaming thread only */
   GstVideoInfo info;
+  MmioFormat target_format;
   gboolean is_dma_buf;
   GstCaps *downstream;          /* all that it took at the last negotiation */
   gboolean keeps_allocation;
@@ -485,6 +486,7 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
   }
 
   self->info = info;
+  self->target_format = format;
   self->is_dma_buf = is_dma_buf;
 
   GST_OBJECT_LOCK (self);
@@ -588,8 +590,8 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
   if (forget)
     mmio_capture_forget (self->capture);
 
-  return gst_mmio_buffer_fill (buffer, &self->info, self->capture,
-      GST_ELEMENT_CAST (self), written);
+  return gst_mmio_buffer_fill (buffer, &self->info, &self->target_format,
+      self->capture, GST_ELEMENT_CAST (self), written);
 }
 
 static GstFlowReturn

@@ -26,6 +26,8 @@ struct _GstMmioWay
 {
   MmioCapture *capture;
   GstMmioIOMode wanted;
+  GstVideoFormat format;
+  gboolean is_plain;            /* the picture lies where everybody looks */
 
   /* The dma-buf, and why there is none, or nobody who could read it */
   GstMmioRing *ring;
@@ -38,11 +40,12 @@ struct _GstMmioWay
    * offering it dma-bufs */
   gboolean negotiating;
   char *objection;
-  char *refusal;                /* for the next negotiation */
-  /* Who has refused how often, known by what it takes, and why */
+  /* Who has refused how often, known by what it takes, and why; and whether
+   * that is still to be heeded */
   GstCaps *refuser;
   guint n_refusals;
-  char *last_refusal;
+  char *refusal;
+  gboolean is_refused;
 
   /* What was agreed upon */
   GstMmioIOMode mode;
@@ -103,6 +106,7 @@ share (GstMmioWay * way, GError ** error)
 GstMmioWay *
 gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
 {
+  const MmioPicture *picture = mmio_capture_get_picture (capture);
   g_autoptr (GError) reason = NULL;
   GstMmioWay *way = g_new0 (GstMmioWay, 1);
 
@@ -133,6 +137,9 @@ gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
       break;
   }
 
+  way->format = gst_video_format_from_string (picture->format.name);
+  way->is_plain = way->skip == 0 && gst_mmio_format_is_default_layout (picture);
+
   return way;
 }
 
@@ -145,7 +152,6 @@ gst_mmio_way_free (GstMmioWay * way)
   g_free (way->objection);
   g_free (way->refusal);
   gst_clear_caps (&way->refuser);
-  g_free (way->last_refusal);
   g_free (way->reason);
   g_free (way);
 }
@@ -191,14 +197,10 @@ gst_mmio_way_begin (GstMmioWay * way, GstCaps * downstream)
     way->n_refusals = 0;
   }
 
-  if (way->refusal) {
-    way->n_refusals++;
-    g_free (way->last_refusal);
-    way->last_refusal = g_strdup (way->refusal);
-    way->objection = g_steal_pointer (&way->refusal);
-  } else if (way->n_refusals >= MAX_REFUSALS) {
-    way->objection = g_strdup (way->last_refusal);
-  }
+  way->n_refusals += way->is_refused;
+  if (way->is_refused || way->n_refusals >= MAX_REFUSALS)
+    way->objection = g_strdup (way->refusal);
+  way->is_refused = FALSE;
 
   if (!way->objection && way->wanted == GST_MMIO_IO_MODE_AUTO && downstream &&
       !gst_mmio_caps_name_dma_buf (downstream))
@@ -235,6 +237,7 @@ gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
 
   g_free (way->refusal);
   way->refusal = g_strdup (reason);
+  way->is_refused = TRUE;
   return TRUE;
 }
 
@@ -247,7 +250,7 @@ gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
 gboolean
 gst_mmio_way_is_refused (const GstMmioWay * way)
 {
-  return way->refusal != NULL;
+  return way->is_refused;
 }
 
 /**
@@ -284,21 +287,12 @@ set_mode (GstMmioWay * way, GstMmioIOMode mode, gboolean disappointing,
   way->reason = reason;
 }
 
-/* Whether the picture lies where everybody looks for it */
-static gboolean
-is_plain (const GstMmioWay * way)
-{
-  return way->skip == 0 &&
-      gst_mmio_format_is_default_layout (mmio_capture_get_picture
-      (way->capture));
-}
-
 /* Whether downstream finds the picture in @query's buffers, where it lies as
  * in the BAR */
 static gboolean
 finds_picture (GstMmioWay * way, GstQuery * query)
 {
-  return is_plain (way) || gst_query_find_allocation_meta (query,
+  return way->is_plain || gst_query_find_allocation_meta (query,
       GST_VIDEO_META_API_TYPE, NULL);
 }
 
@@ -310,7 +304,7 @@ acquire_dma_buf (GstMmioWay * way)
   const MmioPicture *picture = mmio_capture_get_picture (way->capture);
   GstMemory *memory = gst_mmio_ring_acquire (way->ring);
 
-  if (memory && is_plain (way))
+  if (memory && way->is_plain)
     gst_memory_resize (memory, 0, picture->end - picture->start);
 
   return memory;
@@ -476,5 +470,5 @@ gst_mmio_way_wrap (GstMmioWay * way)
     memory = acquire_dma_buf (way);
 
   return memory ? gst_mmio_buffer_wrap (memory, way->skip,
-      mmio_capture_get_picture (way->capture)) : NULL;
+      mmio_capture_get_picture (way->capture), way->format) : NULL;
 }

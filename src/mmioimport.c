@@ -216,6 +216,26 @@ try_device (const MmioDrmDevice * device, int dma_buf, const char *address)
   return importer;
 }
 
+/* Tries one after the other; where one is enough, the others may sleep on */
+static GPtrArray *
+try_devices (int dma_buf, const char *address, gboolean one_is_enough)
+{
+  g_autoptr (GPtrArray) devices = mmio_drm_list ();
+  GPtrArray *importers =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_importer_free);
+  gboolean is_enough = FALSE;
+
+  for (guint i = 0; i < devices->len && !is_enough; i++) {
+    MmioImporter *importer = try_device (g_ptr_array_index (devices, i),
+        dma_buf, address);
+
+    g_ptr_array_add (importers, importer);
+    is_enough = one_is_enough && importer->imports;
+  }
+
+  return importers;
+}
+
 /**
  * mmio_import_try_all:
  * @dma_buf: a descriptor of a dma-buf, which stays the caller's
@@ -233,15 +253,7 @@ try_device (const MmioDrmDevice * device, int dma_buf, const char *address)
 GPtrArray *
 mmio_import_try_all (int dma_buf, const char *address)
 {
-  g_autoptr (GPtrArray) devices = mmio_drm_list ();
-  GPtrArray *importers =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_importer_free);
-
-  for (guint i = 0; i < devices->len; i++)
-    g_ptr_array_add (importers, try_device (g_ptr_array_index (devices, i),
-            dma_buf, address));
-
-  return importers;
+  return try_devices (dma_buf, address, FALSE);
 }
 
 #define NO_IMPORTER "No display hardware of this machine can read the " \
@@ -289,21 +301,14 @@ set_import_error (const GPtrArray * importers, GError ** error)
 gboolean
 mmio_import_any (int dma_buf, const char *address, GError ** error)
 {
-  g_autoptr (GPtrArray) devices = mmio_drm_list ();
-  g_autoptr (GPtrArray) importers =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_importer_free);
+  g_autoptr (GPtrArray) importers = try_devices (dma_buf, address, TRUE);
+  const MmioImporter *last = importers->len == 0 ? NULL :
+      g_ptr_array_index (importers, importers->len - 1);
 
-  for (guint i = 0; i < devices->len; i++) {
-    MmioImporter *importer = try_device (g_ptr_array_index (devices, i),
-        dma_buf, address);
+  if (last && last->imports)
+    return TRUE;
 
-    g_ptr_array_add (importers, importer);
-    /* The others may sleep on */
-    if (importer->imports)
-      return TRUE;
-  }
-
-  if (importers->len == 0)
+  if (!last)
     mmio_set_error (error, MMIO_ERROR_FAILED,
         "This machine has no display hardware with a driver (" MMIO_DRM_SYSFS
         " lists none) that could read the picture where it is; load its "

@@ -10,6 +10,7 @@
 #include "gstmmioformat.h"
 #include "mmioframe.h"
 #include "source.h"
+#include "testpicture.h"
 
 #define DMABUF "video/x-raw(" GST_CAPS_FEATURE_MEMORY_DMABUF ")"
 
@@ -19,20 +20,6 @@
 #else
 #define NAMES_BY_DRM 0
 #endif
-
-static MmioPicture
-make_picture (GstVideoFormat format, guint width, guint height, guint offset,
-    guint stride)
-{
-  MmioSpec spec = {.width = width,.height = height,.offset = offset,
-    .stride = stride
-  };
-  MmioPicture picture;
-
-  fail_unless (gst_mmio_format_from_video (&spec.format, format));
-  fail_unless (mmio_picture_init (&picture, &spec, NULL));
-  return picture;
-}
 
 GST_START_TEST (test_template_caps)
 {

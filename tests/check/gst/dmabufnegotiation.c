@@ -449,6 +449,15 @@ refuse_dma_buf (GstPad * pad, GstObject * parent, GstEvent * event)
   return harness_event (pad, parent, event);
 }
 
+/* Has the harness refuse their caps, as long as @refuses */
+static void
+refuse_dma_bufs (GstHarness * h)
+{
+  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
+  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
+  g_atomic_int_set (&refuses, TRUE);
+}
+
 static GstPadProbeReturn
 count_allocations (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 {
@@ -517,9 +526,7 @@ GST_START_TEST (test_refused_again_and_again)
   GstPad *pad = gst_element_get_static_pad (h->element, "src");
   gint n_caps = 0;
 
-  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
-  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
-  g_atomic_int_set (&refuses, TRUE);
+  refuse_dma_bufs (h);
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, count_caps,
       &n_caps, NULL);
   gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
@@ -546,9 +553,7 @@ GST_START_TEST (test_refused)
   GstHarness *h = dmabuf_new_source ("auto", layout);
   GstBuffer *buffer;
 
-  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
-  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
-  g_atomic_int_set (&refuses, TRUE);
+  refuse_dma_bufs (h);
   gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
   propose_video_meta (h);
   gst_harness_play (h);
@@ -591,9 +596,7 @@ GST_START_TEST (test_refused_in_bin)
   GstPad *ghost, *ghost_of_ghost;
   GstBuffer *buffer;
 
-  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
-  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
-  g_atomic_int_set (&refuses, TRUE);
+  refuse_dma_bufs (h);
   gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
   propose_video_meta (h);
 
@@ -645,9 +648,7 @@ GST_START_TEST (test_refused_behind)
   GstPad *sink = NULL, *src;
   GstBuffer *buffer;
 
-  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
-  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
-  g_atomic_int_set (&refuses, TRUE);
+  refuse_dma_bufs (h);
   gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
   propose_video_meta (h);
 
@@ -704,9 +705,7 @@ GST_START_TEST (test_refused_for_good)
 {
   GstHarness *h = dmabuf_new_source ("auto", &odd);
 
-  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
-  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
-  g_atomic_int_set (&refuses, TRUE);
+  refuse_dma_bufs (h);
   gst_harness_set_sink_caps_str (h, DMABUF_RGB);
   propose_video_meta (h);
   gst_harness_play (h);
@@ -726,9 +725,7 @@ GST_START_TEST (test_refused_on_demand)
 {
   GstHarness *h = dmabuf_new_source ("dmabuf", &even);
 
-  harness_event = GST_PAD_EVENTFUNC (h->sinkpad);
-  gst_pad_set_event_function (h->sinkpad, refuse_dma_buf);
-  g_atomic_int_set (&refuses, TRUE);
+  refuse_dma_bufs (h);
   gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
   propose_video_meta (h);
   gst_harness_play (h);

@@ -6,6 +6,7 @@
 #include "mmiocapture.h"
 #include "mmiopattern.h"
 #include "source.h"
+#include "testpicture.h"
 
 /* Every format that this GStreamer knows, one after the other */
 static guint
@@ -369,20 +370,6 @@ GST_START_TEST (test_meaning)
 GST_END_TEST;
 
 /* --- Layout --------------------------------------------------------------- */
-
-static MmioPicture
-make_picture (GstVideoFormat format, guint width, guint height, guint offset,
-    guint stride)
-{
-  MmioSpec spec = {.width = width,.height = height,.offset = offset,
-    .stride = stride
-  };
-  MmioPicture picture;
-
-  fail_unless (gst_mmio_format_from_video (&spec.format, format));
-  fail_unless (mmio_picture_init (&picture, &spec, NULL));
-  return picture;
-}
 
 GST_START_TEST (test_layout)
 {
