@@ -86,6 +86,7 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
 {
   MmioTarget target = {.format = *format };
   GstVideoFrame frame;
+  MmioRead read = MMIO_READ_UNCHANGED;
   MmioDamage damage;
   gboolean fits;
 
@@ -99,7 +100,7 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
 
   fits = get_target (&frame, &target);
   if (fits)
-    *written = mmio_capture_read (capture, &target, &damage);
+    read = mmio_capture_read (capture, &target, &damage);
   gst_video_frame_unmap (&frame);
 
   if (!fits) {
@@ -110,6 +111,9 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
     return FALSE;
   }
 
+  *written = read != MMIO_READ_UNCHANGED;
+  if (read == MMIO_READ_TORN)
+    GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
   if (*written && mmio_capture_get_changes (capture) != MMIO_CHANGES_IGNORE)
     add_damage (buffer, GST_VIDEO_INFO_WIDTH (info), &damage);
 

@@ -17,14 +17,14 @@
 #include "gstmmioformat.h"
 #include "mmioframe.h"
 
-/* As slow as anybody wants it; 0/1 would be as frames come, and a device that
- * raises no interrupts has no such moment. */
+/* As slow as anybody wants it; 0/1 is as frames come, where it is the device
+ * that starts them */
 #define FRAMERATES "(fraction) [ 1/2147483647, 2147483647/1 ]"
+#define ANY_FRAMERATES "(fraction) [ 0/1, 2147483647/1 ]"
 
 #define SIZES "(int) [ 1, " G_STRINGIFY (MMIO_PICTURE_MAX_SIDE) " ]"
 
-#define ALWAYS "framerate = " FRAMERATES ", pixel-aspect-ratio = 1/1, " \
-    "interlace-mode = progressive"
+#define ALWAYS "pixel-aspect-ratio = 1/1, interlace-mode = progressive"
 
 /* DRM_FORMAT_MOD_LINEAR of drm_fourcc.h: rows of pixels, as in a BAR */
 #define LINEAR G_GUINT64_CONSTANT (0)
@@ -77,7 +77,7 @@ GstCaps *
 gst_mmio_caps_get_template (void)
 {
   GstCaps *caps = gst_caps_from_string ("video/x-raw, width = " SIZES
-      ", height = " SIZES ", " ALWAYS);
+      ", height = " SIZES ", framerate = " ANY_FRAMERATES ", " ALWAYS);
   GstCaps *dma_buf = gst_caps_copy (caps);
 
   set_every_format (caps);
@@ -95,7 +95,8 @@ gst_mmio_caps_get_template (void)
 static void
 append_format (GstCaps * caps, const MmioPicture * picture, const char *name)
 {
-  GstStructure *s = gst_structure_from_string ("video/x-raw, " ALWAYS, NULL);
+  GstStructure *s = gst_structure_from_string ("video/x-raw, "
+      "framerate = " FRAMERATES ", " ALWAYS, NULL);
 
   gst_structure_set (s, "format", G_TYPE_STRING, name,
       "width", G_TYPE_INT, (gint) picture->width,

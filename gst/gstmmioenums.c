@@ -36,9 +36,11 @@ gst_mmio_access_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {MMIO_ACCESS_AUTO, "vfio, if the device is bound to it, or sysfs", "auto"},
+    {MMIO_ACCESS_AUTO, "What the device is bound to, or sysfs", "auto"},
     {MMIO_ACCESS_SYSFS, "The resource files of sysfs", "sysfs"},
     {MMIO_ACCESS_VFIO, "vfio, for devices that are bound to vfio-pci", "vfio"},
+    {MMIO_ACCESS_UIO, "UIO, for devices that are bound to a driver with a "
+          "/dev/uioN", "uio"},
     {0, NULL, NULL}
   };
 
@@ -100,6 +102,25 @@ gst_mmio_changes_get_type (void)
   if (g_once_init_enter (&type))
     g_once_init_leave (&type,
         g_enum_register_static ("GstMmioChanges", values));
+
+  return type;
+}
+
+GType
+gst_mmio_frame_sync_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {MMIO_FRAME_SYNC_CLOCK, "The pipeline's clock, at the frame rate", "clock"},
+    {MMIO_FRAME_SYNC_COUNTER, "The device's frame counter", "counter"},
+    {MMIO_FRAME_SYNC_INTERRUPT, "The device's interrupt, by vfio or UIO",
+        "interrupt"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstMmioFrameSync",
+            values));
 
   return type;
 }

@@ -36,6 +36,9 @@ GType gst_mmio_engine_get_type (void);
 #define GST_TYPE_MMIO_CHANGES (gst_mmio_changes_get_type ())
 GType gst_mmio_changes_get_type (void);
 
+#define GST_TYPE_MMIO_FRAME_SYNC (gst_mmio_frame_sync_get_type ())
+GType gst_mmio_frame_sync_get_type (void);
+
 const char *gst_mmio_enum_get_nick (GType type, gint value);
 
 G_END_DECLS

@@ -22,6 +22,9 @@
 #define DEFAULT_MAPPING MMIO_MAPPING_AUTO
 #define DEFAULT_ENGINE MMIO_ENGINE_AUTO
 #define DEFAULT_CHANGES MMIO_CHANGES_IGNORE
+#define DEFAULT_FRAME_SYNC MMIO_FRAME_SYNC_CLOCK
+#define DEFAULT_COUNTER_BAR -1
+#define DEFAULT_COUNTER_SIZE 32
 
 enum
 {
@@ -38,6 +41,11 @@ enum
   PROP_MAPPING,
   PROP_ENGINE,
   PROP_CHANGES,
+  PROP_FRAME_SYNC,
+  PROP_COUNTER_BAR,
+  PROP_COUNTER_OFFSET,
+  PROP_COUNTER_SIZE,
+  PROP_COUNTER_SEQLOCK,
   N_PROPS
 };
 
@@ -59,6 +67,9 @@ gst_mmio_settings_init (GstMmioSettings * settings)
   settings->mapping = DEFAULT_MAPPING;
   settings->engine = DEFAULT_ENGINE;
   settings->changes = DEFAULT_CHANGES;
+  settings->frame_sync = DEFAULT_FRAME_SYNC;
+  settings->counter.bar = DEFAULT_COUNTER_BAR;
+  settings->counter.bits = DEFAULT_COUNTER_SIZE;
 }
 
 /**
@@ -125,6 +136,50 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
           "are as the one before, and about what has changed in the others "
           "(mark: regions of interest named damage)", GST_TYPE_MMIO_CHANGES,
           DEFAULT_CHANGES, flags));
+  g_object_class_install_property (object_class, PROP_FRAME_SYNC,
+      g_param_spec_enum ("frame-sync", "Frame sync", "What starts a frame",
+          GST_TYPE_MMIO_FRAME_SYNC, DEFAULT_FRAME_SYNC, flags));
+  g_object_class_install_property (object_class, PROP_COUNTER_BAR,
+      g_param_spec_int ("counter-bar", "Counter BAR",
+          "BAR that holds the frame " "counter (-1 = that of the picture)", -1,
+          MMIO_MAX_BARS - 1, DEFAULT_COUNTER_BAR, flags));
+  g_object_class_install_property (object_class, PROP_COUNTER_OFFSET,
+      g_param_spec_uint64 ("counter-offset", "Counter offset",
+          "Bytes from that BAR's start to the frame counter, which also guards "
+          "against torn frames (if no counter property was ever set, only a "
+          "device that can tell has one)", 0, G_MAXUINT64, 0, flags));
+  g_object_class_install_property (object_class, PROP_COUNTER_SIZE,
+      g_param_spec_uint ("counter-size", "Counter size",
+          "Bits of the frame counter: 8, 16, 32 or 64", 8, 64,
+          DEFAULT_COUNTER_SIZE, flags));
+  g_object_class_install_property (object_class, PROP_COUNTER_SEQLOCK,
+      g_param_spec_boolean ("counter-seqlock", "Counter seqlock",
+          "The frame counter counts twice for each picture: it is odd while "
+          "one is being written", FALSE, flags));
+}
+
+/**
+ * gst_mmio_settings_list_specs:
+ * @object_class: class of an element that has settings
+ *
+ * Returns: (transfer full) (element-type GParamSpec): what has been installed,
+ *   in that order
+ */
+GPtrArray *
+gst_mmio_settings_list_specs (GObjectClass * object_class)
+{
+  GPtrArray *own = g_ptr_array_new ();
+  g_autofree GParamSpec **specs = NULL;
+  guint n_specs;
+
+  specs = g_object_class_list_properties (object_class, &n_specs);
+  for (guint i = 0; i < n_specs; i++) {
+    if (specs[i]->owner_type == G_OBJECT_CLASS_TYPE (object_class) &&
+        specs[i]->param_id < N_PROPS)
+      g_ptr_array_add (own, specs[i]);
+  }
+
+  return own;
 }
 
 /**
@@ -174,6 +229,25 @@ gst_mmio_settings_set_property (GstMmioSettings * settings, guint prop_id,
       return TRUE;
     case PROP_CHANGES:
       settings->changes = g_value_get_enum (value);
+      return TRUE;
+    case PROP_FRAME_SYNC:
+      settings->frame_sync = g_value_get_enum (value);
+      return TRUE;
+    case PROP_COUNTER_BAR:
+      settings->counter.bar = g_value_get_int (value);
+      settings->counter_set = TRUE;
+      return TRUE;
+    case PROP_COUNTER_OFFSET:
+      settings->counter.offset = g_value_get_uint64 (value);
+      settings->counter_set = TRUE;
+      return TRUE;
+    case PROP_COUNTER_SIZE:
+      settings->counter.bits = g_value_get_uint (value);
+      settings->counter_set = TRUE;
+      return TRUE;
+    case PROP_COUNTER_SEQLOCK:
+      settings->counter_is_seqlock = g_value_get_boolean (value);
+      settings->counter_set = TRUE;
       return TRUE;
     default:
       return FALSE;
@@ -226,9 +300,75 @@ gst_mmio_settings_get_property (const GstMmioSettings * settings,
     case PROP_CHANGES:
       g_value_set_enum (value, settings->changes);
       return TRUE;
+    case PROP_FRAME_SYNC:
+      g_value_set_enum (value, settings->frame_sync);
+      return TRUE;
+    case PROP_COUNTER_BAR:
+      g_value_set_int (value, settings->counter.bar);
+      return TRUE;
+    case PROP_COUNTER_OFFSET:
+      g_value_set_uint64 (value, settings->counter.offset);
+      return TRUE;
+    case PROP_COUNTER_SIZE:
+      g_value_set_uint (value, settings->counter.bits);
+      return TRUE;
+    case PROP_COUNTER_SEQLOCK:
+      g_value_set_boolean (value, settings->counter_is_seqlock);
+      return TRUE;
     default:
       return FALSE;
   }
+}
+
+/**
+ * gst_mmio_settings_is_default:
+ * @spec: of a setting
+ *
+ * Returns: whether the setting is as if it had never been set
+ */
+gboolean
+gst_mmio_settings_is_default (const GstMmioSettings * settings,
+    GParamSpec * spec)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  /* Its default is no value, though the property shows one */
+  if (spec->param_id == PROP_FORMAT)
+    return !settings->format_set;
+
+  g_value_init (&value, spec->value_type);
+  gst_mmio_settings_get_property (settings, spec->param_id, &value);
+  return g_param_value_defaults (spec, &value);
+}
+
+/**
+ * gst_mmio_settings_list_changes:
+ * @others: settings to compare with
+ * @object_class: class of the element that has settings
+ *
+ * Returns: (transfer full) (element-type GParamSpec): those properties that
+ *   are not the same
+ */
+GPtrArray *
+gst_mmio_settings_list_changes (const GstMmioSettings * settings,
+    const GstMmioSettings * others, GObjectClass * object_class)
+{
+  GPtrArray *specs = gst_mmio_settings_list_specs (object_class);
+
+  for (guint i = specs->len; i-- > 0;) {
+    GParamSpec *spec = g_ptr_array_index (specs, i);
+    g_auto (GValue) value = G_VALUE_INIT;
+    g_auto (GValue) other = G_VALUE_INIT;
+
+    g_value_init (&value, spec->value_type);
+    g_value_init (&other, spec->value_type);
+    gst_mmio_settings_get_property (settings, spec->param_id, &value);
+    gst_mmio_settings_get_property (others, spec->param_id, &other);
+    if (g_param_values_cmp (spec, &value, &other) == 0)
+      g_ptr_array_remove_index (specs, i);
+  }
+
+  return specs;
 }
 
 /**
@@ -249,6 +389,7 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
     .mapping = settings->mapping,
     .engine = settings->engine,
     .changes = settings->changes,
+    .frame_sync = settings->frame_sync,
     .spec = {
           .width = settings->width,
           .height = settings->height,
@@ -274,6 +415,11 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
         "unread; set changes=ignore or io-mode=copy.",
         gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE, settings->io_mode));
     return FALSE;
+  }
+
+  if (settings->counter_set) {
+    result.spec.counter = settings->counter;
+    result.spec.counter_is_seqlock = settings->counter_is_seqlock;
   }
 
   *config = result;

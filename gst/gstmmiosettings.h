@@ -9,7 +9,7 @@
 G_BEGIN_DECLS
 
 /* IDs of the element's other properties start here */
-#define GST_MMIO_SETTINGS_N_PROPS 13
+#define GST_MMIO_SETTINGS_N_PROPS 18
 
 /**
  * GstMmioSettings:
@@ -31,17 +31,27 @@ typedef struct {
   MmioMapping mapping;
   MmioEngine engine;
   MmioChanges changes;
+  MmioFrameSync frame_sync;
+  MmioRegisterSpec counter;
+  gboolean counter_set;
+  gboolean counter_is_seqlock;
 } GstMmioSettings;
 
 void gst_mmio_settings_init (GstMmioSettings * settings);
 void gst_mmio_settings_clear (GstMmioSettings * settings);
 
 void gst_mmio_settings_install_properties (GObjectClass * object_class);
+GPtrArray *gst_mmio_settings_list_specs (GObjectClass * object_class);
 
 gboolean gst_mmio_settings_set_property (GstMmioSettings * settings,
     guint prop_id, const GValue * value);
 gboolean gst_mmio_settings_get_property (const GstMmioSettings * settings,
     guint prop_id, GValue * value);
+
+gboolean gst_mmio_settings_is_default (const GstMmioSettings * settings,
+    GParamSpec * spec);
+GPtrArray *gst_mmio_settings_list_changes (const GstMmioSettings * settings,
+    const GstMmioSettings * others, GObjectClass * object_class);
 
 gboolean gst_mmio_settings_get_config (const GstMmioSettings * settings,
     MmioCaptureConfig * config, GError ** error);

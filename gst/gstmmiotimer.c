@@ -84,6 +84,23 @@ wait_until (GstMmioTimer * timer, GstElement * element,
 }
 
 /**
+ * gst_mmio_timer_wait_playing:
+ *
+ * Waits for the end of a pause, if there is one.
+ *
+ * Returns: as of gst_mmio_timer_wait()
+ */
+GstFlowReturn
+gst_mmio_timer_wait_playing (GstMmioTimer * timer, GstElement * element)
+{
+  while (timer->paused && !timer->unlocked)
+    g_cond_wait (&timer->resumed, GST_OBJECT_GET_LOCK (element));
+
+  return timer->unlocked ? GST_FLOW_FLUSHING :
+      GST_ELEMENT_CLOCK (element) ? GST_FLOW_OK : GST_FLOW_ERROR;
+}
+
+/**
  * gst_mmio_timer_wait:
  * @frame: (out): the frame whose time has come; it counts as taken
  * @now: (out): running time
@@ -100,12 +117,10 @@ gst_mmio_timer_wait (GstMmioTimer * timer, GstElement * element,
   GstClockTimeDiff due;
 
   for (;;) {
-    while (timer->paused && !timer->unlocked)
-      g_cond_wait (&timer->resumed, GST_OBJECT_GET_LOCK (element));
-    if (timer->unlocked)
-      return GST_FLOW_FLUSHING;
-    if (!GST_ELEMENT_CLOCK (element))
-      return GST_FLOW_ERROR;
+    const GstFlowReturn ret = gst_mmio_timer_wait_playing (timer, element);
+
+    if (ret != GST_FLOW_OK)
+      return ret;
 
     *now = GST_CLOCK_DIFF (element->base_time,
         gst_clock_get_time (GST_ELEMENT_CLOCK (element)));

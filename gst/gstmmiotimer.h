@@ -8,25 +8,29 @@ G_BEGIN_DECLS
 /**
  * GstMmioTimer:
  * @pacer: which frame is due when
+ * @paused: (read only): nothing is captured now
+ * @unlocked: (read only): nor is it waited
  *
  * Waits for the frames of an element on its clock, and for the end of its
  * pauses.  Everything here is called with the element's object lock held.
  */
 typedef struct {
   GstMmioPacer pacer;
+  gboolean paused;
+  gboolean unlocked;
   /*< private >*/
   GstClockID id;
   gboolean waiting;
   GCond resumed;
-  gboolean paused;
   GThread *changing;
-  gboolean unlocked;
 } GstMmioTimer;
 
 void gst_mmio_timer_init (GstMmioTimer * timer);
 void gst_mmio_timer_clear (GstMmioTimer * timer);
 void gst_mmio_timer_reset (GstMmioTimer * timer);
 
+GstFlowReturn gst_mmio_timer_wait_playing (GstMmioTimer * timer,
+    GstElement * element);
 GstFlowReturn gst_mmio_timer_wait (GstMmioTimer * timer, GstElement * element,
     GstMmioFrameTime * frame, GstClockTimeDiff * now);
 

@@ -29,6 +29,11 @@
  * gst-launch-1.0 mmiovidsrc device=/dev/shm/ivshmem format=bgrx width=1920 height=1080 offset=4096 ! video/x-raw,framerate=60/1 ! autovideosink
  * ]|
  * Shows what a virtual machine has painted into its shared memory device.
+ *
+ * |[
+ * gst-play-1.0 'mmio://0000:03:00.0?bar=2&format=bgrx&width=640&height=480'
+ * ]|
+ * The same properties in a URI, for applications that play one.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -48,8 +53,11 @@
 #include "gstmmioring.h"
 #include "gstmmiosettings.h"
 #include "gstmmiotimer.h"
+#include "gstmmiotrigger.h"
+#include "gstmmiouri.h"
 #include "gstmmioway.h"
 #include "mmiocapture.h"
+#include "mmiouri.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_mmio_vid_src_debug);
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
@@ -84,6 +92,7 @@ struct _GstMmioVidSrc
   guint64 uncopied_frames;
   guint max_buffers;
   gboolean latency_changed;
+  GstClockTime latency_period;  /* what the latency was answered with */
 
   /* Between start and stop, streaming thread only */
   GstVideoInfo info;
@@ -94,6 +103,7 @@ struct _GstMmioVidSrc
 
   /* Waiting for the next frame; under the object lock */
   GstMmioTimer timer;
+  GstMmioTrigger trigger;
 
   /* Whoever got the last frame may not have it any more; under the lock */
   gboolean forget;
@@ -101,7 +111,12 @@ struct _GstMmioVidSrc
   gboolean discont;
 };
 
-G_DEFINE_TYPE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC);
+static void gst_mmio_vid_src_uri_handler_init (gpointer g_iface,
+    gpointer iface_data);
+
+G_DEFINE_TYPE_WITH_CODE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC,
+    G_IMPLEMENT_INTERFACE (GST_TYPE_URI_HANDLER,
+        gst_mmio_vid_src_uri_handler_init));
 GST_ELEMENT_REGISTER_DEFINE (mmiovidsrc, "mmiovidsrc", GST_RANK_NONE,
     GST_TYPE_MMIO_VID_SRC);
 
@@ -161,6 +176,90 @@ gst_mmio_vid_src_get_property (GObject * object, guint prop_id, GValue * value,
 
   if (!known)
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+}
+
+/* URI */
+
+static GstURIType
+gst_mmio_vid_src_uri_get_type (GType type)
+{
+  return GST_URI_SRC;
+}
+
+static const gchar *const *
+gst_mmio_vid_src_uri_get_protocols (GType type)
+{
+  static const gchar *const protocols[] = { MMIO_URI_SCHEME, NULL };
+
+  return protocols;
+}
+
+static gchar *
+gst_mmio_vid_src_uri_get_uri (GstURIHandler * handler)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (handler);
+  gchar *uri;
+
+  GST_OBJECT_LOCK (self);
+  uri = gst_mmio_uri_to_string (G_OBJECT_GET_CLASS (self), &self->settings);
+  GST_OBJECT_UNLOCK (self);
+
+  return uri;
+}
+
+/* Returns: (transfer full) (nullable): the properties that are others now; NULL
+ *   if the element is running */
+static GPtrArray *
+take_settings (GstMmioVidSrc * self, const GstMmioSettings * settings)
+{
+  GPtrArray *changes = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (GST_STATE (self) <= GST_STATE_READY) {
+    changes = gst_mmio_settings_list_changes (&self->settings, settings,
+        G_OBJECT_GET_CLASS (self));
+    gst_mmio_settings_clear (&self->settings);
+    self->settings = *settings;
+  }
+  GST_OBJECT_UNLOCK (self);
+
+  return changes;
+}
+
+static gboolean
+gst_mmio_vid_src_uri_set_uri (GstURIHandler * handler, const gchar * uri,
+    GError ** error)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (handler);
+  g_autoptr (GPtrArray) changes = NULL;
+  GstMmioSettings settings;
+
+  if (!gst_mmio_uri_parse (G_OBJECT_GET_CLASS (self), uri, &settings, error))
+    return FALSE;
+
+  changes = take_settings (self, &settings);
+  if (!changes) {
+    gst_mmio_settings_clear (&settings);
+    g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE,
+        "%s has its device open; set its state to READY before its URI.",
+        GST_OBJECT_NAME (self));
+    return FALSE;
+  }
+
+  for (guint i = 0; i < changes->len; i++)
+    g_object_notify_by_pspec (G_OBJECT (self), g_ptr_array_index (changes, i));
+  return TRUE;
+}
+
+static void
+gst_mmio_vid_src_uri_handler_init (gpointer g_iface, gpointer iface_data)
+{
+  GstURIHandlerInterface *iface = g_iface;
+
+  iface->get_type = gst_mmio_vid_src_uri_get_type;
+  iface->get_protocols = gst_mmio_vid_src_uri_get_protocols;
+  iface->get_uri = gst_mmio_vid_src_uri_get_uri;
+  iface->set_uri = gst_mmio_vid_src_uri_set_uri;
 }
 
 /* Start and stop */
@@ -237,7 +336,9 @@ start (GstMmioVidSrc * self)
   self->discont = FALSE;
   self->max_buffers = 0;
   self->latency_changed = FALSE;
+  self->latency_period = GST_CLOCK_TIME_NONE;
   gst_mmio_timer_reset (&self->timer);
+  gst_mmio_trigger_reset (&self->trigger);
   GST_OBJECT_UNLOCK (self);
 
   notify_device (self);
@@ -266,6 +367,14 @@ stop (GstMmioVidSrc * self)
   GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
 }
 
+/* Whether it is the device that starts a frame, so that there may be no
+ * constant rate */
+static gboolean
+is_triggered (GstMmioVidSrc * self)
+{
+  return mmio_capture_get_frame_sync (self->capture) != MMIO_FRAME_SYNC_CLOCK;
+}
+
 /* Negotiation */
 
 static GstCaps *
@@ -276,6 +385,9 @@ gst_mmio_vid_src_get_caps (GstBaseSrc * base, GstCaps * filter)
 
   GST_OBJECT_LOCK (self);
   caps = self->way ? gst_mmio_way_get_caps (self->way) : NULL;
+  if (caps && is_triggered (self))
+    gst_caps_set_simple (caps, "framerate", GST_TYPE_FRACTION_RANGE, 0, 1,
+        G_MAXINT, 1, NULL);
   GST_OBJECT_UNLOCK (self);
 
   if (!caps)
@@ -293,12 +405,16 @@ gst_mmio_vid_src_get_caps (GstBaseSrc * base, GstCaps * filter)
 static GstCaps *
 gst_mmio_vid_src_fixate (GstBaseSrc * base, GstCaps * caps)
 {
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   GstStructure *structure;
 
   caps = gst_mmio_caps_prefer_dma_buf (caps);
   structure = gst_caps_get_structure (caps, 0);
-  gst_structure_fixate_field_nearest_fraction (structure, "framerate",
-      PREFERRED_FPS_N, PREFERRED_FPS_D);
+  if (self->capture && is_triggered (self))
+    gst_structure_fixate_field_nearest_fraction (structure, "framerate", 0, 1);
+  else
+    gst_structure_fixate_field_nearest_fraction (structure, "framerate",
+        PREFERRED_FPS_N, PREFERRED_FPS_D);
 
   return GST_BASE_SRC_CLASS (gst_mmio_vid_src_parent_class)->fixate (base,
       caps);
@@ -480,7 +596,7 @@ gst_mmio_vid_src_set_caps (GstBaseSrc * base, GstCaps * caps)
       !mmio_frame_can_read_as (picture, &format) ||
       GST_VIDEO_INFO_WIDTH (&info) != (gint) picture->width ||
       GST_VIDEO_INFO_HEIGHT (&info) != (gint) picture->height ||
-      GST_VIDEO_INFO_FPS_N (&info) <= 0) {
+      (GST_VIDEO_INFO_FPS_N (&info) <= 0 && !is_triggered (self))) {
     GST_ERROR_OBJECT (self, "cannot send %" GST_PTR_FORMAT, caps);
     return FALSE;
   }
@@ -574,6 +690,28 @@ gst_mmio_vid_src_decide_allocation (GstBaseSrc * base, GstQuery * query)
   return TRUE;
 }
 
+/* From one frame to the next: at the rate that was agreed upon, or else at the
+ * device's own, as far as it is known.  With the object lock held. */
+static GstClockTime
+get_period (GstMmioVidSrc * self)
+{
+  const GstClockTime period = gst_mmio_pacer_get_period (&self->timer.pacer);
+
+  return GST_CLOCK_TIME_IS_VALID (period) ? period : self->trigger.period;
+}
+
+/* A device's rate is measured, and never twice the same; whether @period is
+ * another one in earnest.  With the object lock held. */
+static gboolean
+has_new_latency (GstMmioVidSrc * self, GstClockTime period)
+{
+  const GstClockTime last = self->latency_period;
+
+  return GST_CLOCK_TIME_IS_VALID (period) &&
+      (!GST_CLOCK_TIME_IS_VALID (last) || period > last + last / 4 ||
+      period < last - last / 4);
+}
+
 /* Frames */
 
 /* Reads a frame into @buffer; @written tells whether it is worth sending */
@@ -597,12 +735,17 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
 static GstFlowReturn
 wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
-  GstClockTimeDiff now;
+  GstClockTimeDiff now = 0;
   GstFlowReturn ret;
 
   GST_OBJECT_LOCK (self);
-  ret = gst_mmio_timer_wait (&self->timer, GST_ELEMENT_CAST (self), frame,
-      &now);
+  if (is_triggered (self)) {
+    ret = gst_mmio_trigger_wait (&self->trigger, &self->timer,
+        GST_ELEMENT_CAST (self), self->capture, frame);
+  } else {
+    ret = gst_mmio_timer_wait (&self->timer, GST_ELEMENT_CAST (self), frame,
+        &now);
+  }
   if (ret == GST_FLOW_OK)
     self->missed += frame->missed;
   GST_OBJECT_UNLOCK (self);
@@ -617,6 +760,24 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
         GST_TIME_ARGS (now));
 
   return ret;
+}
+
+/* The picture that was there when it was copied may be another one than that
+ * which was waited for */
+static void
+skip_to_copied (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  const guint64 missed = frame->missed;
+
+  if (!is_triggered (self))
+    return;
+
+  GST_OBJECT_LOCK (self);
+  gst_mmio_trigger_skip (&self->trigger, GST_ELEMENT_CAST (self),
+      mmio_capture_take_newer (self->capture),
+      gst_mmio_pacer_get_period (&self->timer.pacer), frame);
+  self->missed += frame->missed - missed;
+  GST_OBJECT_UNLOCK (self);
 }
 
 /* Waits for a frame and copies it; no buffer, if it is not worth sending */
@@ -638,6 +799,8 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
   ret = wait_for_frame (self, frame);
   if (ret == GST_FLOW_OK && !copy_frame (self, buffer, &written))
     ret = GST_FLOW_ERROR;
+  if (ret == GST_FLOW_OK)
+    skip_to_copied (self, frame);
   if (!written)
     gst_clear_buffer (&buffer);
 
@@ -677,6 +840,7 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
   GstMmioFrameTime frame;
   GstBuffer *buffer = NULL;
   GstClockTime period;
+  gboolean latency_changed;
   GstFlowReturn ret;
   guint64 missed;
 
@@ -688,9 +852,16 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
     return ret;
 
   GST_OBJECT_LOCK (self);
-  period = gst_mmio_pacer_get_period (&self->timer.pacer);
+  period = get_period (self);
   missed = self->missed;
+  latency_changed = is_triggered (self) && has_new_latency (self, period);
+  if (latency_changed)
+    self->latency_period = period;
   GST_OBJECT_UNLOCK (self);
+
+  if (latency_changed)
+    gst_element_post_message (GST_ELEMENT_CAST (self),
+        gst_message_new_latency (GST_OBJECT_CAST (self)));
 
   if (frame.missed > 0) {
     GST_INFO_OBJECT (self, "missed %" G_GUINT64_FORMAT " before frame %"
@@ -756,6 +927,8 @@ gst_mmio_vid_src_unlock (GstBaseSrc * base)
 
   GST_OBJECT_LOCK (self);
   gst_mmio_timer_unlock (&self->timer);
+  if (self->capture)
+    mmio_capture_wake (self->capture);
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
@@ -768,7 +941,10 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
 
   GST_OBJECT_LOCK (self);
   /* After a flush, and not after a pause, which takes nothing from anybody */
-  self->forget |= gst_mmio_timer_unlock_stop (&self->timer);
+  if (gst_mmio_timer_unlock_stop (&self->timer)) {
+    self->forget = TRUE;
+    gst_mmio_trigger_interrupt (&self->trigger);
+  }
   GST_OBJECT_UNLOCK (self);
 
   return TRUE;
@@ -788,6 +964,10 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
     GST_OBJECT_LOCK (self);
     gst_mmio_timer_set_paused (&self->timer,
         transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED);
+    /* The frame before may keep the streaming thread busy until it is over */
+    gst_mmio_trigger_interrupt (&self->trigger);
+    if (self->capture)
+      mmio_capture_wake (self->capture);
     GST_OBJECT_UNLOCK (self);
   }
 
@@ -848,7 +1028,8 @@ query_latency (GstMmioVidSrc * self, GstQuery * query)
   guint max_buffers;
 
   GST_OBJECT_LOCK (self);
-  period = gst_mmio_pacer_get_period (&self->timer.pacer);
+  period = self->capture && is_triggered (self) ? self->latency_period :
+      gst_mmio_pacer_get_period (&self->timer.pacer);
   max_buffers = self->max_buffers;
   GST_OBJECT_UNLOCK (self);
 
@@ -898,9 +1079,9 @@ install_properties (GObjectClass * object_class)
 
   properties[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
       "What was captured since the start: frames, missed (frames), unchanged "
-      "(frames), bytes-read (from the BAR), copy-time (nanoseconds), io-mode, "
-      "io-mode-reason, mapping, engine, engine-reason and access",
-      GST_TYPE_STRUCTURE, flags);
+      "(frames), torn (frames), bytes-read (from the BAR), copy-time "
+      "(nanoseconds), io-mode, io-mode-reason, mapping, engine, engine-reason "
+      "and access", GST_TYPE_STRUCTURE, flags);
   properties[PROP_DEVICE_NAME] =
       g_param_spec_string ("device-name", "Device name",
       "What the device is, in words (while it is open)", NULL, flags);
@@ -956,6 +1137,7 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_MAPPING, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_ENGINE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_CHANGES, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_MMIO_FRAME_SYNC, 0);
 }
 
 static void

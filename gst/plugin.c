@@ -3,12 +3,14 @@
 #include "config.h"
 #endif
 
+#include "gstmmiodeviceprovider.h"
 #include "gstmmiovidsrc.h"
 
 static gboolean
 plugin_init (GstPlugin * plugin)
 {
-  return GST_ELEMENT_REGISTER (mmiovidsrc, plugin);
+  return GST_ELEMENT_REGISTER (mmiovidsrc, plugin) &&
+      GST_DEVICE_PROVIDER_REGISTER (mmiodeviceprovider, plugin);
 }
 
 /* *INDENT-OFF* */

@@ -12,7 +12,9 @@ G_BEGIN_DECLS
 /**
  * MmioBackend:
  * @access: what `access` says of it
- * @has_bars: a PCI device; what has no BARs counts as BAR 0
+ * @has_bars: the memory is a device's, in BARs or the like; what has none
+ *   counts as BAR 0
+ * @part: (nullable): what it has instead of BARs, in a word
  * @describe: (nullable): fill in what @spec leaves open, and @bar if that
  *   is -1; NULL where the device cannot tell
  * @map: map @length bytes at @offset of a BAR that is known to hold them, the
@@ -21,17 +23,25 @@ G_BEGIN_DECLS
  * @export: (nullable): make a dma-buf of @length bytes at @offset of a BAR that
  *   is known to hold them, both multiples of a page; returns a descriptor of
  *   the caller's, or -1.  NULL where the device's memory cannot be shared.
+ * @open_interrupt: (nullable): make the device's interrupt ready, which is not
+ *   done twice; returns a descriptor of the device's that polls as readable
+ *   when one has come, or -1.  NULL where there never is an interrupt.
+ * @take_interrupts: (nullable): how many have come since the last call; lets
+ *   the next one come, and never blocks.  FALSE: there will be no more.
  * @free: free what the back end added, after the last region is unmapped
  */
 typedef struct {
   const char *access;
   gboolean has_bars;
+  const char *part;
   gboolean (*describe) (MmioDevice * device, gint * bar, MmioSpec * spec,
       GError ** error);
   MmioRegion *(*map) (MmioDevice * device, guint bar, guint64 offset,
       gsize length, MmioMapping wanted, GError ** error);
   int (*export) (MmioDevice * device, guint bar, guint64 offset,
       guint64 length, GError ** error);
+  int (*open_interrupt) (MmioDevice * device, GError ** error);
+  gboolean (*take_interrupts) (MmioDevice * device, guint * count);
   void (*free) (MmioDevice * device);
 } MmioBackend;
 
@@ -43,6 +53,7 @@ typedef struct {
  * @fixed_bar: the BAR that the address itself names (a resource file), or -1
  * @fixed_mapping: how the address itself says to map it (resourceN_wc), or
  *   %MMIO_MAPPING_AUTO
+ * @interrupt: what @open_interrupt returned, or -1
  * @bar: the BARs
  *
  * Back ends put it first into a structure of their own.
@@ -54,6 +65,7 @@ struct _MmioDevice {
   char *address;
   gint fixed_bar;
   MmioMapping fixed_mapping;
+  int interrupt;
   MmioBar bar[MMIO_MAX_BARS];
 };
 
@@ -62,6 +74,8 @@ void mmio_device_init (MmioDevice * device, const MmioBackend * backend,
 
 MmioRegion *mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset,
     gsize length, MmioMapping mapping);
+MmioRegion *mmio_device_map_fd_within (MmioDevice * device, int fd,
+    guint64 start, guint64 skip, gsize length, MmioMapping mapping);
 
 gboolean mmio_device_check_cached (MmioDevice * device, MmioMapping wanted,
     GError ** error);
@@ -70,6 +84,9 @@ MmioDevice *mmio_sim_new (void);
 MmioDevice *mmio_file_open (const char *path, GError ** error);
 MmioDevice *mmio_sysfs_open (const MmioPciInfo * info);
 MmioDevice *mmio_vfio_open (const MmioPciInfo * info, GError ** error);
+MmioDevice *mmio_uio_open (const MmioPciInfo * info, GError ** error);
+MmioDevice *mmio_uio_open_path (guint number, const char *map,
+    GError ** error);
 
 gboolean mmio_sysfs_parse_path (const char *path, MmioAddress * address,
     gint * bar, MmioMapping * mapping);

@@ -18,6 +18,13 @@ struct _MmioCapture
   MmioChanges changes;
   MmioShadow *shadow;
 
+  MmioFrameSync frame_sync;
+  MmioCounter *counter;
+  MmioSync *sync;
+  int interrupt_fd;             /* the device's */
+  gint64 interrupt_time;
+  gint64 interrupt_period;
+
   GMutex lock;
   MmioCaptureStats stats;
 };
@@ -36,6 +43,51 @@ choose_mapping (const MmioCaptureConfig * config, const MmioDevice * device)
       MMIO_MAPPING_UNCACHED : config->mapping;
 }
 
+/* How often a picture is read that changes meanwhile.  A device that repaints
+ * slowly needs a second try; one that changes all the time, none that helps. */
+#define MAX_TRIES 4
+
+/* How long it is waited for the end of a picture that is being written: longer
+ * than a frame at 50 Hz would be for nothing.  Looks, microseconds between. */
+#define MAX_LOOKS 100
+#define LOOK_PAUSE 200
+
+/* Whether there is a counter to look at, and where; before anything is
+ * mapped */
+static gboolean
+check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
+    gint picture_bar, MmioSpec * spec, GError ** error)
+{
+  const gboolean needed = config->frame_sync == MMIO_FRAME_SYNC_COUNTER;
+
+  if (needed && spec->counter.bits == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s does not tell where it counts its frames; set counter-offset (and "
+        "counter-bar, counter-size), or frame-sync=clock.",
+        mmio_device_get_address (device));
+    return FALSE;
+  }
+
+  /* What only the device tells of is not looked at unless it is needed */
+  if (!needed && config->spec.counter.bits == 0)
+    spec->counter.bits = 0;
+  if (spec->counter.bits == 0)
+    return TRUE;
+
+  if (spec->counter.bar < 0)
+    spec->counter.bar = picture_bar;
+  return mmio_register_check (device, spec->counter.bar, &spec->counter, error);
+}
+
+static MmioCounter *
+open_counter (MmioDevice * device, const MmioSpec * spec, GError ** error)
+{
+  MmioRegister *reg = mmio_register_map (device, spec->counter.bar,
+      &spec->counter, error);
+
+  return reg ? mmio_counter_new (reg, spec->counter_is_seqlock) : NULL;
+}
+
 /**
  * mmio_capture_open:
  * @config: what to capture
@@ -52,12 +104,15 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   g_autoptr (MmioDevice) device = NULL;
   g_autoptr (MmioRegion) region = NULL;
   g_autoptr (MmioShadow) shadow = NULL;
+  g_autoptr (MmioCounter) counter = NULL;
+  g_autoptr (MmioSync) sync = NULL;
   MmioSpec spec = config->spec;
   gint bar = config->bar;
   const MmioReader *reader;
   const char *reason;
   MmioPicture picture;
   MmioCapture *capture;
+  int interrupt_fd = -1;
 
   /* Whether the engine can run does not depend on the map */
   if (!mmio_address_parse (&address, config->device, error) ||
@@ -66,7 +121,9 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
 
   device = mmio_device_open (&address, config->access, error);
   if (!device || !mmio_device_describe (device, &bar, &spec, error) ||
-      !mmio_picture_init (&picture, &spec, error))
+      !mmio_picture_init (&picture, &spec, error) ||
+      !mmio_device_find_bar (device, &bar, &picture, error) ||
+      !check_counter (config, device, bar, &spec, error))
     return NULL;
 
   if (config->changes != MMIO_CHANGES_IGNORE) {
@@ -89,6 +146,25 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   if (!reader)
     return NULL;
 
+  /* After the picture: the first map of a page says how it is mapped */
+  if (spec.counter.bits > 0) {
+    counter = open_counter (device, &spec, error);
+    if (!counter)
+      return NULL;
+  }
+
+  if (config->frame_sync == MMIO_FRAME_SYNC_INTERRUPT) {
+    interrupt_fd = mmio_device_open_interrupt (device, error);
+    if (interrupt_fd < 0)
+      return NULL;
+  }
+
+  if (config->frame_sync != MMIO_FRAME_SYNC_CLOCK) {
+    sync = mmio_sync_new (error);
+    if (!sync)
+      return NULL;
+  }
+
   capture = g_new0 (MmioCapture, 1);
   capture->device = g_steal_pointer (&device);
   capture->bar = bar;
@@ -98,6 +174,10 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   capture->engine_reason = reason;
   capture->changes = config->changes;
   capture->shadow = g_steal_pointer (&shadow);
+  capture->frame_sync = config->frame_sync;
+  capture->counter = g_steal_pointer (&counter);
+  capture->sync = g_steal_pointer (&sync);
+  capture->interrupt_fd = interrupt_fd;
   g_mutex_init (&capture->lock);
 
   return capture;
@@ -114,6 +194,8 @@ void
 mmio_capture_close (MmioCapture * capture)
 {
   g_clear_pointer (&capture->shadow, mmio_shadow_free);
+  g_clear_pointer (&capture->counter, mmio_counter_free);
+  g_clear_pointer (&capture->sync, mmio_sync_free);
   mmio_region_unref (capture->region);
   mmio_device_unref (capture->device);
   g_mutex_clear (&capture->lock);
@@ -273,43 +355,194 @@ get_picture_bytes (const MmioPicture * picture)
 }
 
 /**
+ * mmio_capture_get_frame_sync:
+ *
+ * Returns: what starts a frame
+ */
+MmioFrameSync
+mmio_capture_get_frame_sync (const MmioCapture * capture)
+{
+  return capture->frame_sync;
+}
+
+/**
+ * mmio_capture_get_period:
+ *
+ * For the thread that waits.
+ *
+ * Returns: microseconds from one picture of the device to the next, about; 0:
+ *   not known
+ */
+gint64
+mmio_capture_get_period (const MmioCapture * capture)
+{
+  switch (capture->frame_sync) {
+    case MMIO_FRAME_SYNC_COUNTER:
+      return mmio_counter_get_period (capture->counter);
+    case MMIO_FRAME_SYNC_INTERRUPT:
+      return capture->interrupt_period;
+    case MMIO_FRAME_SYNC_CLOCK:
+    default:
+      return 0;
+  }
+}
+
+static MmioWait
+wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
+{
+  const MmioWait wait = mmio_sync_wait_interrupt (capture->sync,
+      capture->device, capture->interrupt_fd, deadline, count);
+  gint64 period;
+
+  if (wait != MMIO_WAIT_FRAME)
+    return wait;
+
+  period = (count->time - capture->interrupt_time) / (gint64) count->steps;
+  if (capture->interrupt_time > 0)
+    capture->interrupt_period = capture->interrupt_period == 0 ? period :
+        capture->interrupt_period + (period - capture->interrupt_period) / 8;
+  capture->interrupt_time = count->time;
+
+  return wait;
+}
+
+/**
+ * mmio_capture_wait:
+ * @deadline: when to give up, as g_get_monotonic_time() has it
+ * @count: (out): the picture, after %MMIO_WAIT_FRAME
+ *
+ * Waits for the device's next picture, unless it is the clock that starts a
+ * frame.
+ *
+ * Returns: how it ended
+ */
+MmioWait
+mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
+{
+  return capture->frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
+      wait_for_interrupt (capture, deadline, count) :
+      mmio_sync_wait (capture->sync, capture->counter, deadline, count);
+}
+
+/**
+ * mmio_capture_wake:
+ *
+ * Ends a wait, or the next one if nobody waits.  For any thread.
+ */
+void
+mmio_capture_wake (MmioCapture * capture)
+{
+  if (capture->sync)
+    mmio_sync_wake (capture->sync);
+}
+
+/* Reads it once */
+static gboolean
+read_once (MmioCapture * capture, const MmioTarget * target,
+    MmioDamage * damage)
+{
+  const MmioPicture *picture = &capture->picture;
+  const guint8 *data = mmio_region_get_data (capture->region);
+
+  if (capture->shadow)
+    return mmio_frame_read_changes (capture->reader, picture, data, target,
+        capture->shadow, capture->changes == MMIO_CHANGES_DROP, damage);
+
+  mmio_frame_read (capture->reader, picture, data, target);
+  damage->n_ranges = 1;
+  damage->range[0] = (MmioRows) {
+  0, picture->height};
+  return TRUE;
+}
+
+static void
+wait_for_writer (MmioCounter * counter)
+{
+  for (guint i = 0; i < MAX_LOOKS && !mmio_counter_begin_read (counter); i++)
+    g_usleep (LOOK_PAUSE);
+}
+
+/* Reads it until it stands still meanwhile.  @tries: (out): how often that was;
+ * @is_torn: (out): it never did */
+static gboolean
+read_whole (MmioCapture * capture, const MmioTarget * target,
+    MmioDamage * damage, guint * tries, gboolean * is_torn)
+{
+  gboolean written = FALSE;
+
+  *is_torn = capture->counter != NULL;
+  for (*tries = 1;; ++*tries) {
+    if (capture->counter)
+      wait_for_writer (capture->counter);
+    written |= read_once (capture, target, damage);
+    if (capture->counter)
+      *is_torn = !mmio_counter_end_read (capture->counter);
+    if (!*is_torn || *tries == MAX_TRIES)
+      break;
+  }
+
+  /* A whole one is worth sending after it, be it the same */
+  if (*is_torn && capture->shadow)
+    mmio_shadow_forget (capture->shadow);
+
+  /* What differs from a frame that nobody got tells nothing */
+  if (*tries > 1 && written) {
+    damage->n_ranges = 1;
+    damage->range[0] = (MmioRows) {
+    0, capture->picture.height};
+  }
+
+  return written;
+}
+
+/**
  * mmio_capture_read:
  * @target: where the frame goes, in a format that mmio_frame_can_read_as()
  * @damage: (out): the rows that have changed since the last frame, or all of
  *   them where changes are ignored
  *
- * Reads the picture as it is now: each byte of it is loaded once.
+ * Reads the picture as it is now: each byte of it is loaded once.  If a counter
+ * tells that it has changed meanwhile, it is read again.
  *
- * Returns: whether @target was written; not so if nothing has changed and
- *   such frames are to be dropped
+ * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
+ *   been written
  */
-gboolean
+MmioRead
 mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage)
 {
-  const MmioPicture *picture = &capture->picture;
-  const guint8 *data = mmio_region_get_data (capture->region);
   const gint64 begin = g_get_monotonic_time ();
-  gboolean written = TRUE;
+  gboolean is_torn = FALSE;
+  gboolean written;
+  guint tries;
 
-  if (capture->shadow) {
-    written = mmio_frame_read_changes (capture->reader, picture, data, target,
-        capture->shadow, capture->changes == MMIO_CHANGES_DROP, damage);
-  } else {
-    mmio_frame_read (capture->reader, picture, data, target);
-    damage->n_ranges = 1;
-    damage->range[0] = (MmioRows) {
-    0, picture->height};
-  }
+  written = read_whole (capture, target, damage, &tries, &is_torn);
 
   g_mutex_lock (&capture->lock);
   capture->stats.frames += written;
   capture->stats.unchanged += damage->n_ranges == 0;
-  capture->stats.bytes_read += get_picture_bytes (picture);
+  capture->stats.torn += written && is_torn;
+  capture->stats.bytes_read += tries * get_picture_bytes (&capture->picture);
   capture->stats.copy_time += g_get_monotonic_time () - begin;
   g_mutex_unlock (&capture->lock);
 
-  return written;
+  return !written ? MMIO_READ_UNCHANGED :
+      is_torn ? MMIO_READ_TORN : MMIO_READ_WHOLE;
+}
+
+/**
+ * mmio_capture_take_newer:
+ *
+ * For the thread that waits and reads.
+ *
+ * Returns: by how many pictures the one that was read is newer than the one
+ *   that was waited for; mmio_capture_wait() does not tell of these
+ */
+guint64
+mmio_capture_take_newer (MmioCapture * capture)
+{
+  return capture->frame_sync == MMIO_FRAME_SYNC_COUNTER ?
+      mmio_counter_take_newer (capture->counter) : 0;
 }
 
 /**

@@ -3,6 +3,7 @@
 
 #include "mmiodevice.h"
 #include "mmioframe.h"
+#include "mmiosync.h"
 
 G_BEGIN_DECLS
 
@@ -21,6 +22,20 @@ typedef enum {
 } MmioChanges;
 
 /**
+ * MmioFrameSync:
+ * @MMIO_FRAME_SYNC_CLOCK: the consumer's clock
+ * @MMIO_FRAME_SYNC_COUNTER: a register of the device that counts pictures
+ * @MMIO_FRAME_SYNC_INTERRUPT: the device's interrupt
+ *
+ * What starts a frame.
+ */
+typedef enum {
+  MMIO_FRAME_SYNC_CLOCK,
+  MMIO_FRAME_SYNC_COUNTER,
+  MMIO_FRAME_SYNC_INTERRUPT,
+} MmioFrameSync;
+
+/**
  * MmioCaptureConfig:
  * @device: (nullable): the device, in a form of %MMIO_ADDRESS_FORMS
  * @access: how to reach a PCI device
@@ -29,8 +44,10 @@ typedef enum {
  * @mapping: how to map it
  * @engine: how to load from it
  * @changes: what to do about frames that are as the one before
+ * @frame_sync: what starts a frame
  *
- * What to capture.
+ * What to capture.  A frame counter that @spec tells of guards against torn
+ * frames, whatever starts one.
  */
 typedef struct {
   const char *device;
@@ -40,21 +57,38 @@ typedef struct {
   MmioMapping mapping;
   MmioEngine engine;
   MmioChanges changes;
+  MmioFrameSync frame_sync;
 } MmioCaptureConfig;
 
 /**
  * MmioCaptureStats:
  * @frames: frames that were read into memory
  * @unchanged: frames that were read, of which nothing had changed
+ * @torn: frames that changed whenever they were read
  * @bytes_read: bytes that were loaded from the BAR for them
  * @copy_time: microseconds that this took
  */
 typedef struct {
   guint64 frames;
   guint64 unchanged;
+  guint64 torn;
   guint64 bytes_read;
   guint64 copy_time;
 } MmioCaptureStats;
+
+/**
+ * MmioRead:
+ * @MMIO_READ_UNCHANGED: nothing that is worth sending
+ * @MMIO_READ_WHOLE: one picture
+ * @MMIO_READ_TORN: parts of more than one, as it never stood still
+ *
+ * What came of reading a frame.
+ */
+typedef enum {
+  MMIO_READ_UNCHANGED,
+  MMIO_READ_WHOLE,
+  MMIO_READ_TORN,
+} MmioRead;
 
 /**
  * MmioCapture:
@@ -83,8 +117,16 @@ gint mmio_capture_get_bar (const MmioCapture * capture);
 gboolean mmio_capture_shares_bar (const MmioCapture * capture);
 int mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error);
 
-gboolean mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
+MmioFrameSync mmio_capture_get_frame_sync (const MmioCapture * capture);
+gint64 mmio_capture_get_period (const MmioCapture * capture);
+
+MmioWait mmio_capture_wait (MmioCapture * capture, gint64 deadline,
+    MmioCount * count);
+void mmio_capture_wake (MmioCapture * capture);
+
+MmioRead mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage);
+guint64 mmio_capture_take_newer (MmioCapture * capture);
 
 void mmio_capture_forget (MmioCapture * capture);
 

@@ -10,6 +10,7 @@
 #include "mmioerror.h"
 #include "mmiopci.h"
 #include "mmiopcistate.h"
+#include "mmiouionode.h"
 #include "mmiovfiogroup.h"
 
 /* Whether vfio is the way to a device that may be reached in any */
@@ -33,6 +34,8 @@ open_pci (const MmioAddress * address, MmioAccess access, GError ** error)
 
   if (access == MMIO_ACCESS_VFIO)
     return mmio_vfio_open (&info, error);
+  if (access == MMIO_ACCESS_UIO)
+    return mmio_uio_open (&info, error);
 
   if (access == MMIO_ACCESS_AUTO && prefers_vfio (&info)) {
     device = mmio_vfio_open (&info, &local);
@@ -45,6 +48,15 @@ open_pci (const MmioAddress * address, MmioAccess access, GError ** error)
       return NULL;
     }
     g_debug ("not by vfio: %s", local->message);
+    g_clear_error (&local);
+  }
+
+  /* There is an interrupt then, too */
+  if (access == MMIO_ACCESS_AUTO && mmio_uio_has_all (MMIO_PCI_SYSFS, &info)) {
+    device = mmio_uio_open (&info, &local);
+    if (device)
+      return device;
+    g_debug ("not by uio: %s", local->message);
   }
 
   return mmio_sysfs_open (&info);
@@ -58,8 +70,10 @@ open_path (const char *path, MmioAccess access, GError ** error)
   g_auto (MmioAddress) slot = { 0, };
   g_autofree char *member = NULL;
   g_autoptr (GError) local = NULL;
+  g_autofree char *map = NULL;
   MmioMapping mapping;
   MmioDevice *device;
+  guint number;
   gint bar;
 
   if (mmio_sysfs_parse_path (path, &slot, &bar, &mapping)) {
@@ -80,6 +94,10 @@ open_path (const char *path, MmioAccess access, GError ** error)
   if (member && mmio_address_parse (&slot, member, NULL))
     return open_pci (&slot, access == MMIO_ACCESS_AUTO ? MMIO_ACCESS_VFIO :
         access, error);
+
+  /* Its maps have numbers of their own, which need not be those of BARs */
+  if (mmio_uio_parse_path (path, &number, &map))
+    return mmio_uio_open_path (number, map, error);
 
   return mmio_file_open (path, error);
 }
@@ -119,6 +137,7 @@ mmio_device_init (MmioDevice * device, const MmioBackend * backend, char *name,
   device->name = name;
   device->address = address;
   device->fixed_bar = -1;
+  device->interrupt = -1;
 }
 
 /* For back ends: maps part of a file and keeps the device alive for as long.
@@ -127,9 +146,20 @@ MmioRegion *
 mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset, gsize length,
     MmioMapping mapping)
 {
+  const guint64 skip = offset % sysconf (_SC_PAGESIZE);
+
+  return mmio_device_map_fd_within (device, fd, offset - skip, skip, length,
+      mapping);
+}
+
+/* For back ends: the same where a file can be mapped from @start on only */
+MmioRegion *
+mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
+    guint64 skip, gsize length, MmioMapping mapping)
+{
   MmioRegion *region;
 
-  region = mmio_region_map (fd, offset, length, mapping,
+  region = mmio_region_map_within (fd, start, skip, length, mapping,
       (GDestroyNotify) mmio_device_unref, device);
   if (region)
     mmio_device_ref (device);
@@ -218,12 +248,19 @@ mmio_device_get_access (const MmioDevice * device)
 /**
  * mmio_device_has_bars:
  *
- * Returns: whether this is a PCI device; what has no BARs counts as BAR 0
+ * Returns: whether its memory is a device's, in BARs or the like; what has none
+ *   counts as BAR 0
  */
 gboolean
 mmio_device_has_bars (const MmioDevice * device)
 {
   return device->backend->has_bars;
+}
+
+static const char *
+get_part (const MmioDevice * device)
+{
+  return device->backend->part ? device->backend->part : "BAR";
 }
 
 /**
@@ -282,8 +319,8 @@ mmio_device_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
   if (device->fixed_bar >= 0) {
     if (*bar >= 0 && *bar != device->fixed_bar) {
       mmio_set_error (error, MMIO_ERROR_SETTINGS,
-          "The device names BAR %d of %s, but bar is %d; leave bar at -1.",
-          device->fixed_bar, device->address, *bar);
+          "The device names %s %d of %s, but bar is %d; leave bar at -1.",
+          get_part (device), device->fixed_bar, device->address, *bar);
       return FALSE;
     }
     *bar = device->fixed_bar;
@@ -320,14 +357,14 @@ describe_bars (const MmioDevice * device, GString * text)
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
     if (device->bar[i].size == 0)
       continue;
-    g_string_append_printf (text, "%sBAR %u (%s%" G_GUINT64_FORMAT " bytes)",
-        separator, i, device->bar[i].is_io ? "I/O ports, " : "",
-        device->bar[i].size);
+    g_string_append_printf (text, "%s%s %u (%s%" G_GUINT64_FORMAT " bytes)",
+        separator, get_part (device), i,
+        device->bar[i].is_io ? "I/O ports, " : "", device->bar[i].size);
     separator = ", ";
   }
 
   if (text->len == 0)
-    g_string_append (text, "no BAR at all");
+    g_string_append_printf (text, "no %s at all", get_part (device));
 }
 
 static gboolean
@@ -340,7 +377,8 @@ check_size (const MmioDevice * device, gint bar, const MmioPicture * picture,
     return TRUE;
 
   if (device->backend->has_bars)
-    which = g_strdup_printf ("BAR %d of %s", bar, device->address);
+    which = g_strdup_printf ("%s %d of %s", get_part (device), bar,
+        device->address);
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "The picture ends at byte %" G_GUINT64_FORMAT ", but %s has only %"
@@ -367,8 +405,8 @@ check_bar (const MmioDevice * device, gint bar, const MmioPicture * picture,
 
   if (bar >= MMIO_MAX_BARS || device->bar[bar].size == 0) {
     mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
-        "%s has no BAR %d; it has %s, so set bar to one of these.",
-        device->address, bar, bars->str);
+        "%s has no %s %d; it has %s, so set bar to one of these.",
+        device->address, get_part (device), bar, bars->str);
     return FALSE;
   }
 
@@ -398,9 +436,9 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
 
   describe_bars (device, bars);
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The picture ends at byte %" G_GUINT64_FORMAT ", but no memory BAR of "
+      "The picture ends at byte %" G_GUINT64_FORMAT ", but no memory %s of "
       "%s is that large: it has %s; set width, height, offset or stride "
-      "lower.", picture->end, device->address, bars->str);
+      "lower.", picture->end, get_part (device), device->address, bars->str);
   return -1;
 }
 
@@ -435,9 +473,32 @@ get_end (const MmioDevice * device, guint bar, const MmioPicture * picture)
 }
 
 /**
- * mmio_device_map:
+ * mmio_device_find_bar:
  * @bar: (inout): the BAR; -1 is replaced by the first memory BAR that holds
  *   the picture
+ * @picture: the picture
+ *
+ * Returns: FALSE with @error set if the picture cannot be there
+ */
+gboolean
+mmio_device_find_bar (const MmioDevice * device, gint * bar,
+    const MmioPicture * picture, GError ** error)
+{
+  gint found;
+
+  if (*bar >= 0)
+    return check_bar (device, *bar, picture, error);
+
+  found = find_bar (device, picture, error);
+  if (found >= 0)
+    *bar = found;
+
+  return found >= 0;
+}
+
+/**
+ * mmio_device_map:
+ * @bar: (inout): as of mmio_device_find_bar()
  * @picture: the picture
  * @wanted: how to map it
  *
@@ -451,25 +512,41 @@ MmioRegion *
 mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
     MmioMapping wanted, GError ** error)
 {
-  gint chosen = *bar;
+  gint found = *bar;
   MmioRegion *region;
 
-  if (chosen < 0)
-    chosen = find_bar (device, picture, error);
-  else if (!check_bar (device, chosen, picture, error))
-    chosen = -1;
-
-  if (chosen < 0 || !apply_fixed_mapping (device, &wanted, error))
+  if (!mmio_device_find_bar (device, &found, picture, error) ||
+      !apply_fixed_mapping (device, &wanted, error))
     return NULL;
 
-  region = device->backend->map (device, chosen, picture->start,
-      get_end (device, chosen, picture) - picture->start, wanted, error);
+  region = device->backend->map (device, found, picture->start,
+      get_end (device, found, picture) - picture->start, wanted, error);
   if (region) {
     mmio_region_set_length (region, picture->end - picture->start);
-    *bar = chosen;
+    *bar = found;
   }
 
   return region;
+}
+
+/**
+ * mmio_device_map_register:
+ * @bar: a BAR
+ * @offset: bytes from its start
+ * @length: bytes, all of them in the BAR
+ *
+ * Maps a few bytes that are no picture, in the way in which each load is a
+ * transaction of its own.
+ *
+ * Returns: (transfer full) (nullable): the region, or NULL with @error set
+ */
+MmioRegion *
+mmio_device_map_register (MmioDevice * device, guint bar, guint64 offset,
+    gsize length, GError ** error)
+{
+  return device->backend->map (device, bar, offset, length,
+      device->backend->has_bars ? MMIO_MAPPING_UNCACHED : MMIO_MAPPING_AUTO,
+      error);
 }
 
 /**
@@ -521,4 +598,58 @@ mmio_device_export (MmioDevice * device, guint bar,
     *skip = picture->start - first;
 
   return fd;
+}
+
+/**
+ * mmio_device_open_interrupt:
+ *
+ * Makes the device's interrupt ready, once; from then on they are counted.
+ * Several calls return the same.  By vfio, that is its first MSI-X or MSI
+ * vector, or else INTx.
+ *
+ * An MSI is a write to memory, so the device becomes a bus master until the
+ * last reference to it goes.  The IOMMU shows it no memory at all; the write
+ * that is the interrupt is all that comes through.
+ *
+ * Returns: (transfer none): a descriptor that polls as readable (%POLLIN) when
+ *   one has come, valid as long as @device; or -1 with @error set
+ */
+int
+mmio_device_open_interrupt (MmioDevice * device, GError ** error)
+{
+  if (!device->backend->open_interrupt) {
+    g_autofree char *advice = device->backend->has_bars ?
+        g_strdup_printf (" that %s can deliver; bind it to vfio-pci and use "
+        "access=vfio, or", device->backend->access) : g_strdup (";");
+
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s has no interrupt%s use frame-sync=counter or clock.",
+        device->address, advice);
+    return -1;
+  }
+
+  if (device->interrupt < 0)
+    device->interrupt = device->backend->open_interrupt (device, error);
+  return device->interrupt;
+}
+
+/**
+ * mmio_device_take_interrupts:
+ * @device: a device with mmio_device_open_interrupt() done
+ * @count: (out): how many interrupts have come since the last call, or since
+ *   they were made ready; 0 for none
+ *
+ * Takes note of interrupts and lets the next one come; never waits.
+ *
+ * A device that wants its INTx acknowledged in a register keeps interrupting
+ * until somebody does so, which is never done here.
+ *
+ * Returns: FALSE where there will be no more: the device has gone
+ */
+gboolean
+mmio_device_take_interrupts (MmioDevice * device, guint * count)
+{
+  *count = 0;
+  return device->interrupt >= 0 &&
+      device->backend->take_interrupts (device, count);
 }

@@ -27,6 +27,8 @@ typedef struct {
  * @MMIO_ACCESS_AUTO: the best way that works
  * @MMIO_ACCESS_SYSFS: the resource files of /sys/bus/pci
  * @MMIO_ACCESS_VFIO: vfio, for devices that are bound to vfio-pci
+ * @MMIO_ACCESS_UIO: UIO, for devices that are bound to a driver that has a
+ *   /dev/uioN for them
  *
  * How to reach a PCI device.
  */
@@ -34,6 +36,7 @@ typedef enum {
   MMIO_ACCESS_AUTO,
   MMIO_ACCESS_SYSFS,
   MMIO_ACCESS_VFIO,
+  MMIO_ACCESS_UIO,
 } MmioAccess;
 
 /**
@@ -62,12 +65,20 @@ MmioMapping mmio_device_get_fixed_mapping (const MmioDevice * device);
 gboolean mmio_device_describe (MmioDevice * device, gint * bar,
     MmioSpec * spec, GError ** error);
 
+gboolean mmio_device_find_bar (const MmioDevice * device, gint * bar,
+    const MmioPicture * picture, GError ** error);
 MmioRegion *mmio_device_map (MmioDevice * device, gint * bar,
     const MmioPicture * picture, MmioMapping wanted, GError ** error);
+
+MmioRegion *mmio_device_map_register (MmioDevice * device, guint bar,
+    guint64 offset, gsize length, GError ** error);
 
 gboolean mmio_device_shares_bars (const MmioDevice * device);
 int mmio_device_export (MmioDevice * device, guint bar,
     const MmioPicture * picture, guint * skip, GError ** error);
+
+int mmio_device_open_interrupt (MmioDevice * device, GError ** error);
+gboolean mmio_device_take_interrupts (MmioDevice * device, guint * count);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioDevice, mmio_device_unref)
 

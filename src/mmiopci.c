@@ -92,21 +92,60 @@ ensure_list (void)
   return pci_system_init ();
 }
 
-static char *
-device_name (struct pci_device *dev)
+/* Looked up in pci.ids, of which libpciaccess keeps what it has read */
+static void
+names_init_locked (MmioPciNames * names, guint16 vendor_id, guint16 device_id)
 {
-  const char *vendor = pci_device_get_vendor_name (dev);
-  const char *device = pci_device_get_device_name (dev);
+  const struct pci_id_match match = {
+    .vendor_id = vendor_id,
+    .device_id = device_id,
+    .subvendor_id = PCI_MATCH_ANY,
+    .subdevice_id = PCI_MATCH_ANY,
+  };
+  const char *vendor = NULL, *device = NULL;
 
-  /* Without pci.ids on this system there are no names */
-  return g_strdup_printf ("%s%s%s%s[%04x:%04x]", vendor ? vendor : "",
+  pci_get_strings (&match, &device, &vendor, NULL, NULL);
+  names->vendor = g_strdup (vendor);
+  names->device = g_strdup (device);
+  names->full = g_strdup_printf ("%s%s%s%s[%04x:%04x]", vendor ? vendor : "",
       vendor ? " " : "", device ? device : vendor ? "device" : "PCI device",
-      " ", dev->vendor_id, dev->device_id);
+      " ", vendor_id, device_id);
+}
+
+/**
+ * mmio_pci_names_init:
+ * @names: (out caller-allocates): the names; mmio_pci_names_clear() them
+ * @vendor, @device: the device's numbers
+ *
+ * Looks up what a device is.  Any number has a full name.
+ */
+void
+mmio_pci_names_init (MmioPciNames * names, guint16 vendor, guint16 device)
+{
+  g_mutex_lock (&pci_lock);
+  names_init_locked (names, vendor, device);
+  g_mutex_unlock (&pci_lock);
+}
+
+/**
+ * mmio_pci_names_clear:
+ *
+ * Frees what @names own.
+ */
+void
+mmio_pci_names_clear (MmioPciNames * names)
+{
+  g_clear_pointer (&names->vendor, g_free);
+  g_clear_pointer (&names->device, g_free);
+  g_clear_pointer (&names->full, g_free);
 }
 
 static void
 info_init (MmioPciInfo * info, struct pci_device *dev)
 {
+  g_auto (MmioPciNames) names = { NULL, };
+
+  names_init_locked (&names, dev->vendor_id, dev->device_id);
   info->slot.kind = MMIO_ADDRESS_SLOT;
   info->slot.domain = dev->domain;
   info->slot.bus = dev->bus;
@@ -114,7 +153,7 @@ info_init (MmioPciInfo * info, struct pci_device *dev)
   info->slot.function = dev->func;
   info->vendor = dev->vendor_id;
   info->device = dev->device_id;
-  info->name = device_name (dev);
+  info->name = g_steal_pointer (&names.full);
 
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
     info->bar[i].base = dev->regions[i].base_addr;

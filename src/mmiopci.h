@@ -36,6 +36,24 @@ typedef struct {
   MmioPciBar bar[MMIO_MAX_BARS];
 } MmioPciInfo;
 
+/**
+ * MmioPciNames:
+ * @vendor, @device: (nullable): NULL where this system's pci.ids does not know
+ *   them, or has none
+ * @full: both, and the numbers; always there
+ *
+ * What a PCI device is, in words, all owned.
+ */
+typedef struct {
+  char *vendor;
+  char *device;
+  char *full;
+} MmioPciNames;
+
+void mmio_pci_names_init (MmioPciNames * names, guint16 vendor, guint16 device);
+
+void mmio_pci_names_clear (MmioPciNames * names);
+
 gboolean mmio_pci_find (const MmioAddress * address, MmioPciInfo * info,
     GError ** error);
 
@@ -44,5 +62,6 @@ GArray *mmio_pci_list (GError ** error);
 void mmio_pci_info_clear (MmioPciInfo * info);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (MmioPciInfo, mmio_pci_info_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (MmioPciNames, mmio_pci_names_clear)
 
 G_END_DECLS

@@ -9,12 +9,30 @@ G_BEGIN_DECLS
 #define MMIO_PICTURE_MAX_SIDE 65535
 
 /**
+ * MmioRegisterSpec:
+ * @bar: the BAR that it is in; -1: the picture's
+ * @offset: bytes from the BAR's start
+ * @bits: its size, 8, 16, 32 or 64; 0: there is none
+ *
+ * Where a register of the device is.
+ */
+typedef struct {
+  gint bar;
+  guint64 offset;
+  guint bits;
+} MmioRegisterSpec;
+
+/**
  * MmioSpec:
  * @format: the pixel format; an empty name: unset
  * @width: pixels a row; 0: unset
  * @height: rows; 0: unset
  * @offset: bytes from the BAR's start to the first pixel
  * @stride: bytes from one row to the next in plane 0; 0: no padding
+ * @counter: the register that counts pictures
+ * @counter_is_seqlock: it counts once when a picture begins to be written, to
+ *   an odd number, and once when it is complete; otherwise once for each, and
+ *   as long as it stands the picture does
  *
  * The picture as somebody says it: a user, or the device.
  */
@@ -24,6 +42,8 @@ typedef struct {
   guint height;
   guint64 offset;
   guint stride;
+  MmioRegisterSpec counter;
+  gboolean counter_is_seqlock;
 } MmioSpec;
 
 /**

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mmiouionode.h"
 #include "mmiovfiogroup.h"
 
 /* Whether the kernel keeps root from mapping device memory, too; the mode in
@@ -48,10 +49,10 @@ look_for_files (MmioProbeFiles * files, const char *devices,
   files->may_open_vfio = mmio_vfio_may_open (devices, bar->address);
 }
 
-/* Whatever is certain to be in the way, the most telling first */
+/* Whatever is certain to be in the way, the most telling first: of the
+ * device */
 static const char *
-find_obstacle (const MmioProbeBar * bar, const MmioPciState * state,
-    const MmioProbeFiles * files)
+find_silence (const MmioProbeBar * bar, const MmioPciState * state)
 {
   if (state->config_errno != 0)
     return "its configuration cannot be read";
@@ -61,6 +62,14 @@ find_obstacle (const MmioProbeBar * bar, const MmioPciState * state,
     return "it was given no address";
   if (!state->is_decoding)
     return "memory decoding is off";
+
+  return NULL;
+}
+
+/* ... and of the files by which it is reached */
+static const char *
+find_obstacle (const MmioProbeFiles * files)
+{
   if (!files->has_file)
     return "the kernel has no resource file";
   if (files->is_locked_down)
@@ -96,7 +105,8 @@ void
 mmio_probe_bar_judge (MmioProbeBar * bar, const MmioPciState * state,
     const MmioProbeFiles * files)
 {
-  const char *obstacle = find_obstacle (bar, state, files);
+  const char *silence = find_silence (bar, state);
+  const char *obstacle = silence ? silence : find_obstacle (files);
 
   bar->access = "sysfs";
   bar->write_combining = FALSE;
@@ -106,6 +116,9 @@ mmio_probe_bar_judge (MmioProbeBar * bar, const MmioPciState * state,
   } else if (state->is_asleep) {
     bar->reach = MMIO_PROBE_REACH_NO;
     bar->why = g_strdup_printf ("asleep (%s)", state->power_state);
+  } else if (files->has_uio && !silence) {
+    bar->access = "uio";
+    bar->reach = MMIO_PROBE_REACH_YES;
   } else if (obstacle) {
     bar->reach = MMIO_PROBE_REACH_NO;
     bar->why = g_strdup (obstacle);
@@ -125,11 +138,12 @@ list_device (GPtrArray * bars, const MmioPciInfo * info, const char *devices,
 {
   g_autofree char *address = mmio_address_to_string (&info->slot);
   g_auto (MmioPciState) state = {.driver = NULL };
+  const gboolean has_uio = mmio_uio_has_all (devices, info);
 
   mmio_pci_state_init (&state, devices, address);
 
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
-    MmioProbeFiles files = {.is_locked_down = locked_down };
+    MmioProbeFiles files = {.is_locked_down = locked_down,.has_uio = has_uio };
     MmioProbeBar *bar;
 
     if (info->bar[i].size == 0 || info->bar[i].is_io)

@@ -30,6 +30,7 @@ typedef enum {
  * @may_read_wc: there is a resourceN_wc and he may read that
  * @is_locked_down: the kernel lets nobody map them
  * @may_open_vfio: he may open the node of the device's IOMMU group
+ * @has_uio: the device is bound to a UIO driver, and that is the way to it
  *
  * What the system has for a BAR.
  */
@@ -39,6 +40,7 @@ typedef struct {
   gboolean may_read_wc;
   gboolean is_locked_down;
   gboolean may_open_vfio;
+  gboolean has_uio;
 } MmioProbeFiles;
 
 /**
@@ -50,7 +52,7 @@ typedef struct {
  * @size: bytes
  * @is_prefetchable: reading has no side effects, says the device
  * @driver: (nullable): the driver that is bound to the device
- * @access: by what: sysfs or vfio
+ * @access: by what: sysfs, vfio or uio
  * @reach: whether it can be reached
  * @write_combining: and mapped write-combining
  * @why: (nullable): why not, or why only trying can tell

@@ -269,6 +269,18 @@ mmio_reader_fetch (const MmioReader * reader, guint8 * bounce,
 }
 
 /**
+ * mmio_reader_load_u8:
+ * @bar: address of a register
+ *
+ * Returns: the register
+ */
+guint8
+mmio_reader_load_u8 (const guint8 * bar)
+{
+  return mmio_cpu_load_guint8 (bar);
+}
+
+/**
  * mmio_reader_load_u16:
  * @bar: address of a register, aligned
  *
@@ -290,4 +302,36 @@ guint32
 mmio_reader_load_u32 (const guint8 * bar)
 {
   return GUINT32_FROM_LE (mmio_cpu_load_guint32 (bar));
+}
+
+/**
+ * mmio_reader_load_u64:
+ * @bar: address of a register, aligned
+ *
+ * Returns: the register, which is little-endian as PCI is; on machines of 32
+ *   bits it takes two loads
+ */
+guint64
+mmio_reader_load_u64 (const guint8 * bar)
+{
+  return GUINT64_FROM_LE (mmio_cpu_load_guint64 (bar));
+}
+
+/**
+ * mmio_reader_fence:
+ *
+ * All loads before it, of whatever engine and from whatever map, come before
+ * all loads after it.
+ */
+void
+mmio_reader_fence (void)
+{
+#if defined (__x86_64__)
+  /* Streaming loads are ordered by this one alone (Intel SDM 1, 12.10.3) */
+  __builtin_ia32_mfence ();
+#elif defined (__aarch64__)
+  __asm__ volatile ("dmb osh":::"memory");
+#else
+  __sync_synchronize ();
+#endif
 }

@@ -59,7 +59,10 @@ void mmio_reader_copy_rows (const MmioReader * reader, guint8 * dest,
 gboolean mmio_reader_fetch (const MmioReader * reader, guint8 * bounce,
     const guint8 * bar, const guint8 * shadow, gsize length);
 
+guint8 mmio_reader_load_u8 (const guint8 * bar);
 guint16 mmio_reader_load_u16 (const guint8 * bar);
 guint32 mmio_reader_load_u32 (const guint8 * bar);
+guint64 mmio_reader_load_u64 (const guint8 * bar);
+void mmio_reader_fence (void);
 
 G_END_DECLS

@@ -60,17 +60,38 @@ MmioRegion *
 mmio_region_map (int fd, guint64 offset, gsize length, MmioMapping mapping,
     GDestroyNotify release, gpointer owner)
 {
-  const guint64 page = sysconf (_SC_PAGESIZE);
-  const guint64 skip = offset % page;
+  const guint64 skip = offset % sysconf (_SC_PAGESIZE);
+
+  return mmio_region_map_within (fd, offset - skip, skip, length, mapping,
+      release, owner);
+}
+
+/**
+ * mmio_region_map_within:
+ * @fd: as for mmio_region_map()
+ * @start: what mmap() is told, a multiple of a page
+ * @skip: bytes from there to the region's first
+ * @length: as for mmio_region_map(), the others too
+ *
+ * For files that can be mapped from certain places on only: what lies between
+ * such a place and the region is mapped as well.
+ *
+ * Returns: (transfer full) (nullable): the region, or NULL with errno set
+ */
+MmioRegion *
+mmio_region_map_within (int fd, guint64 start, guint64 skip, gsize length,
+    MmioMapping mapping, GDestroyNotify release, gpointer owner)
+{
   MmioRegion *region;
   guint8 *map;
 
-  if (length == 0 || length > G_MAXSIZE - skip || offset > G_MAXINT64) {
+  if (length == 0 || skip > G_MAXSIZE || length > G_MAXSIZE - skip ||
+      start > G_MAXINT64) {
     errno = EINVAL;
     return NULL;
   }
 
-  map = mmap (NULL, skip + length, PROT_READ, MAP_SHARED, fd, offset - skip);
+  map = mmap (NULL, skip + length, PROT_READ, MAP_SHARED, fd, start);
   if (map == MAP_FAILED)
     return NULL;
 
@@ -156,10 +177,11 @@ const guint8 *
 mmio_region_get_pages (const MmioRegion * region, gsize * length)
 {
   const gsize page = sysconf (_SC_PAGESIZE);
+  const gsize before = (region->data - region->map) / page * page;
 
   if (length)
-    *length = (region->map_length + page - 1) / page * page;
-  return region->map;
+    *length = (region->map_length - before + page - 1) / page * page;
+  return region->map + before;
 }
 
 /**

@@ -34,6 +34,9 @@ typedef struct _MmioRegion MmioRegion;
 MmioRegion *mmio_region_map (int fd, guint64 offset, gsize length,
     MmioMapping mapping, GDestroyNotify release, gpointer owner);
 
+MmioRegion *mmio_region_map_within (int fd, guint64 start, guint64 skip,
+    gsize length, MmioMapping mapping, GDestroyNotify release, gpointer owner);
+
 MmioRegion *mmio_region_ref (MmioRegion * region);
 void mmio_region_unref (MmioRegion * region);
 

@@ -30,6 +30,7 @@ typedef struct
   int fd;
   guint8 *memory;
   gsize size;
+  guint32 *counter;             /* in the memory, little-endian */
 
   GThread *painter;
   GMutex lock;
@@ -61,16 +62,33 @@ mmio_sim_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
   if (!mmio_picture_init (&sim->picture, spec, error))
     return FALSE;
 
-  /* It has as much memory as its picture needs */
-  if (sim->picture.end > MIN (G_MAXINT64, G_MAXSIZE) - page) {
+  /* It has as much memory as its picture needs, and a page of registers */
+  if (sim->picture.end > MIN (G_MAXINT64, G_MAXSIZE) - 2 * page) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "The simulated device has no memory at offset %" G_GUINT64_FORMAT
         "; set offset lower.", spec->offset);
     return FALSE;
   }
-  device->bar[0].size = (sim->picture.end + page - 1) / page * page;
+  device->bar[0].size = (sim->picture.end + page - 1) / page * page + page;
+
+  if (spec->counter.bits == 0) {
+    spec->counter = (MmioRegisterSpec) {
+    .bar = 0,.offset = device->bar[0].size - page,.bits = 32};
+    spec->counter_is_seqlock = TRUE;
+  }
 
   return TRUE;
+}
+
+/* Before the picture changes and after it, so that who reads it meanwhile can
+ * know */
+static void
+mmio_sim_count (MmioSim * sim)
+{
+  const guint32 value = GUINT32_FROM_LE (*sim->counter) + 1;
+
+  __atomic_thread_fence (__ATOMIC_SEQ_CST);
+  __atomic_store_n (sim->counter, GUINT32_TO_LE (value), __ATOMIC_SEQ_CST);
 }
 
 static gpointer
@@ -88,7 +106,9 @@ mmio_sim_paint (gpointer data)
     while (!sim->stop && g_cond_wait_until (&sim->wake, &sim->lock, next));
 
     g_mutex_unlock (&sim->lock);
+    mmio_sim_count (sim);
     mmio_pattern_repaint (&sim->picture, sim->memory, number, number + 1);
+    mmio_sim_count (sim);
     number++;
     g_mutex_lock (&sim->lock);
   }
@@ -120,6 +140,7 @@ mmio_sim_power_on (MmioSim * sim, GError ** error)
     goto failed;
   }
   sim->size = size;
+  sim->counter = (guint32 *) (sim->memory + size - sysconf (_SC_PAGESIZE));
   if (madvise (sim->memory, size, MADV_DONTFORK) < 0)
     g_debug ("madvise (MADV_DONTFORK): %s", g_strerror (errno));
 

@@ -16,6 +16,7 @@
 #include "mmioerror.h"
 #include "mmiopcistate.h"
 #include "mmiovfiogroup.h"
+#include "mmiovfioirq.h"
 
 /* In <linux/vfio.h> since Linux 6.19 */
 #ifndef VFIO_DEVICE_FEATURE_DMA_BUF
@@ -39,6 +40,7 @@ typedef struct
 {
   MmioPciDevice pci;
   MmioVfioGroup *group;
+  MmioVfioIrq *irq;
 } MmioVfio;
 
 static gboolean
@@ -175,11 +177,28 @@ mmio_vfio_export (MmioDevice * device, guint bar, guint64 offset,
   return fd;
 }
 
+static int
+mmio_vfio_open_interrupt (MmioDevice * device, GError ** error)
+{
+  MmioVfio *vfio = (MmioVfio *) device;
+
+  vfio->irq = mmio_vfio_irq_open (mmio_vfio_group_get_device_fd (vfio->group),
+      device->address, error);
+  return vfio->irq ? mmio_vfio_irq_get_fd (vfio->irq) : -1;
+}
+
+static gboolean
+mmio_vfio_take_interrupts (MmioDevice * device, guint * count)
+{
+  return mmio_vfio_irq_take (((MmioVfio *) device)->irq, count);
+}
+
 static void
 mmio_vfio_free (MmioDevice * device)
 {
   MmioVfio *vfio = (MmioVfio *) device;
 
+  g_clear_pointer (&vfio->irq, mmio_vfio_irq_close);
   g_clear_pointer (&vfio->group, mmio_vfio_group_close);
   g_free (vfio);
 }
@@ -190,6 +209,8 @@ static const MmioBackend mmio_vfio_backend = {
   .describe = mmio_pci_device_describe,
   .map = mmio_vfio_map,
   .export = mmio_vfio_export,
+  .open_interrupt = mmio_vfio_open_interrupt,
+  .take_interrupts = mmio_vfio_take_interrupts,
   .free = mmio_vfio_free,
 };
 

@@ -13,6 +13,7 @@ import glob
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -368,6 +369,97 @@ def check_shader():
     expect(not wrong, f"rows {wrong} are wrong")
 
 
+WIDTH, HEIGHT = 160, 120
+SIZE = WIDTH * HEIGHT * 3
+SOURCE = ["mmiovidsrc", "num-buffers=60", "format=rgb", f"width={WIDTH}",
+          f"height={HEIGHT}", "!", "video/x-raw,format=RGB,framerate=25/1", "!",
+          "tee", "name=t", "!", "queue", "!", "filesink", "location=sent", "t.",
+          "!", "queue", "!"]
+
+
+def launch(directory, *pipeline):
+    """A pipeline that runs."""
+    return subprocess.Popen(
+        ["gst-launch-1.0", "-q", *pipeline], cwd=directory,
+        env=environment(GST_PLUGIN_PATH_1_0=PLUGIN_DIR,
+                        GST_REGISTRY_1_0=os.path.join(SHOTS, "registry")),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process):
+    text, _ = process.communicate(timeout=PATIENCE)
+    expect(process.returncode == 0, f"status {process.returncode}: {text}")
+
+
+def frames_of(directory, name):
+    with open(os.path.join(directory, name), "rb") as file:
+        data = file.read()
+    return [data[at:at + SIZE] for at in range(0, len(data), SIZE)]
+
+
+def bits(frame):
+    """The cells at the left edge that number a frame, of a row in the middle,
+    light or dark."""
+    row = frame[HEIGHT // 2 * WIDTH * 3:][:WIDTH * 3]
+    return [sum(row[3 * x:3 * x + 3]) > 330 for x in range(0, 48, 2)]
+
+
+def check_recording():
+    """What is recorded is what was captured, as far as VP8 can say it."""
+    with tempfile.TemporaryDirectory() as directory:
+        finish(launch(directory, *SOURCE, "videoconvert", "!", "vp8enc",
+                      "deadline=1", "target-bitrate=4000000", "!",
+                      "matroskamux", "!", "filesink", "location=r.mkv"))
+        finish(launch(directory, "filesrc", "location=r.mkv", "!",
+                      "matroskademux", "!", "vp8dec", "!", "videoconvert", "!",
+                      "video/x-raw,format=RGB", "!", "filesink",
+                      "location=got"))
+        sent, got = (frames_of(directory, name) for name in ("sent", "got"))
+    expect(len(sent) == len(got) == 60, f"{len(sent)} sent, {len(got)} got")
+    for number, (a, b) in enumerate(zip(sent, got)):
+        difference = sum(abs(x - y) for x, y in zip(a, b)) / SIZE
+        expect(difference < 8 and bits(a) == bits(b),
+               f"frame {number}: {difference} a byte, {bits(a)} and {bits(b)}")
+    expect(len({tuple(bits(frame)) for frame in got}) > 30, "it stands still")
+
+
+def check_streaming():
+    """What comes out of the network is what went in, to the last bit."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as directory:
+        receiver = launch(
+            directory, "udpsrc", "address=127.0.0.1", f"port={port}",
+            "buffer-size=2000000", "caps=application/x-rtp,media=video,"
+            "clock-rate=90000,encoding-name=RAW,sampling=RGB,depth=(string)8,"
+            f"width=(string){WIDTH},height=(string){HEIGHT},payload=96", "!",
+            "rtpjitterbuffer", "!", "rtpvrawdepay", "!", "filesink",
+            "location=got", "buffer-mode=unbuffered")
+        try:
+            end = time.monotonic() + PATIENCE
+            while f":{port:04X} " not in open("/proc/net/udp").read():
+                expect(time.monotonic() < end and receiver.poll() is None,
+                       "nobody listens")
+                time.sleep(0.1)
+            finish(launch(directory, *SOURCE, "rtpvrawpay", "pt=96", "!",
+                          "udpsink", "host=127.0.0.1", f"port={port}"))
+            sent = frames_of(directory, "sent")
+            # The last one may wait for one that does not come
+            while len(frames_of(directory, "got")) < len(sent) - 1:
+                expect(time.monotonic() < end, "they do not come: "
+                       f"{len(frames_of(directory, 'got'))} of {len(sent)}")
+                time.sleep(0.1)
+            got = frames_of(directory, "got")
+        finally:
+            receiver.kill()
+            receiver.communicate()
+    expect(len(set(sent)) > 30, "it stands still")
+    wrong = [n for n, frame in enumerate(got) if frame != sent[n]]
+    expect(not wrong, f"frames {wrong} of {len(got)} are others than were sent")
+
+
 def main():
     checks = [
         ("without a display ./demo writes the picture", check_no_display),
@@ -384,6 +476,8 @@ def main():
         ("the moving picture by glimagesink",
          lambda: check_window("glimagesink", "GstGLImageSinkBin")),
         ("the shader for GPUs without 24-bit textures", check_shader),
+        ("recorded to a file and played back", check_recording),
+        ("over RTP and back", check_streaming),
         ("Ctrl-C ends it", check_interrupt),
         ("closing ximagesink's window ends it",
          lambda: check_close("ximagesink")),

@@ -95,6 +95,34 @@ judge_vfio (const MmioPciState * state, const MmioProbeFiles * files,
   g_free (bar.why);
 }
 
+/* UIO is the way where it has all, for devices that are awake; vfio's devices
+ * are not among them */
+static void
+test_judge_uio (void)
+{
+  MmioProbeFiles files = {.has_uio = TRUE,.is_locked_down = TRUE };
+  MmioProbeBar bar = {.base = 4096 };
+  MmioPciState state = awake;
+
+  state.driver = (char *) "uio_pci_generic";
+  mmio_probe_bar_judge (&bar, &state, &files);
+  g_assert_cmpstr (bar.access, ==, "uio");
+  g_assert_cmpint (bar.reach, ==, MMIO_PROBE_REACH_YES);
+  g_assert_null (bar.why);
+
+  state.is_decoding = FALSE;
+  mmio_probe_bar_judge (&bar, &state, &files);
+  g_assert_cmpint (bar.reach, ==, MMIO_PROBE_REACH_NO);
+  g_assert_cmpstr (bar.why, ==, "memory decoding is off");
+  g_clear_pointer (&bar.why, g_free);
+
+  state.is_asleep = TRUE;
+  state.power_state = (char *) "D3hot";
+  mmio_probe_bar_judge (&bar, &state, &files);
+  g_assert_cmpstr (bar.why, ==, "asleep (D3hot)");
+  g_clear_pointer (&bar.why, g_free);
+}
+
 /* vfio is the way to what is bound to it, even asleep or locked down */
 static void
 test_judge_vfio (void)
@@ -381,6 +409,7 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/list/judge", test_judge);
   g_test_add_func ("/probe/list/judge-registers", test_judge_registers);
   g_test_add_func ("/probe/list/judge-vfio", test_judge_vfio);
+  g_test_add_func ("/probe/list/judge-uio", test_judge_uio);
   g_test_add_func ("/probe/list/made-up", test_made_up);
   g_test_add_func ("/probe/list/this-machine", test_this_machine);
   return g_test_run ();

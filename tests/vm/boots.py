@@ -14,6 +14,14 @@ _NETWORK = ["-device", "e1000e,addr=14.0,romfile="]
 # can tell of each.  It is where a disk may have its queues; no driver shall.
 _TRAPPED = ["-device",
             "nvme,serial=trapped,addr=15.0,cmb_size_mb=1,legacy-cmb=on"]
+# Devices that interrupt: by MSI-X when the host rings; one that has INTx and
+# MSI, and one that has INTx only, when a register of theirs is written
+_INTERRUPTS = ["-device",
+               "ivshmem-doorbell,chardev=doorbell,vectors=2,addr=16.0",
+               "-device", "edu,addr=17.0",
+               "-device", "e1000,addr=18.0,romfile="]
+# Where devices are plugged in and out.  A port has a BAR of its own.
+_PORT = ["-device", "pcie-root-port,id=socket,addr=19.0,chassis=1"]
 
 
 _IOMMU = ["-machine", "kernel-irqchip=split",
@@ -34,18 +42,23 @@ class Boot:
     """append: further words for the kernel's command line
     devices: further QEMU arguments
     bars: name -> size of the memory backends that `devices` refers to
+    doorbells: name -> size and vectors of the ivshmem servers that `devices`
+    refers to
     cpu: QEMU's name of the CPU
     shared: the guest's memory is a memfd, and QEMU finds a /dev/udmabuf; a
     virtio-gpu with blob=true asks for both"""
     append: str
     devices: list
     bars: dict
+    doorbells: dict = dataclasses.field(default_factory=dict)
     cpu: str = "EPYC"
     shared: bool = False
 
 
 _BARS = {"large": 16 << 20, "small": 1 << 20}
 _LARGE = {"large": 16 << 20}
+# Of devices that are plugged in later; QEMU gives none to a second one
+_PLUGGED = {f"plugged{n}": 1 << 20 for n in range(4)}
 
 # Without a text console: that would be in ordinary memory, which such a display
 # shows only where the host's /dev/udmabuf is a real one
@@ -57,14 +70,14 @@ BOOTS = {
     "relaxed": Boot(
         "iomem=relaxed vt.global_cursor_default=0 module_blacklist=nvme",
         _DISPLAY + _IVSHMEM + _NETWORK + _TRAPPED
-        + ["-device", "virtio-gpu-pci,id=display,addr=13.0"],
-        _BARS),
+        + ["-device", "virtio-gpu-pci,id=display,addr=13.0"] + _PORT,
+        {**_BARS, **_PLUGGED}),
     # A kernel as people boot it, with an IOMMU, so that vfio-pci can put a
     # device to sleep
     "strict": Boot(
         "intel_iommu=on iommu=pt",
-        _IOMMU + _DISPLAY + _IVSHMEM + _NETWORK,
-        _BARS),
+        _IOMMU + _DISPLAY + _IVSHMEM + _NETWORK + _INTERRUPTS,
+        _BARS, {"doorbell": (1 << 20, 2)}),
     # A display that can read a BAR, on a machine that lets it; locked down, as
     # with Secure Boot
     "zerocopy": Boot(

@@ -2,8 +2,11 @@
 """A kernel that is locked down, which nothing but a boot undoes: the last
 checks of theirs."""
 
+import check_uio
 import check_vfio
-from bench import IVSHMEM, check, expect
+from bench import EDU, IVSHMEM, check, expect
+from check_interrupts import bound
+from interrupts import interrupt_error
 from picture import Picture
 
 SMALL = Picture("GRAY8", 64, 48)
@@ -23,3 +26,13 @@ def sysfs(bench):
 def vfio(bench):
     check_vfio.bind(bench)
     check_vfio.compare_odd(bench, f"device={IVSHMEM}", 91)
+
+
+@check("strict", "lockdown: UIO, too, but uio_pci_generic's interrupts are not")
+def uio(bench):
+    with bound(bench, EDU, "uio_pci_generic"):
+        data = bench.capture(f"device={check_uio.NODE} {check_uio.IDENTITY}")
+        expect(data == check_uio.KNOWN, data.hex())
+        message = interrupt_error(bench, EDU, "uio")
+        expect("The kernel is locked down" in message and
+               f"interrupts of {EDU}" in message, message)

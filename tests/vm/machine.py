@@ -16,6 +16,7 @@ import threading
 import time
 
 import qmp
+from doorbell import Doorbell
 from tap import Failure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -112,11 +113,14 @@ class Guest:
         self._jobs, self._ready, self._idents = {}, False, itertools.count(1)
         # A short path: names of sockets must not exceed 107 bytes
         self._dir = tempfile.mkdtemp(prefix="mmiovid-vm-")
-        self.bars = {}
+        self.bars, self.doorbells = {}, {}
         try:
             self._share_files()
             for name, size in boot.bars.items():
                 self.bars[name] = Bar(os.path.join(self._dir, name), size)
+            for name, (size, vectors) in boot.doorbells.items():
+                self.doorbells[name] = Doorbell(
+                    os.path.join(self._dir, name), size, vectors)
             self._start(image, boot)
         except BaseException:
             self.close()
@@ -140,6 +144,8 @@ class Guest:
         for name, bar in self.bars.items():
             backends += ["-object", f"memory-backend-file,id={name},"
                          f"mem-path={name},size={bar.size},share=on"]
+        for name in self.doorbells:
+            backends += ["-chardev", f"socket,id={name},path={name}"]
         arguments = ["qemu-system-x86_64", *MACHINE, "-cpu", boot.cpu,
                      *(SHARED_MEMORY if boot.shared else []),
                      "-kernel", os.path.join(image, "vmlinuz"),
@@ -225,6 +231,8 @@ class Guest:
             self.qmp.close()
         for bar in self.bars.values():
             bar.close()
+        for doorbell in self.doorbells.values():
+            doorbell.close()
         shutil.rmtree(self._dir, ignore_errors=True)
 
     # The channel

@@ -16,7 +16,8 @@ _PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                          "programs")
 
 _PLUGIN = "gst/libgstmmiovid.so"
-_BUILT = [_PLUGIN, "src/mmiovid-probe", "tests/mmiovid-watch"]
+_BUILT = [_PLUGIN, "src/mmiovid-probe", "tests/mmiovid-watch",
+          "tests/mmiovid-interrupts"]
 
 
 class Plugin:

@@ -41,6 +41,9 @@ class Watch:
     def infos(self, name):
         return [text for text, in self._lines("info", name)]
 
+    def warnings(self, name):
+        return [text for text, in self._lines("warning", name)]
+
     def frames(self, name):
         """The rows marked as damaged, of each frame that was sent."""
         return [rows for rows, in self._lines("frame", name)]

@@ -31,6 +31,11 @@ static const Property properties[] = {
   {"mapping", "GstMmioMapping", TRUE, "auto", "write-combining"},
   {"engine", "GstMmioEngine", TRUE, "auto", "u32"},
   {"changes", "GstMmioChanges", TRUE, "ignore", "drop"},
+  {"frame-sync", "GstMmioFrameSync", TRUE, "clock", "counter"},
+  {"counter-bar", "gint", TRUE, "-1", "3"},
+  {"counter-offset", "guint64", TRUE, "0", "18446744073709551615"},
+  {"counter-size", "guint", TRUE, "32", "64"},
+  {"counter-seqlock", "gboolean", TRUE, "false", "true"},
   {"stats", "GstStructure", FALSE, NULL, NULL},
   {"device-name", "gchararray", FALSE, NULL, NULL},
   {"device-address", "gchararray", FALSE, NULL, NULL},
@@ -199,6 +204,9 @@ check_number_range (const char *name, gint64 min, guint64 max)
 GST_START_TEST (test_ranges)
 {
   check_number_range ("bar", -1, 5);
+  check_number_range ("counter-bar", -1, 5);
+  check_number_range ("counter-offset", 0, G_MAXUINT64);
+  check_number_range ("counter-size", 8, 64);
   check_number_range ("width", 0, G_MAXINT);
   check_number_range ("height", 0, G_MAXINT);
   check_number_range ("stride", 0, G_MAXINT);
@@ -231,10 +239,16 @@ GST_START_TEST (test_enums)
   static const char *const io_modes[] = { "auto", "copy", "mmap", "dmabuf",
     NULL
   };
-  static const char *const accesses[] = { "auto", "sysfs", "vfio", NULL };
+  static const char *const frame_syncs[] = { "clock", "counter", "interrupt",
+    NULL
+  };
+  static const char *const accesses[] = { "auto", "sysfs", "vfio", "uio",
+    NULL
+  };
 
   check_enum ("io-mode", io_modes);
   check_enum ("access", accesses);
+  check_enum ("frame-sync", frame_syncs);
 }
 
 GST_END_TEST;
@@ -295,7 +309,7 @@ GST_START_TEST (test_template)
           "framerate=2147483647/1", TRUE},
     {"video/x-raw,format=RGB,width=65536,height=1,framerate=50/1", FALSE},
     {"video/x-raw,format=RGB,width=1,height=65536,framerate=50/1", FALSE},
-    {"video/x-raw,format=RGB,width=1,height=1,framerate=0/1", FALSE},
+    {"video/x-raw,format=RGB,width=1,height=1,framerate=0/1", TRUE},
     {"video/x-raw,format=RGB8P,width=1,height=1,framerate=50/1", FALSE},
     {"video/x-raw,format=RGB,width=1,height=1,framerate=50/1,"
           "interlace-mode=interleaved", FALSE},

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <glib/gstdio.h>
+
 #ifdef __SANITIZE_ADDRESS__
 /* Its list of devices stays until the end, and where it is replaced it is lost,
  * for somebody might hold on to it; valgrind sees what else is */
@@ -143,6 +145,66 @@ put_device (const Device * device)
   }
   put_config (device, 0x0006, 256);
   put_bars (device);
+}
+
+void
+set_driver (const Device * device, const char *driver)
+{
+  g_autofree char *path = device_file (device->slot, "driver");
+  g_autofree char *target = g_strconcat ("../../../bus/pci/drivers/", driver,
+      NULL);
+
+  unlink (path);
+  fail_unless (symlink (target, path) == 0);
+}
+
+/* In its own namespace, a /dev with nothing in it */
+void
+make_dev (void)
+{
+  fail_unless (mount ("mmiocheck-dev", "/dev", "tmpfs", 0, "") == 0);
+}
+
+/* What only root may open */
+void
+put_node (const char *path)
+{
+  fail_unless (g_file_set_contents (path, "", 0, NULL));
+  fail_unless (g_chmod (path, 0600) == 0);
+}
+
+MmioDevice *
+open_address (const char *text, MmioAccess access, GError ** error)
+{
+  g_auto (MmioAddress) address = { 0, };
+
+  fail_unless (mmio_address_parse (&address, text, NULL), "%s", text);
+  return mmio_device_open (&address, access, error);
+}
+
+void
+check_access (const char *text, MmioAccess access, const char *wanted)
+{
+  GError *error = NULL;
+  g_autoptr (MmioDevice) device = open_address (text, access, &error);
+
+  fail_unless (device != NULL, "%s", error ? error->message : "");
+  fail_unless_equals_string (mmio_device_get_access (device), wanted);
+}
+
+void
+check_open_fails (const char *text, MmioAccess access, MmioErrorCode code,
+    const char *word, const char *other_word)
+{
+  GError *error = NULL;
+  guint fds;
+
+  fail_unless (open_address (text, access, &error) == NULL);
+  check_error (&error, code, word, other_word, NULL);
+
+  fds = count_fds ();
+  fail_unless (open_address (text, access, NULL) == NULL);
+  fail_unless_equals_int (count_fds (), fds);
 }
 
 /* Whether checks can have a /sys of their own, which they never get in this

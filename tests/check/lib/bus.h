@@ -39,6 +39,16 @@ void put (const char *slot, const char *name, gconstpointer data, gssize size);
 void put_config (const Device * device, guint16 command, gsize size);
 void put_device (const Device * device);
 
+void set_driver (const Device * device, const char *driver);
+
+void make_dev (void);
+void put_node (const char *path);
+
+MmioDevice *open_address (const char *text, MmioAccess access, GError ** error);
+void check_access (const char *text, MmioAccess access, const char *wanted);
+void check_open_fails (const char *text, MmioAccess access,
+    MmioErrorCode code, const char *word, const char *other_word);
+
 int run_on_bus (int argc, char **argv, Suite * (*suite) (void),
     const char *name, const char *file);
 

@@ -67,6 +67,51 @@ GST_START_TEST (test_content)
 
 GST_END_TEST;
 
+/* The same where the map begins earlier, by less than a page or by pages; only
+ * the pages that the region is in are its own */
+GST_START_TEST (test_within)
+{
+  const gsize page = page_size ();
+  const struct
+  {
+    gsize start, skip, length;
+    gsize first, pages;
+  } table[] = {
+    {0, 0, 1, 0, 1}, {0, 3, page, 0, 2}, {page, 3, page - 3, 1, 1},
+    {0, page, 1, 1, 1}, {page, 2 * page + 5, page - 5, 3, 1},
+    {0, page + 5, 2 * page, 1, 3}, {page, page - 1, 2, 1, 2},
+  };
+  g_autofree guint8 *content = NULL;
+  int fd = memory_new (4, &content);
+
+  for (guint i = 0; i < G_N_ELEMENTS (table); i++) {
+    MmioRegion *region = mmio_region_map_within (fd, table[i].start,
+        table[i].skip, table[i].length, MMIO_MAPPING_CACHED, NULL, NULL);
+    const guint8 *pages;
+    gsize length;
+
+    fail_unless (region != NULL, "%u: %s", i, g_strerror (errno));
+    fail_unless_equals_uint64 (mmio_region_get_length (region),
+        table[i].length);
+    fail_unless (memcmp (mmio_region_get_data (region), content +
+            table[i].start + table[i].skip, table[i].length) == 0, "%u", i);
+    pages = mmio_region_get_pages (region, &length);
+    fail_unless_equals_uint64 (length, table[i].pages * page);
+    fail_unless (memcmp (pages, content + table[i].first * page, length) == 0,
+        "%u", i);
+    mmio_region_unref (region);
+    fail_unless_equals_int (count_maps (NAME), 0);
+  }
+
+  errno = 0;
+  fail_unless (mmio_region_map_within (fd, 0, G_MAXUINT64, 1,
+          MMIO_MAPPING_CACHED, NULL, NULL) == NULL);
+  fail_unless_equals_int (errno, EINVAL);
+  close (fd);
+}
+
+GST_END_TEST;
+
 /* What others write into the file is seen, nothing can be written here, not
  * even later, and the descriptor is not needed any more */
 GST_START_TEST (test_shared_and_read_only)
@@ -197,6 +242,7 @@ region_suite (void)
   TCase *tc = add_case (s, "general");
 
   tcase_add_test (tc, test_content);
+  tcase_add_test (tc, test_within);
   tcase_add_test (tc, test_shared_and_read_only);
   tcase_add_test (tc, test_not_in_children);
   tcase_add_test (tc, test_references);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "mmiopattern.h"
+#include "mmioregister.h"
 #include "mmioreader.h"
 
 #define MEMORY "memfd:mmiovid-sim"
@@ -124,12 +125,17 @@ GST_START_TEST (test_moves)
   MmioDevice *device = open_sim ();
   MmioSpec spec = test_spec (pictures[__i__].format, pictures[__i__].width,
       pictures[__i__].height, pictures[__i__].offset, pictures[__i__].stride);
-  const MmioSpec before = spec;
+  MmioSpec before = spec;
   MmioPicture picture;
   MmioRegion *region = map_sim (device, &spec, &picture);
   guint last, mask, steps = 0;
   Watch watch;
 
+  /* It adds nothing but where its counter is */
+  fail_unless_equals_int (spec.counter.bits, 32);
+  fail_unless (spec.counter_is_seqlock);
+  before.counter = spec.counter;
+  before.counter_is_seqlock = TRUE;
   fail_unless (memcmp (&spec, &before, sizeof (spec)) == 0);
   fail_unless_equals_uint64 (picture.start, pictures[__i__].offset);
   fail_unless_equals_uint64 (mmio_region_get_length (region),
@@ -150,6 +156,42 @@ GST_START_TEST (test_moves)
   }
 
   watch_clear (&watch);
+  mmio_region_unref (region);
+  mmio_device_unref (device);
+}
+
+GST_END_TEST;
+
+/* The counter says which picture is there, and when there is none */
+GST_START_TEST (test_counter)
+{
+  MmioDevice *device = open_sim ();
+  MmioSpec spec = test_spec ("BGRx", 160, 48, 4097, 0);
+  MmioPicture picture;
+  MmioRegion *region = map_sim (device, &spec, &picture);
+  MmioRegister *reg = mmio_register_map (device, spec.counter.bar,
+      &spec.counter, NULL);
+  const guint8 *bar = mmio_region_get_data (region) - picture.start;
+  const gint64 end = g_get_monotonic_time () + HANG;
+  guint64 last = 0;
+
+  fail_unless (reg != NULL);
+  fail_unless (spec.counter.offset >= picture.end);
+  for (guint n = 0; n < 10;) {
+    const guint64 before = mmio_register_read (reg);
+    guint number;
+
+    fail_unless (g_get_monotonic_time () < end, "it counts no more");
+    if (before % 2 != 0 || before == last || !mmio_pattern_read_number
+        (&picture, bar, &number) || mmio_register_read (reg) != before)
+      continue;
+    fail_unless_equals_uint64 (number, before / 2);
+    fail_unless (before > last);
+    last = before;
+    n++;
+  }
+
+  mmio_register_unmap (reg);
   mmio_region_unref (region);
   mmio_device_unref (device);
 }
@@ -500,6 +542,7 @@ sim_suite (void)
   TCase *tc = add_case (s, "picture");
 
   tcase_add_loop_test (tc, test_moves, 0, G_N_ELEMENTS (pictures));
+  tcase_add_test (tc, test_counter);
   tcase_add_test (tc, test_default);
   tcase_add_test (tc, test_describe);
   tcase_add_test (tc, test_rate);

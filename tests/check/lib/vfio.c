@@ -11,9 +11,9 @@
 #include <linux/vfio.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,12 +75,30 @@ static struct
   int memory;
   /* What it was asked to export */
   guint32 feature[10];
+  /* How many interrupts of each kind it has, and what it does with them: the
+   * descriptor that they go to, which is its user's, and who may come */
+  guint n_irqs[VFIO_PCI_NUM_IRQS];
+  guint32 irq_index;
+  int irq_fd;
+  guint n_unmasked;
+  gboolean has_no_config;
 } vfio;
+
+/* Where the configuration is in the device's descriptor, and in it the command
+ * register's lower byte and bus mastering */
+#define CONFIG ((gint64) 7 << REGION_SHIFT)
+#define COMMAND (CONFIG + 4)
+#define MASTER 0x4
 
 static int
 answer_region (struct vfio_region_info *info)
 {
   fail_unless_equals_int (info->argsz, sizeof (*info));
+  if (info->index == VFIO_PCI_CONFIG_REGION_INDEX) {
+    /* There nobody reads */
+    info->offset = vfio.has_no_config ? G_MAXUINT64 - 8 : CONFIG;
+    return 0;
+  }
   fail_unless (info->index < MMIO_MAX_BARS);
   info->flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
       (vfio.is_not_mappable ? 0 : VFIO_REGION_INFO_FLAG_MMAP);
@@ -95,6 +113,50 @@ answer_feature (const struct vfio_device_feature *feature)
   fail_unless_equals_int (feature->argsz, sizeof (vfio.feature));
   memcpy (vfio.feature, feature, feature->argsz);
   return fcntl (vfio.memory, F_DUPFD_CLOEXEC, 0);
+}
+
+static int
+answer_irq_info (struct vfio_irq_info *info)
+{
+  fail_unless_equals_int (info->argsz, sizeof (*info));
+  fail_unless (info->index < VFIO_PCI_NUM_IRQS);
+  info->count = vfio.n_irqs[info->index];
+  info->flags = VFIO_IRQ_INFO_EVENTFD;
+  return 0;
+}
+
+/* As vfio_pci_set_irqs_ioctl() has it, as far as it is used */
+static int
+answer_set_irqs (const struct vfio_irq_set *set)
+{
+  fail_unless_equals_int (set->start, 0);
+
+  switch (set->flags) {
+    case VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER:
+      fail_unless_equals_int (set->argsz, sizeof (*set) + 4);
+      fail_unless_equals_int (set->count, 1);
+      fail_unless_equals_int (vfio.irq_fd, -1);
+      memcpy (&vfio.irq_fd, set->data, 4);
+      fail_unless (fcntl (vfio.irq_fd, F_GETFD) == FD_CLOEXEC);
+      fail_unless (fcntl (vfio.irq_fd, F_GETFL) & O_NONBLOCK);
+      vfio.irq_index = set->index;
+      break;
+    case VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER:
+      fail_unless_equals_int (set->argsz, sizeof (*set));
+      fail_unless_equals_int (set->count, 0);
+      fail_unless_equals_int (set->index, vfio.irq_index);
+      vfio.irq_fd = -1;
+      break;
+    case VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK:
+      fail_unless_equals_int (set->count, 1);
+      fail_unless_equals_int (set->index, VFIO_PCI_INTX_IRQ_INDEX);
+      fail_unless_equals_int (vfio.irq_index, VFIO_PCI_INTX_IRQ_INDEX);
+      vfio.n_unmasked++;
+      break;
+    default:
+      fail ("flags %x", set->flags);
+  }
+  return 0;
 }
 
 static int
@@ -125,8 +187,12 @@ answer (gulong request, gpointer argument)
       return answer_region (argument);
     case VFIO_DEVICE_FEATURE:
       return answer_feature (argument);
+    case VFIO_DEVICE_GET_IRQ_INFO:
+      return answer_irq_info (argument);
+    case VFIO_DEVICE_SET_IRQS:
+      return answer_set_irqs (argument);
     default:
-      /* No reset, no interrupts, no memory for the device */
+      /* No reset, no memory for the device */
       fail ("request %lx", request);
       return -1;
   }
@@ -171,19 +237,8 @@ make_system (void)
   make_bus ();
   put_device (&card);
   put_device (&sound);
-  fail_unless (mount ("mmiocheck-dev", "/dev", "tmpfs", 0, "") == 0);
+  make_dev ();
   fail_unless (g_mkdir_with_parents ("/dev/vfio", 0755) == 0);
-}
-
-static void
-set_driver (const Device * device, const char *driver)
-{
-  g_autofree char *path = device_file (device->slot, "driver");
-  g_autofree char *target = g_strconcat ("../../../bus/pci/drivers/", driver,
-      NULL);
-
-  unlink (path);
-  fail_unless (symlink (target, path) == 0);
 }
 
 static void
@@ -203,44 +258,10 @@ set_group (const Device * device, const char *group)
 }
 
 static void
-put_node (const char *path)
-{
-  fail_unless (g_file_set_contents (path, "", 0, NULL));
-  fail_unless (g_chmod (path, 0600) == 0);
-}
-
-static MmioDevice *
-open_device (const char *text, MmioAccess access, GError ** error)
-{
-  g_auto (MmioAddress) address = { 0, };
-
-  fail_unless (mmio_address_parse (&address, text, NULL), "%s", text);
-  return mmio_device_open (&address, access, error);
-}
-
-static void
 check_fails (const char *text, MmioErrorCode code, const char *word,
     const char *other_word)
 {
-  GError *error = NULL;
-  guint fds;
-
-  fail_unless (open_device (text, MMIO_ACCESS_VFIO, &error) == NULL);
-  check_error (&error, code, word, other_word, NULL);
-
-  fds = count_fds ();
-  fail_unless (open_device (text, MMIO_ACCESS_VFIO, NULL) == NULL);
-  fail_unless_equals_int (count_fds (), fds);
-}
-
-static void
-check_access (const char *text, MmioAccess access, const char *wanted)
-{
-  GError *error = NULL;
-  g_autoptr (MmioDevice) device = open_device (text, access, &error);
-
-  fail_unless (device != NULL, "%s", error ? error->message : "");
-  fail_unless_equals_string (mmio_device_get_access (device), wanted);
+  check_open_fails (text, MMIO_ACCESS_VFIO, code, word, other_word);
 }
 
 GST_START_TEST (test_not_found)
@@ -321,10 +342,10 @@ GST_START_TEST (test_busy)
     check_fails (names[i], MMIO_ERROR_BUSY, "Another program has /dev/vfio/7 "
         "open, or this one already, which 0000:03:00.0", "sudo fuser -v "
         "/dev/vfio/7");
-    fail_unless (open_device (names[i], MMIO_ACCESS_AUTO, &error) == NULL);
+    fail_unless (open_address (names[i], MMIO_ACCESS_AUTO, &error) == NULL);
     check_error (&error, MMIO_ERROR_BUSY, "Another program has /dev/vfio/7",
         NULL);
-    fail_unless (open_device (names[i], MMIO_ACCESS_AUTO, NULL) == NULL);
+    fail_unless (open_address (names[i], MMIO_ACCESS_AUTO, NULL) == NULL);
   }
   check_access ("03:00.0", MMIO_ACCESS_SYSFS, "sysfs");
 }
@@ -378,7 +399,8 @@ make_vfio (void)
   put_node ("/dev/vfio/7");
   vfio.memory = memfd_create ("mmiocheck-vfio", MFD_CLOEXEC);
   fail_unless (vfio.memory >= 0 && ftruncate (vfio.memory,
-          (gint64) 2 << REGION_SHIFT) == 0);
+          (gint64) 8 << REGION_SHIFT) == 0);
+  vfio.irq_fd = -1;
   vfio.is_on = TRUE;
 }
 
@@ -501,7 +523,7 @@ GST_START_TEST (test_map)
   /* What is opened once for all is open then */
   check_access ("03:00.0", MMIO_ACCESS_VFIO, "vfio");
   fds = count_fds ();
-  device = open_device ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+  device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
   fail_unless (fcntl (find_fd ("/dev/vfio/vfio"), F_GETFD) == FD_CLOEXEC);
   fail_unless (fcntl (find_fd ("/dev/vfio/7"), F_GETFD) == FD_CLOEXEC);
 
@@ -532,7 +554,7 @@ GST_START_TEST (test_map_errors)
   g_autoptr (MmioDevice) device = NULL;
 
   make_vfio ();
-  device = open_device ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+  device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
   check_map_fails (device, 0, MMIO_MAPPING_WRITE_COMBINING,
       MMIO_ERROR_SETTINGS, "that of 0000:03:00.0", "mapping to auto");
 
@@ -593,7 +615,7 @@ GST_START_TEST (test_export)
   int fd;
 
   make_vfio ();
-  device = open_device ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+  device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
   fd = mmio_device_export (device, 0, &picture, &skip, NULL);
   fail_unless (fd >= 0 && fcntl (fd, F_GETFD) == FD_CLOEXEC);
   close (fd);
@@ -617,6 +639,133 @@ GST_START_TEST (test_export)
       "BAR 1 of 0000:03:00.0 is smaller than a page", "whole pages");
   check_export_fails (device, 0, EINVAL, MMIO_ERROR_FAILED, "no dma-buf of "
       "BAR 0", "0000:03:00.0");
+}
+
+GST_END_TEST;
+
+static guint8
+get_command (void)
+{
+  guint8 command;
+
+  fail_unless (pread (vfio.memory, &command, 1, COMMAND) == 1);
+  return command;
+}
+
+static void
+check_takes (MmioDevice * device, guint wanted)
+{
+  guint count = 12345;
+
+  fail_unless (mmio_device_take_interrupts (device, &count));
+  fail_unless_equals_int (count, wanted);
+}
+
+/* The best of those kinds that it has, and as a bus master if that needs it */
+static void
+check_interrupts (guint32 kind, guint8 command)
+{
+  g_autoptr (MmioDevice) device = open_address ("03:00.0", MMIO_ACCESS_VFIO,
+      NULL);
+  const guint unmasked = vfio.n_unmasked;
+  const gboolean is_intx = kind == VFIO_PCI_INTX_IRQ_INDEX;
+  GError *error = NULL;
+  guint count;
+  int fd;
+
+  /* Nothing happens unless somebody wants it */
+  fail_unless (!mmio_device_take_interrupts (device, &count));
+  fail_unless_equals_int (vfio.irq_fd, -1);
+  fail_unless_equals_int (get_command (), command & ~MASTER);
+
+  fd = mmio_device_open_interrupt (device, &error);
+  fail_unless (fd >= 0, "%s", error ? error->message : "");
+  fail_unless_equals_int (vfio.irq_fd, fd);
+  fail_unless_equals_int (vfio.irq_index, kind);
+  fail_unless_equals_int (mmio_device_open_interrupt (device, NULL), fd);
+  fail_unless_equals_int (get_command (), command);
+
+  check_takes (device, 0);
+  fail_unless_equals_int (vfio.n_unmasked, unmasked);
+  fail_unless (eventfd_write (fd, 1) == 0);
+  check_takes (device, 1);
+  fail_unless_equals_int (vfio.n_unmasked, unmasked + is_intx);
+  fail_unless (eventfd_write (fd, 3) == 0);
+  check_takes (device, 3);
+  check_takes (device, 0);
+  fail_unless_equals_int (vfio.n_unmasked, unmasked + 2 * is_intx);
+}
+
+GST_START_TEST (test_interrupts)
+{
+  /* Decoding; the other bits are not ours */
+  const guint8 before = 0x42;
+  guint fds;
+
+  make_vfio ();
+  check_access ("03:00.0", MMIO_ACCESS_VFIO, "vfio");
+  fds = count_fds ();
+  fail_unless (pwrite (vfio.memory, &before, 1, COMMAND) == 1);
+
+  vfio.n_irqs[VFIO_PCI_INTX_IRQ_INDEX] = 1;
+  check_interrupts (VFIO_PCI_INTX_IRQ_INDEX, before);
+  vfio.n_irqs[VFIO_PCI_MSI_IRQ_INDEX] = 1;
+  check_interrupts (VFIO_PCI_MSI_IRQ_INDEX, before | MASTER);
+  vfio.n_irqs[VFIO_PCI_MSIX_IRQ_INDEX] = 32;
+  check_interrupts (VFIO_PCI_MSIX_IRQ_INDEX, before | MASTER);
+
+  /* All is as it was */
+  fail_unless_equals_int (vfio.irq_fd, -1);
+  fail_unless_equals_int (get_command (), before);
+  fail_unless_equals_int (count_fds (), fds);
+}
+
+GST_END_TEST;
+
+static void
+check_interrupt_fails (MmioDevice * device, MmioErrorCode code,
+    const char *word, const char *other_word)
+{
+  const guint fds = count_fds ();
+  GError *error = NULL;
+
+  fail_unless_equals_int (mmio_device_open_interrupt (device, &error), -1);
+  check_error (&error, code, word, other_word, NULL);
+  fail_unless_equals_int (mmio_device_open_interrupt (device, NULL), -1);
+  fail_unless_equals_int (vfio.irq_fd, -1);
+  fail_unless_equals_int (count_fds (), fds);
+}
+
+GST_START_TEST (test_interrupt_errors)
+{
+  g_autoptr (MmioDevice) device = NULL;
+  g_autoptr (MmioDevice) by_sysfs = NULL;
+
+  make_vfio ();
+  device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+  check_interrupt_fails (device, MMIO_ERROR_SETTINGS, "0000:03:00.0 has no "
+      "interrupt that vfio can deliver", "frame-sync=counter or clock");
+
+  vfio.n_irqs[VFIO_PCI_MSIX_IRQ_INDEX] = 1;
+  vfio.fail = VFIO_DEVICE_SET_IRQS;
+  vfio.errnum = ENOSPC;
+  check_interrupt_fails (device, MMIO_ERROR_FAILED, "vfio does not deliver the "
+      "interrupt of 0000:03:00.0", "dmesg");
+  vfio.fail = VFIO_DEVICE_GET_IRQ_INFO;
+  check_interrupt_fails (device, MMIO_ERROR_SETTINGS, "0000:03:00.0 has no "
+      "interrupt that vfio can deliver", "frame-sync=counter or clock");
+  vfio.fail = VFIO_DEVICE_GET_REGION_INFO;
+  check_interrupt_fails (device, MMIO_ERROR_FAILED, "0000:03:00.0 cannot be "
+      "made bus master", "frame-sync=counter or clock");
+  vfio.fail = 0;
+  vfio.has_no_config = TRUE;
+  check_interrupt_fails (device, MMIO_ERROR_FAILED, "0000:03:00.0 cannot be "
+      "made bus master", "frame-sync=counter or clock");
+  vfio.has_no_config = FALSE;
+  fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
+
+  by_sysfs = open_address ("03:00.0", MMIO_ACCESS_SYSFS, NULL);
+  fail_unless_equals_int (mmio_device_open_interrupt (by_sysfs, NULL), -1);
 }
 
 GST_END_TEST;
@@ -686,6 +835,8 @@ vfio_suite (void)
   tcase_add_test (tc, test_map);
   tcase_add_test (tc, test_map_errors);
   tcase_add_test (tc, test_export);
+  tcase_add_test (tc, test_interrupts);
+  tcase_add_test (tc, test_interrupt_errors);
   tcase_add_test (tc, test_auto);
   tcase_add_test (tc, test_group_path);
 

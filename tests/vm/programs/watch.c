@@ -7,6 +7,7 @@
  *   stats NAME KEY=VALUE, ...   tab between; several times a second
  *   way NAME IO-MODE REASON
  *   info NAME MESSAGE
+ *   warning NAME MESSAGE
  *   error NAME MESSAGE
  *   maps COUNT           after an error: the resource files that are mapped
  *
@@ -143,6 +144,11 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
     case GST_MESSAGE_EOS:
       for_each_source (watch, print_stats);
       g_main_loop_quit (watch->loop);
+      break;
+    case GST_MESSAGE_WARNING:
+      gst_message_parse_warning (message, &error, NULL);
+      printf ("warning\t%s\t%s\n", GST_MESSAGE_SRC_NAME (message),
+          error->message);
       break;
     case GST_MESSAGE_ERROR:
       gst_message_parse_error (message, &error, NULL);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A PCI device that may have a picture, as applications find it in a list: with
+ * what is known of it without asking it anything.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiodevice.h"
+
+#include "gstmmiocaps.h"
+#include "gstmmiovidsrc.h"
+
+#define ELEMENT "mmiovidsrc"
+
+enum
+{
+  PROP_0,
+  PROP_ADDRESS,
+};
+
+struct _GstMmioDevice
+{
+  GstDevice parent;
+
+  char *address;
+};
+
+G_DEFINE_TYPE (GstMmioDevice, gst_mmio_device, GST_TYPE_DEVICE);
+
+static GstElement *
+gst_mmio_device_create_element (GstDevice * device, const gchar * name)
+{
+  GstMmioDevice *self = GST_MMIO_DEVICE (device);
+  GstElement *element = gst_element_factory_make (ELEMENT, name);
+
+  if (element)
+    g_object_set (element, "device", self->address, NULL);
+  return element;
+}
+
+static gboolean
+gst_mmio_device_reconfigure_element (GstDevice * device, GstElement * element)
+{
+  GstMmioDevice *self = GST_MMIO_DEVICE (device);
+
+  /* One that has a device open keeps it */
+  if (!GST_IS_MMIO_VID_SRC (element) || GST_STATE (element) > GST_STATE_READY)
+    return FALSE;
+
+  g_object_set (element, "device", self->address, NULL);
+  return TRUE;
+}
+
+static void
+gst_mmio_device_set_property (GObject * object, guint prop_id,
+    const GValue * value, GParamSpec * pspec)
+{
+  GstMmioDevice *self = GST_MMIO_DEVICE (object);
+
+  switch (prop_id) {
+    case PROP_ADDRESS:
+      self->address = g_value_dup_string (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      break;
+  }
+}
+
+static void
+gst_mmio_device_get_property (GObject * object, guint prop_id, GValue * value,
+    GParamSpec * pspec)
+{
+  GstMmioDevice *self = GST_MMIO_DEVICE (object);
+
+  switch (prop_id) {
+    case PROP_ADDRESS:
+      g_value_set_string (value, self->address);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      break;
+  }
+}
+
+static void
+gst_mmio_device_finalize (GObject * object)
+{
+  GstMmioDevice *self = GST_MMIO_DEVICE (object);
+
+  g_free (self->address);
+  G_OBJECT_CLASS (gst_mmio_device_parent_class)->finalize (object);
+}
+
+static void
+gst_mmio_device_class_init (GstMmioDeviceClass * klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstDeviceClass *device_class = GST_DEVICE_CLASS (klass);
+
+  object_class->set_property = gst_mmio_device_set_property;
+  object_class->get_property = gst_mmio_device_get_property;
+  object_class->finalize = gst_mmio_device_finalize;
+  g_object_class_install_property (object_class, PROP_ADDRESS,
+      g_param_spec_string ("address", "Address", "Full PCI address of the "
+          "device", NULL, G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY |
+          G_PARAM_STATIC_STRINGS));
+
+  device_class->create_element = gst_mmio_device_create_element;
+  device_class->reconfigure_element = gst_mmio_device_reconfigure_element;
+}
+
+static void
+gst_mmio_device_init (GstMmioDevice * self)
+{
+}
+
+/* Where another provider of GStreamer says the same, in its words */
+static GstStructure *
+describe (const MmioCandidate * candidate)
+{
+  g_autofree char *bus_path = g_strconcat ("pci-", candidate->address, NULL);
+  g_autofree char *vendor = g_strdup_printf ("%04x", candidate->vendor);
+  g_autofree char *product = g_strdup_printf ("%04x", candidate->device);
+  g_autofree char *class_code = g_strdup_printf ("%06x", candidate->class_code);
+  GstStructure *properties = gst_structure_new ("mmio-proplist",
+      "device.api", G_TYPE_STRING, "mmio",
+      "device.path", G_TYPE_STRING, candidate->address,
+      "device.bus_path", G_TYPE_STRING, bus_path,
+      "device.bus", G_TYPE_STRING, "pci",
+      "device.subsystem", G_TYPE_STRING, "pci",
+      "sysfs.path", G_TYPE_STRING, candidate->path,
+      "device.vendor.id", G_TYPE_STRING, vendor,
+      "device.product.id", G_TYPE_STRING, product,
+      "pci.class", G_TYPE_STRING, class_code, NULL);
+
+  if (candidate->names.vendor)
+    gst_structure_set (properties, "device.vendor.name", G_TYPE_STRING,
+        candidate->names.vendor, NULL);
+  if (candidate->names.device)
+    gst_structure_set (properties, "device.product.name", G_TYPE_STRING,
+        candidate->names.device, NULL);
+
+  return properties;
+}
+
+/**
+ * gst_mmio_device_new:
+ * @candidate: a PCI device
+ *
+ * Returns: (transfer floating): the same for applications
+ */
+GstDevice *
+gst_mmio_device_new (const MmioCandidate * candidate)
+{
+  g_autoptr (GstStructure) properties = describe (candidate);
+  /* Which of them it can send, only the device or its user could tell */
+  g_autoptr (GstCaps) caps = gst_mmio_caps_get_template ();
+
+  return g_object_new (GST_TYPE_MMIO_DEVICE, "address", candidate->address,
+      "display-name", candidate->names.full, "device-class", "Source/Video",
+      "caps", caps, "properties", properties, NULL);
+}
+
+/**
+ * gst_mmio_device_get_address:
+ *
+ * Returns: (transfer none): the full PCI address
+ */
+const char *
+gst_mmio_device_get_address (const GstMmioDevice * self)
+{
+  return self->address;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * SECTION:provider-mmiodeviceprovider
+ * @title: mmiodeviceprovider
+ *
+ * Lists the PCI devices that may have a picture in their memory: displays,
+ * multimedia devices, and the shared memory of virtual machines (ivshmem).
+ * None of them is opened or read for it, so whether there is a picture, and of
+ * what size, is not known.
+ *
+ * |[
+ * gst-device-monitor-1.0 --follow Source/Video
+ * ]|
+ * Shows those that are there, and those that come and go.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiodeviceprovider.h"
+
+#include <string.h>
+
+#include "gstmmiodevice.h"
+#include "mmioerror.h"
+#include "mmiomonitor.h"
+
+GST_DEBUG_CATEGORY_STATIC (gst_mmio_device_provider_debug);
+#define GST_CAT_DEFAULT gst_mmio_device_provider_debug
+
+struct _GstMmioDeviceProvider
+{
+  GstDeviceProvider parent;
+
+  /* From start to stop, which GStreamer keeps apart; NULL if nobody tells of
+   * changes */
+  MmioMonitor *monitor;
+};
+
+G_DEFINE_TYPE (GstMmioDeviceProvider, gst_mmio_device_provider,
+    GST_TYPE_DEVICE_PROVIDER);
+/* With no rank at all it would not be asked; what cameras' drivers offer comes
+ * first */
+GST_DEVICE_PROVIDER_REGISTER_DEFINE (mmiodeviceprovider, "mmiodeviceprovider",
+    GST_RANK_MARGINAL, GST_TYPE_MMIO_DEVICE_PROVIDER);
+
+static GList *
+gst_mmio_device_provider_probe (GstDeviceProvider * provider)
+{
+  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+  GList *devices = NULL;
+
+  for (guint i = candidates->len; i-- > 0;) {
+    GstDevice *device = gst_mmio_device_new (g_ptr_array_index (candidates, i));
+
+    devices = g_list_prepend (devices, gst_object_ref_sink (device));
+  }
+
+  return devices;
+}
+
+/* Returns: (transfer full) (nullable): the device that has been announced */
+static GstDevice *
+find_device (GstDeviceProvider * provider, const char *address)
+{
+  GstDevice *found = NULL;
+
+  GST_OBJECT_LOCK (provider);
+  for (GList * item = provider->devices; item && !found; item = item->next) {
+    if (strcmp (gst_mmio_device_get_address (item->data), address) == 0)
+      found = gst_object_ref (item->data);
+  }
+  GST_OBJECT_UNLOCK (provider);
+
+  return found;
+}
+
+static void
+add_or_remove (const char *address, const MmioCandidate * candidate,
+    gpointer data)
+{
+  GstDeviceProvider *provider = data;
+  g_autoptr (GstDevice) device = NULL;
+
+  if (candidate) {
+    GST_INFO_OBJECT (provider, "%s at %s", candidate->names.full, address);
+    gst_device_provider_device_add (provider, gst_mmio_device_new (candidate));
+    return;
+  }
+
+  GST_INFO_OBJECT (provider, "%s has gone", address);
+  device = find_device (provider, address);
+  if (device)
+    gst_device_provider_device_remove (provider, device);
+}
+
+/* Those that are there now, where nobody tells of changes */
+static void
+add_all (GstDeviceProvider * provider)
+{
+  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+
+  for (guint i = 0; i < candidates->len; i++) {
+    const MmioCandidate *candidate = g_ptr_array_index (candidates, i);
+
+    add_or_remove (candidate->address, candidate, provider);
+  }
+}
+
+static gboolean
+gst_mmio_device_provider_start (GstDeviceProvider * provider)
+{
+  GstMmioDeviceProvider *self = GST_MMIO_DEVICE_PROVIDER (provider);
+  g_autoptr (GError) error = NULL;
+
+  self->monitor = mmio_monitor_new (add_or_remove, provider, &error);
+  if (!self->monitor) {
+    GST_WARNING_OBJECT (self, "%s (%s)", error->message,
+        mmio_error_get_system (error));
+    add_all (provider);
+  }
+
+  return TRUE;
+}
+
+static void
+gst_mmio_device_provider_stop (GstDeviceProvider * provider)
+{
+  GstMmioDeviceProvider *self = GST_MMIO_DEVICE_PROVIDER (provider);
+
+  g_clear_pointer (&self->monitor, mmio_monitor_free);
+}
+
+static void
+gst_mmio_device_provider_class_init (GstMmioDeviceProviderClass * klass)
+{
+  GstDeviceProviderClass *provider_class = GST_DEVICE_PROVIDER_CLASS (klass);
+
+  GST_DEBUG_CATEGORY_INIT (gst_mmio_device_provider_debug,
+      "mmiodeviceprovider", 0, "PCI devices that may have a picture");
+
+  provider_class->probe = gst_mmio_device_provider_probe;
+  provider_class->start = gst_mmio_device_provider_start;
+  provider_class->stop = gst_mmio_device_provider_stop;
+  gst_device_provider_class_set_static_metadata (provider_class,
+      "PCI memory device provider", "Source/Video",
+      "Lists and watches PCI devices that may have a picture in their memory",
+      "The mmiovid authors");
+}
+
+static void
+gst_mmio_device_provider_init (GstMmioDeviceProvider * self)
+{
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The wait for the next frame, where it is the device that starts one.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiotrigger.h"
+
+/* A device that has no new picture for so long is told of */
+#define STALL G_TIME_SPAN_SECOND
+
+/**
+ * gst_mmio_trigger_reset:
+ *
+ * For a run that begins anew.
+ */
+void
+gst_mmio_trigger_reset (GstMmioTrigger * trigger)
+{
+  *trigger = (GstMmioTrigger) {
+  .period = GST_CLOCK_TIME_NONE,.next = GST_CLOCK_TIME_NONE};
+}
+
+/**
+ * gst_mmio_trigger_interrupt:
+ *
+ * Nobody wants frames for a while: those that come until the next wait are not
+ * missed.
+ */
+void
+gst_mmio_trigger_interrupt (GstMmioTrigger * trigger)
+{
+  trigger->last = 0;
+}
+
+/* When it was, in running time */
+static GstClockTime
+get_running_time (GstElement * element, gint64 time)
+{
+  const GstClockTimeDiff now = GST_CLOCK_DIFF (element->base_time,
+      gst_clock_get_time (GST_ELEMENT_CLOCK (element)));
+  const GstClockTimeDiff age = (g_get_monotonic_time () - time) * GST_USECOND;
+
+  return MAX (now - age, 0);
+}
+
+static void
+count_picture (GstMmioTrigger * trigger, const MmioCount * count)
+{
+  if (trigger->started)
+    trigger->number += count->steps;
+
+  /* Those that came while nobody wanted any are not missed */
+  if (trigger->interrupted)
+    trigger->unseen = 0;
+  else if (trigger->started)
+    trigger->unseen += count->steps - 1;
+
+  trigger->started = TRUE;
+  trigger->interrupted = FALSE;
+}
+
+/* Whether it is one for a consumer who wants one every @period, and not all */
+static gboolean
+is_due (const GstMmioTrigger * trigger, GstClockTime pts, GstClockTime period)
+{
+  /* Running time may have begun anew, and a picture may be a bit early */
+  return !GST_CLOCK_TIME_IS_VALID (period) ||
+      !GST_CLOCK_TIME_IS_VALID (trigger->next) ||
+      pts + period < trigger->next || pts + period / 8 >= trigger->next;
+}
+
+/* Sends the picture.  Returns: how many the consumer has missed before it */
+static guint64
+take_picture (GstMmioTrigger * trigger, GstClockTime pts, GstClockTime period)
+{
+  guint64 missed = trigger->unseen;
+
+  trigger->unseen = 0;
+  if (!GST_CLOCK_TIME_IS_VALID (period))
+    return missed;
+
+  if (!GST_CLOCK_TIME_IS_VALID (trigger->next) || pts + period < trigger->next) {
+    trigger->next = pts + period;
+    return missed;
+  }
+
+  /* Of those that nobody saw he would have got his share, and no more */
+  missed = MIN (missed, (pts + period / 8 - trigger->next) / period);
+  trigger->next = period + (pts > trigger->next + period ? pts : trigger->next);
+  return missed;
+}
+
+static void
+tell_of_stall (GstMmioTrigger * trigger, GstElement * element,
+    MmioCapture * capture)
+{
+  if (trigger->stands_still)
+    return;
+
+  trigger->stands_still = TRUE;
+  GST_OBJECT_UNLOCK (element);
+  if (mmio_capture_get_frame_sync (capture) == MMIO_FRAME_SYNC_INTERRUPT)
+    GST_ELEMENT_WARNING (element, RESOURCE, READ,
+        ("%s has raised no interrupt for a second; frames go on when it does.",
+            mmio_capture_get_device_address (capture)), (NULL));
+  else
+    GST_ELEMENT_WARNING (element, RESOURCE, READ,
+        ("%s has had no new picture for a second, says its frame counter; "
+            "frames go on when it goes on counting.  If it shows one all the "
+            "same, check counter-bar, counter-offset and counter-size.",
+            mmio_capture_get_device_address (capture)), (NULL));
+  GST_OBJECT_LOCK (element);
+}
+
+/* Lets go of the object lock meanwhile */
+static MmioWait
+wait_for_picture (GstMmioTrigger * trigger, GstElement * element,
+    MmioCapture * capture, MmioCount * count)
+{
+  const gint64 now = g_get_monotonic_time ();
+  const gint64 deadline = trigger->stands_still ? now + STALL :
+      MAX (trigger->last + STALL, now);
+  gint64 period;
+  MmioWait wait;
+
+  GST_OBJECT_UNLOCK (element);
+  wait = mmio_capture_wait (capture, deadline, count);
+  period = mmio_capture_get_period (capture);
+  GST_OBJECT_LOCK (element);
+
+  trigger->period = period > 0 ? (GstClockTime) period *GST_USECOND :
+      GST_CLOCK_TIME_NONE;
+  return wait;
+}
+
+/**
+ * gst_mmio_trigger_wait:
+ * @timer: knows of pauses, and of the rate that the consumer wants
+ * @capture: whose pictures
+ * @frame: (out): the frame that is there; it counts as taken
+ *
+ * Waits for the next frame.  Only the streaming thread does so.
+ *
+ * Returns: as of gst_mmio_timer_wait()
+ */
+GstFlowReturn
+gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
+    GstElement * element, MmioCapture * capture, GstMmioFrameTime * frame)
+{
+  for (;;) {
+    const gboolean was_paused = timer->paused;
+    const GstFlowReturn ret = gst_mmio_timer_wait_playing (timer, element);
+    const GstClockTime period = gst_mmio_pacer_get_period (&timer->pacer);
+    GstClockTime pts;
+    MmioCount count;
+
+    if (ret != GST_FLOW_OK)
+      return ret;
+    if (was_paused || trigger->last == 0) {
+      trigger->interrupted = TRUE;
+      trigger->last = g_get_monotonic_time ();
+    }
+
+    switch (wait_for_picture (trigger, element, capture, &count)) {
+      case MMIO_WAIT_FRAME:
+        break;
+      case MMIO_WAIT_TIMEOUT:
+        tell_of_stall (trigger, element, capture);
+        continue;
+      case MMIO_WAIT_WOKEN:
+        continue;
+    }
+
+    trigger->last = count.time;
+    trigger->stands_still = FALSE;
+    count_picture (trigger, &count);
+    if (timer->paused || timer->unlocked || !GST_ELEMENT_CLOCK (element))
+      continue;
+
+    pts = get_running_time (element, count.time);
+    if (!is_due (trigger, pts, period))
+      continue;
+
+    *frame = (GstMmioFrameTime) {
+    .due = pts,.pts = pts,.number = trigger->number,.missed =
+          take_picture (trigger, pts, period)};
+    return GST_FLOW_OK;
+  }
+}
+
+/**
+ * gst_mmio_trigger_skip:
+ * @newer: by how many pictures the one that was read is newer than the one that
+ *   was waited for
+ * @wanted_period: from one frame to the next, or %GST_CLOCK_TIME_NONE for a
+ *   consumer who wants all of them
+ * @frame: (inout): the frame
+ *
+ * Makes the frame that of the picture that was read; those before it are
+ * missed.
+ */
+void
+gst_mmio_trigger_skip (GstMmioTrigger * trigger, GstElement * element,
+    guint64 newer, GstClockTime wanted_period, GstMmioFrameTime * frame)
+{
+  GstClockTime now = frame->pts;
+
+  if (newer == 0)
+    return;
+
+  trigger->number += newer;
+  frame->number += newer;
+
+  /* The next one comes later than now */
+  if (GST_ELEMENT_CLOCK (element))
+    now = get_running_time (element, g_get_monotonic_time ());
+  if (GST_CLOCK_TIME_IS_VALID (trigger->period) && now > frame->pts)
+    frame->pts += MIN (newer * trigger->period, now - frame->pts);
+
+  /* The turn was this one's as well */
+  if (!GST_CLOCK_TIME_IS_VALID (wanted_period))
+    frame->missed += newer;
+  else
+    trigger->unseen += newer;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which PCI devices may have a picture in their memory, by what sysfs says of
+ * them.  Those are attributes that the kernel keeps: no device is woken, none
+ * is asked for its configuration, and no BAR is opened.
+ */
+#include "mmiocandidate.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mmiopcistate.h"
+
+/* Base classes (PCI Code and ID Assignment, 1.4 and 1.5) */
+#define CLASS_DISPLAY 0x03
+#define CLASS_MULTIMEDIA 0x04
+
+/* Shared memory of virtual machines has no class of its own */
+#define IVSHMEM_VENDOR 0x1af4
+#define IVSHMEM_DEVICE 0x1110
+
+/* What the third column of the attribute "resource" has: linux/ioport.h */
+#define IORESOURCE_MEM 0x200
+#define IORESOURCE_UNSET 0x20000000
+
+static gboolean
+is_for_pictures (const MmioCandidate * candidate)
+{
+  const guint base_class = candidate->class_code >> 16;
+
+  return base_class == CLASS_DISPLAY || base_class == CLASS_MULTIMEDIA ||
+      (candidate->vendor == IVSHMEM_VENDOR &&
+      candidate->device == IVSHMEM_DEVICE);
+}
+
+static char *
+get_path (const char *address, const char *name)
+{
+  return g_build_filename (MMIO_PCI_SYSFS, address, name, NULL);
+}
+
+static gboolean
+read_number (const char *address, const char *name, guint64 max,
+    guint64 * number)
+{
+  g_autofree char *path = get_path (address, name);
+  g_autofree char *text = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL) ||
+      !g_str_has_prefix (text, "0x"))
+    return FALSE;
+
+  g_strchomp (text);
+  return g_ascii_string_to_unsigned (text + 2, 16, 0, max, number, NULL);
+}
+
+/* Whether a line of "resource" is memory that holds a page, and has been given
+ * an address */
+static gboolean
+is_large_memory (const char *line)
+{
+  guint64 start, end, flags;
+  char *rest;
+
+  start = g_ascii_strtoull (line, &rest, 16);
+  end = g_ascii_strtoull (rest, &rest, 16);
+  flags = g_ascii_strtoull (rest, &rest, 16);
+
+  return (flags & IORESOURCE_MEM) && !(flags & IORESOURCE_UNSET) &&
+      start != 0 && end > start &&
+      end - start >= (guint64) sysconf (_SC_PAGESIZE) - 1;
+}
+
+/* Whether there is a BAR in which a picture could be.  A device that is just
+ * being plugged in has none yet: the kernel announces it, then gives its BARs
+ * addresses, and makes their files last. */
+static gboolean
+has_memory (const char *address)
+{
+  g_autofree char *path = get_path (address, "resource");
+  g_autofree char *text = NULL;
+  g_auto (GStrv) lines = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return FALSE;
+
+  lines = g_strsplit (text, "\n", -1);
+  for (guint i = 0; i < MMIO_MAX_BARS && lines[i]; i++) {
+    g_autofree char *name = g_strdup_printf ("resource%u", i);
+    g_autofree char *file = get_path (address, name);
+
+    if (is_large_memory (lines[i]) && g_file_test (file, G_FILE_TEST_EXISTS))
+      return TRUE;
+  }
+
+  return FALSE;
+}
+
+/* Returns: (nullable): the device, if it is one that counts and is still there
+ */
+static MmioCandidate *
+candidate_new (const char *address)
+{
+  g_autoptr (MmioCandidate) candidate = g_new0 (MmioCandidate, 1);
+  g_autofree char *link = get_path (address, NULL);
+  guint64 vendor, device, class_code;
+  char *path;
+
+  if (!read_number (address, "vendor", G_MAXUINT16, &vendor) ||
+      !read_number (address, "device", G_MAXUINT16, &device) ||
+      !read_number (address, "class", 0xffffff, &class_code))
+    return NULL;
+
+  candidate->address = g_strdup (address);
+  candidate->vendor = vendor;
+  candidate->device = device;
+  candidate->class_code = class_code;
+  if (!is_for_pictures (candidate) || !has_memory (address))
+    return NULL;
+
+  path = realpath (link, NULL);
+  candidate->path = g_strdup (path ? path : link);
+  free (path);
+  mmio_pci_names_init (&candidate->names, vendor, device);
+  return g_steal_pointer (&candidate);
+}
+
+static gint
+compare_addresses (gconstpointer a, gconstpointer b)
+{
+  const MmioCandidate *one = *(MmioCandidate * const *) a;
+  const MmioCandidate *other = *(MmioCandidate * const *) b;
+  const gsize length = strlen (one->address);
+  const gsize other_length = strlen (other->address);
+
+  /* Domains have four digits, or more */
+  if (length != other_length)
+    return length < other_length ? -1 : 1;
+  return strcmp (one->address, other->address);
+}
+
+/**
+ * mmio_candidate_list:
+ *
+ * Lists the devices that may have a picture: displays, multimedia devices, and
+ * shared memory of virtual machines (ivshmem), if they have a memory BAR of at
+ * least a page.  What is there is not opened.
+ *
+ * Returns: (transfer full) (element-type MmioCandidate): the devices, in the
+ *   order of their addresses; none where there is no PCI bus
+ */
+GPtrArray *
+mmio_candidate_list (void)
+{
+  GPtrArray *candidates =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_candidate_free);
+  GDir *dir = g_dir_open (MMIO_PCI_SYSFS, 0, NULL);
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir))) {
+    MmioCandidate *candidate = candidate_new (name);
+
+    if (candidate)
+      g_ptr_array_add (candidates, candidate);
+  }
+  if (dir)
+    g_dir_close (dir);
+
+  g_ptr_array_sort (candidates, compare_addresses);
+  return candidates;
+}
+
+/**
+ * mmio_candidate_free:
+ * @candidate: (transfer full): a device
+ */
+void
+mmio_candidate_free (MmioCandidate * candidate)
+{
+  g_free (candidate->address);
+  g_free (candidate->path);
+  mmio_pci_names_clear (&candidate->names);
+  g_free (candidate);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a frame counter tells: that there is a new picture, how many there were
+ * since the last one, when to look next, and whether a picture stood still
+ * while it was read.  Arithmetic, and one load for each look: it does not
+ * wait.
+ */
+#include "mmiocounter.h"
+
+/* Between two looks while nothing is known of the rate, and the longest pause
+ * of those that come before a picture is due: half a millisecond, in which a
+ * picture waits unseen */
+#define BLIND_PAUSE 500
+/* Of a period it is looked for a picture no longer than this part: a rate that
+ * is less steady, and a machine that wakes us later, have their frames later;
+ * 16 looks, are what a picture costs at most */
+#define MAX_MARGIN 4
+/* A device that has stopped need not be looked at as if it had not: the pauses
+ * grow, up to a hundredth of a second, with the time for which there was no
+ * picture, of which they are this part */
+#define LONGEST_PAUSE 10000
+#define QUIET_PART 64
+/* Longer ones are left to whoever waits */
+#define MAX_PERIOD G_TIME_SPAN_SECOND
+
+struct _MmioCounter
+{
+  MmioRegister *reg;
+  gboolean is_seqlock;
+
+  gboolean known;               /* whether it was ever looked at */
+  guint64 value;                /* of the last picture */
+  gint64 time;                  /* before there was one: of the first look */
+
+  gint64 last_look;
+  gint64 period;                /* microseconds, 0: not known yet */
+  gint64 margin;                /* how long before it is due it is looked for */
+
+  guint64 read_value;
+  guint64 newer;                /* pictures since the one that was told of */
+  gboolean is_inexact;          /* time: not known, and tells nothing */
+};
+
+/**
+ * mmio_counter_new:
+ * @reg: (transfer full): the register
+ * @is_seqlock: see #MmioSpec
+ *
+ * Returns: a counter that has not been looked at
+ */
+MmioCounter *
+mmio_counter_new (MmioRegister * reg, gboolean is_seqlock)
+{
+  MmioCounter *counter = g_new0 (MmioCounter, 1);
+
+  counter->reg = reg;
+  counter->is_seqlock = is_seqlock;
+
+  return counter;
+}
+
+void
+mmio_counter_free (MmioCounter * counter)
+{
+  mmio_register_unmap (counter->reg);
+  g_free (counter);
+}
+
+static gboolean
+is_busy (const MmioCounter * counter, guint64 value)
+{
+  return counter->is_seqlock && value % 2 != 0;
+}
+
+/* Pictures from one value to another */
+static guint64
+get_steps (const MmioCounter * counter, guint64 from, guint64 to)
+{
+  const guint bits = mmio_register_get_bits (counter->reg);
+  const guint64 mask = bits < 64 ? ((guint64) 1 << bits) - 1 : G_MAXUINT64;
+  const guint64 difference = (to - from) & mask;
+
+  /* So far nobody counts between two looks; it was reset */
+  if (difference > mask / 2)
+    return 1;
+
+  return counter->is_seqlock ? MAX (difference / 2, 1) : difference;
+}
+
+/* Looks the closer the less it was right, and the other way round */
+static void
+learn (MmioCounter * counter, gint64 now, guint64 steps)
+{
+  const gint64 period = (now - counter->time) / (gint64) steps;
+  const gboolean was_late = counter->period > 0 &&
+      counter->last_look < counter->time + counter->period - counter->margin;
+
+  if (period <= 0 || period > MAX_PERIOD) {
+    counter->period = 0;
+    return;
+  }
+
+  if (counter->period == 0) {
+    counter->period = period;
+    counter->margin = period / 4;
+    return;
+  }
+
+  counter->period += (period - counter->period) / 8;
+  if (was_late)
+    counter->margin *= 2;
+  else
+    counter->margin -= counter->margin / 128;
+  counter->margin = CLAMP (counter->margin, counter->period / 16,
+      counter->period / MAX_MARGIN);
+}
+
+/**
+ * mmio_counter_look:
+ * @now: the time, g_get_monotonic_time()
+ * @count: (out): a new picture
+ *
+ * Loads the counter once.
+ *
+ * Returns: whether there is a picture that was not told of yet; the first look
+ *   finds one, unless it is just being written
+ */
+gboolean
+mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
+{
+  const guint64 value = mmio_register_read (counter->reg);
+  guint64 steps = 1;
+
+  if (is_busy (counter, value) || (counter->known && value == counter->value)) {
+    if (counter->last_look == 0)
+      counter->time = now;
+    counter->last_look = now;
+    return FALSE;
+  }
+
+  if (counter->known) {
+    steps = get_steps (counter, counter->value, value);
+    /* Where nobody has looked for long, it may have gone round meanwhile */
+    if (!counter->is_inexact && now - counter->last_look <= MAX_PERIOD)
+      learn (counter, now, steps);
+  }
+
+  /* The first one was there before, nobody knows since when */
+  counter->is_inexact = !counter->known;
+  counter->known = TRUE;
+  counter->value = value;
+  counter->time = now;
+  counter->last_look = now;
+
+  *count = (MmioCount) {
+  .time = now,.steps = steps};
+  return TRUE;
+}
+
+/**
+ * mmio_counter_get_pause:
+ * @now: the time, g_get_monotonic_time()
+ *
+ * Returns: microseconds until it is worth looking again: until shortly before
+ *   the next picture is due, short ones from then on, and longer ones if it
+ *   does not come
+ */
+gint64
+mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
+{
+  const gint64 due = counter->time + counter->period;
+  const gint64 quiet = MIN ((now - due) / QUIET_PART, LONGEST_PAUSE);
+
+  if (counter->period == 0)
+    return MAX (BLIND_PAUSE, quiet);
+  if (now < due - counter->margin)
+    return due - counter->margin - now;
+
+  return MAX (CLAMP (counter->period / 64, 50, BLIND_PAUSE), quiet);
+}
+
+/**
+ * mmio_counter_get_period:
+ *
+ * Returns: microseconds from one picture to the next, about; 0: not known
+ */
+gint64
+mmio_counter_get_period (const MmioCounter * counter)
+{
+  return counter->period;
+}
+
+/**
+ * mmio_counter_begin_read:
+ *
+ * Before the picture is read.
+ *
+ * Returns: FALSE if it is just being written, and not worth reading
+ */
+gboolean
+mmio_counter_begin_read (MmioCounter * counter)
+{
+  counter->read_value = mmio_register_read (counter->reg);
+  return !is_busy (counter, counter->read_value);
+}
+
+/* The picture that was read came after the one that was told of: it counts as
+ * told of, too */
+static void
+skip_to_read (MmioCounter * counter)
+{
+  const guint64 steps = get_steps (counter, counter->value,
+      counter->read_value);
+
+  counter->newer += steps;
+  counter->value = counter->read_value;
+  if (counter->period > 0)
+    counter->time += steps * counter->period;
+  else
+    counter->is_inexact = TRUE;
+}
+
+/**
+ * mmio_counter_end_read:
+ *
+ * After the picture was read.  If it is a newer one than mmio_counter_look()
+ * has told of, that will not tell of it; see mmio_counter_take_newer().
+ *
+ * Returns: whether it stood still since mmio_counter_begin_read()
+ */
+gboolean
+mmio_counter_end_read (MmioCounter * counter)
+{
+  if (is_busy (counter, counter->read_value) ||
+      mmio_register_read (counter->reg) != counter->read_value)
+    return FALSE;
+
+  if (counter->known && counter->read_value != counter->value)
+    skip_to_read (counter);
+  return TRUE;
+}
+
+/**
+ * mmio_counter_take_newer:
+ *
+ * Returns: by how many pictures the one that was read is newer than the one
+ *   that was told of; once
+ */
+guint64
+mmio_counter_take_newer (MmioCounter * counter)
+{
+  const guint64 newer = counter->newer;
+
+  counter->newer = 0;
+  return newer;
+}

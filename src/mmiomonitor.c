@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Devices that come and go, by libudev.
+ *
+ * That something has happened is only a reason to look at the list anew, but
+ * for one thing: that a device was removed, as the same one may be back when we
+ * look.
+ */
+#include "mmiomonitor.h"
+
+#include <errno.h>
+#include <libudev.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "mmioerror.h"
+
+/* libudev is deaf where it finds no udevd, which this file is the sign of */
+#define UDEV_CONTROL "/run/udev/control"
+
+/* The kernel announces a device before its BARs can be used, and says nothing
+ * more: we look again for a while */
+#define SETTLE_TIME (2 * G_TIME_SPAN_SECOND)
+#define SETTLE_INTERVAL_MS 100
+
+struct _MmioMonitor
+{
+  MmioMonitorFunc func;
+  gpointer data;
+
+  struct udev *udev;
+  struct udev_monitor *events;
+  int wake_fd;                  /* readable: it is time to end */
+  GThread *thread;
+
+  /* In the constructor, then in the thread */
+  GHashTable *known;            /* address to MmioCandidate */
+  gint64 settled_at;            /* monotonic time */
+};
+
+static void
+forget (MmioMonitor * monitor, const char *address)
+{
+  if (g_hash_table_remove (monitor->known, address))
+    monitor->func (address, NULL, monitor->data);
+}
+
+static gboolean
+is_same (const MmioCandidate * one, const MmioCandidate * other)
+{
+  return one->vendor == other->vendor && one->device == other->device &&
+      one->class_code == other->class_code && strcmp (one->path,
+      other->path) == 0;
+}
+
+static const MmioCandidate *
+find_address (const GPtrArray * candidates, const char *address)
+{
+  for (guint i = 0; i < candidates->len; i++) {
+    const MmioCandidate *candidate = g_ptr_array_index (candidates, i);
+
+    if (strcmp (candidate->address, address) == 0)
+      return candidate;
+  }
+
+  return NULL;
+}
+
+static void
+forget_all_but (MmioMonitor * monitor, const GPtrArray * candidates)
+{
+  g_autoptr (GList) known = g_hash_table_get_values (monitor->known);
+
+  for (GList * item = known; item; item = item->next) {
+    const MmioCandidate *candidate = item->data;
+    const MmioCandidate *now = find_address (candidates, candidate->address);
+
+    if (!now || !is_same (candidate, now)) {
+      g_autofree char *address = g_strdup (candidate->address);
+
+      forget (monitor, address);
+    }
+  }
+}
+
+/* Makes what is known what there is, and tells of each difference */
+static void
+synchronize (MmioMonitor * monitor)
+{
+  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+
+  forget_all_but (monitor, candidates);
+  g_ptr_array_set_free_func (candidates, NULL);
+  for (guint i = 0; i < candidates->len; i++) {
+    MmioCandidate *candidate = g_ptr_array_index (candidates, i);
+
+    if (g_hash_table_contains (monitor->known, candidate->address)) {
+      mmio_candidate_free (candidate);
+    } else {
+      g_hash_table_insert (monitor->known, candidate->address, candidate);
+      monitor->func (candidate->address, candidate, monitor->data);
+    }
+  }
+}
+
+static void
+start_settling (MmioMonitor * monitor)
+{
+  monitor->settled_at = g_get_monotonic_time () + SETTLE_TIME;
+}
+
+static void
+take_events (MmioMonitor * monitor)
+{
+  struct udev_device *device;
+
+  while ((device = udev_monitor_receive_device (monitor->events))) {
+    const char *action = udev_device_get_action (device);
+    const char *address = udev_device_get_sysname (device);
+
+    if (address && g_strcmp0 (action, "remove") == 0)
+      forget (monitor, address);
+    else if (g_strcmp0 (action, "add") == 0)
+      start_settling (monitor);
+    udev_device_unref (device);
+  }
+}
+
+static gpointer
+run (gpointer data)
+{
+  MmioMonitor *monitor = data;
+  GPollFD fds[] = {
+    {monitor->wake_fd, G_IO_IN, 0},
+    {udev_monitor_get_fd (monitor->events), G_IO_IN, 0},
+  };
+
+  do {
+    const gboolean is_settled = g_get_monotonic_time () >= monitor->settled_at;
+    const gint n = g_poll (fds, G_N_ELEMENTS (fds),
+        is_settled ? -1 : SETTLE_INTERVAL_MS);
+
+    if (n < 0 || fds[0].revents)
+      continue;
+    if (fds[1].revents)
+      take_events (monitor);
+    synchronize (monitor);
+  } while (!fds[0].revents);
+
+  return NULL;
+}
+
+/* Events of udevd, when that has done what its rules say, such as to give
+ * somebody the permission to read; without it those of the kernel */
+static gboolean
+listen_to_events (MmioMonitor * monitor)
+{
+  const gboolean has_udevd = access (UDEV_CONTROL, F_OK) == 0;
+
+  monitor->udev = udev_new ();
+  if (!monitor->udev)
+    return FALSE;
+
+  monitor->events = udev_monitor_new_from_netlink (monitor->udev,
+      has_udevd ? "udev" : "kernel");
+  return monitor->events &&
+      udev_monitor_filter_add_match_subsystem_devtype (monitor->events, "pci",
+      NULL) >= 0 && udev_monitor_enable_receiving (monitor->events) >= 0;
+}
+
+/**
+ * mmio_monitor_new:
+ * @func: called for each device that is there, before this returns, and then
+ *   from a thread for those that come and go; it must not free the monitor
+ * @data: for @func
+ *
+ * Watches the PCI bus: through udevd where that runs, else through the kernel.
+ * In a container that has neither it tells what is there, and no more.
+ *
+ * Returns: (transfer full) (nullable): the monitor, or NULL with
+ *   %MMIO_ERROR_FAILED and nothing told
+ */
+MmioMonitor *
+mmio_monitor_new (MmioMonitorFunc func, gpointer data, GError ** error)
+{
+  MmioMonitor *monitor = g_new0 (MmioMonitor, 1);
+
+  monitor->func = func;
+  monitor->data = data;
+  monitor->known = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
+      (GDestroyNotify) mmio_candidate_free);
+  monitor->wake_fd = eventfd (0, EFD_CLOEXEC);
+
+  if (monitor->wake_fd < 0 || !listen_to_events (monitor)) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
+        "udev_monitor_enable_receiving", "Nobody tells which PCI devices come "
+        "and go; is netlink forbidden here?");
+    mmio_monitor_free (monitor);
+    return NULL;
+  }
+
+  start_settling (monitor);
+  synchronize (monitor);
+  monitor->thread = g_thread_new ("mmio-monitor", run, monitor);
+  return monitor;
+}
+
+/**
+ * mmio_monitor_free:
+ * @monitor: (transfer full): a monitor
+ *
+ * Ends it: its function is not called any more.
+ */
+void
+mmio_monitor_free (MmioMonitor * monitor)
+{
+  if (monitor->thread) {
+    /* Cannot fail: the counter was zero */
+    eventfd_write (monitor->wake_fd, 1);
+    g_thread_join (monitor->thread);
+  }
+
+  g_clear_pointer (&monitor->events, udev_monitor_unref);
+  g_clear_pointer (&monitor->udev, udev_unref);
+  if (monitor->wake_fd >= 0)
+    close (monitor->wake_fd);
+  g_hash_table_unref (monitor->known);
+  g_free (monitor);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A register of a device: mapped, and read in one load of its own size.
+ */
+#include "mmioregister.h"
+
+#include "mmioerror.h"
+#include "mmioreader.h"
+
+struct _MmioRegister
+{
+  MmioRegion *region;
+  guint bits;
+};
+
+/**
+ * mmio_register_check:
+ * @bar: number of the BAR that it is in
+ * @spec: where it is there, and how large
+ *
+ * Returns: FALSE with %MMIO_ERROR_SETTINGS if there can be no such register
+ */
+gboolean
+mmio_register_check (const MmioDevice * device, guint bar,
+    const MmioRegisterSpec * spec, GError ** error)
+{
+  const char *address = mmio_device_get_address (device);
+  const guint bytes = spec->bits / 8;
+  const MmioBar *info;
+
+  if (spec->bits != 8 && spec->bits != 16 && spec->bits != 32 &&
+      spec->bits != 64) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "There are no registers of %u bits, in %s neither; set the size to 8, "
+        "16, 32 or 64.", spec->bits, address);
+    return FALSE;
+  }
+
+  /* Else no load of this size would be one transaction on the bus */
+  if (spec->offset % bytes != 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "A register of %u bits cannot be at byte %" G_GUINT64_FORMAT " of BAR "
+        "%u of %s; set its offset to a multiple of %u, or its size lower.",
+        spec->bits, spec->offset, bar, address, bytes);
+    return FALSE;
+  }
+
+  info = bar < MMIO_MAX_BARS ? mmio_device_get_bar (device, bar) : NULL;
+  if (!info || info->is_io || info->size < bytes ||
+      spec->offset > info->size - bytes) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "There is no register at byte %" G_GUINT64_FORMAT " of BAR %u of %s, "
+        "which has %" G_GUINT64_FORMAT " bytes%s; set its offset lower, or "
+        "another BAR.", spec->offset, bar, address, info ? info->size : 0,
+        info && info->is_io ? " of I/O ports" : "");
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+/**
+ * mmio_register_map:
+ * @bar: number of the BAR that it is in
+ * @spec: where it is there, and how large
+ *
+ * Returns: (transfer full) (nullable): the register, or NULL with @error set:
+ *   as mmio_register_check(), or what mapping comes to
+ */
+MmioRegister *
+mmio_register_map (MmioDevice * device, guint bar,
+    const MmioRegisterSpec * spec, GError ** error)
+{
+  MmioRegister *reg;
+  MmioRegion *region;
+
+  if (!mmio_register_check (device, bar, spec, error))
+    return NULL;
+
+  region = mmio_device_map_register (device, bar, spec->offset, spec->bits / 8,
+      error);
+  if (!region)
+    return NULL;
+
+  reg = g_new0 (MmioRegister, 1);
+  reg->region = region;
+  reg->bits = spec->bits;
+
+  return reg;
+}
+
+void
+mmio_register_unmap (MmioRegister * reg)
+{
+  mmio_region_unref (reg->region);
+  g_free (reg);
+}
+
+/**
+ * mmio_register_read:
+ *
+ * Loads it, after everything that was loaded before it: a copy of the picture
+ * is complete when this is read.
+ *
+ * Returns: its value now
+ */
+guint64
+mmio_register_read (const MmioRegister * reg)
+{
+  const guint8 *data = mmio_region_get_data (reg->region);
+  guint64 value;
+
+  /* Streaming loads are in no order of their own */
+  mmio_reader_fence ();
+
+  switch (reg->bits) {
+    case 8:
+      value = mmio_reader_load_u8 (data);
+      break;
+    case 16:
+      value = mmio_reader_load_u16 (data);
+      break;
+    case 32:
+      value = mmio_reader_load_u32 (data);
+      break;
+    default:
+      value = mmio_reader_load_u64 (data);
+      break;
+  }
+
+  /* And what is loaded afterwards is newer */
+  mmio_reader_fence ();
+  return value;
+}
+
+/**
+ * mmio_register_get_bits:
+ *
+ * Returns: its size
+ */
+guint
+mmio_register_get_bits (const MmioRegister * reg)
+{
+  return reg->bits;
+}

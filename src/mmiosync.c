@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Waits for a picture: looks at the counter as seldom as it can, and sleeps
+ * between two looks, but for whoever wakes it.
+ */
+#include "mmiosync.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "mmioerror.h"
+
+struct _MmioSync
+{
+  int wake_fd;
+};
+
+/**
+ * mmio_sync_new:
+ *
+ * Returns: (transfer full) (nullable): NULL with @error set if the process may
+ *   have no further descriptor
+ */
+MmioSync *
+mmio_sync_new (GError ** error)
+{
+  const int fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  MmioSync *sync;
+
+  if (fd < 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "eventfd",
+        "There is no file descriptor left to wait for frames with; raise the "
+        "limit with: ulimit -n 4096");
+    return NULL;
+  }
+
+  sync = g_new0 (MmioSync, 1);
+  sync->wake_fd = fd;
+
+  return sync;
+}
+
+void
+mmio_sync_free (MmioSync * sync)
+{
+  close (sync->wake_fd);
+  g_free (sync);
+}
+
+/* Sleeps until somebody wakes us, or @fd is readable (-1: none), or the time is
+ * over */
+static MmioWait
+sleep_for (MmioSync * sync, int fd, gint64 microseconds)
+{
+  const struct timespec time = {
+    .tv_sec = microseconds / G_USEC_PER_SEC,
+    .tv_nsec = microseconds % G_USEC_PER_SEC * 1000,
+  };
+  struct pollfd fds[] = {
+    {.fd = sync->wake_fd,.events = POLLIN}, {.fd = fd,.events = POLLIN}
+  };
+  guint64 times;
+
+  if (ppoll (fds, G_N_ELEMENTS (fds), &time, NULL) <= 0)
+    return MMIO_WAIT_TIMEOUT;
+  if (read (sync->wake_fd, &times, sizeof (times)) == sizeof (times))
+    return MMIO_WAIT_WOKEN;
+
+  return MMIO_WAIT_FRAME;
+}
+
+/**
+ * mmio_sync_wait:
+ * @counter: what counts the pictures
+ * @deadline: when to give up, as g_get_monotonic_time() has it
+ * @count: (out): the picture, after %MMIO_WAIT_FRAME
+ *
+ * Waits for the next picture.
+ *
+ * Returns: how it ended
+ */
+MmioWait
+mmio_sync_wait (MmioSync * sync, MmioCounter * counter, gint64 deadline,
+    MmioCount * count)
+{
+  for (;;) {
+    const gint64 now = g_get_monotonic_time ();
+
+    if (mmio_counter_look (counter, now, count))
+      return MMIO_WAIT_FRAME;
+    if (now >= deadline)
+      return MMIO_WAIT_TIMEOUT;
+    if (sleep_for (sync, -1, MIN (mmio_counter_get_pause (counter, now),
+                deadline - now)) == MMIO_WAIT_WOKEN)
+      return MMIO_WAIT_WOKEN;
+  }
+}
+
+/**
+ * mmio_sync_wait_interrupt:
+ * @fd: of mmio_device_open_interrupt()
+ * @deadline: when to give up, as g_get_monotonic_time() has it
+ * @count: (out): the picture, after %MMIO_WAIT_FRAME; each interrupt since the
+ *   last one counts as a picture
+ *
+ * Waits for the device's next interrupt.
+ *
+ * Returns: how it ended; a device that has gone is waited for in vain
+ */
+MmioWait
+mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device, int fd,
+    gint64 deadline, MmioCount * count)
+{
+  for (;;) {
+    const gint64 left = MAX (deadline - g_get_monotonic_time (), 0);
+    const MmioWait wait = sleep_for (sync, fd, left);
+    guint interrupts;
+
+    if (wait != MMIO_WAIT_FRAME)
+      return wait;
+
+    /* One that has gone is readable for ever */
+    if (!mmio_device_take_interrupts (device, &interrupts))
+      fd = -1;
+    if (interrupts > 0) {
+      *count = (MmioCount) {
+      .time = g_get_monotonic_time (),.steps = interrupts};
+      return MMIO_WAIT_FRAME;
+    }
+  }
+}
+
+/**
+ * mmio_sync_wake:
+ *
+ * Ends the wait, or the next one if nobody waits.
+ */
+void
+mmio_sync_wake (MmioSync * sync)
+{
+  const guint64 once = 1;
+
+  /* It can only fail where it is awake already */
+  if (write (sync->wake_fd, &once, sizeof (once)) < 0)
+    g_debug ("write (eventfd): %s", g_strerror (errno));
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Devices through UIO: by their node, whose maps count as BARs, or PCI devices
+ * by their address, where the map that is a BAR is found.
+ */
+#include "mmiopcidevice.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mmioerror.h"
+#include "mmiomemtype.h"
+#include "mmiopcistate.h"
+#include "mmiouioirq.h"
+#include "mmiouionode.h"
+
+typedef struct
+{
+  MmioPciDevice pci;
+  MmioUioNode node;
+  int fd;
+  MmioUioIrq *irq;
+} MmioUio;
+
+static void
+set_open_error (const MmioUioNode * node, int errnum, GError ** error)
+{
+  switch (errnum) {
+    case EACCES:
+    case EPERM:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+          "You may not read %s; allow it with: sudo chown $USER %s", node->path,
+          node->path);
+      break;
+    case ENOENT:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
+          "%s is missing, although the device is there; if this is a "
+          "container, give it that, too: docker run --device %s", node->path,
+          node->path);
+      break;
+    default:
+      mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
+          "%s cannot be opened; dmesg may say why.", node->path);
+  }
+}
+
+static void
+set_map_error (const MmioUio * uio, gint map, int errnum, GError ** error)
+{
+  if (!mmio_uio_node_exists (&uio->node))
+    mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "mmap",
+        "%s has gone, for the driver was unbound; start again when it is back "
+        "in: ls /sys/class/uio", uio->node.path);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
+        "Map %d of %s cannot be mapped; dmesg may say why.", map,
+        uio->node.path);
+}
+
+/* The map that a BAR is, by its number or its address */
+static gint
+find_map (const MmioUio * uio, guint bar, GError ** error)
+{
+  const MmioDevice *device = &uio->pci.parent;
+  g_autofree char *driver = NULL;
+  gint map;
+
+  if (device->backend->part)
+    return bar;
+
+  map = mmio_uio_node_find_bar (&uio->node, &uio->pci.info.bar[bar]);
+  if (map >= 0)
+    return map;
+
+  driver = mmio_pci_get_driver (MMIO_PCI_SYSFS, device->address);
+  mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
+      "%s has no map of BAR %u of %s (uio_pci_generic leaves out all that are "
+      "64-bit or prefetchable); use access=sysfs, or bind the device to "
+      "vfio-pci.", driver ? driver : uio->node.path, bar, device->address);
+  return -1;
+}
+
+/* The map may be smaller than the BAR, and than the picture */
+static gboolean
+check_size (const MmioUio * uio, guint bar, gint map, guint64 end,
+    GError ** error)
+{
+  if (end <= uio->node.map[map].size)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The picture ends at byte %" G_GUINT64_FORMAT " of BAR %u of %s, but "
+      "map %d of %s has only %" G_GUINT64_FORMAT " bytes of it; use "
+      "access=sysfs.", end, bar, uio->pci.parent.address, map, uio->node.path,
+      uio->node.map[map].size);
+  return FALSE;
+}
+
+static MmioRegion *
+mmio_uio_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
+    MmioMapping wanted, GError ** error)
+{
+  MmioUio *uio = (MmioUio *) device;
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  const MmioUioMap *facts;
+  MmioRegion *region;
+  gint map;
+
+  if (wanted == MMIO_MAPPING_WRITE_COMBINING) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "UIO maps uncached only, %s too; set mapping to auto%s.",
+        device->address, uio->node.slot ? ", or use access=sysfs" : "");
+    return NULL;
+  }
+
+  map = find_map (uio, bar, error);
+  if (map < 0 || !check_size (uio, bar, map, offset + length, error) ||
+      (uio->node.slot && !mmio_pci_check_awake (uio->node.slot, error)))
+    return NULL;
+
+  /* Each map is one number of pages, from its start on */
+  facts = &uio->node.map[map];
+  region = mmio_device_map_fd_within (device, uio->fd, map * page,
+      facts->skip + offset, length, MMIO_MAPPING_UNCACHED);
+  if (!region)
+    set_map_error (uio, map, errno, error);
+  else
+    mmio_region_set_mapping (region, mmio_memtype_get (facts->base + offset,
+            length, MMIO_MAPPING_UNCACHED));
+
+  return region;
+}
+
+static int
+mmio_uio_open_interrupt (MmioDevice * device, GError ** error)
+{
+  MmioUio *uio = (MmioUio *) device;
+
+  uio->irq = mmio_uio_irq_open (&uio->node, error);
+  return uio->irq ? mmio_uio_irq_get_fd (uio->irq) : -1;
+}
+
+static gboolean
+mmio_uio_take_interrupts (MmioDevice * device, guint * count)
+{
+  return mmio_uio_irq_take (((MmioUio *) device)->irq, count);
+}
+
+static void
+mmio_uio_free (MmioDevice * device)
+{
+  MmioUio *uio = (MmioUio *) device;
+
+  g_clear_pointer (&uio->irq, mmio_uio_irq_close);
+  if (uio->fd >= 0)
+    close (uio->fd);
+  mmio_uio_node_clear (&uio->node);
+  g_free (uio);
+}
+
+static const MmioBackend mmio_uio_pci_backend = {
+  .access = "uio",
+  .has_bars = TRUE,
+  .describe = mmio_pci_device_describe,
+  .map = mmio_uio_map,
+  .open_interrupt = mmio_uio_open_interrupt,
+  .take_interrupts = mmio_uio_take_interrupts,
+  .free = mmio_uio_free,
+};
+
+static const MmioBackend mmio_uio_backend = {
+  .access = "uio",
+  .has_bars = TRUE,
+  .part = "map",
+  .map = mmio_uio_map,
+  .open_interrupt = mmio_uio_open_interrupt,
+  .take_interrupts = mmio_uio_take_interrupts,
+  .free = mmio_uio_free,
+};
+
+/* Opens the node of a device that has been begun; takes @uio if it cannot */
+static MmioDevice *
+open_node (MmioUio * uio, GError ** error)
+{
+  MmioDevice *device = &uio->pci.parent;
+
+  uio->fd = open (uio->node.path, O_RDONLY | O_CLOEXEC);
+  if (uio->fd >= 0)
+    return device;
+
+  set_open_error (&uio->node, errno, error);
+  mmio_device_unref (device);
+  return NULL;
+}
+
+/* A PCI device that is bound to a UIO driver; opens its node */
+MmioDevice *
+mmio_uio_open (const MmioPciInfo * info, GError ** error)
+{
+  g_autofree char *address = mmio_address_to_string (&info->slot);
+  g_autofree char *driver = NULL;
+  g_autofree char *unbind = NULL;
+  MmioUio *uio;
+  guint number;
+
+  if (mmio_uio_find (MMIO_PCI_SYSFS, address, &number)) {
+    uio = g_new0 (MmioUio, 1);
+    mmio_pci_device_init (&uio->pci, &mmio_uio_pci_backend, info);
+    mmio_uio_node_init (&uio->node, number);
+    return open_node (uio, error);
+  }
+
+  driver = mmio_pci_get_driver (MMIO_PCI_SYSFS, address);
+  if (driver)
+    unbind = g_strdup_printf ("echo %s | sudo tee " MMIO_PCI_SYSFS
+        "/%s/driver/unbind; ", address, address);
+  mmio_set_error (error, MMIO_ERROR_BUSY,
+      "%s is bound to %s, not to a UIO driver; bind it with: sudo modprobe "
+      "uio_pci_generic; echo uio_pci_generic | sudo tee " MMIO_PCI_SYSFS
+      "/%s/driver_override; %secho %s | sudo tee /sys/bus/pci/drivers_probe",
+      address, driver ? driver : "no driver", address, unbind ? unbind : "",
+      address);
+  return NULL;
+}
+
+/* The number of the map that has this name */
+static gint
+find_name (const MmioUioNode * node, const char *name, GError ** error)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+  gint found = -1;
+  guint n = 0;
+
+  for (guint i = 0; i < node->n_maps; i++) {
+    g_string_append_printf (names, "%s%u (%s)", i > 0 ? ", " : "", i,
+        node->map[i].name ? node->map[i].name : "without a name");
+    if (g_strcmp0 (node->map[i].name, name) == 0) {
+      found = i;
+      n++;
+    }
+  }
+
+  if (n == 1)
+    return found;
+
+  mmio_set_error (error, n == 0 ? MMIO_ERROR_NOT_FOUND : MMIO_ERROR_AMBIGUOUS,
+      "%s has %u maps with the name %s; set device to %s and bar to the number "
+      "of one of these: %s.", node->path, n, name, node->path,
+      n == 0 && node->n_maps == 0 ? "none" : names->str);
+  return -1;
+}
+
+/* The device of a node, by its number, and perhaps one of its maps, by its
+ * name; opens the node */
+MmioDevice *
+mmio_uio_open_path (guint number, const char *map, GError ** error)
+{
+  g_auto (MmioUioNode) node = {.path = NULL };
+  gint fixed = -1;
+  MmioUio *uio;
+
+  mmio_uio_node_init (&node, number);
+  if (!mmio_uio_node_exists (&node)) {
+    mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
+        "There is no UIO device %s; see which there are with: ls -l "
+        "/sys/class/uio", node.path);
+    return NULL;
+  }
+
+  if (map) {
+    fixed = find_name (&node, map, error);
+    if (fixed < 0)
+      return NULL;
+  }
+
+  uio = g_new0 (MmioUio, 1);
+  uio->node = node;
+  memset (&node, 0, sizeof (node));
+  mmio_device_init (&uio->pci.parent, &mmio_uio_backend,
+      g_strdup_printf ("UIO device %s", uio->node.name ? uio->node.name : ""),
+      g_strdup (uio->node.path));
+  uio->pci.parent.fixed_bar = fixed;
+  for (guint i = 0; i < uio->node.n_maps; i++)
+    uio->pci.parent.bar[i].size = uio->node.map[i].size;
+
+  return open_node (uio, error);
+}

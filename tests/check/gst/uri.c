@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * mmio:// as applications use it: what it sets, what it tells of the
+ * properties, what it refuses, and the players that take nothing else.
+ */
+#include <string.h>
+
+#include "source.h"
+
+static GstElement *
+make_element (void)
+{
+  GstElement *element = gst_element_factory_make (ELEMENT, NULL);
+
+  fail_unless (element != NULL, "there is no " ELEMENT);
+  return element;
+}
+
+static void
+set (GstElement * element, const char *uri)
+{
+  g_autoptr (GError) error = NULL;
+
+  fail_unless (gst_uri_handler_set_uri (GST_URI_HANDLER (element), uri, &error),
+      "%s: %s", uri, error ? error->message : "no error");
+  fail_unless (error == NULL);
+}
+
+static void
+check_uri (GstElement * element, const char *wanted)
+{
+  g_autofree char *uri = gst_uri_handler_get_uri (GST_URI_HANDLER (element));
+
+  fail_unless (g_strcmp0 (uri, wanted) == 0, "%s, not %s", uri, wanted);
+}
+
+static void
+check_property (GstElement * element, const char *name, const char *wanted)
+{
+  GValue value = G_VALUE_INIT;
+  g_autofree char *text = NULL;
+  GParamSpec *spec = g_object_class_find_property (G_OBJECT_GET_CLASS (element),
+      name);
+
+  g_value_init (&value, spec->value_type);
+  g_object_get_property (G_OBJECT (element), name, &value);
+  if (G_VALUE_HOLDS_STRING (&value))
+    text = g_value_dup_string (&value);
+  else if (G_VALUE_HOLDS_ENUM (&value))
+    text = g_strdup (g_enum_get_value (G_PARAM_SPEC_ENUM (spec)->enum_class,
+            g_value_get_enum (&value))->value_nick);
+  else
+    text = gst_value_serialize (&value);
+  fail_unless_equals_string (text, wanted);
+  g_value_unset (&value);
+}
+
+static const struct
+{
+  const char *uri;
+  /* property=value, with blanks between */
+  const char *properties;
+  const char *printed;          /* NULL: as it is */
+} cases[] = {
+  {"mmio://sim", "device=sim", NULL},
+  {"mmio://sim?bar=0", "bar=0", NULL},
+  {"mmio://sim?bar=-1", "bar=-1", "mmio://sim"},
+  {"mmio://0000:03:00.0?bar=2&format=rgb&width=640&height=480",
+      "device=0000:03:00.0 bar=2 format=rgb width=640 height=480", NULL},
+  {"mmio://10ee:7024@1?width=8", "device=10ee:7024@1 width=8", NULL},
+  {"mmio:///dev/shm/iv%3Fshmem?height=7",
+      "device=/dev/shm/iv?shmem height=7", NULL},
+  /* In the order of gst-inspect, whatever the order was */
+  {"mmio://sim?height=4&width=3&bar=1", "bar=1 width=3 height=4",
+      "mmio://sim?bar=1&width=3&height=4"},
+  /* Formats as properties and as caps have them; each is one that is set */
+  {"mmio://sim?format=RGB", "format=rgb", "mmio://sim?format=rgb"},
+  {"mmio://sim?format=BGRx", "format=bgrx", "mmio://sim?format=bgrx"},
+  {"mmio://sim?format=GRAY16_LE", "format=gray16-le",
+      "mmio://sim?format=gray16-le"},
+  {"mmio://sim?format=gray16-le", "format=gray16-le", NULL},
+  /* Numbers: as far as they go, and as others write addresses */
+  {"mmio://sim?offset=18446744073709551615", "offset=18446744073709551615",
+      NULL},
+  {"mmio://sim?offset=0x1000", "offset=4096", "mmio://sim?offset=4096"},
+  {"mmio://sim?offset=0XffffFFFFffffFFFF", "offset=18446744073709551615",
+      "mmio://sim?offset=18446744073709551615"},
+  {"mmio://sim?stride=2147483647", "stride=2147483647", NULL},
+  {"mmio://sim?stride=0", "stride=0", "mmio://sim"},
+  {"mmio://sim?access=vfio&io-mode=mmap&mapping=write-combining&engine=u32&"
+        "changes=drop", "access=vfio io-mode=mmap mapping=write-combining "
+        "engine=u32 changes=drop", NULL},
+};
+
+/* A URI says all: what is not in it is as it was at first */
+GST_START_TEST (test_set)
+{
+  GstElement *element = make_element ();
+  g_auto (GStrv) pairs = g_strsplit (cases[__i__].properties, " ", -1);
+  const char *printed = cases[__i__].printed ? cases[__i__].printed :
+      cases[__i__].uri;
+
+  for (guint before = 0; before < 2; before++) {
+    if (before)
+      set (element, "mmio:///nowhere/at-all?access=sysfs&bar=5&format=nv12&"
+          "width=1&height=2&offset=3&stride=4&io-mode=copy&mapping=uncached&"
+          "engine=orc&changes=mark");
+    set (element, cases[__i__].uri);
+    for (guint i = 0; pairs[i]; i++) {
+      g_auto (GStrv) pair = g_strsplit (pairs[i], "=", 2);
+
+      check_property (element, pair[0], pair[1]);
+    }
+    check_uri (element, printed);
+    set (element, printed);
+    check_uri (element, printed);
+  }
+  gst_object_unref (element);
+}
+
+GST_END_TEST;
+
+/* It tells of properties, however they came to be what they are */
+GST_START_TEST (test_get)
+{
+  GstElement *element = make_element ();
+
+  check_uri (element, "mmio://sim");
+  g_object_set (element, "width", 640, "device", "0000:03:00.0", "offset",
+      (guint64) 4096, NULL);
+  check_uri (element, "mmio://0000:03:00.0?width=640&offset=4096");
+  /* That is not the same as a format which was never set */
+  gst_util_set_object_arg (G_OBJECT (element), "format", "rgb");
+  check_uri (element, "mmio://0000:03:00.0?format=rgb&width=640&offset=4096");
+  g_object_set (element, "device", "/a b#c%", NULL);
+  check_uri (element, "mmio:///a%20b%23c%25?format=rgb&width=640&offset=4096");
+  g_object_set (element, "device", NULL, NULL);
+  check_uri (element, NULL);
+  gst_object_unref (element);
+}
+
+GST_END_TEST;
+
+static const struct
+{
+  const char *uri;
+  const char *words;
+  const char *more;
+} refused[] = {
+  {"mmio://", "'' does not name a device", "sim"},
+  {"mmio://SIM", "'SIM' does not name a device", "sim"},
+  {"mmio://sim?bar", "write name=value", "'bar'"},
+  {"mmio://sim?bar=1&bar=1", "bar= is there twice", "once"},
+  /* Names */
+  {"mmio://sim?foo=1", "There is no parameter foo; it may be one of access, "
+        "bar, format, ", "changes"},
+  {"mmio://sim?Bar=1", "There is no parameter Bar;", "bar, "},
+  {"mmio://sim?device=sim", "There is no parameter device;", "bar, "},
+  {"mmio://sim?stats=1", "There is no parameter stats;", "bar, "},
+  {"mmio://sim?device-name=1", "There is no parameter device-name;", "bar, "},
+  {"mmio://sim?num-buffers=1", "There is no parameter num-buffers;", "bar, "},
+  {"mmio://sim?name=x", "There is no parameter name;", "bar, "},
+  /* Numbers */
+  {"mmio://sim?bar=6", "bar=6 cannot be; bar is a whole number from -1 to 5.",
+      ""},
+  {"mmio://sim?bar=-2", "bar=-2 cannot be; bar is a whole number from -1", ""},
+  {"mmio://sim?bar=", "bar= cannot be; bar is a whole number", ""},
+  {"mmio://sim?bar=two", "bar=two cannot be; bar is a whole number", ""},
+  {"mmio://sim?bar=1.0", "bar=1.0 cannot be; bar is a whole number", ""},
+  {"mmio://sim?bar=1%20", "bar=1  cannot be; bar is a whole number", ""},
+  {"mmio://sim?width=-1", "width=-1 cannot be; width is a whole number from 0 "
+        "to 2147483647.", ""},
+  {"mmio://sim?width=2147483648", "width=2147483648 cannot be;", ""},
+  {"mmio://sim?width=0x", "width=0x cannot be;", ""},
+  {"mmio://sim?width=0x0x1", "width=0x0x1 cannot be;", ""},
+  {"mmio://sim?width=max", "width=max cannot be;", ""},
+  {"mmio://sim?offset=18446744073709551616", "offset=18446744073709551616 "
+        "cannot be; offset is a whole number from 0 to 18446744073709551615.",
+      ""},
+  {"mmio://sim?offset=-1", "offset=-1 cannot be; offset is a whole", ""},
+  /* Words */
+  {"mmio://sim?io-mode=MMAP", "io-mode=MMAP cannot be; io-mode is one of auto, "
+        "copy, mmap, dmabuf.", ""},
+  {"mmio://sim?changes=1", "changes=1 cannot be; changes is one of ignore, "
+        "mark, drop.", ""},
+  {"mmio://sim?format=foo", "format=foo cannot be; format is a raw video "
+        "format, such as rgb", ""},
+  {"mmio://sim?format=", "format= cannot be; format is a raw video", ""},
+};
+
+/* ... and leaves everything as it was */
+GST_START_TEST (test_refused)
+{
+  const char *before = "mmio://0000:03:00.0?bar=2&width=5";
+  GstElement *element = make_element ();
+  GError *error = NULL;
+
+  set (element, before);
+  fail_if (gst_uri_handler_set_uri (GST_URI_HANDLER (element),
+          refused[__i__].uri, &error), "%s", refused[__i__].uri);
+  fail_unless (g_error_matches (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI));
+  fail_unless (strstr (error->message, refused[__i__].words) != NULL &&
+      strstr (error->message, refused[__i__].more) != NULL, "%s: %s",
+      refused[__i__].uri, error->message);
+  g_clear_error (&error);
+  check_uri (element, before);
+
+  fail_if (gst_uri_handler_set_uri (GST_URI_HANDLER (element),
+          refused[__i__].uri, NULL));
+  gst_object_unref (element);
+}
+
+GST_END_TEST;
+
+static void
+count_notify (GObject * object, GParamSpec * spec, GString * names)
+{
+  g_string_append_printf (names, "%s ", spec->name);
+}
+
+/* Told once for what has changed, and for nothing else */
+GST_START_TEST (test_notify)
+{
+  GstElement *element = make_element ();
+  g_autoptr (GString) names = g_string_new (NULL);
+
+  set (element, "mmio://sim?bar=2&width=5");
+  g_signal_connect (element, "notify", G_CALLBACK (count_notify), names);
+  set (element, "mmio://sim?bar=3&width=5&height=6");
+  fail_unless_equals_string (names->str, "bar height ");
+  g_string_truncate (names, 0);
+  set (element, "mmio:///a/b?bar=3&height=6");
+  fail_unless_equals_string (names->str, "device width ");
+  gst_object_unref (element);
+}
+
+GST_END_TEST;
+
+/* Not while the device is open */
+GST_START_TEST (test_state)
+{
+  static const GstState states[] = { GST_STATE_PAUSED, GST_STATE_PLAYING };
+  GstHarness *h = source_new ("sim", "width", 32, "height", 16, NULL);
+  GstURIHandler *handler = GST_URI_HANDLER (h->element);
+  GError *error = NULL;
+  GstBuffer *buffer;
+  GstVideoInfo info;
+
+  gst_element_set_state (h->element, GST_STATE_READY);
+  set (h->element, "mmio://sim?width=64&height=8");
+  for (guint i = 0; i < G_N_ELEMENTS (states); i++) {
+    gst_element_set_state (h->element, states[i]);
+    fail_if (gst_uri_handler_set_uri (handler, "mmio://sim", &error));
+    fail_unless (g_error_matches (error, GST_URI_ERROR,
+            GST_URI_ERROR_BAD_STATE));
+    fail_unless (strstr (error->message, "READY") != NULL, "%s",
+        error->message);
+    g_clear_error (&error);
+    fail_if (gst_uri_handler_set_uri (handler, "mmio://sim", NULL));
+    check_uri (h->element, "mmio://sim?width=64&height=8");
+  }
+  /* What is wrong anyway is worth saying first */
+  fail_if (gst_uri_handler_set_uri (handler, "mmio://", &error));
+  fail_unless (g_error_matches (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI));
+  g_clear_error (&error);
+
+  source_stop (h);
+  while ((buffer = gst_harness_try_pull (h)))
+    gst_buffer_unref (buffer);
+  set (h->element, "mmio://sim?width=16&height=4");
+  source_start (h, 1);
+  info = source_get_info (h);
+  fail_unless_equals_int (GST_VIDEO_INFO_WIDTH (&info), 16);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* Found by its scheme, though its rank is none */
+GST_START_TEST (test_make_from_uri)
+{
+  GError *error = NULL;
+  GstElement *element = gst_element_make_from_uri (GST_URI_SRC,
+      "mmio://sim?width=32", NULL, &error);
+
+  fail_unless (element != NULL, "%s", error ? error->message : "no error");
+  fail_unless_equals_string (GST_OBJECT_NAME (gst_element_get_factory
+          (element)), ELEMENT);
+  check_uri (element, "mmio://sim?width=32");
+  gst_object_unref (element);
+
+  fail_unless (gst_uri_protocol_is_supported (GST_URI_SRC, "mmio"));
+  fail_if (gst_uri_protocol_is_supported (GST_URI_SINK, "mmio"));
+
+  fail_unless (gst_element_make_from_uri (GST_URI_SRC, "mmio://sim?bar=9", NULL,
+          &error) == NULL);
+  fail_unless (g_error_matches (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI));
+  fail_unless (strstr (error->message, "from -1 to 5"), "%s", error->message);
+  g_clear_error (&error);
+}
+
+GST_END_TEST;
+
+static const char *const players[] = { "playbin", "playbin3" };
+
+static void
+count_buffer (GstElement * sink, GstBuffer * buffer, GstPad * pad,
+    GstVideoInfo * info)
+{
+  g_autoptr (GstCaps) caps = gst_pad_get_current_caps (pad);
+
+  gst_video_info_from_caps (info, caps);
+}
+
+static void
+keep_uri (GstElement * player, GstElement * source, char **uri)
+{
+  g_free (*uri);
+  *uri = gst_uri_handler_get_uri (GST_URI_HANDLER (source));
+}
+
+/* The frames arrive, live, in the size that the URI says */
+GST_START_TEST (test_play)
+{
+  GstElement *player = gst_element_factory_make (players[__i__], NULL);
+  GstElement *sink = gst_element_factory_make ("fakesink", NULL);
+  g_autoptr (GstBus) bus = NULL;
+  g_autoptr (GstMessage) message = NULL;
+  g_autofree char *uri = NULL;
+  GstVideoInfo info;
+
+  fail_unless (player != NULL, "there is no %s: apt-get install "
+      "gstreamer1.0-plugins-base", players[__i__]);
+  gst_video_info_init (&info);
+  g_object_set (sink, "num-buffers", 5, "signal-handoffs", TRUE, "sync", TRUE,
+      NULL);
+  g_signal_connect (sink, "handoff", G_CALLBACK (count_buffer), &info);
+  g_signal_connect (player, "source-setup", G_CALLBACK (keep_uri), &uri);
+  gst_util_set_object_arg (G_OBJECT (player), "flags", "video");
+  g_object_set (player, "uri", "mmio://sim?format=RGB&width=64&height=48",
+      "video-sink", sink, NULL);
+  bus = gst_element_get_bus (player);
+
+  /* A live source, and known as one */
+  gst_element_set_state (player, GST_STATE_PAUSED);
+  fail_unless_equals_int (gst_element_get_state (player, NULL, NULL,
+          GST_CLOCK_TIME_NONE), GST_STATE_CHANGE_NO_PREROLL);
+  gst_element_set_state (player, GST_STATE_PLAYING);
+  message = gst_bus_timed_pop_filtered (bus, HANG * GST_USECOND,
+      GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+  fail_unless (message != NULL, "it hangs");
+  fail_unless (GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS,
+      "%" GST_PTR_FORMAT, message);
+  fail_unless_equals_int (GST_VIDEO_INFO_WIDTH (&info), 64);
+  fail_unless_equals_int (GST_VIDEO_INFO_HEIGHT (&info), 48);
+
+  fail_unless_equals_string (uri, "mmio://sim?format=rgb&width=64&height=48");
+  gst_element_set_state (player, GST_STATE_NULL);
+  gst_object_unref (player);
+}
+
+GST_END_TEST;
+
+/* The sentence reaches whoever plays it */
+GST_START_TEST (test_play_refused)
+{
+  GstElement *player = gst_element_factory_make (players[__i__], NULL);
+  g_autoptr (GstBus) bus = NULL;
+  g_autoptr (GstMessage) message = NULL;
+  g_autoptr (GError) error = NULL;
+
+  fail_unless (player != NULL, "there is no %s: apt-get install "
+      "gstreamer1.0-plugins-base", players[__i__]);
+  g_object_set (player, "uri", "mmio://sim?width=wide", "video-sink",
+      gst_element_factory_make ("fakesink", NULL), NULL);
+  bus = gst_element_get_bus (player);
+  gst_element_set_state (player, GST_STATE_PLAYING);
+  message = gst_bus_timed_pop_filtered (bus, HANG * GST_USECOND,
+      GST_MESSAGE_ERROR);
+  fail_unless (message != NULL, "it hangs");
+  gst_message_parse_error (message, &error, NULL);
+  fail_unless (strstr (error->message, "width=wide cannot be; width is a whole "
+          "number from 0 to 2147483647.") != NULL, "%s", error->message);
+  gst_element_set_state (player, GST_STATE_NULL);
+  gst_object_unref (player);
+}
+
+GST_END_TEST;
+
+static Suite *
+uri_suite (void)
+{
+  Suite *s = suite_create ("gst-uri");
+  TCase *tc = add_case (s, "uri");
+
+  tcase_add_loop_test (tc, test_set, 0, G_N_ELEMENTS (cases));
+  tcase_add_test (tc, test_get);
+  tcase_add_loop_test (tc, test_refused, 0, G_N_ELEMENTS (refused));
+  tcase_add_test (tc, test_notify);
+  tcase_add_test (tc, test_state);
+
+  tc = add_case (s, "players");
+  tcase_add_test (tc, test_make_from_uri);
+  tcase_add_loop_test (tc, test_play, 0, G_N_ELEMENTS (players));
+  tcase_add_loop_test (tc, test_play_refused, 0, G_N_ELEMENTS (players));
+
+  return s;
+}
+
+GST_CHECK_MAIN (uri);

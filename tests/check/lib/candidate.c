@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which devices of a bus that does not exist may have a picture, and that
+ * nobody touches them to find out.
+ */
+#include "bus.h"
+#include "mmiocandidate.h"
+
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#define PAGE_BAR {{ 0xfd000000, 4096, MEMORY }}
+
+static void
+put_class (const Device * device, guint class_code)
+{
+  g_autofree char *text = g_strdup_printf ("0x%06x\n", class_code);
+
+  put_device (device);
+  put (device->slot, "class", text, -1);
+}
+
+/* What is listed, an address each, with blanks between */
+static char *
+list (void)
+{
+  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < candidates->len; i++) {
+    const MmioCandidate *candidate = g_ptr_array_index (candidates, i);
+
+    g_string_append_printf (text, "%s%s", i > 0 ? " " : "", candidate->address);
+  }
+  return g_string_free (text, FALSE);
+}
+
+static void
+check_list (const char *wanted)
+{
+  g_autofree char *text = list ();
+
+  fail_unless_equals_string (text, wanted);
+}
+
+static const struct
+{
+  guint vendor, device, class_code;
+  gboolean listed;
+} classes[] = {
+  /* VGA, XGA, 3D, other; with a programming interface; of a vendor whom nobody
+   * knows */
+  {0x1234, 0x1111, 0x030000, TRUE},
+  {0xdead, 0xbeef, 0x030100, TRUE},
+  {0xdead, 0xbeef, 0x030200, TRUE},
+  {0xdead, 0xbeef, 0x038000, TRUE},
+  {0xdead, 0xbeef, 0x0300ff, TRUE},
+  /* Video and other multimedia */
+  {0xdead, 0xbeef, 0x040000, TRUE},
+  {0x10ee, 0x7024, 0x048000, TRUE},
+  /* What else there is: memory, a bridge, a network, a disk, USB */
+  {0xdead, 0xbeef, 0x058000, FALSE},
+  {0xdead, 0xbeef, 0x060400, FALSE},
+  {0x8086, 0x10d3, 0x020000, FALSE},
+  {0xdead, 0xbeef, 0x010802, FALSE},
+  {0xdead, 0xbeef, 0x0c0330, FALSE},
+  {0xdead, 0xbeef, 0xff0000, FALSE},
+  {0xdead, 0xbeef, 0x000300, FALSE},
+  /* But memory of virtual machines, whatever it says that it is */
+  {0x1af4, 0x1110, 0x050000, TRUE},
+  {0x1af4, 0x1110, 0xff0000, TRUE},
+  {0x1af4, 0x1000, 0x050000, FALSE},
+  {0x1110, 0x1af4, 0x050000, FALSE},
+};
+
+GST_START_TEST (test_class)
+{
+  const Device device = { "0000:03:00.0", classes[__i__].vendor,
+    classes[__i__].device, PAGE_BAR
+  };
+
+  make_bus ();
+  put_class (&device, classes[__i__].class_code);
+  check_list (classes[__i__].listed ? "0000:03:00.0" : "");
+}
+
+GST_END_TEST;
+
+#define UNSET 0x20000000
+
+static const struct
+{
+  Bar bar[MMIO_MAX_BARS];
+  gboolean listed;
+} memories[] = {
+  {{{0, 0, 0}}, FALSE},
+  {{{0xfd000000, 4096, MEMORY}}, TRUE},
+  {{{0xfd000000, 4095, MEMORY}}, FALSE},
+  {{{0xfd000000, 2048, MEMORY}, {0xfd001000, 2048, MEMORY}}, FALSE},
+  {{{0xc000, 8192, IO}}, FALSE},
+  {{{0xc000, 8192, IO}, {0xfd000000, 4096, MEMORY}}, TRUE},
+  {{{0}, {0}, {0}, {0}, {0}, {0xfd000000, 4096, MEMORY}}, TRUE},
+  {{{0}, {0}, {0x383800000000, 1 << 24, MEMORY | PREFETCH}}, TRUE},
+  /* Sized, and not placed */
+  {{{0, 4096, MEMORY}}, FALSE},
+  {{{0xfd000000, 4096, MEMORY | UNSET}}, FALSE},
+};
+
+GST_START_TEST (test_memory)
+{
+  Device device = { "0000:03:00.0", 0xdead, 0xbeef, {{0}} };
+
+  make_bus ();
+  memcpy (device.bar, memories[__i__].bar, sizeof (device.bar));
+  put_device (&device);
+  check_list (memories[__i__].listed ? "0000:03:00.0" : "");
+}
+
+GST_END_TEST;
+
+static const Device card = { "0000:03:00.0", 0xdead, 0xbeef, PAGE_BAR };
+
+/* The files of the BARs come last: before, nobody could open it */
+GST_START_TEST (test_no_file)
+{
+  g_autofree char *path = device_file (card.slot, "resource0");
+
+  make_bus ();
+  put_device (&card);
+  check_list (card.slot);
+  fail_unless (g_remove (path) == 0);
+  check_list ("");
+}
+
+GST_END_TEST;
+
+/* Neither what is half there, nor what is no device */
+GST_START_TEST (test_broken)
+{
+  static const struct
+  {
+    const char *name;
+    const char *text;           /* NULL: there is none */
+  } cases[] = {
+    {"vendor", NULL}, {"vendor", ""}, {"vendor", "dead\n"},
+    {"vendor", "0x10000\n"}, {"vendor", "0x\n"}, {"device", NULL},
+    {"device", "0xbeeg\n"}, {"class", NULL}, {"class", "0x1030000\n"},
+    {"resource", NULL}, {"resource", ""}, {"resource", "\n\n\n"},
+    {"resource", "0x0 0x\n"}, {"resource", "0xfd000000\n"},
+    /* It ends where it starts, or before */
+    {"resource", "0xfd000000 0xfd000000 0x200\n"},
+    {"resource", "0xfd000000 0x0 0x200\n"},
+  };
+  const char *name = cases[__i__].name;
+  g_autofree char *path = device_file (card.slot, name);
+
+  make_bus ();
+  put_device (&card);
+  if (cases[__i__].text)
+    put (card.slot, name, cases[__i__].text, -1);
+  else
+    fail_unless (g_remove (path) == 0);
+  check_list ("");
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_order)
+{
+  static const char *const slots[] = { "0000:03:00.1", "0000:02:1f.0",
+    "10000:00:01.0", "0001:00:00.0", "0000:03:00.0", "ffff:00:00.0",
+  };
+
+  make_bus ();
+  check_list ("");
+  for (guint i = 0; i < G_N_ELEMENTS (slots); i++) {
+    const Device device = { slots[i], 0xdead, 0xbeef, PAGE_BAR };
+
+    put_device (&device);
+  }
+  check_list ("0000:02:1f.0 0000:03:00.0 0000:03:00.1 0001:00:00.0 "
+      "ffff:00:00.0 10000:00:01.0");
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_no_bus)
+{
+  fail_unless (enter_namespace ());
+  check_list ("");
+}
+
+GST_END_TEST;
+
+static MmioCandidate *
+get_only (void)
+{
+  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+
+  fail_unless_equals_int (candidates->len, 1);
+  g_ptr_array_set_free_func (candidates, NULL);
+  return g_ptr_array_index (candidates, 0);
+}
+
+GST_START_TEST (test_description)
+{
+  static const Device ivshmem = { "0000:03:00.0", 0x1af4, 0x1110, PAGE_BAR };
+  g_autoptr (MmioCandidate) candidate = NULL;
+
+  make_bus ();
+  put_class (&ivshmem, 0x050000);
+  candidate = get_only ();
+  fail_unless_equals_string (candidate->address, "0000:03:00.0");
+  fail_unless_equals_string (candidate->path, HOST_BRIDGE "/0000:03:00.0");
+  fail_unless_equals_int (candidate->vendor, 0x1af4);
+  fail_unless_equals_int (candidate->device, 0x1110);
+  fail_unless_equals_int (candidate->class_code, 0x050000);
+  /* In words only where the system has pci.ids */
+  fail_unless (g_str_has_suffix (candidate->names.full, " [1af4:1110]"), "%s",
+      candidate->names.full);
+  fail_unless (candidate->names.vendor == NULL ||
+      g_str_has_prefix (candidate->names.full, candidate->names.vendor));
+  fail_unless (candidate->names.device == NULL ||
+      strstr (candidate->names.full, candidate->names.device));
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_unknown_name)
+{
+  g_autoptr (MmioCandidate) candidate = NULL;
+
+  make_bus ();
+  put_device (&card);
+  candidate = get_only ();
+  fail_unless_equals_string (candidate->names.full, "PCI device [dead:beef]");
+  fail_unless (candidate->names.vendor == NULL);
+  fail_unless (candidate->names.device == NULL);
+}
+
+GST_END_TEST;
+
+/* The files of the device that are opened, in any order, with blanks between */
+static char *
+list_opened (int fd)
+{
+  char buffer[4096] __attribute__((aligned (__alignof__ (struct
+                  inotify_event))));
+  const gssize size = read (fd, buffer, sizeof (buffer));
+  GString *text = g_string_new (NULL);
+
+  for (gssize i = 0; i < size;) {
+    const struct inotify_event *event = (struct inotify_event *) (buffer + i);
+
+    g_string_append_printf (text, "%s ", event->name);
+    i += sizeof (*event) + event->len;
+  }
+  return g_string_free (text, FALSE);
+}
+
+/* No BAR, and no configuration: that would wake it */
+GST_START_TEST (test_opens_nothing)
+{
+  g_autofree char *dir = device_file (card.slot, NULL);
+  g_autofree char *opened = NULL;
+  int fd = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
+
+  make_bus ();
+  put_device (&card);
+  fail_unless (fd >= 0 && inotify_add_watch (fd, dir, IN_OPEN) >= 0);
+  check_list (card.slot);
+  opened = list_opened (fd);
+  fail_unless_equals_string (opened, "vendor device class resource ");
+  close (fd);
+}
+
+GST_END_TEST;
+
+static Suite *
+candidate_suite (void)
+{
+  Suite *s = suite_create ("lib-candidate");
+  TCase *tc = add_case (s, "list");
+
+  tcase_add_loop_test (tc, test_class, 0, G_N_ELEMENTS (classes));
+  tcase_add_loop_test (tc, test_memory, 0, G_N_ELEMENTS (memories));
+  tcase_add_test (tc, test_no_file);
+  tcase_add_loop_test (tc, test_broken, 0, 16);
+  tcase_add_test (tc, test_order);
+  tcase_add_test (tc, test_no_bus);
+  tcase_add_test (tc, test_description);
+  tcase_add_test (tc, test_unknown_name);
+  tcase_add_test (tc, test_opens_nothing);
+
+  return s;
+}
+
+int
+main (int argc, char **argv)
+{
+  return run_on_bus (argc, argv, candidate_suite, "candidate", __FILE__);
+}

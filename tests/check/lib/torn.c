@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Captures of a picture that somebody writes meanwhile: what goes out is one
+ * picture, or is said not to be; and every one is counted. */
+#include "helper.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "mmiocapture.h"
+
+#define WIDTH 64
+#define HEIGHT 48
+#define ROW (4 * WIDTH)
+#define SIZE (ROW * HEIGHT)
+/* Not in the picture's page */
+#define COUNTER 16384
+#define FILE_SIZE (COUNTER + 4096)
+
+static char *path;
+static guint8 *memory;
+static gint stop;
+static guint painted;
+
+static void
+setup (void)
+{
+  g_autofree guint8 *zeros = g_malloc0 (FILE_SIZE);
+  int fd;
+
+  temp_setup ();
+  path = temp_file ("bar", zeros, FILE_SIZE);
+  fd = open (path, O_RDWR | O_CLOEXEC);
+  memory = mmap (NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  fail_unless (memory != MAP_FAILED);
+  close (fd);
+  stop = painted = 0;
+}
+
+static void
+teardown (void)
+{
+  munmap (memory, FILE_SIZE);
+  unlink (path);
+  g_free (path);
+  temp_teardown ();
+}
+
+static void
+set_counter (guint32 value)
+{
+  __atomic_store_n ((guint32 *) (memory + COUNTER), GUINT32_TO_LE (value),
+      __ATOMIC_SEQ_CST);
+}
+
+/* Every pixel of a picture is its number */
+static void
+write_picture (guint32 number, guint pause)
+{
+  for (guint y = 0; y < HEIGHT; y++) {
+    for (guint x = 0; x < WIDTH; x++)
+      __atomic_store_n ((guint32 *) (memory + y * ROW) + x, number,
+          __ATOMIC_RELAXED);
+    if (pause > 0)
+      g_usleep (pause);
+  }
+  __atomic_thread_fence (__ATOMIC_SEQ_CST);
+}
+
+/* Never rests */
+static gpointer
+busy (gpointer unused)
+{
+  for (guint32 number = 1; !g_atomic_int_get (&stop); number++) {
+    set_counter (2 * number - 1);
+    write_picture (number, 0);
+    set_counter (2 * number);
+    g_atomic_int_inc (&painted);
+  }
+  return NULL;
+}
+
+/* Rests now and then for a moment, shorter or longer than a read takes */
+static gpointer
+restless (gpointer unused)
+{
+  for (guint32 number = 1; !g_atomic_int_get (&stop); number++) {
+    set_counter (2 * number - 1);
+    write_picture (number, 0);
+    set_counter (2 * number);
+    g_atomic_int_inc (&painted);
+    for (volatile guint i = 0; i < number % 64 * 256; i++);
+  }
+  return NULL;
+}
+
+/* Row by row, each after a while; and then rests */
+static gpointer
+slow (gpointer unused)
+{
+  for (guint32 number = 1; !g_atomic_int_get (&stop); number++) {
+    set_counter (2 * number - 1);
+    write_picture (number, 20);
+    set_counter (2 * number);
+    g_atomic_int_inc (&painted);
+    g_usleep (4000);
+  }
+  return NULL;
+}
+
+static MmioCapture *
+open_capture (MmioFrameSync sync, MmioChanges changes)
+{
+  const MmioCaptureConfig config = {.device = path,.bar = -1,
+    .spec = {.format = *test_format ("BGRx"),.width = WIDTH,.height = HEIGHT,
+          .counter = {.bar = -1,.offset = COUNTER,.bits = 32},
+        .counter_is_seqlock = TRUE},
+    .frame_sync = sync,.changes = changes
+  };
+  GError *error = NULL;
+  MmioCapture *capture = mmio_capture_open (&config, &error);
+
+  fail_unless (capture != NULL, "%s", error ? error->message : "");
+  return capture;
+}
+
+/* The number, or -1 if there is more than one */
+static gint64
+get_number (const guint32 * pixels)
+{
+  for (guint i = 1; i < WIDTH * HEIGHT; i++) {
+    if (pixels[i] != pixels[0])
+      return -1;
+  }
+  return pixels[0];
+}
+
+typedef struct
+{
+  GThreadFunc writer;
+  MmioChanges changes;
+  guint frames;
+} Case;
+
+static const Case cases[] = {
+  {busy, MMIO_CHANGES_IGNORE, 10000},
+  {restless, MMIO_CHANGES_IGNORE, 10000},
+  {restless, MMIO_CHANGES_MARK, 10000},
+  {restless, MMIO_CHANGES_DROP, 10000},
+  {slow, MMIO_CHANGES_IGNORE, 200},
+};
+
+/* Whenever it is read: what is torn is said to be */
+GST_START_TEST (test_torn)
+{
+  const Case *c = &cases[__i__];
+  g_autofree guint32 *pixels = g_malloc0 (SIZE);
+  const MmioTarget target = {.format = *test_format ("BGRx"),
+    .plane = {(guint8 *) pixels},.stride = {ROW}
+  };
+  /* Under valgrind only one thread runs at a time */
+  const guint frames = RUNNING_ON_VALGRIND ? c->frames / 100 : c->frames;
+  MmioCapture *capture = open_capture (MMIO_FRAME_SYNC_CLOCK, c->changes);
+  GThread *thread = g_thread_new ("writer", c->writer, NULL);
+  guint whole = 0, torn = 0, unchanged = 0;
+  MmioCaptureStats stats;
+  gint64 last = 0;
+
+  for (guint i = 0; i < frames; i++) {
+    MmioDamage damage;
+    const MmioRead read = mmio_capture_read (capture, &target, &damage);
+    const gint64 number = get_number (pixels);
+
+    whole += read == MMIO_READ_WHOLE;
+    torn += read == MMIO_READ_TORN;
+    unchanged += read == MMIO_READ_UNCHANGED;
+    if (read == MMIO_READ_WHOLE) {
+      if (number < last)
+        fail ("frame %u: torn, and not flagged, or old: %" G_GINT64_FORMAT
+            " after %" G_GINT64_FORMAT, i, number, last);
+      last = number;
+    }
+  }
+  g_atomic_int_set (&stop, TRUE);
+  g_thread_join (thread);
+
+  GST_INFO ("case %d: %u whole, %u torn, %u unchanged of %u painted", __i__,
+      whole, torn, unchanged, painted);
+  mmio_capture_get_stats (capture, &stats);
+  GST_INFO ("%" G_GUINT64_FORMAT " reads, last %" G_GINT64_FORMAT,
+      stats.bytes_read / SIZE, last);
+  fail_unless_equals_uint64 (stats.torn, torn);
+  fail_unless_equals_uint64 (stats.frames, whole + torn);
+  if (c->writer == slow)
+    fail_unless_equals_int (torn, 0);
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
+/* A device that changes its picture during every read: it hears of each one,
+ * as pages that are read into cannot be written before it has done so */
+static guint8 *trap;
+static gsize trap_size;
+static gboolean is_tireless;
+
+static void
+on_write (int sig, siginfo_t * info, void *context)
+{
+  const gsize page = sysconf (_SC_PAGESIZE);
+  guint8 *address = info->si_addr;
+  const gboolean first = address < trap + page;
+
+  if (address < trap || address >= trap + trap_size)
+    abort ();
+
+  painted++;
+  set_counter (2 * painted - 1);
+  write_picture (painted, 0);
+  set_counter (2 * painted);
+
+  mprotect (trap, trap_size, PROT_READ | PROT_WRITE);
+  if (first)
+    mprotect (trap + trap_size - page, page, PROT_READ);
+  else if (is_tireless)
+    mprotect (trap, page, PROT_READ);
+}
+
+static void
+set_trap (void)
+{
+  const struct sigaction action = {.sa_sigaction = on_write,
+    .sa_flags = SA_SIGINFO
+  };
+  const gsize page = sysconf (_SC_PAGESIZE);
+
+  trap_size = (SIZE + page - 1) / page * page;
+  trap = mmap (NULL, trap_size, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  fail_unless (trap != MAP_FAILED && trap_size >= 2 * page);
+  fail_unless (sigaction (SIGSEGV, &action, NULL) == 0);
+}
+
+GST_START_TEST (test_hostile)
+{
+  const guint frames = RUNNING_ON_VALGRIND ? 100 : 10000;
+  MmioCapture *capture = open_capture (MMIO_FRAME_SYNC_CLOCK,
+      MMIO_CHANGES_IGNORE);
+  MmioTarget target = {.format = *test_format ("BGRx"),.stride = {ROW} };
+  MmioCaptureStats stats;
+  MmioDamage damage;
+
+  set_trap ();
+  target.plane[0] = trap;
+  is_tireless = TRUE;
+  for (guint i = 0; i < frames; i++) {
+    MmioRead read;
+
+    mprotect (trap, sysconf (_SC_PAGESIZE), PROT_READ);
+    read = mmio_capture_read (capture, &target, &damage);
+    if (read != MMIO_READ_TORN || get_number ((guint32 *) trap) >= 0)
+      fail ("frame %u: %d, of the number %" G_GINT64_FORMAT, i, read,
+          get_number ((guint32 *) trap));
+  }
+  mmio_capture_get_stats (capture, &stats);
+  fail_unless_equals_uint64 (stats.torn, frames);
+  fail_unless_equals_uint64 (stats.frames, frames);
+  /* Nobody tries for ever */
+  fail_unless_equals_uint64 (stats.bytes_read, (guint64) frames * 4 * SIZE);
+
+  /* One that changes once, and then stands still */
+  is_tireless = FALSE;
+  for (guint i = 0; i < frames; i++) {
+    mprotect (trap, sysconf (_SC_PAGESIZE), PROT_READ);
+    if (mmio_capture_read (capture, &target, &damage) != MMIO_READ_WHOLE ||
+        get_number ((guint32 *) trap) != painted)
+      fail ("frame %u is not the last one", i);
+  }
+  mmio_capture_get_stats (capture, &stats);
+  fail_unless_equals_uint64 (stats.torn, frames);
+  fail_unless_equals_uint64 (stats.bytes_read, (guint64) frames * 6 * SIZE);
+
+  signal (SIGSEGV, SIG_DFL);
+  munmap (trap, trap_size);
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
+/* Each picture is told of once, and those that nobody saw are counted */
+GST_START_TEST (test_every_picture_counts)
+{
+  g_autofree guint32 *pixels = g_malloc0 (SIZE);
+  const MmioTarget target = {.format = *test_format ("BGRx"),
+    .plane = {(guint8 *) pixels},.stride = {ROW}
+  };
+  MmioCapture *capture = open_capture (MMIO_FRAME_SYNC_COUNTER,
+      MMIO_CHANGES_IGNORE);
+  guint64 counted = 0, missed = 0;
+  GThread *thread;
+  MmioCount count;
+
+  /* The one that is there */
+  fail_unless_equals_int (mmio_capture_wait (capture,
+          g_get_monotonic_time () + HANG, &count), MMIO_WAIT_FRAME);
+
+  thread = g_thread_new ("writer", slow, NULL);
+  for (guint i = 0; i < 200; i++) {
+    MmioDamage damage;
+    guint64 newer;
+    MmioRead read;
+
+    fail_unless_equals_int (mmio_capture_wait (capture,
+            g_get_monotonic_time () + HANG, &count), MMIO_WAIT_FRAME);
+    counted += count.steps;
+    missed += count.steps - 1;
+    read = mmio_capture_read (capture, &target, &damage);
+    newer = mmio_capture_take_newer (capture);
+    counted += newer;
+    missed += newer;
+    if (read == MMIO_READ_WHOLE && get_number (pixels) != (gint64) counted)
+      fail ("frame %u is torn or another one, and not flagged", i);
+
+    /* Somebody who has no time for some */
+    if (i % 50 == 20)
+      g_usleep (30000);
+  }
+  g_atomic_int_set (&stop, TRUE);
+  g_thread_join (thread);
+
+  /* The last ones */
+  if (mmio_capture_wait (capture, 0, &count) == MMIO_WAIT_FRAME)
+    counted += count.steps;
+  GST_INFO ("%" G_GUINT64_FORMAT " missed of %u", missed, painted);
+  fail_unless_equals_uint64 (counted, painted);
+  fail_unless (missed > 0);
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
+static Suite *
+torn_suite (void)
+{
+  Suite *s = suite_create ("lib-torn");
+  TCase *tc = add_case (s, "torn");
+
+  tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_loop_test (tc, test_torn, 0, G_N_ELEMENTS (cases));
+  tcase_add_test (tc, test_hostile);
+  tcase_add_test (tc, test_every_picture_counts);
+
+  return s;
+}
+
+GST_CHECK_MAIN (torn);

@@ -1,0 +1,716 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The UIO back end, with a node that is a file of pages, and a kernel that
+ * counts interrupts as it is told; the real one is for the guest.
+ */
+#include "bus.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
+
+#include "mmiouionode.h"
+
+#define CLASS "/sys/class/uio"
+#define NODE "/dev/uio0"
+
+DEFINE_FAILING_MMAP;
+
+/* What UIO does with its node */
+static struct
+{
+  gboolean has_no_interrupt;
+  /* Interrupts so far, and how many whoever opens the node next has seen */
+  gint32 count;
+  gint32 seen;
+  /* Why it cannot let them come, and how often it was told to */
+  int control_errnum;
+  guint n_controls;
+  /* Why the configuration cannot be written */
+  int config_errnum;
+} uio;
+
+static gboolean
+is_file (int fd, const char *suffix)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  g_autofree char *target = g_file_read_link (path, NULL);
+
+  return target && g_str_has_suffix (target, suffix);
+}
+
+ssize_t __real_read (int, void *, size_t);
+ssize_t __wrap_read (int, void *, size_t);
+ssize_t __real_write (int, const void *, size_t);
+ssize_t __wrap_write (int, const void *, size_t);
+
+ssize_t
+__wrap_read (int fd, void *data, size_t size)
+{
+  if (!is_file (fd, NODE))
+    return __real_read (fd, data, size);
+
+  fail_unless_equals_int (size, sizeof (gint32));
+  fail_unless (fcntl (fd, F_GETFL) & O_NONBLOCK, "it would wait");
+  if (uio.has_no_interrupt || uio.count == uio.seen) {
+    errno = uio.has_no_interrupt ? EIO : EAGAIN;
+    return -1;
+  }
+  uio.seen = uio.count;
+  memcpy (data, &uio.count, size);
+  return size;
+}
+
+ssize_t
+__wrap_write (int fd, const void *data, size_t size)
+{
+  gint32 on;
+
+  if (!is_file (fd, NODE))
+    return __real_write (fd, data, size);
+
+  fail_unless_equals_int (size, sizeof (gint32));
+  memcpy (&on, data, size);
+  fail_unless_equals_int (on, 1);
+  errno = uio.control_errnum;
+  if (errno != 0)
+    return -1;
+  uio.n_controls++;
+  return size;
+}
+
+/* *INDENT-OFF* */
+#define FAILING_PWRITE(pwrite) \
+ssize_t __real_##pwrite (int, const void *, size_t, off_t); \
+ssize_t __wrap_##pwrite (int, const void *, size_t, off_t); \
+\
+ssize_t \
+__wrap_##pwrite (int fd, const void *data, size_t size, off_t offset) \
+{ \
+  errno = is_file (fd, "/config") ? uio.config_errnum : 0; \
+  return errno != 0 ? -1 : __real_##pwrite (fd, data, size, offset); \
+}
+FAILING_PWRITE (pwrite)
+FAILING_PWRITE (pwrite64)
+/* *INDENT-ON* */
+
+/* The second BAR starts within a page, the third is left out, the fourth is no
+ * memory, the fifth is mapped in part */
+static const Device card = {
+  "0000:03:00.0", 0xdead, 0xbeef, {
+        {0xfd000000, 16384, MEMORY}, {0xfd004100, 256, MEMORY},
+        {0xfc000000, 8192, MEMORY | PREFETCH}, {0xc000, 32, IO},
+      {0xfd008000, 16384, MEMORY}}
+};
+
+/* One that has all that there is in its maps */
+static const Device small = {
+  "0000:03:00.1", 0xdead, 0xbee0, {{0xfd010000, 4096, MEMORY}}
+};
+
+static void
+put_attribute (const char *name, const char *text)
+{
+  g_autofree char *path = g_build_filename (CLASS "/uio0", name, NULL);
+  g_autofree char *dir = g_path_get_dirname (path);
+  g_autofree char *line = g_strconcat (text, "\n", NULL);
+
+  fail_unless (g_mkdir_with_parents (dir, 0755) == 0);
+  fail_unless (g_file_set_contents (path, line, -1, NULL));
+}
+
+static void
+put_map (guint number, const char *name, guint64 address, guint offset,
+    guint64 size)
+{
+  const struct
+  {
+    const char *name;
+    guint64 value;
+  } numbers[] = { {"addr", address}, {"offset", offset}, {"size", size} };
+  g_autofree char *dir = g_strdup_printf ("maps/map%u/", number);
+  g_autofree char *name_file = g_strconcat (dir, "name", NULL);
+
+  put_attribute (name_file, name);
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++) {
+    g_autofree char *file = g_strconcat (dir, numbers[i].name, NULL);
+    g_autofree char *text = g_strdup_printf ("0x%016" G_GINT64_MODIFIER "x",
+        numbers[i].value);
+
+    put_attribute (file, text);
+  }
+}
+
+/* As mmap() of a node wants it, map N begins with page N; here they overlap */
+static guint8 *
+make_node (void)
+{
+  const gsize size = 16 * page_size ();
+  guint8 *memory = g_malloc (size);
+
+  make_dev ();
+  fill_random (memory, size, 3);
+  fail_unless (g_file_set_contents (NODE, (char *) memory, size, NULL));
+  fail_unless (g_chmod (NODE, 0600) == 0);
+  return memory;
+}
+
+/* A device on no bus */
+static guint8 *
+make_plain (void)
+{
+  make_bus ();
+  put_attribute ("name", "camera");
+  put_attribute ("event", "0");
+  put_map (0, "registers", 0x80000000, 0, page_size ());
+  put_map (1, "frames", 0x80001000, 0x40, 4 * page_size ());
+  put_map (2, "spare", 0x80010000, 0, page_size ());
+  put_map (3, "spare", 0x80020000, 0, page_size ());
+  return make_node ();
+}
+
+static void
+bind_device (const Device * device, const char *driver)
+{
+  g_autofree char *link = device_file (device->slot, "uio/uio0");
+  g_autofree char *dir = g_path_get_dirname (link);
+  g_autofree char *real = device_file (device->slot, NULL);
+  g_autofree char *subsystem = device_file (device->slot, "subsystem");
+
+  set_driver (device, driver);
+  fail_unless (g_mkdir_with_parents (dir, 0755) == 0);
+  fail_unless (g_mkdir_with_parents (CLASS "/uio0", 0755) == 0);
+  fail_unless (symlink (CLASS "/uio0", link) == 0);
+  fail_unless (symlink (real, CLASS "/uio0/device") == 0);
+  fail_unless (symlink ("../../../bus/pci", subsystem) == 0);
+  put_attribute ("name", driver);
+  put_attribute ("event", "0");
+}
+
+/* What uio_pci_generic makes of it, in an order of its own */
+static guint8 *
+make_card (void)
+{
+  make_bus ();
+  put_device (&card);
+  put_device (&small);
+  bind_device (&card, "uio_pci_generic");
+  put_map (0, card.slot, 0xfd004000, 0x100, 4096);
+  put_map (1, card.slot, 0xfd000000, 0, 16384);
+  put_map (2, card.slot, 0xfd008000, 0, 8192);
+  return make_node ();
+}
+
+static guint8 *
+make_small (const char *driver)
+{
+  make_bus ();
+  put_device (&small);
+  bind_device (&small, driver);
+  put_map (0, small.slot, 0xfd010000, 0, 4096);
+  return make_node ();
+}
+
+static MmioRegion *
+map (MmioDevice * device, gint bar, guint64 start, guint64 end,
+    MmioMapping mapping, GError ** error)
+{
+  const MmioPicture picture = {.start = start,.end = end };
+
+  return mmio_device_map (device, &bar, &picture, mapping, error);
+}
+
+static void
+check_map (const char *text, MmioAccess access, gint bar, guint64 start,
+    guint64 end, const guint8 * wanted)
+{
+  GError *error = NULL;
+  MmioDevice *device = open_address (text, access, &error);
+  const guint fds = count_fds ();
+  MmioRegion *region;
+
+  fail_unless (device != NULL, "%s", error ? error->message : "");
+  region = map (device, bar, start, end, MMIO_MAPPING_AUTO, &error);
+  fail_unless (region != NULL, "%s", error ? error->message : "");
+  fail_unless_equals_int (mmio_region_get_mapping (region),
+      MMIO_MAPPING_UNCACHED);
+  fail_unless_equals_uint64 (mmio_region_get_length (region), end - start);
+
+  /* It stays as long as its map does */
+  mmio_device_unref (device);
+  fail_unless (memcmp (mmio_region_get_data (region), wanted, end - start) ==
+      0);
+  fail_unless (fcntl (find_fd (NODE), F_GETFD) == FD_CLOEXEC);
+  fail_unless_equals_int (fcntl (find_fd (NODE), F_GETFL) & O_ACCMODE,
+      O_RDONLY);
+  mmio_region_unref (region);
+  fail_unless_equals_int (count_fds (), fds - 1);
+  fail_unless_equals_int (count_maps (NODE), 0);
+}
+
+static void
+check_map_fails (MmioDevice * device, gint bar, guint64 end,
+    MmioMapping mapping, MmioErrorCode code, const char *word,
+    const char *other_word)
+{
+  GError *error = NULL;
+
+  fail_unless (map (device, bar, 0, end, mapping, &error) == NULL);
+  check_error (&error, code, word, other_word, NULL);
+  fail_unless (map (device, bar, 0, end, mapping, NULL) == NULL);
+  fail_unless_equals_int (count_maps (NODE), 0);
+}
+
+GST_START_TEST (test_map_numbers)
+{
+  g_autofree guint8 *memory = make_plain ();
+  g_autoptr (MmioDevice) device = NULL;
+  const gsize page = page_size ();
+
+  device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
+  fail_unless_equals_string (mmio_device_get_name (device),
+      "UIO device camera");
+  fail_unless_equals_string (mmio_device_get_address (device), NODE);
+  fail_unless_equals_string (mmio_device_get_access (device), "uio");
+  fail_unless_equals_uint64 (mmio_device_get_bar (device, 1)->size,
+      4 * page - 0x40);
+  g_clear_pointer (&device, mmio_device_unref);
+
+  check_map (NODE, MMIO_ACCESS_AUTO, 0, 0, page, memory);
+  check_map (NODE, MMIO_ACCESS_AUTO, 0, 3, page - 1, memory + 3);
+  check_map (NODE, MMIO_ACCESS_AUTO, 1, 0, 5, memory + page + 0x40);
+  /* Pages away from where the map begins */
+  check_map (NODE, MMIO_ACCESS_AUTO, 1, 2 * page, 4 * page - 0x40,
+      memory + 3 * page + 0x40);
+  check_map (NODE, MMIO_ACCESS_SYSFS, 2, 0, 1, memory + 2 * page);
+  /* The first that is large enough */
+  check_map (NODE, MMIO_ACCESS_AUTO, -1, 0, page + 1, memory + page + 0x40);
+
+  fail_unless (symlink ("uio0", "/dev/camera") == 0);
+  check_map ("/dev/camera", MMIO_ACCESS_AUTO, 0, 0, page, memory);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_map_names)
+{
+  g_autofree guint8 *memory = make_plain ();
+  MmioSpec spec = test_spec ("RGB", 1, 1, 0, 0);
+  g_autoptr (MmioDevice) device = NULL;
+  GError *error = NULL;
+  gint bar = -1;
+
+  device = open_address (NODE ":frames", MMIO_ACCESS_AUTO, NULL);
+  fail_unless_equals_int (mmio_device_get_fixed_bar (device), 1);
+  fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_unless_equals_int (bar, 1);
+  bar = 0;
+  fail_unless (!mmio_device_describe (device, &bar, &spec, &error));
+  check_error (&error, MMIO_ERROR_SETTINGS, "names map 1 of " NODE, "bar is 0",
+      NULL);
+  g_clear_pointer (&device, mmio_device_unref);
+
+  fail_unless (symlink ("uio0", "/dev/camera") == 0);
+  device = open_address ("/dev/camera:registers", MMIO_ACCESS_AUTO, NULL);
+  fail_unless_equals_int (mmio_device_get_fixed_bar (device), 0);
+
+  check_open_fails (NODE ":spare", MMIO_ACCESS_AUTO, MMIO_ERROR_AMBIGUOUS,
+      NODE " has 2 maps with the name spare", "2 (spare), 3 (spare)");
+  check_open_fails (NODE ":frame", MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_FOUND,
+      NODE " has 0 maps with the name frame", "0 (registers), 1 (frames)");
+  /* No nodes of UIO's */
+  check_open_fails ("/dev/uio0x", MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_FOUND,
+      "There is no file /dev/uio0x", "set device");
+  check_open_fails ("/dev/shm/uio0:frames", MMIO_ACCESS_AUTO,
+      MMIO_ERROR_NOT_FOUND, "There is no file /dev/shm/uio0", "set device");
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_missing)
+{
+  g_autofree guint8 *memory = make_plain ();
+
+  check_open_fails ("/dev/uio1", MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_FOUND,
+      "There is no UIO device /dev/uio1", "ls -l /sys/class/uio");
+  fail_unless (unlink (NODE) == 0);
+  check_open_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_FOUND,
+      NODE " is missing", "docker run --device " NODE);
+  fail_unless (symlink ("uio0", NODE) == 0);
+  check_open_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_FAILED,
+      NODE " cannot be opened", "dmesg");
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_not_permitted)
+{
+  g_autofree guint8 *memory = make_plain ();
+  g_autoptr (MmioDevice) device = NULL;
+  GError *error = NULL;
+
+  if (seteuid (65534) < 0) {
+    g_print ("SKIP: there is only root in this namespace; run this as root to "
+        "see what others may not\n");
+    return;
+  }
+  check_open_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_PERMITTED,
+      "You may not read " NODE, "sudo chown $USER " NODE);
+
+  /* To read is enough for pictures, but not for interrupts */
+  fail_unless (seteuid (0) == 0 && g_chmod (NODE, 0644) == 0 &&
+      seteuid (65534) == 0);
+  check_map (NODE, MMIO_ACCESS_AUTO, 0, 0, page_size (), memory);
+  device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
+  fail_unless_equals_int (mmio_device_open_interrupt (device, &error), -1);
+  check_error (&error, MMIO_ERROR_NOT_PERMITTED, "You may not write to " NODE,
+      "sudo chown $USER " NODE, NULL);
+  fail_unless (seteuid (0) == 0);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_map_errors)
+{
+  g_autofree guint8 *memory = make_plain ();
+  g_autoptr (MmioDevice) device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
+  const gsize page = page_size ();
+
+  check_map_fails (device, 0, page, MMIO_MAPPING_WRITE_COMBINING,
+      MMIO_ERROR_SETTINGS, "UIO maps uncached only, " NODE, "mapping to auto.");
+  check_map_fails (device, 0, page + 1, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
+      "map 0 of " NODE, "choose another bar");
+  check_map_fails (device, 4, page, MMIO_MAPPING_AUTO, MMIO_ERROR_NOT_FOUND,
+      NODE " has no map 4; it has map 0", "map 3");
+  check_map_fails (device, -1, 5 * page, MMIO_MAPPING_AUTO,
+      MMIO_ERROR_SETTINGS, "no memory map of " NODE, "map 0");
+
+  mmap_errnum = EINVAL;
+  check_map_fails (device, 0, page, MMIO_MAPPING_AUTO, MMIO_ERROR_FAILED,
+      "Map 0 of " NODE " cannot be mapped", "dmesg");
+  fail_unless (g_rename (CLASS, "/sys/class/gone") == 0);
+  check_map_fails (device, 0, page, MMIO_MAPPING_AUTO, MMIO_ERROR_NOT_FOUND,
+      NODE " has gone", "driver was unbound");
+  mmap_errnum = 0;
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_address)
+{
+  g_autofree guint8 *memory = make_card ();
+  g_autoptr (MmioDevice) device = NULL;
+  const gsize page = page_size ();
+
+  check_map ("03:00.0", MMIO_ACCESS_UIO, 0, 4096, 16384, memory + page + 4096);
+  check_map ("dead:beef", MMIO_ACCESS_UIO, 1, 1, 256, memory + 0x101);
+  check_map ("03:00.0", MMIO_ACCESS_UIO, 4, 0, 8192, memory + 2 * page);
+
+  device = open_address ("03:00.0", MMIO_ACCESS_UIO, NULL);
+  fail_unless_equals_string (mmio_device_get_address (device), "0000:03:00.0");
+  /* The size is the BAR's, not that of the pages */
+  fail_unless_equals_uint64 (mmio_device_get_bar (device, 1)->size, 256);
+  check_map_fails (device, 1, 257, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
+      "BAR 1 of 0000:03:00.0 has only 256 bytes", "choose another bar");
+  check_map_fails (device, 2, 4096, MMIO_MAPPING_AUTO, MMIO_ERROR_NOT_FOUND,
+      "uio_pci_generic has no map of BAR 2 of 0000:03:00.0",
+      "64-bit or prefetchable");
+  check_map_fails (device, 3, 16, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
+      "BAR 3 of 0000:03:00.0 is a range of I/O ports", "memory BAR");
+  check_map_fails (device, 4, 8193, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
+      "map 2 of " NODE " has only 8192 bytes", "access=sysfs");
+  check_map_fails (device, 0, 4096, MMIO_MAPPING_WRITE_COMBINING,
+      MMIO_ERROR_SETTINGS, "UIO maps uncached only, 0000:03:00.0",
+      "use access=sysfs");
+  put_config (&card, 0, 256);
+  check_map_fails (device, 0, 4096, MMIO_MAPPING_AUTO, MMIO_ERROR_OFF,
+      "Memory decoding of 0000:03:00.0 is off", "setpci");
+}
+
+GST_END_TEST;
+
+#define PROBE "echo 0000:03:00.1 | sudo tee /sys/bus/pci/drivers_probe"
+
+GST_START_TEST (test_not_bound)
+{
+  g_autofree guint8 *memory = make_card ();
+
+  check_open_fails ("03:00.1", MMIO_ACCESS_UIO, MMIO_ERROR_BUSY,
+      "0000:03:00.1 is bound to no driver, not to a UIO driver",
+      "/0000:03:00.1/driver_override; " PROBE);
+  set_driver (&small, "bochs-drm");
+  check_open_fails (DEVICES "/0000:03:00.1/resource0", MMIO_ACCESS_UIO,
+      MMIO_ERROR_BUSY, "bound to bochs-drm", "echo 0000:03:00.1 | sudo tee "
+      DEVICES "/0000:03:00.1/driver/unbind; " PROBE);
+}
+
+GST_END_TEST;
+
+/* Taken where it has all that sysfs has */
+GST_START_TEST (test_auto)
+{
+  g_autofree guint8 *memory = make_small ("uio_pci_generic");
+  g_auto (MmioAddress) address = { 0, };
+  g_auto (MmioPciInfo) info = {.name = NULL };
+
+  check_access ("03:00.1", MMIO_ACCESS_AUTO, "uio");
+  check_access ("03:00.1", MMIO_ACCESS_SYSFS, "sysfs");
+  check_access (DEVICES "/0000:03:00.1/resource0", MMIO_ACCESS_AUTO, "sysfs");
+  put_map (0, small.slot, 0xfd010000, 0, 2048);
+  check_access ("03:00.1", MMIO_ACCESS_AUTO, "sysfs");
+  put_map (0, small.slot, 0xfd011000, 0, 4096);
+  check_access ("03:00.1", MMIO_ACCESS_AUTO, "sysfs");
+  put_map (0, small.slot, 0xfd010000, 0, 4096);
+  check_access ("03:00.1", MMIO_ACCESS_AUTO, "uio");
+
+  fail_unless (mmio_address_parse (&address, "03:00.1", NULL));
+  fail_unless (mmio_pci_find (&address, &info, NULL));
+  fail_unless (mmio_uio_has_all (DEVICES, &info));
+  fail_unless (unlink (NODE) == 0);
+  fail_unless (!mmio_uio_has_all (DEVICES, &info));
+  check_access ("03:00.1", MMIO_ACCESS_AUTO, "sysfs");
+}
+
+GST_END_TEST;
+
+/* A BAR that sysfs could map write-combining is better there */
+GST_START_TEST (test_auto_prefetchable)
+{
+  g_autofree guint8 *memory = make_card ();
+
+  put_map (3, card.slot, 0xfc000000, 0, 8192);
+  put_map (2, card.slot, 0xfd008000, 0, 16384);
+  check_access ("03:00.0", MMIO_ACCESS_AUTO, "sysfs");
+}
+
+GST_END_TEST;
+
+static void
+check_takes (MmioDevice * device, guint wanted)
+{
+  guint count = 12345;
+
+  fail_unless (mmio_device_take_interrupts (device, &count));
+  fail_unless_equals_int (count, wanted);
+}
+
+static MmioDevice *
+open_interrupt (const char *text, MmioAccess access)
+{
+  GError *error = NULL;
+  MmioDevice *device = open_address (text, access, &error);
+  int fd;
+
+  fail_unless (device != NULL, "%s", error ? error->message : "");
+  fd = mmio_device_open_interrupt (device, &error);
+  fail_unless (fd >= 0, "%s", error ? error->message : "");
+  fail_unless (is_file (fd, NODE));
+  fail_unless (fcntl (fd, F_GETFD) == FD_CLOEXEC);
+  fail_unless_equals_int (mmio_device_open_interrupt (device, NULL), fd);
+  return device;
+}
+
+static void
+check_interrupt_fails (const char *text, MmioAccess access, MmioErrorCode code,
+    const char *word, const char *other_word)
+{
+  g_autoptr (MmioDevice) device = open_address (text, access, NULL);
+  const guint fds = count_fds ();
+  GError *error = NULL;
+  guint count;
+
+  fail_unless_equals_int (mmio_device_open_interrupt (device, &error), -1);
+  check_error (&error, code, word, other_word, NULL);
+  fail_unless_equals_int (mmio_device_open_interrupt (device, NULL), -1);
+  fail_unless (!mmio_device_take_interrupts (device, &count));
+  fail_unless_equals_int (count_fds (), fds);
+}
+
+/* A driver that has a function to let them come */
+GST_START_TEST (test_interrupts)
+{
+  g_autofree guint8 *memory = make_plain ();
+  const guint fds = count_fds ();
+  MmioDevice *device;
+
+  /* Nothing has come since the node was opened: begin with what the kernel
+   * says */
+  uio.count = uio.seen = 5;
+  put_attribute ("event", "5");
+  device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
+  fail_unless_equals_int (uio.n_controls, 1);
+  check_takes (device, 0);
+  fail_unless_equals_int (uio.n_controls, 1);
+  uio.count = 6;
+  check_takes (device, 1);
+  fail_unless_equals_int (uio.n_controls, 2);
+  uio.count = 10;
+  check_takes (device, 4);
+  check_takes (device, 0);
+  fail_unless_equals_int (uio.n_controls, 3);
+  mmio_device_unref (device);
+
+  /* Some have come between: they are not counted */
+  uio.seen = 8;
+  put_attribute ("event", "8");
+  device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
+  check_takes (device, 0);
+  /* It counts on and wraps around */
+  uio.count = G_MAXINT32 - 1;
+  check_takes (device, G_MAXINT32 - 11);
+  uio.count = G_MININT32 + 1;
+  check_takes (device, 3);
+  uio.count = -1;
+  check_takes (device, G_MAXINT32 - 1);
+  uio.count = 1;
+  check_takes (device, 2);
+  mmio_device_unref (device);
+  fail_unless_equals_int (count_fds (), fds);
+
+  /* A driver that needs no function */
+  uio.control_errnum = ENOSYS;
+  put_attribute ("event", "1");
+  device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
+  uio.count = 3;
+  check_takes (device, 2);
+  mmio_device_unref (device);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_interrupt_errors)
+{
+  g_autofree guint8 *memory = make_plain ();
+  g_autoptr (MmioDevice) device = NULL;
+  guint count;
+
+  uio.has_no_interrupt = TRUE;
+  check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_SETTINGS,
+      NODE " has no interrupt", "use frame-sync=counter or clock");
+  uio.has_no_interrupt = FALSE;
+  uio.control_errnum = EIO;
+  check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_FAILED,
+      "The driver of " NODE " does not let interrupts come", "dmesg");
+  uio.control_errnum = 0;
+
+  device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
+  uio.count++;
+  uio.control_errnum = EIO;
+  fail_unless (!mmio_device_take_interrupts (device, &count));
+  /* Unbound: read() says so */
+  uio.control_errnum = 0;
+  check_takes (device, 0);
+  uio.has_no_interrupt = TRUE;
+  fail_unless (!mmio_device_take_interrupts (device, &count));
+
+  fail_unless (unlink (NODE) == 0);
+  check_interrupt_fails ("sim", MMIO_ACCESS_AUTO, MMIO_ERROR_SETTINGS,
+      "sim has no interrupt", "use frame-sync=counter or clock");
+}
+
+GST_END_TEST;
+
+/* Into the file that may be open */
+static void
+put_command (guint16 command)
+{
+  g_autofree char *path = device_file (small.slot, "config");
+  const guint8 bytes[] = { command & 0xff, command >> 8 };
+  int fd = open (path, O_WRONLY | O_CLOEXEC);
+
+  fail_unless (fd >= 0 && pwrite (fd, bytes, 2, 4) == 2);
+  close (fd);
+}
+
+static guint16
+get_command (void)
+{
+  g_autofree char *path = device_file (small.slot, "config");
+  g_autofree char *config = NULL;
+
+  fail_unless (g_file_get_contents (path, &config, NULL, NULL));
+  return GST_READ_UINT16_LE (config + 4);
+}
+
+/* uio_pci_generic has none, and wants the bit cleared that it has set */
+GST_START_TEST (test_interrupts_generic)
+{
+  g_autofree guint8 *memory = make_small ("uio_pci_generic");
+  const char *const names[] = { "03:00.1", NODE };
+
+  uio.control_errnum = ENOSYS;
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autoptr (MmioDevice) device = NULL;
+
+    uio.count = uio.seen = 0;
+    put_command (0x0506);
+    device = open_interrupt (names[i], MMIO_ACCESS_AUTO);
+    fail_unless_equals_string (mmio_device_get_access (device), "uio");
+    fail_unless_equals_int (get_command (), 0x0106);
+    put_command (0x0502);
+    check_takes (device, 0);
+    fail_unless_equals_int (get_command (), 0x0502);
+    uio.count++;
+    check_takes (device, 1);
+    fail_unless_equals_int (get_command (), 0x0102);
+    uio.config_errnum = EIO;
+    uio.count++;
+    fail_unless (!mmio_device_take_interrupts (device, &(guint) {
+            0}
+        ));
+    uio.config_errnum = 0;
+  }
+
+  uio.config_errnum = EPERM;
+  check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_PERMITTED,
+      "The kernel is locked down", "interrupts of 0000:03:00.1");
+  uio.config_errnum = EIO;
+  check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_FAILED,
+      DEVICES "/0000:03:00.1/config", "lspci -D");
+  uio.config_errnum = 0;
+  fail_unless (g_chmod (NODE, 0666) == 0);
+  if (seteuid (65534) < 0) {
+    g_print ("SKIP: there is only root in this namespace; run this as root to "
+        "see what others may not\n");
+    return;
+  }
+  check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_PERMITTED,
+      "You may not write to " DEVICES "/0000:03:00.1/config",
+      "sudo chown $USER " DEVICES "/0000:03:00.1/config");
+  fail_unless (seteuid (0) == 0);
+}
+
+GST_END_TEST;
+
+static Suite *
+uio_suite (void)
+{
+  Suite *s = suite_create ("lib-uio");
+  TCase *tc = add_case (s, "uio");
+
+  tcase_add_test (tc, test_map_numbers);
+  tcase_add_test (tc, test_map_names);
+  tcase_add_test (tc, test_missing);
+  tcase_add_test (tc, test_not_permitted);
+  tcase_add_test (tc, test_map_errors);
+  tcase_add_test (tc, test_address);
+  tcase_add_test (tc, test_not_bound);
+  tcase_add_test (tc, test_auto);
+  tcase_add_test (tc, test_auto_prefetchable);
+  tcase_add_test (tc, test_interrupts);
+  tcase_add_test (tc, test_interrupt_errors);
+  tcase_add_test (tc, test_interrupts_generic);
+
+  return s;
+}
+
+int
+main (int argc, char **argv)
+{
+  return run_on_bus (argc, argv, uio_suite, "uio", __FILE__);
+}
