@@ -8,6 +8,10 @@ G_BEGIN_DECLS
 /* Neither side of a picture is larger; with it, no sum of ours overflows. */
 #define MMIO_PICTURE_MAX_SIDE 65535
 
+/* Of so many pictures a device may have one in turn: double and triple
+ * buffers, and one more */
+#define MMIO_MAX_BUFFERS 4
+
 /**
  * MmioRegisterSpec:
  * @bar: the BAR that it is in; -1: the picture's
@@ -33,6 +37,13 @@ typedef struct {
  * @counter_is_seqlock: it counts once when a picture begins to be written, to
  *   an odd number, and once when it is complete; otherwise once for each, and
  *   as long as it stands the picture does
+ * @n_buffers: pictures that the device writes in turn; 0 or 1: one, at @offset
+ * @buffer_step: bytes from the start of one of them to that of the next, the
+ *   first one being at @offset; 0: one right after the other, or as
+ *   @buffer_offset tells
+ * @buffer_offset: bytes from the BAR's start to each of them, where the device
+ *   tells; those after @n_buffers are 0, and all of them are where nobody tells
+ * @index: the register that tells which of them is complete, 0 for the first
  *
  * The picture as somebody says it: a user, or the device.
  */
@@ -44,6 +55,10 @@ typedef struct {
   guint stride;
   MmioRegisterSpec counter;
   gboolean counter_is_seqlock;
+  guint n_buffers;
+  guint64 buffer_step;
+  guint64 buffer_offset[MMIO_MAX_BUFFERS];
+  MmioRegisterSpec index;
 } MmioSpec;
 
 /**
