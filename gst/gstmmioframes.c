@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The element's frames: waited for, read or wrapped, stamped and counted.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiovidsrcpriv.h"
+
+#include "gstmmiobuffer.h"
+#include "gstmmiomessage.h"
+
+#define GST_CAT_DEFAULT gst_mmio_vid_src_debug
+
+/* Whatever has changed or not: somebody waits for a frame */
+void
+gst_mmio_frames_send_next (GstMmioVidSrc * self)
+{
+  GST_OBJECT_LOCK (self);
+  self->forget = TRUE;
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* From one frame to the next: at the rate that was agreed upon, or else at the
+ * device's own, as far as it is known.  With the object lock held. */
+static GstClockTime
+get_period (GstMmioVidSrc * self)
+{
+  const GstClockTime period = gst_mmio_pacer_get_period (&self->timer.pacer);
+
+  return GST_CLOCK_TIME_IS_VALID (period) ? period : self->trigger.period;
+}
+
+/* A device's rate is measured, and never twice the same; whether @period is
+ * another one in earnest.  With the object lock held. */
+static gboolean
+has_new_latency (GstMmioVidSrc * self, GstClockTime period)
+{
+  const GstClockTime last = self->latency_period;
+
+  return GST_CLOCK_TIME_IS_VALID (period) &&
+      (!GST_CLOCK_TIME_IS_VALID (last) || period > last + last / 4 ||
+      period < last - last / 4);
+}
+
+/* Reads a frame into @buffer; @written tells whether it is worth sending */
+static gboolean
+copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
+{
+  gboolean forget;
+
+  GST_OBJECT_LOCK (self);
+  forget = self->forget;
+  self->forget = FALSE;
+  GST_OBJECT_UNLOCK (self);
+
+  if (forget)
+    mmio_capture_forget (self->capture);
+
+  return gst_mmio_buffer_fill (buffer, &self->info, &self->target_format,
+      self->capture, GST_ELEMENT_CAST (self), written);
+}
+
+static GstFlowReturn
+wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  GstClockTimeDiff now = 0;
+  GstFlowReturn ret;
+
+  GST_OBJECT_LOCK (self);
+  if (gst_mmio_vid_src_is_triggered (self)) {
+    ret = gst_mmio_trigger_wait (&self->trigger, &self->timer,
+        GST_ELEMENT_CAST (self), self->capture, frame);
+  } else {
+    ret = gst_mmio_timer_wait (&self->timer, GST_ELEMENT_CAST (self), frame,
+        &now);
+  }
+  if (ret == GST_FLOW_OK)
+    self->missed += frame->missed;
+  GST_OBJECT_UNLOCK (self);
+
+  if (ret == GST_FLOW_ERROR)
+    GST_ELEMENT_ERROR (self, CORE, CLOCK,
+        ("There is no clock to pace the frames by; put the element into a "
+            "pipeline, and leave it its clock."), (NULL));
+  else if (ret == GST_FLOW_OK)
+    GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " for %" GST_TIME_FORMAT
+        ", at %" GST_TIME_FORMAT, frame->number, GST_TIME_ARGS (frame->pts),
+        GST_TIME_ARGS (now));
+
+  return ret;
+}
+
+/* The picture that was there when it was copied may be another one than that
+ * which was waited for */
+static void
+skip_to_copied (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  const guint64 missed = frame->missed;
+
+  if (!gst_mmio_vid_src_is_triggered (self))
+    return;
+
+  GST_OBJECT_LOCK (self);
+  gst_mmio_trigger_skip (&self->trigger, GST_ELEMENT_CAST (self),
+      mmio_capture_take_newer (self->capture),
+      gst_mmio_pacer_get_period (&self->timer.pacer), frame);
+  self->missed += frame->missed - missed;
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* Waits for a frame and copies it; no buffer, if it is not worth sending */
+static GstFlowReturn
+get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
+{
+  GstBaseSrc *base = GST_BASE_SRC (self);
+  GstBuffer *buffer = NULL;
+  gboolean written = FALSE;
+  GstFlowReturn ret;
+
+  /* The buffer first: a pool that has none left makes us wait, and what is
+   * captured then would be late */
+  ret = gst_mmio_vid_src_get_parent ()->alloc (base, 0,
+      GST_VIDEO_INFO_SIZE (&self->info), &buffer);
+  if (ret != GST_FLOW_OK)
+    return ret;
+
+  ret = wait_for_frame (self, frame);
+  if (ret == GST_FLOW_OK && !copy_frame (self, buffer, &written))
+    ret = GST_FLOW_ERROR;
+  if (ret == GST_FLOW_OK)
+    skip_to_copied (self, frame);
+  if (!written)
+    gst_clear_buffer (&buffer);
+
+  *result = buffer;
+  return ret;
+}
+
+/* Waits for a frame and wraps the BAR; no buffer, if downstream holds so many
+ * that this frame is missed */
+static GstFlowReturn
+get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
+    GstBuffer ** result)
+{
+  const GstFlowReturn ret = wait_for_frame (self, frame);
+
+  if (ret != GST_FLOW_OK)
+    return ret;
+
+  *result = gst_mmio_way_wrap (self->way);
+
+  GST_OBJECT_LOCK (self);
+  if (*result) {
+    self->uncopied_frames++;
+  } else {
+    frame->missed++;
+    self->missed++;
+  }
+  GST_OBJECT_UNLOCK (self);
+
+  return GST_FLOW_OK;
+}
+
+/* Waits for a frame and gets it; no buffer, if there is nothing to send */
+static GstFlowReturn
+get_frame (GstMmioVidSrc * self, GstBuffer ** result)
+{
+  GstMmioFrameTime frame;
+  GstBuffer *buffer = NULL;
+  GstClockTime period;
+  gboolean latency_changed;
+  GstFlowReturn ret;
+  guint64 missed;
+
+  if (gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY)
+    ret = get_copy (self, &frame, &buffer);
+  else
+    ret = get_wrapped (self, &frame, &buffer);
+  if (ret != GST_FLOW_OK)
+    return ret;
+
+  GST_OBJECT_LOCK (self);
+  period = get_period (self);
+  missed = self->missed;
+  latency_changed = gst_mmio_vid_src_is_triggered (self)
+      && has_new_latency (self, period);
+  if (latency_changed)
+    self->latency_period = period;
+  GST_OBJECT_UNLOCK (self);
+
+  if (latency_changed)
+    gst_element_post_message (GST_ELEMENT_CAST (self),
+        gst_message_new_latency (GST_OBJECT_CAST (self)));
+
+  if (frame.missed > 0) {
+    GST_INFO_OBJECT (self, "missed %" G_GUINT64_FORMAT " before frame %"
+        G_GUINT64_FORMAT, frame.missed, frame.number);
+    self->discont = TRUE;
+    gst_mmio_message_post_missed (GST_ELEMENT_CAST (self), &frame, period,
+        missed);
+  }
+  if (!buffer)
+    return GST_FLOW_OK;
+
+  GST_BUFFER_PTS (buffer) = frame.pts;
+  GST_BUFFER_DTS (buffer) = GST_CLOCK_TIME_NONE;
+  GST_BUFFER_DURATION (buffer) = period;
+  GST_BUFFER_OFFSET (buffer) = frame.number;
+  GST_BUFFER_OFFSET_END (buffer) = frame.number + 1;
+  if (self->discont)
+    GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
+  self->discont = FALSE;
+
+  *result = buffer;
+  return GST_FLOW_OK;
+}
+
+/* Until a way is agreed upon: a frame in between would not be what its caps
+ * say */
+static gboolean
+renegotiate (GstMmioVidSrc * self)
+{
+  do {
+    if (!gst_base_src_negotiate (GST_BASE_SRC (self)))
+      return FALSE;
+  } while (gst_mmio_way_is_refused (self->way));
+
+  return TRUE;
+}
+
+static GstFlowReturn
+gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
+  GstBaseSrc *base = GST_BASE_SRC (push);
+  GstFlowReturn ret;
+
+  *result = NULL;
+  do {
+    /* The base class looks for this between frames, but while nothing changes
+     * there may be none for long */
+    if (gst_pad_needs_reconfigure (base->srcpad) && !renegotiate (self))
+      return GST_PAD_IS_FLUSHING (base->srcpad) ? GST_FLOW_FLUSHING :
+          GST_FLOW_NOT_NEGOTIATED;
+
+    ret = get_frame (self, result);
+  } while (ret == GST_FLOW_OK && !*result);
+
+  return ret;
+}
+
+/* Takes over the frames of the class */
+void
+gst_mmio_frames_init_class (GstPushSrcClass * klass)
+{
+  klass->create = gst_mmio_frames_create;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The element and downstream: which caps, which way frames take, whose buffers.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiovidsrcpriv.h"
+
+#include "gstmmiocaps.h"
+#include "gstmmioenums.h"
+#include "gstmmioerror.h"
+#include "gstmmioformat.h"
+#include "gstmmiomessage.h"
+#include "gstmmiopool.h"
+#include "gstmmiorefusal.h"
+#include "gstmmioring.h"
+
+#define GST_CAT_DEFAULT gst_mmio_vid_src_debug
+
+/* FullHD at 50 Hz is what the element is made for */
+#define PREFERRED_FPS_N 50
+#define PREFERRED_FPS_D 1
+
+static GstCaps *
+gst_mmio_negotiation_get_caps (GstBaseSrc * base, GstCaps * filter)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
+  GstCaps *caps, *filtered;
+
+  GST_OBJECT_LOCK (self);
+  caps = self->way ? gst_mmio_way_get_caps (self->way) : NULL;
+  if (caps && gst_mmio_vid_src_is_triggered (self))
+    gst_caps_set_simple (caps, "framerate", GST_TYPE_FRACTION_RANGE, 0, 1,
+        G_MAXINT, 1, NULL);
+  GST_OBJECT_UNLOCK (self);
+
+  if (!caps)
+    caps = gst_pad_get_pad_template_caps (GST_BASE_SRC_PAD (base));
+
+  if (filter) {
+    filtered = gst_caps_intersect_full (filter, caps, GST_CAPS_INTERSECT_FIRST);
+    gst_caps_unref (caps);
+    caps = filtered;
+  }
+
+  return caps;
+}
+
+static GstCaps *
+gst_mmio_negotiation_fixate (GstBaseSrc * base, GstCaps * caps)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
+  GstStructure *structure;
+
+  caps = gst_mmio_caps_prefer_dma_buf (caps);
+  structure = gst_caps_get_structure (caps, 0);
+  if (self->capture && gst_mmio_vid_src_is_triggered (self))
+    gst_structure_fixate_field_nearest_fraction (structure, "framerate", 0, 1);
+  else
+    gst_structure_fixate_field_nearest_fraction (structure, "framerate",
+        PREFERRED_FPS_N, PREFERRED_FPS_D);
+
+  return gst_mmio_vid_src_get_parent ()->fixate (base, caps);
+}
+
+/* Whether nothing has changed but the rate of the dma-bufs that are sent.  Then
+ * downstream is not asked for buffers: it has no use for that, and kmssink would
+ * copy with the CPU what it shows. */
+static gboolean
+changes_only_rate (GstMmioVidSrc * self, GstCaps * before, GstCaps * downstream)
+{
+  g_autoptr (GstCaps) now = gst_pad_get_current_caps (GST_BASE_SRC_PAD (self));
+
+  return gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_DMABUF &&
+      before && now && !gst_caps_is_equal (before, now) &&
+      gst_mmio_caps_equal_but_rate (before, now) &&
+      self->downstream && downstream &&
+      gst_mmio_caps_equal_but_rate (self->downstream, downstream);
+}
+
+static GstPadProbeReturn
+on_query (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
+{
+  const GstMmioVidSrc *self = user_data;
+
+  return self->keeps_allocation &&
+      GST_QUERY_TYPE (GST_PAD_PROBE_INFO_QUERY (info)) ==
+      GST_QUERY_ALLOCATION ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+}
+
+/* Negotiates about what @self offers to whoever is downstream now */
+static gboolean
+negotiate (GstMmioVidSrc * self)
+{
+  GstBaseSrc *base = GST_BASE_SRC (self);
+  g_autoptr (GstCaps) downstream =
+      gst_pad_peer_query_caps (GST_BASE_SRC_PAD (base), NULL);
+  g_autoptr (GstCaps) before =
+      gst_pad_get_current_caps (GST_BASE_SRC_PAD (base));
+  gboolean ret;
+
+  GST_OBJECT_LOCK (self);
+  gst_mmio_way_begin (self->way, downstream);
+  GST_OBJECT_UNLOCK (self);
+
+  ret = gst_mmio_vid_src_get_parent ()->negotiate (base);
+  /* Copies that are refused fail as they always do */
+  if (ret && self->is_dma_buf)
+    ret = gst_mmio_refusal_has_taken_caps (GST_BASE_SRC_PAD (base));
+
+  self->keeps_allocation = ret && changes_only_rate (self, before, downstream);
+  gst_caps_replace (&self->downstream, downstream);
+
+  GST_OBJECT_LOCK (self);
+  gst_mmio_way_end (self->way);
+  GST_OBJECT_UNLOCK (self);
+
+  return ret;
+}
+
+/* Whether it is worth trying once more without dma-bufs */
+static gboolean
+can_step_down (GstMmioVidSrc * self)
+{
+  gboolean ret;
+
+  if (GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (self)))
+    return FALSE;
+
+  GST_OBJECT_LOCK (self);
+  ret = gst_mmio_way_refuse (self->way, "Downstream offers to take dma-bufs, "
+      "and refuses them.");
+  GST_OBJECT_UNLOCK (self);
+
+  return ret;
+}
+
+static gboolean
+gst_mmio_negotiation_negotiate (GstBaseSrc * base)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
+
+  /* A pad that somebody activated without the element */
+  if (!self->capture)
+    return FALSE;
+
+  if (!negotiate (self) && !(can_step_down (self) && negotiate (self))) {
+    if (!GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (base)))
+      gst_mmio_message_post_no_caps (GST_ELEMENT_CAST (self),
+          GST_BASE_SRC_PAD (base), self->capture, self->way);
+    return FALSE;
+  }
+
+  /* Somebody new may be there, though the caps are as before */
+  gst_mmio_frames_send_next (self);
+  return TRUE;
+}
+
+static gboolean
+gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
+  const MmioPicture *picture = mmio_capture_get_picture (self->capture);
+  GstClockTime old_period;
+  gboolean is_dma_buf;
+  MmioFormat format;
+  GstVideoInfo info;
+
+  if (!gst_mmio_caps_parse (caps, &info, &is_dma_buf) ||
+      !gst_mmio_format_from_video (&format, GST_VIDEO_INFO_FORMAT (&info)) ||
+      !mmio_frame_can_read_as (picture, &format) ||
+      GST_VIDEO_INFO_WIDTH (&info) != (gint) picture->width ||
+      GST_VIDEO_INFO_HEIGHT (&info) != (gint) picture->height ||
+      (GST_VIDEO_INFO_FPS_N (&info) <= 0
+          && !gst_mmio_vid_src_is_triggered (self))) {
+    GST_ERROR_OBJECT (self, "cannot send %" GST_PTR_FORMAT, caps);
+    return FALSE;
+  }
+
+  self->info = info;
+  self->target_format = format;
+  self->is_dma_buf = is_dma_buf;
+
+  GST_OBJECT_LOCK (self);
+  old_period = gst_mmio_pacer_get_period (&self->timer.pacer);
+  gst_mmio_pacer_set_rate (&self->timer.pacer, GST_VIDEO_INFO_FPS_N (&info),
+      GST_VIDEO_INFO_FPS_D (&info));
+  self->latency_changed |= old_period !=
+      gst_mmio_pacer_get_period (&self->timer.pacer);
+  GST_OBJECT_UNLOCK (self);
+
+  return TRUE;
+}
+
+/* Takes the way that was agreed upon, and tells of it if it is another one than
+ * before; @again tells whether there is none yet. */
+static gboolean
+take_way (GstMmioVidSrc * self, GstQuery * query, gboolean * again)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *before = NULL;
+  gboolean ret, is_new;
+
+  GST_OBJECT_LOCK (self);
+  before = g_strdup (gst_mmio_way_get_reason (self->way));
+  ret = gst_mmio_way_take (self->way, query, self->is_dma_buf, again, &error);
+  is_new = g_strcmp0 (before, gst_mmio_way_get_reason (self->way)) != 0;
+  GST_OBJECT_UNLOCK (self);
+
+  if (!ret)
+    gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
+  else if (is_new)
+    gst_mmio_message_post_way (GST_ELEMENT_CAST (self), self->way);
+
+  return ret;
+}
+
+static gboolean
+gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
+  gboolean latency_changed, copies, again = FALSE;
+  guint max_buffers = 0;
+
+  if (!self->keeps_allocation && !take_way (self, query, &again))
+    return FALSE;
+
+  /* With less to offer, before the next frame */
+  if (again) {
+    gst_mmio_pool_remove_all (query);
+    gst_pad_mark_reconfigure (GST_BASE_SRC_PAD (base));
+    return TRUE;
+  }
+
+  copies = gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY;
+  if (!copies) {
+    gst_mmio_pool_remove_all (query);
+    /* Of a map there is no end */
+    max_buffers = gst_mmio_way_get_mode (self->way) ==
+        GST_MMIO_IO_MODE_DMABUF ? GST_MMIO_RING_MAX : 0;
+  } else if (!gst_mmio_pool_decide (query, &self->info, &max_buffers)) {
+    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
+        ("No buffers can be had for a picture of %dx%d; set width and height "
+            "lower.", GST_VIDEO_INFO_WIDTH (&self->info),
+            GST_VIDEO_INFO_HEIGHT (&self->info)), ("%" GST_PTR_FORMAT, query));
+    return FALSE;
+  }
+
+  GST_INFO_OBJECT (self, "%s: %s; %" GST_PTR_FORMAT,
+      gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
+          gst_mmio_way_get_mode (self->way)),
+      gst_mmio_way_get_reason (self->way), query);
+
+  GST_OBJECT_LOCK (self);
+  latency_changed = self->latency_changed || max_buffers != self->max_buffers;
+  self->latency_changed = FALSE;
+  self->max_buffers = max_buffers;
+  GST_OBJECT_UNLOCK (self);
+
+  if (latency_changed)
+    gst_element_post_message (GST_ELEMENT_CAST (self),
+        gst_message_new_latency (GST_OBJECT_CAST (self)));
+
+  return TRUE;
+}
+
+/* Takes over the negotiation of the class */
+void
+gst_mmio_negotiation_init_class (GstBaseSrcClass * klass)
+{
+  klass->get_caps = gst_mmio_negotiation_get_caps;
+  klass->negotiate = gst_mmio_negotiation_negotiate;
+  klass->fixate = gst_mmio_negotiation_fixate;
+  klass->set_caps = gst_mmio_negotiation_set_caps;
+  klass->decide_allocation = gst_mmio_negotiation_decide_allocation;
+}
+
+/* Makes the pad of a new element ready */
+void
+gst_mmio_negotiation_init (GstMmioVidSrc * self)
+{
+  gst_pad_add_probe (GST_BASE_SRC_PAD (self), GST_PAD_PROBE_TYPE_PUSH |
+      GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, on_query, self, NULL);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The element's insides, for its own rooms: gstmmiovidsrc.c,
+ * gstmmionegotiation.c and gstmmioframes.c.  Nobody else includes this. */
+
+#include <gst/video/video.h>
+
+#include "gstmmiosettings.h"
+#include "gstmmiotimer.h"
+#include "gstmmiotrigger.h"
+#include "gstmmiovidsrc.h"
+#include "gstmmioway.h"
+#include "mmiocapture.h"
+
+G_BEGIN_DECLS
+
+GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
+
+struct _GstMmioVidSrc
+{
+  GstPushSrc parent;
+
+  /* Under the object lock */
+  GstMmioSettings settings;
+
+  /* From start to stop.  Written under the object lock, as properties are
+   * read from other threads. */
+  MmioCapture *capture;
+  GstStructure *last_stats;     /* of the last run, for after the stop */
+  GstMmioWay *way;
+  guint64 missed;
+  guint64 uncopied_frames;
+  guint max_buffers;
+  gboolean latency_changed;
+  GstClockTime latency_period;  /* what the latency was answered with */
+
+  /* Between start and stop, streaming thread only */
+  GstVideoInfo info;
+  MmioFormat target_format;
+  gboolean is_dma_buf;
+  GstCaps *downstream;          /* all that it took at the last negotiation */
+  gboolean keeps_allocation;
+
+  /* Waiting for the next frame; under the object lock */
+  GstMmioTimer timer;
+  GstMmioTrigger trigger;
+
+  /* Whoever got the last frame may not have it any more; under the lock */
+  gboolean forget;
+  /* Frames were missed since the last one that was sent */
+  gboolean discont;
+};
+
+/* What a virtual function falls back to.  The element's type is final, so its
+ * parent is always the same. */
+static inline GstBaseSrcClass *
+gst_mmio_vid_src_get_parent (void)
+{
+  return GST_BASE_SRC_CLASS (g_type_class_peek (GST_TYPE_PUSH_SRC));
+}
+
+/* Whether it is the device that starts a frame, so that there may be no
+ * constant rate */
+static inline gboolean
+gst_mmio_vid_src_is_triggered (GstMmioVidSrc * self)
+{
+  return mmio_capture_get_frame_sync (self->capture) != MMIO_FRAME_SYNC_CLOCK;
+}
+
+void gst_mmio_negotiation_init_class (GstBaseSrcClass * klass);
+void gst_mmio_negotiation_init (GstMmioVidSrc * self);
+
+void gst_mmio_frames_init_class (GstPushSrcClass * klass);
+void gst_mmio_frames_send_next (GstMmioVidSrc * self);
+
+G_END_DECLS
