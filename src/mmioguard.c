@@ -52,6 +52,16 @@ mmio_guard_has (MmioGuard * guard, gpointer address, gpointer * start,
       g_atomic_int_get (&guard->changes) == changes;
 }
 
+/* In the place of a map, at once for whoever reads it meanwhile */
+static gboolean
+put_zeros (MmioGuard * guard, gpointer start, gpointer end)
+{
+  g_atomic_int_set (&guard->fired, TRUE);
+  return mmap (start, (guint8 *) end - (guint8 *) start, PROT_READ,
+      MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+      0) != MAP_FAILED;
+}
+
 /* Puts zeros where a load has failed, so that it succeeds when it is repeated;
  * all over the map, as this does not come back */
 static gboolean
@@ -64,10 +74,7 @@ mmio_guard_catch (gpointer address)
     if (!mmio_guard_has (guard, address, &start, &end))
       continue;
 
-    g_atomic_int_set (&guard->fired, TRUE);
-    return mmap (start, (guint8 *) end - (guint8 *) start, PROT_READ,
-        MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-        0) != MAP_FAILED;
+    return put_zeros (guard, start, end);
   }
 
   return FALSE;
@@ -218,6 +225,20 @@ mmio_guard_free (MmioGuard * guard)
   G_LOCK (guards);
   mmio_guard_set (guard, NULL, 0);
   G_UNLOCK (guards);
+}
+
+/**
+ * mmio_guard_fire:
+ *
+ * Puts zeros in the place of the map, as if a load had failed: what was mapped
+ * is not mapped any more.  For any thread, whoever reads meanwhile.
+ *
+ * Returns: FALSE with errno set if the kernel does not let us
+ */
+gboolean
+mmio_guard_fire (MmioGuard * guard)
+{
+  return put_zeros (guard, guard->start, guard->end);
 }
 
 /**

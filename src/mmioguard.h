@@ -15,6 +15,7 @@ typedef struct _MmioGuard MmioGuard;
 MmioGuard *mmio_guard_new (gconstpointer start, gsize length);
 void mmio_guard_free (MmioGuard * guard);
 
+gboolean mmio_guard_fire (MmioGuard * guard);
 gboolean mmio_guard_has_fired (const MmioGuard * guard);
 
 G_END_DECLS

@@ -199,6 +199,21 @@ mmio_region_get_pages (const MmioRegion * region, gsize * length)
 }
 
 /**
+ * mmio_region_revoke:
+ *
+ * Takes the memory away from whoever reads the region, now or later: zeros are
+ * in its place, as after mmio_region_is_lost(), and the device does not know of
+ * a map any more.  For any thread.
+ */
+void
+mmio_region_revoke (MmioRegion * region)
+{
+  /* It cannot fail: it is a map for a map */
+  if (!mmio_guard_fire (region->guard))
+    g_warning ("mmap (MAP_FIXED): %s", g_strerror (errno));
+}
+
+/**
  * mmio_region_is_lost:
  *
  * For any thread.  Who has read from a region asks afterwards.

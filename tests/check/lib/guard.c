@@ -366,6 +366,36 @@ GST_START_TEST (test_region)
 
 GST_END_TEST;
 
+/* Nothing is left of the map, and whoever reads it lives */
+GST_START_TEST (test_revoke)
+{
+  const gsize page = page_size ();
+  const int fd = memfd_create ("mmiocheck-revoke", MFD_CLOEXEC);
+  const volatile guint8 *data;
+  MmioRegion *region;
+
+  fail_unless (ftruncate (fd, N_PAGES * page) == 0);
+  fail_unless (pwrite (fd, "ABC", 3, page + 17) == 3);
+  region = mmio_region_map (fd, page + 17, page, MMIO_MAPPING_CACHED, NULL,
+      NULL);
+  data = mmio_region_get_data (region);
+  fail_unless_equals_int (data[0], 'A');
+  fail_unless_equals_int (count_maps ("mmiocheck-revoke"), 1);
+
+  for (guint i = 0; i < 2; i++) {
+    mmio_region_revoke (region);
+    fail_unless (mmio_region_is_lost (region));
+    fail_unless_equals_int (data[0], 0);
+    fail_unless_equals_int (data[page - 1], 0);
+    fail_unless_equals_int (count_maps ("mmiocheck-revoke"), 0);
+  }
+
+  mmio_region_unref (region);
+  close (fd);
+}
+
+GST_END_TEST;
+
 static Suite *
 guard_suite (void)
 {
@@ -379,6 +409,7 @@ guard_suite (void)
   tcase_add_test (tc, test_child);
   tcase_add_test (tc, test_threads);
   tcase_add_test (tc, test_region);
+  tcase_add_test (tc, test_revoke);
 
   return s;
 }
