@@ -4,6 +4,9 @@
  * since the last one, when to look next, and whether a picture stood still
  * while it was read.  Arithmetic, and one load for each look: it does not
  * wait.
+ *
+ * A seqlock is odd while a picture is written.  Half of it, rounded down, is
+ * the number of pictures that are complete, be it odd or even.
  */
 #include "mmiocounter.h"
 
@@ -27,9 +30,11 @@ struct _MmioCounter
 {
   MmioRegister *reg;
   gboolean is_seqlock;
+  guint n_buffers;
 
   gboolean known;               /* whether it was ever looked at */
-  guint64 value;                /* of the last picture */
+  guint64 value;                /* of the last picture, when it was complete */
+  gboolean is_odd;              /* at the last look: one is written */
   gint64 time;                  /* before there was one: of the first look */
 
   gint64 last_look;
@@ -45,16 +50,18 @@ struct _MmioCounter
  * mmio_counter_new:
  * @reg: (transfer full): the register
  * @is_seqlock: see #MmioSpec
+ * @n_buffers: pictures that the device writes in turn
  *
  * Returns: a counter that has not been looked at
  */
 MmioCounter *
-mmio_counter_new (MmioRegister * reg, gboolean is_seqlock)
+mmio_counter_new (MmioRegister * reg, gboolean is_seqlock, guint n_buffers)
 {
   MmioCounter *counter = g_new0 (MmioCounter, 1);
 
   counter->reg = reg;
   counter->is_seqlock = is_seqlock;
+  counter->n_buffers = n_buffers;
 
   return counter;
 }
@@ -66,18 +73,40 @@ mmio_counter_free (MmioCounter * counter)
   g_free (counter);
 }
 
+static guint64
+get_mask (const MmioCounter * counter)
+{
+  const guint bits = mmio_register_get_bits (counter->reg);
+
+  return bits < 64 ? ((guint64) 1 << bits) - 1 : G_MAXUINT64;
+}
+
+/* Whether a picture is being written */
 static gboolean
-is_busy (const MmioCounter * counter, guint64 value)
+is_odd (const MmioCounter * counter, guint64 value)
 {
   return counter->is_seqlock && value % 2 != 0;
 }
 
-/* Pictures from one value to another */
+/* Whether it is the one that is read */
+static gboolean
+is_busy (const MmioCounter * counter, guint64 value)
+{
+  return counter->n_buffers == 1 && is_odd (counter, value);
+}
+
+/* What it was when the last picture was complete */
+static guint64
+get_complete (const MmioCounter * counter, guint64 value)
+{
+  return is_odd (counter, value) ? value - 1 : value;
+}
+
+/* Pictures from one value to another, each as get_complete() has it */
 static guint64
 get_steps (const MmioCounter * counter, guint64 from, guint64 to)
 {
-  const guint bits = mmio_register_get_bits (counter->reg);
-  const guint64 mask = bits < 64 ? ((guint64) 1 << bits) - 1 : G_MAXUINT64;
+  const guint64 mask = get_mask (counter);
   const guint64 difference = (to - from) & mask;
 
   /* So far nobody counts between two looks; it was reset */
@@ -122,18 +151,28 @@ learn (MmioCounter * counter, gint64 now, guint64 steps)
  *
  * Loads the counter once.
  *
- * Returns: whether there is a picture that was not told of yet; the first look
- *   finds one, unless it is just being written
+ * Returns: whether there is a picture that was not told of yet, be it that the
+ *   next one is already written; the first look finds one, unless that is just
+ *   being written
  */
 gboolean
 mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
 {
-  const guint64 value = mmio_register_read (counter->reg);
+  const guint64 look = mmio_register_read (counter->reg);
+  const guint64 value = get_complete (counter, look);
   guint64 steps = 1;
 
-  if (is_busy (counter, value) || (counter->known && value == counter->value)) {
-    if (counter->last_look == 0)
-      counter->time = now;
+  counter->is_odd = is_odd (counter, look);
+
+  if (!counter->known && is_busy (counter, look)) {
+    counter->known = TRUE;
+    counter->is_inexact = TRUE;
+    counter->value = value;
+    counter->time = counter->last_look = now;
+    return FALSE;
+  }
+
+  if (counter->known && value == counter->value) {
     counter->last_look = now;
     return FALSE;
   }
@@ -191,53 +230,88 @@ mmio_counter_get_period (const MmioCounter * counter)
 }
 
 /**
+ * mmio_counter_is_busy:
+ *
+ * Returns: whether a picture was being written at the last look
+ */
+gboolean
+mmio_counter_is_busy (const MmioCounter * counter)
+{
+  return counter->is_odd;
+}
+
+/**
  * mmio_counter_begin_read:
+ * @value: (out): the counter
  *
  * Before the picture is read.
  *
  * Returns: FALSE if it is just being written, and not worth reading
  */
 gboolean
-mmio_counter_begin_read (MmioCounter * counter)
+mmio_counter_begin_read (MmioCounter * counter, guint64 * value)
 {
-  counter->read_value = mmio_register_read (counter->reg);
+  counter->read_value = *value = mmio_register_read (counter->reg);
   return !is_busy (counter, counter->read_value);
 }
 
-/* The picture that was read came after the one that was told of: it counts as
- * told of, too */
-static void
-skip_to_read (MmioCounter * counter)
+/* How far it may go on while the last complete picture is read.  A device that
+ * writes N pictures in turn comes back to that one when N - 1 more are
+ * complete, and then counts as a seqlock does before it begins; one picture
+ * stands as long as the counter does. */
+static guint64
+get_allowance (const MmioCounter * counter)
 {
-  const guint64 steps = get_steps (counter, counter->value,
-      counter->read_value);
+  if (counter->is_seqlock)
+    return 2 * (counter->n_buffers - 1);
 
-  counter->newer += steps;
-  counter->value = counter->read_value;
-  if (counter->period > 0)
-    counter->time += steps * counter->period;
-  else
-    counter->is_inexact = TRUE;
+  return counter->n_buffers > 2 ? counter->n_buffers - 2 : 0;
 }
 
 /**
  * mmio_counter_end_read:
+ * @steps: (out): pictures that were completed since mmio_counter_begin_read()
  *
- * After the picture was read.  If it is a newer one than mmio_counter_look()
- * has told of, that will not tell of it; see mmio_counter_take_newer().
+ * After the picture was read.
  *
- * Returns: whether it stood still since mmio_counter_begin_read()
+ * Returns: whether it stood still meanwhile: the device has not begun to write
+ *   another one over it
  */
 gboolean
-mmio_counter_end_read (MmioCounter * counter)
+mmio_counter_end_read (MmioCounter * counter, guint64 * steps)
 {
-  if (is_busy (counter, counter->read_value) ||
-      mmio_register_read (counter->reg) != counter->read_value)
-    return FALSE;
+  const guint64 value = mmio_register_read (counter->reg);
+  const guint64 begin = get_complete (counter, counter->read_value);
+  const guint64 went = (value - begin) & get_mask (counter);
 
-  if (counter->known && counter->read_value != counter->value)
-    skip_to_read (counter);
-  return TRUE;
+  *steps = counter->is_seqlock ? went / 2 : went;
+  return !is_busy (counter, counter->read_value) &&
+      went <= get_allowance (counter);
+}
+
+/**
+ * mmio_counter_accept_read:
+ *
+ * The picture that mmio_counter_begin_read() saw is the one that was read.  If
+ * it is a newer one than mmio_counter_look() has told of, that will not tell of
+ * it; see mmio_counter_take_newer().
+ */
+void
+mmio_counter_accept_read (MmioCounter * counter)
+{
+  const guint64 value = get_complete (counter, counter->read_value);
+  guint64 steps;
+
+  if (!counter->known || value == counter->value)
+    return;
+
+  steps = get_steps (counter, counter->value, value);
+  counter->newer += steps;
+  counter->value = value;
+  if (counter->period > 0)
+    counter->time += steps * counter->period;
+  else
+    counter->is_inexact = TRUE;
 }
 
 /**

@@ -133,6 +133,18 @@ mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device, int fd,
 }
 
 /**
+ * mmio_sync_sleep:
+ * @microseconds: how long
+ *
+ * Returns: %MMIO_WAIT_TIMEOUT, or %MMIO_WAIT_WOKEN
+ */
+MmioWait
+mmio_sync_sleep (MmioSync * sync, gint64 microseconds)
+{
+  return sleep_for (sync, -1, microseconds);
+}
+
+/**
  * mmio_sync_wake:
  *
  * Ends the wait, or the next one if nobody waits.
@@ -145,4 +157,18 @@ mmio_sync_wake (MmioSync * sync)
   /* It can only fail where it is awake already */
   if (write (sync->wake_fd, &once, sizeof (once)) < 0)
     g_debug ("write (eventfd): %s", g_strerror (errno));
+}
+
+/**
+ * mmio_sync_clear:
+ *
+ * Forgets a mmio_sync_wake() that nobody has waited for since.
+ */
+void
+mmio_sync_clear (MmioSync * sync)
+{
+  guint64 times;
+
+  if (read (sync->wake_fd, &times, sizeof (times)) < 0 && errno != EAGAIN)
+    g_debug ("read (eventfd): %s", g_strerror (errno));
 }
