@@ -44,10 +44,25 @@ has_new_latency (GstMmioVidSrc * self, GstClockTime period)
       period < last - last / 4);
 }
 
+/* Whether somebody wants frames still, who has ended a wait for one: he may have
+ * meant another, before */
+static gboolean
+goes_on (GstMmioVidSrc * self)
+{
+  gboolean ret;
+
+  GST_OBJECT_LOCK (self);
+  ret = !self->timer.unlocked && !self->timer.paused;
+  GST_OBJECT_UNLOCK (self);
+
+  return ret;
+}
+
 /* Reads a frame into @buffer; @written tells whether it is worth sending */
 static gboolean
 copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
 {
+  MmioRead read;
   gboolean forget;
 
   GST_OBJECT_LOCK (self);
@@ -58,8 +73,36 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
   if (forget)
     mmio_capture_forget (self->capture);
 
-  return gst_mmio_buffer_fill (buffer, &self->info, &self->target_format,
-      self->capture, GST_ELEMENT_CAST (self), written);
+  do {
+    if (!gst_mmio_buffer_fill (buffer, &self->info, &self->target_format,
+            self->capture, GST_ELEMENT_CAST (self), &read))
+      return FALSE;
+  } while (read == MMIO_READ_WOKEN && goes_on (self));
+
+  *written = read == MMIO_READ_WHOLE || read == MMIO_READ_TORN;
+  return TRUE;
+}
+
+/* Wraps the picture that is complete; no buffer, if downstream holds so many
+ * that this frame is @missed, or somebody has ended the wait for one */
+static GstBuffer *
+wrap_frame (GstMmioVidSrc * self, gboolean * missed)
+{
+  GstBuffer *buffer = NULL;
+  guint picture;
+  MmioRead read;
+
+  do {
+    read = mmio_capture_choose (self->capture, &picture);
+  } while (read == MMIO_READ_WOKEN && goes_on (self));
+
+  if (read != MMIO_READ_WOKEN)
+    buffer = gst_mmio_way_wrap (self->way, picture);
+  if (buffer && read == MMIO_READ_TORN)
+    GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
+
+  *missed = !buffer && read != MMIO_READ_WOKEN;
+  return buffer;
 }
 
 static GstFlowReturn
@@ -145,20 +188,18 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
     GstBuffer ** result)
 {
   const GstFlowReturn ret = wait_for_frame (self, frame);
+  gboolean missed;
 
   if (ret != GST_FLOW_OK)
     return ret;
 
-  *result = gst_mmio_way_wrap (self->way);
+  *result = wrap_frame (self, &missed);
 
   GST_OBJECT_LOCK (self);
-  if (*result) {
-    self->uncopied_frames++;
-  } else {
-    frame->missed++;
-    self->missed++;
-  }
+  self->uncopied_frames += *result != NULL;
+  self->missed += missed;
   GST_OBJECT_UNLOCK (self);
+  frame->missed += missed;
 
   return GST_FLOW_OK;
 }
@@ -180,6 +221,8 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
     ret = get_wrapped (self, &frame, &buffer);
   if (ret != GST_FLOW_OK)
     return ret;
+
+  gst_mmio_tears_look (&self->tears, GST_ELEMENT_CAST (self), self->capture);
 
   GST_OBJECT_LOCK (self);
   period = get_period (self);

@@ -64,8 +64,8 @@ choose_mapping (const MmioCaptureConfig * config, const MmioDevice * device)
 
 /* Whether there is an index to look at, and where; before anything is mapped */
 static gboolean
-check_index (const MmioDevice * device, gint picture_bar, guint n_buffers,
-    MmioSpec * spec, GError ** error)
+check_index (const MmioCaptureConfig * config, const MmioDevice * device,
+    gint picture_bar, guint n_buffers, MmioSpec * spec, GError ** error)
 {
   const char *address = mmio_device_get_address (device);
 
@@ -74,6 +74,16 @@ check_index (const MmioDevice * device, gint picture_bar, guint n_buffers,
         "%s does not tell which of its %u pictures is complete; set "
         "index-offset (and index-bar, index-size), or buffers to 1.", address,
         n_buffers);
+    return FALSE;
+  }
+
+  /* Who says so of one picture may mean it */
+  if (n_buffers == 1 && config->spec.index.bits > 0 &&
+      config->spec.n_buffers == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "index-offset, index-bar or index-size say where %s tells which of its "
+        "pictures is complete, but not how many there are; set buffers.",
+        address);
     return FALSE;
   }
 
@@ -162,7 +172,7 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   if (!device || !mmio_device_describe (device, &bar, &spec, error) ||
       !mmio_picture_init (&picture, &spec, error) ||
       !mmio_device_find_bar (device, &bar, &picture, error) ||
-      !check_index (device, bar, picture.n_buffers, &spec, error) ||
+      !check_index (config, device, bar, picture.n_buffers, &spec, error) ||
       !check_counter (config, device, bar, picture.n_buffers, &spec, error))
     return NULL;
 
@@ -484,18 +494,6 @@ mmio_capture_wake (MmioCapture * capture)
   mmio_sync_wake (capture->sync);
 }
 
-/**
- * mmio_capture_clear_wake:
- *
- * Forgets a mmio_capture_wake() that has ended no wait.  For when nobody waits,
- * nor should stop.
- */
-void
-mmio_capture_clear_wake (MmioCapture * capture)
-{
-  mmio_sync_clear (capture->sync);
-}
-
 /* Reads it once */
 static gboolean
 read_once (MmioCapture * capture, const MmioTarget * target,
@@ -665,8 +663,10 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
   MmioObstacle obstacle;
 
   *buffer = 0;
-  if (capture->picture.n_buffers == 1)
+  if (capture->picture.n_buffers == 1) {
+    note_obstacle (capture, MMIO_OBSTACLE_NONE);
     return MMIO_READ_WHOLE;
+  }
 
   if (!wait_for_complete (capture, g_get_monotonic_time () + MAX_WAIT,
           &obstacle))

@@ -128,7 +128,6 @@ gint64 mmio_capture_get_period (const MmioCapture * capture);
 MmioWait mmio_capture_wait (MmioCapture * capture, gint64 deadline,
     MmioCount * count);
 void mmio_capture_wake (MmioCapture * capture);
-void mmio_capture_clear_wake (MmioCapture * capture);
 
 MmioRead mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage);

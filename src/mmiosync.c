@@ -158,17 +158,3 @@ mmio_sync_wake (MmioSync * sync)
   if (write (sync->wake_fd, &once, sizeof (once)) < 0)
     g_debug ("write (eventfd): %s", g_strerror (errno));
 }
-
-/**
- * mmio_sync_clear:
- *
- * Forgets a mmio_sync_wake() that nobody has waited for since.
- */
-void
-mmio_sync_clear (MmioSync * sync)
-{
-  guint64 times;
-
-  if (read (sync->wake_fd, &times, sizeof (times)) < 0 && errno != EAGAIN)
-    g_debug ("read (eventfd): %s", g_strerror (errno));
-}

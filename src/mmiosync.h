@@ -36,7 +36,6 @@ MmioWait mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device,
 MmioWait mmio_sync_sleep (MmioSync * sync, gint64 microseconds);
 
 void mmio_sync_wake (MmioSync * sync);
-void mmio_sync_clear (MmioSync * sync);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioSync, mmio_sync_free)
 
