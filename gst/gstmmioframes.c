@@ -135,10 +135,10 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   return ret;
 }
 
-/* The picture that was there when it was copied may be another one than that
- * which was waited for */
+/* The picture that was there when it was copied, or of several the one that was
+ * complete, may be another one than that which was waited for */
 static void
-skip_to_copied (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+skip_to_current (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
   const guint64 missed = frame->missed;
 
@@ -173,7 +173,7 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
   if (ret == GST_FLOW_OK && !copy_frame (self, buffer, &written))
     ret = GST_FLOW_ERROR;
   if (ret == GST_FLOW_OK)
-    skip_to_copied (self, frame);
+    skip_to_current (self, frame);
   if (!written)
     gst_clear_buffer (&buffer);
 
@@ -194,6 +194,7 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
     return ret;
 
   *result = wrap_frame (self, &missed);
+  skip_to_current (self, frame);
 
   GST_OBJECT_LOCK (self);
   self->uncopied_frames += *result != NULL;

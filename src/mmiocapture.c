@@ -674,8 +674,11 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
 
   *buffer = mmio_turn_get_buffer (capture->turn);
   note_obstacle (capture, obstacle);
-  if (obstacle == MMIO_OBSTACLE_NONE)
+  if (obstacle == MMIO_OBSTACLE_NONE) {
+    if (capture->counter)
+      mmio_counter_accept_read (capture->counter);
     return MMIO_READ_WHOLE;
+  }
 
   g_mutex_lock (&capture->lock);
   capture->stats.torn++;
@@ -688,7 +691,7 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
  *
  * For the thread that waits and reads.
  *
- * Returns: by how many pictures the one that was read is newer than the one
+ * Returns: by how many pictures the one that was read, or chosen, is newer than the one
  *   that was waited for; mmio_capture_wait() does not tell of these
  */
 guint64

@@ -292,7 +292,7 @@ mmio_counter_end_read (MmioCounter * counter, guint64 * steps)
 /**
  * mmio_counter_accept_read:
  *
- * The picture that mmio_counter_begin_read() saw is the one that was read.  If
+ * The picture that mmio_counter_begin_read() saw is the one that goes out.  If
  * it is a newer one than mmio_counter_look() has told of, that will not tell of
  * it; see mmio_counter_take_newer().
  */

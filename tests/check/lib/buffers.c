@@ -316,6 +316,40 @@ GST_START_TEST (test_every_picture_counts)
 
 GST_END_TEST;
 
+/* What is chosen counts as told of, too */
+GST_START_TEST (test_chosen_counts)
+{
+  MmioCapture *capture;
+  MmioCount count;
+  guint buffer;
+
+  kind = __i__;
+  n_buffers = 3;
+  capture = open_capture (MMIO_FRAME_SYNC_COUNTER, MMIO_CHANGES_IGNORE);
+  fail_unless_equals_int (mmio_capture_wait (capture,
+          g_get_monotonic_time () + HANG, &count), MMIO_WAIT_FRAME);
+  for (guint i = 0; i < 10; i++) {
+    const guint before = painted;
+
+    paint ();
+    fail_unless_equals_int (mmio_capture_wait (capture,
+            g_get_monotonic_time () + HANG, &count), MMIO_WAIT_FRAME);
+    fail_unless_equals_uint64 (count.steps, 1);
+    for (guint j = 0; j < i; j++)
+      paint ();
+    fail_unless_equals_int (mmio_capture_choose (capture, &buffer),
+        MMIO_READ_WHOLE);
+    fail_unless_equals_int (buffer, painted % 3);
+    fail_unless_equals_uint64 (mmio_capture_take_newer (capture),
+        painted - before - 1);
+    fail_unless_equals_int (mmio_capture_wait (capture, 0, &count),
+        MMIO_WAIT_TIMEOUT);
+  }
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
 /* --- A device that paints during every read --------------------------------- */
 
 /* It hears of each one, as pages that are read into cannot be written before it
@@ -809,6 +843,7 @@ buffers_suite (void)
   tcase_add_loop_test (tc, test_each, 0, 9);
   tcase_add_loop_test (tc, test_goes_on, 0, G_N_ELEMENTS (cases));
   tcase_add_loop_test (tc, test_every_picture_counts, PLAIN, SEQLOCK + 1);
+  tcase_add_loop_test (tc, test_chosen_counts, PLAIN, SEQLOCK + 1);
   tcase_add_loop_test (tc, test_flips_once, 0, G_N_ELEMENTS (hostiles));
   tcase_add_loop_test (tc, test_flips_always, 0, G_N_ELEMENTS (hostiles));
   tcase_add_loop_test (tc, test_bad_index, 0, G_N_ELEMENTS (bad_indices));
