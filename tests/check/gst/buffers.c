@@ -24,6 +24,7 @@
 static char *path;
 static guint8 *memory;
 static gint stop;
+static gint painted;
 
 static void
 setup (void)
@@ -276,8 +277,6 @@ GST_END_TEST;
 /* --- One that is never complete ------------------------------------------------ */
 
 /* Counts on, and is odd whenever somebody looks */
-static gint painted;
-
 static gpointer
 never_rest (gpointer unused)
 {
