@@ -30,6 +30,7 @@ struct _MmioCapture
   gint64 obstacle_time;         /* since when no frame was whole */
   MmioObstacle gave_up;         /* what was waited for in vain, and the counter */
   guint64 gave_up_count;
+  gint64 waited;                /* for the frame; microseconds */
 
   GMutex lock;
   MmioCaptureStats stats;
@@ -527,10 +528,9 @@ is_in_vain (const MmioCapture * capture, MmioObstacle obstacle, guint64 first)
       capture->gave_up == obstacle;
 }
 
-/* Waits for a picture that is complete.  @obstacle: (out): why there is none;
- * Returns: FALSE if somebody has ended the wait */
+/* As wait_for_complete() */
 static gboolean
-wait_for_complete (MmioCapture * capture, gint64 deadline,
+look_for_complete (MmioCapture * capture, gint64 deadline,
     MmioObstacle * obstacle)
 {
   guint64 first = 0;
@@ -554,6 +554,19 @@ wait_for_complete (MmioCapture * capture, gint64 deadline,
     if (mmio_sync_sleep (capture->sync, LOOK_PAUSE) == MMIO_WAIT_WOKEN)
       return FALSE;
   }
+}
+
+/* Waits for a picture that is complete.  @obstacle: (out): why there is none;
+ * Returns: FALSE if somebody has ended the wait */
+static gboolean
+wait_for_complete (MmioCapture * capture, gint64 deadline,
+    MmioObstacle * obstacle)
+{
+  const gint64 begin = g_get_monotonic_time ();
+  const gboolean ret = look_for_complete (capture, deadline, obstacle);
+
+  capture->waited += g_get_monotonic_time () - begin;
+  return ret;
 }
 
 static void
@@ -640,7 +653,7 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
     capture->stats.torn += written && is_torn;
   }
   capture->stats.bytes_read += tries * get_picture_bytes (&capture->picture);
-  capture->stats.copy_time += g_get_monotonic_time () - begin;
+  capture->stats.copy_time += g_get_monotonic_time () - begin - capture->waited;
   g_mutex_unlock (&capture->lock);
 
   return !completed ? MMIO_READ_WOKEN : !written ? MMIO_READ_UNCHANGED :

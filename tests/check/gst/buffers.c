@@ -375,7 +375,7 @@ GST_START_TEST (test_prompt)
 {
   GstHarness *h = __i__ == 0 ? new_seqlock ("clock") :
       new_source (modes[__i__ - 1], 2);
-  const gint64 end = g_get_monotonic_time () + HANG;
+  guint tries = 0;
   gint64 waited;
 
   store (COUNTER, 1);
@@ -385,7 +385,7 @@ GST_START_TEST (test_prompt)
   do {
     waited = stop_in_waits (h, GST_STATE_READY);
     GST_INFO ("%" G_GINT64_FORMAT " us for %u stops", waited, ROUNDS);
-  } while (waited >= LONG && g_get_monotonic_time () < end);
+  } while (waited >= LONG && ++tries < 10);
   fail_unless (waited < LONG, "%" G_GINT64_FORMAT " us", waited);
   source_check_no_error (h);
   source_teardown (h);
@@ -610,7 +610,7 @@ GST_END_TEST;
 GST_START_TEST (test_sim)
 {
   const gboolean by_counter = __i__ % 2;
-  const guint frames = RUNNING_ON_VALGRIND ? 20 : 120;
+  const guint frames = RUNNING_ON_VALGRIND ? 20 : 60;
   const MmioPicture picture = test_picture ("RGB", 320, 240, 0, 0);
   GstHarness *h = source_new ("sim", "width", 320, "height", 240, "buffers",
       __i__ / 2 + 2, "num-buffers", frames, NULL);

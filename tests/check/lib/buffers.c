@@ -646,6 +646,7 @@ GST_START_TEST (test_dead_writer)
 {
   g_autofree guint32 *pixels = g_malloc0 (SIZE);
   gint64 once, others = 0, since;
+  MmioCaptureStats stats;
   MmioCapture *capture;
   guint64 index;
 
@@ -654,6 +655,9 @@ GST_START_TEST (test_dead_writer)
   store (COUNTER, 5);
   capture = open_capture (MMIO_FRAME_SYNC_CLOCK, MMIO_CHANGES_IGNORE);
   once = read_in_vain (capture, pixels, 0);
+  /* To wait is not to copy */
+  mmio_capture_get_stats (capture, &stats);
+  fail_unless (stats.copy_time < (guint64) once / 2);
   for (guint i = 0; i < 50; i++)
     others += read_in_vain (capture, pixels, 0);
   fail_unless (others < 25 * once, "%" G_GINT64_FORMAT " us for the first, %"
