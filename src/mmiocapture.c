@@ -57,8 +57,8 @@ choose_mapping (const MmioCaptureConfig * config, const MmioDevice * device)
  * have begun at the wrong moment, and one that begins when it has changed */
 #define FEWER_TRIES 2
 
-/* How long it is waited for a picture that is complete, in all, before a frame
- * is read: longer than a picture at 25 Hz takes to be written; and the pause
+/* How long it is waited for a picture that is complete, in all, for one frame:
+ * longer than a picture at 25 Hz takes to be written; and the pause
  * between two looks.  Microseconds. */
 #define MAX_WAIT 50000
 #define LOOK_PAUSE 200
@@ -559,11 +559,11 @@ look_for_complete (MmioCapture * capture, gint64 deadline,
 /* Waits for a picture that is complete.  @obstacle: (out): why there is none;
  * Returns: FALSE if somebody has ended the wait */
 static gboolean
-wait_for_complete (MmioCapture * capture, gint64 deadline,
-    MmioObstacle * obstacle)
+wait_for_complete (MmioCapture * capture, MmioObstacle * obstacle)
 {
   const gint64 begin = g_get_monotonic_time ();
-  const gboolean ret = look_for_complete (capture, deadline, obstacle);
+  const gboolean ret = look_for_complete (capture,
+      begin + MAX_WAIT - capture->waited, obstacle);
 
   capture->waited += g_get_monotonic_time () - begin;
   return ret;
@@ -587,14 +587,15 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
 {
   const guint max_tries = capture->obstacle == MMIO_OBSTACLE_NONE ?
       MAX_TRIES : FEWER_TRIES;
-  const gint64 deadline = g_get_monotonic_time () + MAX_WAIT;
   gboolean woken = FALSE;
 
   *tries = 0;
   *written = FALSE;
+  capture->waited = 0;
   do {
-    woken = !wait_for_complete (capture, deadline, obstacle);
-    if (woken)
+    woken = !wait_for_complete (capture, obstacle);
+    /* What there is already is no worse than one that is not complete */
+    if (woken || (*obstacle != MMIO_OBSTACLE_NONE && *tries > 0))
       break;
 
     *written |= read_once (capture, target, damage);
@@ -681,8 +682,8 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
     return MMIO_READ_WHOLE;
   }
 
-  if (!wait_for_complete (capture, g_get_monotonic_time () + MAX_WAIT,
-          &obstacle))
+  capture->waited = 0;
+  if (!wait_for_complete (capture, &obstacle))
     return MMIO_READ_WOKEN;
 
   *buffer = mmio_turn_get_buffer (capture->turn);

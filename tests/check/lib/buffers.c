@@ -527,6 +527,83 @@ GST_START_TEST (test_flips_always)
 
 GST_END_TEST;
 
+/* A read that takes longer than anybody waits, in which the only picture begins
+ * to be written anew: there is as much time for that as ever */
+static gint began;
+
+static void
+on_write_slowly (int sig, siginfo_t * info, void *context)
+{
+  const guint8 *address = info->si_addr;
+
+  if (address < trap || address >= trap + trap_size)
+    abort ();
+
+  mprotect (trap, trap_size, PROT_READ | PROT_WRITE);
+  g_usleep (60000);
+  painted++;
+  store (COUNTER, 2 * painted - 1);
+  g_atomic_int_set (&began, TRUE);
+}
+
+static gpointer
+complete_soon (gpointer unused)
+{
+  while (!g_atomic_int_get (&began))
+    g_usleep (500);
+  g_usleep (5000);
+  write_picture (0, painted);
+  store (COUNTER, 2 * painted);
+  return NULL;
+}
+
+GST_START_TEST (test_slow_read)
+{
+  const struct sigaction action = {.sa_sigaction = on_write_slowly,
+    .sa_flags = SA_SIGINFO
+  };
+  MmioRead read = MMIO_READ_TORN;
+  MmioCaptureStats before, after;
+  MmioCapture *capture;
+  MmioDamage damage;
+  MmioTarget target;
+
+  n_buffers = 1;
+  kind = SEQLOCK;
+  capture = open_capture (MMIO_FRAME_SYNC_CLOCK, MMIO_CHANGES_IGNORE);
+  set_trap ();
+  fail_unless (sigaction (SIGSEGV, &action, NULL) == 0);
+  target = get_target (trap);
+
+  /* The thread may be late, on a machine that has other things to do */
+  for (guint i = 0; i < 20 && read != MMIO_READ_WHOLE; i++) {
+    GThread *thread;
+
+    began = FALSE;
+    thread = g_thread_new ("writer", complete_soon, NULL);
+    arm_trap ();
+    read = mmio_capture_read (capture, &target, &damage);
+    g_thread_join (thread);
+  }
+  fail_unless_equals_int (read, MMIO_READ_WHOLE);
+  fail_unless_equals_int64 (get_number ((guint32 *) trap), painted);
+
+  /* And if it is not completed, reading it again were for nothing */
+  mmio_capture_get_stats (capture, &before);
+  arm_trap ();
+  fail_unless_equals_int (mmio_capture_read (capture, &target, &damage),
+      MMIO_READ_TORN);
+  mmio_capture_get_stats (capture, &after);
+  fail_unless_equals_uint64 (after.bytes_read - before.bytes_read, SIZE);
+  fail_unless_equals_uint64 (after.torn - before.torn, 1);
+
+  signal (SIGSEGV, SIG_DFL);
+  munmap (trap, trap_size);
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
 /* --- None is complete -------------------------------------------------------- */
 
 /* Reads a frame.  Returns: the microseconds that it took */
@@ -850,6 +927,7 @@ buffers_suite (void)
   tcase_add_loop_test (tc, test_chosen_counts, PLAIN, SEQLOCK + 1);
   tcase_add_loop_test (tc, test_flips_once, 0, G_N_ELEMENTS (hostiles));
   tcase_add_loop_test (tc, test_flips_always, 0, G_N_ELEMENTS (hostiles));
+  tcase_add_test (tc, test_slow_read);
   tcase_add_loop_test (tc, test_bad_index, 0, G_N_ELEMENTS (bad_indices));
   tcase_add_test (tc, test_busy_index);
   tcase_add_test (tc, test_dead_writer);
