@@ -255,16 +255,12 @@ mmio_counter_begin_read (MmioCounter * counter, guint64 * value)
   return !is_busy (counter, counter->read_value);
 }
 
-/* How far it may go on while the last complete picture is read.  A device that
- * writes N pictures in turn comes back to that one when N - 1 more are
- * complete, and then counts as a seqlock does before it begins; one picture
- * stands as long as the counter does. */
-static guint64
+/* Pictures that may be completed while one is read.  A device that writes N in
+ * turn may begin to write over that one as soon as N - 1 more are complete; one
+ * picture stands as long as the counter does. */
+static guint
 get_allowance (const MmioCounter * counter)
 {
-  if (counter->is_seqlock)
-    return 2 * (counter->n_buffers - 1);
-
   return counter->n_buffers > 2 ? counter->n_buffers - 2 : 0;
 }
 
@@ -286,7 +282,7 @@ mmio_counter_end_read (MmioCounter * counter, guint64 * steps)
 
   *steps = counter->is_seqlock ? went / 2 : went;
   return !is_busy (counter, counter->read_value) &&
-      went <= get_allowance (counter);
+      !is_busy (counter, value) && *steps <= get_allowance (counter);
 }
 
 /**

@@ -27,15 +27,24 @@ typedef struct
   guint n_buffers;
   gboolean has_counter;
   gboolean is_seqlock;
+  /* It is odd only while the index changes; or index and counter change at
+   * once */
+  gboolean is_late;
   gboolean at_once;
 } Kind;
 
 static const Kind kinds[] = {
-  {1, TRUE, TRUE, FALSE}, {2, TRUE, TRUE, FALSE}, {3, TRUE, TRUE, FALSE},
-  {4, TRUE, TRUE, FALSE}, {2, TRUE, TRUE, TRUE}, {3, TRUE, TRUE, TRUE},
-  {2, TRUE, FALSE, FALSE}, {3, TRUE, FALSE, FALSE}, {4, TRUE, FALSE, FALSE},
-  {2, TRUE, FALSE, TRUE}, {3, TRUE, FALSE, TRUE},
-  {2, FALSE, FALSE, FALSE}, {3, FALSE, FALSE, FALSE}, {4, FALSE, FALSE, FALSE},
+  {1, TRUE, TRUE, FALSE, FALSE},
+  {2, TRUE, TRUE, FALSE, FALSE}, {3, TRUE, TRUE, FALSE, FALSE},
+  {4, TRUE, TRUE, FALSE, FALSE},
+  {2, TRUE, TRUE, TRUE, FALSE}, {3, TRUE, TRUE, TRUE, FALSE},
+  {4, TRUE, TRUE, TRUE, FALSE},
+  {2, TRUE, TRUE, FALSE, TRUE}, {3, TRUE, TRUE, FALSE, TRUE},
+  {2, TRUE, FALSE, FALSE, FALSE}, {3, TRUE, FALSE, FALSE, FALSE},
+  {4, TRUE, FALSE, FALSE, FALSE},
+  {2, TRUE, FALSE, FALSE, TRUE}, {3, TRUE, FALSE, FALSE, TRUE},
+  {2, FALSE, FALSE, FALSE, FALSE}, {3, FALSE, FALSE, FALSE, FALSE},
+  {4, FALSE, FALSE, FALSE, FALSE},
 };
 
 static void
@@ -78,7 +87,7 @@ run_device (const Kind * kind)
     const guint picture = step / STEPS;
 
     if (picture > 0) {
-      if (step % STEPS == 0)
+      if (step % STEPS == (kind->is_late ? 1 : 0))
         count += kind->is_seqlock;
       if (step % STEPS == (kind->at_once ? 3 : 2))
         index = picture % kind->n_buffers;
@@ -95,8 +104,9 @@ static gboolean
 was_painted (const Kind * kind, guint buffer, guint begin, guint end)
 {
   for (guint picture = 1; picture <= PICTURES; picture++) {
-    /* Nothing tells of the beginning, but that the one before was over */
-    const guint from = STEPS * picture - !kind->is_seqlock;
+    /* Of several, nothing that all have tells of the beginning, but that the one
+     * before was over */
+    const guint from = STEPS * picture - (kind->n_buffers > 1);
     const guint to = STEPS * picture + 1;
 
     if (picture % kind->n_buffers == buffer && end >= from && begin <= to)
