@@ -3,6 +3,7 @@
 
 #include "mmiodevice.h"
 #include "mmioframe.h"
+#include "mmiomode.h"
 #include "mmiosync.h"
 
 G_BEGIN_DECLS
@@ -81,6 +82,8 @@ typedef struct {
  * @MMIO_READ_UNCHANGED: nothing that is worth sending
  * @MMIO_READ_WHOLE: one picture
  * @MMIO_READ_TORN: parts of more than one, as it never stood still
+ * @MMIO_READ_OUTDATED: nothing, as the device shows another picture now; see
+ *   mmio_capture_look()
  *
  * What came of reading a frame.
  */
@@ -88,6 +91,7 @@ typedef enum {
   MMIO_READ_UNCHANGED,
   MMIO_READ_WHOLE,
   MMIO_READ_TORN,
+  MMIO_READ_OUTDATED,
 } MmioRead;
 
 /**
@@ -101,6 +105,9 @@ typedef struct _MmioCapture MmioCapture;
 MmioCapture *mmio_capture_open (const MmioCaptureConfig * config,
     GError ** error);
 void mmio_capture_close (MmioCapture * capture);
+
+MmioModeLook mmio_capture_look (const MmioCapture * capture);
+MmioCapture *mmio_capture_renew (MmioCapture * capture, GError ** error);
 
 const MmioPicture *mmio_capture_get_picture (const MmioCapture * capture);
 MmioRegion *mmio_capture_get_region (MmioCapture * capture);
@@ -131,5 +138,7 @@ guint64 mmio_capture_take_newer (MmioCapture * capture);
 void mmio_capture_forget (MmioCapture * capture);
 
 void mmio_capture_get_stats (MmioCapture * capture, MmioCaptureStats * stats);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioCapture, mmio_capture_close)
 
 G_END_DECLS
