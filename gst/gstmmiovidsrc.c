@@ -289,6 +289,7 @@ start (GstMmioVidSrc * self)
   self->latency_period = GST_CLOCK_TIME_NONE;
   gst_mmio_timer_reset (&self->timer);
   gst_mmio_trigger_reset (&self->trigger);
+  gst_mmio_follow_reset (&self->follow);
   GST_OBJECT_UNLOCK (self);
 
   notify_device (self);

@@ -409,8 +409,10 @@ change (gpointer data)
     put_offset (memory, 0, large ? 4096 : 8192);
     __atomic_thread_fence (__ATOMIC_SEQ_CST);
     put (memory, SEQUENCE, ++sequence);
-    /* Long enough for somebody to see it, now one, now the other */
-    if (sequence % 62 == 0)
+    /* Long enough for somebody to read it, if he begins in time; and now and
+     * then, in either mode, for a machine that runs one thread at a time */
+    for (volatile guint i = 0; i < 200; i++);
+    if (sequence % 6202 == 0)
       g_usleep (50);
   }
 
