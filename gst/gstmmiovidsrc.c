@@ -31,6 +31,12 @@
  * Shows what a virtual machine has painted into its shared memory device.
  *
  * |[
+ * gst-launch-1.0 mmiovidsrc device=1af4:1110 frame-sync=counter ! autovideosink
+ * ]|
+ * The same the other way round, from a device that describes its picture by a
+ * header: the picture follows when that changes.
+ *
+ * |[
  * gst-play-1.0 'mmio://0000:03:00.0?bar=2&format=bgrx&width=640&height=480'
  * ]|
  * The same properties in a URI, for applications that play one.
