@@ -72,7 +72,7 @@ get_target (const GstVideoFrame * frame, MmioTarget * target)
  * @format: the format of that, in the library's words
  * @capture: what is read
  * @element: who posts an error
- * @read: (out): what came of it; whether there is anything in @buffer
+ * @result: (out): what came of it; whether there is anything in it
  *
  * Reads a frame into a buffer, and says there what has changed.
  *
@@ -81,7 +81,7 @@ get_target (const GstVideoFrame * frame, MmioTarget * target)
 gboolean
 gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
     const MmioFormat * format, MmioCapture * capture, GstElement * element,
-    MmioRead * read)
+    MmioRead * result)
 {
   MmioTarget target = {.format = *format };
   GstVideoFrame frame;
@@ -98,7 +98,7 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
 
   fits = get_target (&frame, &target);
   if (fits)
-    *read = mmio_capture_read (capture, &target, &damage);
+    *result = mmio_capture_read (capture, &target, &damage);
   gst_video_frame_unmap (&frame);
 
   if (!fits) {
@@ -109,10 +109,10 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
     return FALSE;
   }
 
-  if (*read == MMIO_READ_TORN)
+  if (*result == MMIO_READ_TORN)
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
-  if ((*read == MMIO_READ_WHOLE || *read == MMIO_READ_TORN) &&
-      mmio_capture_get_changes (capture) != MMIO_CHANGES_IGNORE)
+  if ((*result == MMIO_READ_WHOLE || *result == MMIO_READ_TORN)
+      && mmio_capture_get_changes (capture) != MMIO_CHANGES_IGNORE)
     add_damage (buffer, GST_VIDEO_INFO_WIDTH (info), &damage);
 
   return TRUE;

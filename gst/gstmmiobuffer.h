@@ -12,6 +12,6 @@ GstBuffer *gst_mmio_buffer_wrap (GstMemory * memory, gsize skip,
 
 gboolean gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
     const MmioFormat * format, MmioCapture * capture, GstElement * element,
-    MmioRead * read);
+    MmioRead * result);
 
 G_END_DECLS

@@ -13,6 +13,10 @@
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
 
+/* Between two looks whether a device shows its picture that has counted one:
+ * microseconds, a frame at 50 Hz */
+#define LOOK_PAUSE 20000
+
 /* Whatever has changed or not: somebody waits for a frame */
 void
 gst_mmio_frames_send_next (GstMmioVidSrc * self)
@@ -58,11 +62,10 @@ goes_on (GstMmioVidSrc * self)
   return ret;
 }
 
-/* Reads a frame into @buffer; @written tells whether it is worth sending */
+/* Reads a frame into @buffer; @read tells whether it is worth sending */
 static gboolean
-copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
+copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, MmioRead * read)
 {
-  MmioRead read;
   gboolean forget;
 
   GST_OBJECT_LOCK (self);
@@ -75,12 +78,17 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
 
   do {
     if (!gst_mmio_buffer_fill (buffer, &self->info, &self->target_format,
-            self->capture, GST_ELEMENT_CAST (self), &read))
+            self->capture, GST_ELEMENT_CAST (self), read))
       return FALSE;
-  } while (read == MMIO_READ_WOKEN && goes_on (self));
+  } while (*read == MMIO_READ_WOKEN && goes_on (self));
 
-  *written = read == MMIO_READ_WHOLE || read == MMIO_READ_TORN;
   return TRUE;
+}
+
+static gboolean
+has_picture (MmioRead read)
+{
+  return read == MMIO_READ_WHOLE || read == MMIO_READ_TORN;
 }
 
 /* Wraps the picture that is complete; no buffer, if downstream holds so many
@@ -109,12 +117,23 @@ static GstFlowReturn
 wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
   GstClockTimeDiff now = 0;
+  gboolean is_stale;
   GstFlowReturn ret;
+
+  GST_OBJECT_LOCK (self);
+  is_stale = self->timer.paused || self->timer.unlocked;
+  GST_OBJECT_UNLOCK (self);
+
+  if (is_stale)
+    gst_mmio_follow_drop (self);
+  else if (gst_mmio_follow_take (self, frame))
+    return GST_FLOW_OK;
 
   GST_OBJECT_LOCK (self);
   if (gst_mmio_vid_src_is_triggered (self)) {
     ret = gst_mmio_trigger_wait (&self->trigger, &self->timer,
-        GST_ELEMENT_CAST (self), self->capture, frame);
+        GST_ELEMENT_CAST (self), self->capture,
+        self->follow.has_frame ? LOOK_PAUSE : 0, frame);
   } else {
     ret = gst_mmio_timer_wait (&self->timer, GST_ELEMENT_CAST (self), frame,
         &now);
@@ -122,6 +141,9 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   if (ret == GST_FLOW_OK)
     self->missed += frame->missed;
   GST_OBJECT_UNLOCK (self);
+
+  if (ret == GST_FLOW_OK)
+    gst_mmio_follow_drop (self);
 
   if (ret == GST_FLOW_ERROR)
     GST_ELEMENT_ERROR (self, CORE, CLOCK,
@@ -158,8 +180,8 @@ static GstFlowReturn
 get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
 {
   GstBaseSrc *base = GST_BASE_SRC (self);
+  MmioRead read = MMIO_READ_OUTDATED;
   GstBuffer *buffer = NULL;
-  gboolean written = FALSE;
   GstFlowReturn ret;
 
   /* The buffer first: a pool that has none left makes us wait, and what is
@@ -170,11 +192,15 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
     return ret;
 
   ret = wait_for_frame (self, frame);
-  if (ret == GST_FLOW_OK && !copy_frame (self, buffer, &written))
+  if (ret == GST_FLOW_OK && gst_mmio_follow_look (self) &&
+      !copy_frame (self, buffer, &read))
     ret = GST_FLOW_ERROR;
-  if (ret == GST_FLOW_OK)
+  if (ret == GST_FLOW_OK) {
     skip_to_current (self, frame);
-  if (!written)
+    if (read == MMIO_READ_OUTDATED)
+      gst_mmio_follow_keep (self, frame);
+  }
+  if (ret != GST_FLOW_OK || !has_picture (read))
     gst_clear_buffer (&buffer);
 
   *result = buffer;
@@ -182,7 +208,7 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
 }
 
 /* Waits for a frame and wraps the BAR; no buffer, if downstream holds so many
- * that this frame is missed */
+ * that this frame is missed, or there is none */
 static GstFlowReturn
 get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
     GstBuffer ** result)
@@ -192,6 +218,11 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
 
   if (ret != GST_FLOW_OK)
     return ret;
+
+  if (!gst_mmio_follow_look (self)) {
+    gst_mmio_follow_keep (self, frame);
+    return GST_FLOW_OK;
+  }
 
   *result = wrap_frame (self, &missed);
   skip_to_current (self, frame);
@@ -220,9 +251,15 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
     ret = get_copy (self, &frame, &buffer);
   else
     ret = get_wrapped (self, &frame, &buffer);
+  if (ret == GST_MMIO_FLOW_NO_FRAME)
+    gst_mmio_follow_look (self);
   if (ret != GST_FLOW_OK)
     return ret;
 
+  /* It may come later */
+  if (self->follow.has_frame)
+    return GST_FLOW_OK;
+  gst_mmio_follow_find (self, &frame);
   gst_mmio_tears_look (&self->tears, GST_ELEMENT_CAST (self), self->capture);
 
   GST_OBJECT_LOCK (self);
@@ -283,6 +320,9 @@ gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
 
   *result = NULL;
   do {
+    if (!gst_mmio_follow_renew (self))
+      return GST_FLOW_ERROR;
+
     /* The base class looks for this between frames, but while nothing changes
      * there may be none for long */
     if (gst_pad_needs_reconfigure (base->srcpad) && !renegotiate (self))
@@ -290,7 +330,10 @@ gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
           GST_FLOW_NOT_NEGOTIATED;
 
     ret = get_frame (self, result);
-  } while (ret == GST_FLOW_OK && !*result);
+  } while ((ret == GST_FLOW_OK && !*result) || ret == GST_MMIO_FLOW_NO_FRAME);
+
+  if (ret == GST_FLOW_FLUSHING)
+    gst_mmio_follow_drop (self);
 
   return ret;
 }

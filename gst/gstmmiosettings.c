@@ -116,14 +116,14 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
           DEFAULT_BAR, flags));
   g_object_class_install_property (object_class, PROP_FORMAT,
       g_param_spec_enum ("format", "Format", "Pixel format of the picture in "
-          "the BAR (if never set, a device that can tell is asked)",
+          "the BAR (if never set, what the device tells, or else RGB)",
           GST_TYPE_VIDEO_FORMAT, DEFAULT_FORMAT, flags));
   g_object_class_install_property (object_class, PROP_WIDTH,
       g_param_spec_uint ("width", "Width", "Width of the picture in pixels "
-          "(0 = ask the device)", 0, G_MAXINT, 0, flags));
+          "(0 = ask the device, and follow it)", 0, G_MAXINT, 0, flags));
   g_object_class_install_property (object_class, PROP_HEIGHT,
       g_param_spec_uint ("height", "Height", "Height of the picture in pixels "
-          "(0 = ask the device)", 0, G_MAXINT, 0, flags));
+          "(0 = ask the device, and follow it)", 0, G_MAXINT, 0, flags));
   g_object_class_install_property (object_class, PROP_OFFSET,
       g_param_spec_uint64 ("offset", "Offset", "Bytes from the BAR's start to "
           "the first pixel", 0, G_MAXUINT64, 0, flags));

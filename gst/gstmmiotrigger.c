@@ -125,11 +125,11 @@ tell_of_stall (GstMmioTrigger * trigger, GstElement * element,
 /* Lets go of the object lock meanwhile */
 static MmioWait
 wait_for_picture (GstMmioTrigger * trigger, GstElement * element,
-    MmioCapture * capture, MmioCount * count)
+    MmioCapture * capture, gint64 patience, MmioCount * count)
 {
   const gint64 now = g_get_monotonic_time ();
-  const gint64 deadline = trigger->stands_still ? now + STALL :
-      MAX (trigger->last + STALL, now);
+  const gint64 deadline = patience > 0 ? now + patience :
+      trigger->stands_still ? now + STALL : MAX (trigger->last + STALL, now);
   gint64 period;
   MmioWait wait;
 
@@ -147,15 +147,19 @@ wait_for_picture (GstMmioTrigger * trigger, GstElement * element,
  * gst_mmio_trigger_wait:
  * @timer: knows of pauses, and of the rate that the consumer wants
  * @capture: whose pictures
+ * @patience: microseconds that it is waited; 0: until there is one
  * @frame: (out): the frame that is there; it counts as taken
  *
  * Waits for the next frame.  Only the streaming thread does so.
  *
- * Returns: as of gst_mmio_timer_wait()
+ * Returns: as of gst_mmio_timer_wait(); or %GST_MMIO_FLOW_NO_FRAME after
+ *   @patience, and if there was no picture for a second from a device that
+ *   shows another one, or none
  */
 GstFlowReturn
 gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
-    GstElement * element, MmioCapture * capture, GstMmioFrameTime * frame)
+    GstElement * element, MmioCapture * capture, gint64 patience,
+    GstMmioFrameTime * frame)
 {
   for (;;) {
     const gboolean was_paused = timer->paused;
@@ -171,10 +175,17 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
       trigger->last = g_get_monotonic_time ();
     }
 
-    switch (wait_for_picture (trigger, element, capture, &count)) {
+    switch (wait_for_picture (trigger, element, capture, patience, &count)) {
       case MMIO_WAIT_FRAME:
         break;
       case MMIO_WAIT_TIMEOUT:
+        if (patience > 0)
+          return GST_MMIO_FLOW_NO_FRAME;
+        /* It has something else to do than to paint */
+        if (mmio_capture_look (capture) != MMIO_MODE_SAME) {
+          trigger->last = g_get_monotonic_time ();
+          return GST_MMIO_FLOW_NO_FRAME;
+        }
         tell_of_stall (trigger, element, capture);
         continue;
       case MMIO_WAIT_WOKEN:
@@ -196,6 +207,23 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
           take_picture (trigger, pts, period)};
     return GST_FLOW_OK;
   }
+}
+
+/**
+ * gst_mmio_trigger_delay:
+ * @frame: (inout): a frame that could not be sent when it was there
+ *
+ * Makes it one of now.
+ */
+void
+gst_mmio_trigger_delay (GstMmioTrigger * trigger, GstElement * element,
+    GstMmioFrameTime * frame)
+{
+  if (!GST_ELEMENT_CLOCK (element))
+    return;
+
+  frame->pts = get_running_time (element, g_get_monotonic_time ());
+  frame->due = frame->pts;
 }
 
 /**

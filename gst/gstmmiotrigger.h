@@ -6,6 +6,9 @@
 
 G_BEGIN_DECLS
 
+/* No frame, but something to see to before it is waited for one again */
+#define GST_MMIO_FLOW_NO_FRAME GST_FLOW_CUSTOM_SUCCESS
+
 /**
  * GstMmioTrigger:
  * @period: nanoseconds from one picture of the device to the next, about, or
@@ -32,6 +35,8 @@ void gst_mmio_trigger_interrupt (GstMmioTrigger * trigger);
 
 GstFlowReturn gst_mmio_trigger_wait (GstMmioTrigger * trigger,
     GstMmioTimer * timer, GstElement * element, MmioCapture * capture,
+    gint64 patience, GstMmioFrameTime * frame);
+void gst_mmio_trigger_delay (GstMmioTrigger * trigger, GstElement * element,
     GstMmioFrameTime * frame);
 void gst_mmio_trigger_skip (GstMmioTrigger * trigger, GstElement * element,
     guint64 newer, GstClockTime wanted_period, GstMmioFrameTime * frame);

@@ -31,6 +31,12 @@
  * Shows what a virtual machine has painted into its shared memory device.
  *
  * |[
+ * gst-launch-1.0 mmiovidsrc device=1af4:1110 frame-sync=counter ! autovideosink
+ * ]|
+ * The same the other way round, from a device that describes its picture by a
+ * header: the picture follows when that changes.
+ *
+ * |[
  * gst-play-1.0 'mmio://0000:03:00.0?bar=2&format=bgrx&width=640&height=480'
  * ]|
  * The same properties in a URI, for applications that play one.
@@ -290,6 +296,7 @@ start (GstMmioVidSrc * self)
   gst_mmio_timer_reset (&self->timer);
   gst_mmio_trigger_reset (&self->trigger);
   gst_mmio_tears_reset (&self->tears);
+  gst_mmio_follow_reset (&self->follow);
   GST_OBJECT_UNLOCK (self);
 
   notify_device (self);

@@ -160,6 +160,23 @@ gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
   return way;
 }
 
+/**
+ * gst_mmio_way_renew:
+ * @way: a way
+ * @capture: whose frames; must live longer
+ *
+ * Finds out which ways there are for another picture, with the user asking for
+ * the same.
+ *
+ * Returns: (nullable): NULL with @error set if what is asked for cannot be
+ */
+GstMmioWay *
+gst_mmio_way_renew (const GstMmioWay * way, MmioCapture * capture,
+    GError ** error)
+{
+  return gst_mmio_way_new (capture, way->wanted, error);
+}
+
 void
 gst_mmio_way_free (GstMmioWay * way)
 {

@@ -18,6 +18,8 @@ typedef struct _GstMmioWay GstMmioWay;
 
 GstMmioWay *gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted,
     GError ** error);
+GstMmioWay *gst_mmio_way_renew (const GstMmioWay * way, MmioCapture * capture,
+    GError ** error);
 void gst_mmio_way_free (GstMmioWay * way);
 
 GstCaps *gst_mmio_way_get_caps (const GstMmioWay * way);

@@ -6,6 +6,7 @@
 
 #include "mmiodevice.h"
 #include "mmiopci.h"
+#include "mmioteller.h"
 
 G_BEGIN_DECLS
 
@@ -16,7 +17,10 @@ G_BEGIN_DECLS
  *   counts as BAR 0
  * @part: (nullable): what it has instead of BARs, in a word
  * @describe: (nullable): fill in what @spec leaves open, and @bar if that
- *   is -1; NULL where the device cannot tell
+ *   is -1; NULL where the device has no picture of its own making
+ * @find_teller: (nullable): where registers may be that tell of the picture,
+ *   with @bar as the user says it; FALSE if there are none that one may look
+ *   at.  Touches nothing.
  * @map: map @length bytes at @offset of a BAR that is known to hold them, the
  *   way that is wanted; errors that can be known before are found before
  *   anything is mapped
@@ -36,6 +40,8 @@ typedef struct {
   const char *part;
   gboolean (*describe) (MmioDevice * device, gint * bar, MmioSpec * spec,
       GError ** error);
+    gboolean (*find_teller) (MmioDevice * device, gint bar,
+      MmioTellerPlace * place);
   MmioRegion *(*map) (MmioDevice * device, guint bar, guint64 offset,
       gsize length, MmioMapping wanted, GError ** error);
   int (*export) (MmioDevice * device, guint bar, guint64 offset,

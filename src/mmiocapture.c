@@ -9,16 +9,18 @@
 
 struct _MmioCapture
 {
+  MmioCaptureConfig config;     /* what the user says; without the device */
   MmioDevice *device;
+  MmioMode *mode;               /* NULL if the device does not tell */
   gint bar;
   MmioPicture picture;
   MmioRegion *region;
   const MmioReader *reader;
   const char *engine_reason;
-  MmioChanges changes;
   MmioShadow *shadow;
 
-  MmioFrameSync frame_sync;
+  MmioRegisterSpec counter_spec;
+  gboolean counter_is_seqlock;
   MmioCounter *counter;
   MmioTurn *turn;
   MmioSync *sync;
@@ -137,12 +139,145 @@ open_counter (MmioDevice * device, const MmioSpec * spec, guint n_buffers,
       n_buffers) : NULL;
 }
 
+/* Learns what the picture is, and where; nothing of it is mapped yet */
+static gboolean
+find_picture (MmioCapture * capture, MmioSpec * spec, GError ** error)
+{
+  const MmioCaptureConfig *config = &capture->config;
+
+  *spec = config->spec;
+  capture->bar = config->bar;
+  if (!mmio_device_describe_mode (capture->device, &capture->bar, spec,
+          &capture->mode, error) ||
+      !mmio_picture_init (&capture->picture, spec, error) ||
+      !mmio_device_find_bar (capture->device, &capture->bar, &capture->picture,
+          error) ||
+      !check_index (config, capture->device, capture->bar,
+          capture->picture.n_buffers, spec, error) ||
+      !check_counter (config, capture->device, capture->bar,
+          capture->picture.n_buffers, spec, error))
+    return FALSE;
+
+  if (config->changes != MMIO_CHANGES_IGNORE) {
+    capture->shadow = mmio_shadow_new (&capture->picture);
+    if (!capture->shadow) {
+      mmio_set_error (error, MMIO_ERROR_SETTINGS,
+          "There is no memory for the frame before, which changes are found by; "
+          "set changes=ignore, or width and height lower.");
+      return FALSE;
+    }
+  }
+
+  return TRUE;
+}
+
+static gboolean
+map_picture (MmioCapture * capture, GError ** error)
+{
+  const MmioCaptureConfig *config = &capture->config;
+
+  capture->region = mmio_device_map (capture->device, &capture->bar,
+      &capture->picture, choose_mapping (config, capture->device), error);
+  if (!capture->region)
+    return FALSE;
+
+  capture->reader = mmio_reader_choose (config->engine,
+      mmio_region_get_mapping (capture->region), &capture->engine_reason,
+      error);
+  return capture->reader != NULL;
+}
+
+static gboolean
+equal_register (const MmioRegisterSpec * a, const MmioRegisterSpec * b)
+{
+  return a->bar == b->bar && a->offset == b->offset && a->bits == b->bits;
+}
+
+/* Whether @old's counter is the one that is wanted, with all that it knows */
+static gboolean
+has_counter (const MmioCapture * old, const MmioCapture * capture)
+{
+  return old && old->counter &&
+      equal_register (&old->counter_spec, &capture->counter_spec) &&
+      old->counter_is_seqlock == capture->counter_is_seqlock &&
+      old->picture.n_buffers == capture->picture.n_buffers;
+}
+
+/* Opens what tells of pictures.  After the picture: the first map of a page
+ * says how it is mapped. */
+static gboolean
+open_tellers (MmioCapture * capture, const MmioSpec * spec,
+    const MmioCapture * old, GError ** error)
+{
+  const MmioFrameSync frame_sync = capture->config.frame_sync;
+  g_autoptr (MmioRegister) index = NULL;
+
+  if (capture->mode && !mmio_mode_watch (capture->mode, error))
+    return FALSE;
+
+  capture->counter_spec = spec->counter;
+  capture->counter_is_seqlock = spec->counter_is_seqlock;
+  if (spec->counter.bits > 0 && !has_counter (old, capture)) {
+    capture->counter = open_counter (capture->device, spec,
+        capture->picture.n_buffers, error);
+    if (!capture->counter)
+      return FALSE;
+  }
+
+  if (spec->index.bits > 0) {
+    index = mmio_register_map (capture->device, spec->index.bar, &spec->index,
+        error);
+    if (!index)
+      return FALSE;
+  }
+
+  if (frame_sync == MMIO_FRAME_SYNC_INTERRUPT) {
+    capture->interrupt_fd = mmio_device_open_interrupt (capture->device, error);
+    if (capture->interrupt_fd < 0)
+      return FALSE;
+  }
+
+  capture->sync = mmio_sync_new (error);
+  if (!capture->sync)
+    return FALSE;
+
+  capture->turn = mmio_turn_new (capture->counter, g_steal_pointer (&index),
+      capture->picture.n_buffers);
+  return TRUE;
+}
+
+/* What is the same for the first picture of a device, and for all that follow.
+ * @old: (nullable): what captured the one before */
+static gboolean
+set_up (MmioCapture * capture, const MmioCapture * old, GError ** error)
+{
+  MmioSpec spec;
+
+  return find_picture (capture, &spec, error) && map_picture (capture, error)
+      && open_tellers (capture, &spec, old, error);
+}
+
+static MmioCapture *
+new_capture (MmioDevice * device, const MmioCaptureConfig * config)
+{
+  MmioCapture *capture = g_new0 (MmioCapture, 1);
+
+  capture->device = device;
+  capture->config = *config;
+  capture->config.device = NULL;        /* it is the caller's, and open */
+  capture->interrupt_fd = -1;
+  g_mutex_init (&capture->lock);
+
+  return capture;
+}
+
 /**
  * mmio_capture_open:
  * @config: what to capture
  *
  * Finds the device, checks that it has the picture, and maps it.  What can be
- * wrong with @config is found before anything is mapped.
+ * wrong with @config is found before anything is mapped, but for the registers
+ * of a device that is asked for its picture.
  *
  * Returns: (transfer full) (nullable): the capture, or NULL with @error set
  */
@@ -150,19 +285,9 @@ MmioCapture *
 mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
 {
   g_auto (MmioAddress) address = { 0, };
-  g_autoptr (MmioDevice) device = NULL;
-  g_autoptr (MmioRegion) region = NULL;
-  g_autoptr (MmioShadow) shadow = NULL;
-  g_autoptr (MmioCounter) counter = NULL;
-  g_autoptr (MmioRegister) index = NULL;
-  g_autoptr (MmioSync) sync = NULL;
-  MmioSpec spec = config->spec;
-  gint bar = config->bar;
-  const MmioReader *reader;
+  g_autoptr (MmioCapture) capture = NULL;
+  MmioDevice *device;
   const char *reason;
-  MmioPicture picture;
-  MmioCapture *capture;
-  int interrupt_fd = -1;
 
   /* Whether the engine can run does not depend on the map */
   if (!mmio_address_parse (&address, config->device, error) ||
@@ -170,74 +295,67 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
     return NULL;
 
   device = mmio_device_open (&address, config->access, error);
-  if (!device || !mmio_device_describe (device, &bar, &spec, error) ||
-      !mmio_picture_init (&picture, &spec, error) ||
-      !mmio_device_find_bar (device, &bar, &picture, error) ||
-      !check_index (config, device, bar, picture.n_buffers, &spec, error) ||
-      !check_counter (config, device, bar, picture.n_buffers, &spec, error))
+  if (!device)
     return NULL;
 
-  if (config->changes != MMIO_CHANGES_IGNORE) {
-    shadow = mmio_shadow_new (&picture);
-    if (!shadow) {
-      mmio_set_error (error, MMIO_ERROR_SETTINGS,
-          "There is no memory for the frame before, which changes are found by; "
-          "set changes=ignore, or width and height lower.");
-      return NULL;
-    }
-  }
+  capture = new_capture (device, config);
+  return set_up (capture, NULL, error) ? g_steal_pointer (&capture) : NULL;
+}
 
-  region = mmio_device_map (device, &bar, &picture, choose_mapping (config,
-          device), error);
-  if (!region)
+/* What a run has counted and learnt goes on */
+static void
+take_over (MmioCapture * capture, MmioCapture * old)
+{
+  mmio_capture_get_stats (old, &capture->stats);
+  capture->interrupt_time = old->interrupt_time;
+  capture->interrupt_period = old->interrupt_period;
+  if (has_counter (old, capture)) {
+    capture->counter = g_steal_pointer (&old->counter);
+    mmio_turn_set_counter (capture->turn, capture->counter);
+    mmio_turn_set_counter (old->turn, NULL);
+  }
+}
+
+/**
+ * mmio_capture_look:
+ *
+ * Looks whether the device still shows the picture that is captured, in a few
+ * loads; nothing is looked at where it was the user who said what it is.
+ *
+ * Returns: what it shows; other pictures need mmio_capture_renew()
+ */
+MmioModeLook
+mmio_capture_look (const MmioCapture * capture)
+{
+  return capture->mode ? mmio_mode_look (capture->mode) : MMIO_MODE_SAME;
+}
+
+/**
+ * mmio_capture_renew:
+ * @capture: a capture whose device shows another picture now
+ *
+ * Captures that, from the same device, with the same settings; statistics go
+ * on.  What is left of @capture is to be closed, and good for nothing else.
+ *
+ * Returns: (transfer full) (nullable): a capture; or NULL with @error set: with
+ *   %MMIO_ERROR_NO_MODE, @capture is as before, and it may be tried again when
+ *   mmio_capture_look() says so; otherwise its statistics are what is left
+ */
+MmioCapture *
+mmio_capture_renew (MmioCapture * capture, GError ** error)
+{
+  MmioCapture *renewed = new_capture (mmio_device_ref (capture->device),
+      &capture->config);
+
+  renewed->mode = g_steal_pointer (&capture->mode);
+  if (!set_up (renewed, capture, error)) {
+    capture->mode = g_steal_pointer (&renewed->mode);
+    mmio_capture_close (renewed);
     return NULL;
-
-  reader = mmio_reader_choose (config->engine,
-      mmio_region_get_mapping (region), &reason, error);
-  if (!reader)
-    return NULL;
-
-  /* After the picture: the first map of a page says how it is mapped */
-  if (spec.counter.bits > 0) {
-    counter = open_counter (device, &spec, picture.n_buffers, error);
-    if (!counter)
-      return NULL;
   }
 
-  if (spec.index.bits > 0) {
-    index = mmio_register_map (device, spec.index.bar, &spec.index, error);
-    if (!index)
-      return NULL;
-  }
-
-  if (config->frame_sync == MMIO_FRAME_SYNC_INTERRUPT) {
-    interrupt_fd = mmio_device_open_interrupt (device, error);
-    if (interrupt_fd < 0)
-      return NULL;
-  }
-
-  sync = mmio_sync_new (error);
-  if (!sync)
-    return NULL;
-
-  capture = g_new0 (MmioCapture, 1);
-  capture->device = g_steal_pointer (&device);
-  capture->bar = bar;
-  capture->picture = picture;
-  capture->region = g_steal_pointer (&region);
-  capture->reader = reader;
-  capture->engine_reason = reason;
-  capture->changes = config->changes;
-  capture->shadow = g_steal_pointer (&shadow);
-  capture->frame_sync = config->frame_sync;
-  capture->counter = g_steal_pointer (&counter);
-  capture->turn = mmio_turn_new (capture->counter, g_steal_pointer (&index),
-      picture.n_buffers);
-  capture->sync = g_steal_pointer (&sync);
-  capture->interrupt_fd = interrupt_fd;
-  g_mutex_init (&capture->lock);
-
-  return capture;
+  take_over (renewed, capture);
+  return renewed;
 }
 
 /**
@@ -254,7 +372,8 @@ mmio_capture_close (MmioCapture * capture)
   g_clear_pointer (&capture->turn, mmio_turn_free);
   g_clear_pointer (&capture->counter, mmio_counter_free);
   g_clear_pointer (&capture->sync, mmio_sync_free);
-  mmio_region_unref (capture->region);
+  g_clear_pointer (&capture->mode, mmio_mode_free);
+  g_clear_pointer (&capture->region, mmio_region_unref);
   mmio_device_unref (capture->device);
   g_mutex_clear (&capture->lock);
   g_free (capture);
@@ -357,7 +476,7 @@ mmio_capture_get_reader (const MmioCapture * capture)
 MmioChanges
 mmio_capture_get_changes (const MmioCapture * capture)
 {
-  return capture->changes;
+  return capture->config.changes;
 }
 
 /**
@@ -421,7 +540,7 @@ get_picture_bytes (const MmioPicture * picture)
 MmioFrameSync
 mmio_capture_get_frame_sync (const MmioCapture * capture)
 {
-  return capture->frame_sync;
+  return capture->config.frame_sync;
 }
 
 /**
@@ -435,7 +554,7 @@ mmio_capture_get_frame_sync (const MmioCapture * capture)
 gint64
 mmio_capture_get_period (const MmioCapture * capture)
 {
-  switch (capture->frame_sync) {
+  switch (capture->config.frame_sync) {
     case MMIO_FRAME_SYNC_COUNTER:
       return mmio_counter_get_period (capture->counter);
     case MMIO_FRAME_SYNC_INTERRUPT:
@@ -478,7 +597,7 @@ wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
 MmioWait
 mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
 {
-  return capture->frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
+  return capture->config.frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
       wait_for_interrupt (capture, deadline, count) :
       mmio_sync_wait (capture->sync, capture->counter, deadline, count);
 }
@@ -506,7 +625,7 @@ read_once (MmioCapture * capture, const MmioTarget * target,
 
   if (capture->shadow)
     return mmio_frame_read_changes (capture->reader, picture, data, target,
-        capture->shadow, capture->changes == MMIO_CHANGES_DROP, damage);
+        capture->shadow, capture->config.changes == MMIO_CHANGES_DROP, damage);
 
   mmio_frame_read (capture->reader, picture, data, target);
   damage->n_ranges = 1;
@@ -628,7 +747,8 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
  * each byte of it is loaded once.  If none is complete, it waits for one, for
  * the twentieth part of a second at most, and not twice for the same.  If a
  * counter or an index tell that it may have changed meanwhile, it is read again,
- * a few times.
+ * a few times.  If the device has begun to show another one, with another
+ * geometry, what was read is nothing.
  *
  * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
  *   been written
@@ -639,16 +759,19 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
 {
   const gint64 begin = g_get_monotonic_time ();
   MmioObstacle obstacle;
-  gboolean completed, written, is_torn;
+  gboolean completed, is_outdated, is_torn, written;
   guint tries;
 
   completed = read_whole (capture, target, damage, &tries, &obstacle, &written);
   is_torn = obstacle != MMIO_OBSTACLE_NONE;
-  if (completed)
+  is_outdated = mmio_capture_look (capture) != MMIO_MODE_SAME;
+  if (is_outdated)
+    mmio_capture_forget (capture);
+  else if (completed)
     note_obstacle (capture, obstacle);
 
   g_mutex_lock (&capture->lock);
-  if (completed) {
+  if (completed && !is_outdated) {
     capture->stats.frames += written;
     capture->stats.unchanged += damage->n_ranges == 0;
     capture->stats.torn += written && is_torn;
@@ -657,7 +780,8 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
   capture->stats.copy_time += g_get_monotonic_time () - begin - capture->waited;
   g_mutex_unlock (&capture->lock);
 
-  return !completed ? MMIO_READ_WOKEN : !written ? MMIO_READ_UNCHANGED :
+  return is_outdated ? MMIO_READ_OUTDATED : !completed ? MMIO_READ_WOKEN :
+      !written ? MMIO_READ_UNCHANGED :
       is_torn ? MMIO_READ_TORN : MMIO_READ_WHOLE;
 }
 
@@ -711,7 +835,7 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
 guint64
 mmio_capture_take_newer (MmioCapture * capture)
 {
-  return capture->frame_sync == MMIO_FRAME_SYNC_COUNTER ?
+  return capture->config.frame_sync == MMIO_FRAME_SYNC_COUNTER ?
       mmio_counter_take_newer (capture->counter) : 0;
 }
 
@@ -726,7 +850,7 @@ mmio_capture_take_newer (MmioCapture * capture)
 gboolean
 mmio_capture_is_being_written (const MmioCapture * capture)
 {
-  return capture->frame_sync == MMIO_FRAME_SYNC_COUNTER &&
+  return capture->config.frame_sync == MMIO_FRAME_SYNC_COUNTER &&
       mmio_counter_is_busy (capture->counter);
 }
 

@@ -3,6 +3,7 @@
 
 #include "mmiodevice.h"
 #include "mmioframe.h"
+#include "mmiomode.h"
 #include "mmiosync.h"
 #include "mmioturn.h"
 
@@ -85,6 +86,8 @@ typedef struct {
  * @MMIO_READ_TORN: perhaps parts of more than one, as none stood still
  * @MMIO_READ_WOKEN: nothing, as somebody has ended the wait for a picture that
  *   is complete
+ * @MMIO_READ_OUTDATED: nothing, as the device shows another picture now; see
+ *   mmio_capture_look()
  *
  * What came of reading a frame.
  */
@@ -93,6 +96,7 @@ typedef enum {
   MMIO_READ_WHOLE,
   MMIO_READ_TORN,
   MMIO_READ_WOKEN,
+  MMIO_READ_OUTDATED,
 } MmioRead;
 
 /**
@@ -106,6 +110,9 @@ typedef struct _MmioCapture MmioCapture;
 MmioCapture *mmio_capture_open (const MmioCaptureConfig * config,
     GError ** error);
 void mmio_capture_close (MmioCapture * capture);
+
+MmioModeLook mmio_capture_look (const MmioCapture * capture);
+MmioCapture *mmio_capture_renew (MmioCapture * capture, GError ** error);
 
 const MmioPicture *mmio_capture_get_picture (const MmioCapture * capture);
 MmioRegion *mmio_capture_get_region (MmioCapture * capture);
@@ -141,5 +148,7 @@ MmioObstacle mmio_capture_get_obstacle (const MmioCapture * capture,
 void mmio_capture_forget (MmioCapture * capture);
 
 void mmio_capture_get_stats (MmioCapture * capture, MmioCaptureStats * stats);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioCapture, mmio_capture_close)
 
 G_END_DECLS

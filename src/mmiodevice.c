@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmiomode.h"
 #include "mmiopci.h"
 #include "mmiopcistate.h"
 #include "mmiouionode.h"
@@ -298,43 +299,87 @@ mmio_device_get_fixed_mapping (const MmioDevice * device)
   return device->fixed_mapping;
 }
 
+/* The BAR that the address itself names is the one that is meant */
+static gboolean
+apply_fixed_bar (const MmioDevice * device, gint * bar, GError ** error)
+{
+  if (device->fixed_bar < 0)
+    return TRUE;
+
+  if (*bar >= 0 && *bar != device->fixed_bar) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The device names %s %d of %s, but bar is %d; leave bar at -1.",
+        get_part (device), device->fixed_bar, device->address, *bar);
+    return FALSE;
+  }
+
+  *bar = device->fixed_bar;
+  return TRUE;
+}
+
+/* Asks the registers that tell of the picture, if there are any */
+static gboolean
+ask_mode (MmioDevice * device, gint * bar, MmioSpec * spec, MmioMode ** mode,
+    GError ** error)
+{
+  MmioTellerPlace place;
+  gboolean tells;
+
+  if (!device->backend->find_teller ||
+      !device->backend->find_teller (device, *bar, &place)) {
+    g_clear_pointer (mode, mmio_mode_free);
+    return TRUE;
+  }
+
+  if (!*mode)
+    *mode = mmio_mode_new (device, &place);
+  if (!mmio_mode_ask (*mode, bar, spec, &tells, error))
+    return FALSE;
+
+  if (!tells)
+    g_clear_pointer (mode, mmio_mode_free);
+  return TRUE;
+}
+
 /**
- * mmio_device_describe:
+ * mmio_device_describe_mode:
  * @bar: (inout): the BAR that holds the picture, -1 for unknown
  * @spec: (inout): the picture; what is unset in it (empty format, zero width,
  *   height, stride, offset) is asked of the device
+ * @mode: (inout): NULL, and what tells of the picture afterwards, if something
+ *   does; or that of an earlier call, to ask it once more
  *
  * Completes what the user said of the picture with what the device says.  A
  * device is asked only if width or height are open.  A format that nobody
  * names is RGB.
  *
- * Returns: TRUE with format, width and height set; or FALSE with @error set
+ * Returns: TRUE with format, width and height set; or FALSE with @error set,
+ *   which is %MMIO_ERROR_NO_MODE if the device may tell later
  */
 gboolean
-mmio_device_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
-    GError ** error)
+mmio_device_describe_mode (MmioDevice * device, gint * bar, MmioSpec * spec,
+    MmioMode ** mode, GError ** error)
 {
   gboolean open = spec->width == 0 || spec->height == 0;
 
-  if (device->fixed_bar >= 0) {
-    if (*bar >= 0 && *bar != device->fixed_bar) {
-      mmio_set_error (error, MMIO_ERROR_SETTINGS,
-          "The device names %s %d of %s, but bar is %d; leave bar at -1.",
-          get_part (device), device->fixed_bar, device->address, *bar);
-      return FALSE;
-    }
-    *bar = device->fixed_bar;
-  }
+  if (!apply_fixed_bar (device, bar, error))
+    return FALSE;
 
   if (device->backend->describe &&
       !device->backend->describe (device, bar, spec, error))
+    return FALSE;
+
+  /* Asking costs a look into the device; not where the user has said it all */
+  if ((spec->width == 0 || spec->height == 0) &&
+      !ask_mode (device, bar, spec, mode, error))
     return FALSE;
 
   if (spec->width == 0 || spec->height == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "%s (%s) cannot tell how large its picture is; set width and height "
         "(and format, offset and stride if it is not RGB from the BAR's "
-        "start on without padding).", device->name, device->address);
+        "start on without padding), or have the device tell by a header, as "
+        "docs/manual/describing.md shows.", device->name, device->address);
     return FALSE;
   }
 
@@ -347,6 +392,24 @@ mmio_device_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
         spec->offset, spec->stride);
 
   return TRUE;
+}
+
+/**
+ * mmio_device_describe:
+ * @bar: (inout): as of mmio_device_describe_mode()
+ * @spec: (inout): likewise
+ *
+ * Does the same, for whoever wants to know once.
+ *
+ * Returns: TRUE with format, width and height set; or FALSE with @error set
+ */
+gboolean
+mmio_device_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
+    GError ** error)
+{
+  g_autoptr (MmioMode) mode = NULL;
+
+  return mmio_device_describe_mode (device, bar, spec, &mode, error);
 }
 
 static void

@@ -47,6 +47,14 @@ typedef enum {
  */
 typedef struct _MmioDevice MmioDevice;
 
+/**
+ * MmioMode:
+ *
+ * What a device says of its picture, and whether it still says so; see
+ * mmiomode.h.  One thread asks.
+ */
+typedef struct _MmioMode MmioMode;
+
 MmioDevice *mmio_device_open (const MmioAddress * address, MmioAccess access,
     GError ** error);
 
@@ -64,6 +72,8 @@ MmioMapping mmio_device_get_fixed_mapping (const MmioDevice * device);
 
 gboolean mmio_device_describe (MmioDevice * device, gint * bar,
     MmioSpec * spec, GError ** error);
+gboolean mmio_device_describe_mode (MmioDevice * device, gint * bar,
+    MmioSpec * spec, MmioMode ** mode, GError ** error);
 
 gboolean mmio_device_find_bar (const MmioDevice * device, gint * bar,
     const MmioPicture * picture, GError ** error);

@@ -62,6 +62,16 @@ mmio_turn_free (MmioTurn * turn)
 }
 
 /**
+ * mmio_turn_set_counter:
+ * @counter: (nullable): what counts the pictures from now on; must live longer
+ */
+void
+mmio_turn_set_counter (MmioTurn * turn, MmioCounter * counter)
+{
+  turn->counter = counter;
+}
+
+/**
  * mmio_turn_begin_read:
  *
  * Before a picture is read: looks which one is complete, in one load of the

@@ -32,6 +32,8 @@ MmioTurn *mmio_turn_new (MmioCounter * counter, MmioRegister * index,
     guint n_buffers);
 void mmio_turn_free (MmioTurn * turn);
 
+void mmio_turn_set_counter (MmioTurn * turn, MmioCounter * counter);
+
 MmioObstacle mmio_turn_begin_read (MmioTurn * turn);
 MmioObstacle mmio_turn_end_read (MmioTurn * turn);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmioknown.h"
 #include "mmiomemtype.h"
 #include "mmiopcistate.h"
 #include "mmiouioirq.h"
@@ -160,10 +161,17 @@ mmio_uio_free (MmioDevice * device)
   g_free (uio);
 }
 
+/* The node of a device of which nothing is known but its maps */
+static gboolean
+mmio_uio_find_teller (MmioDevice * device, gint bar, MmioTellerPlace * place)
+{
+  return mmio_known_find_header (device, bar, place);
+}
+
 static const MmioBackend mmio_uio_pci_backend = {
   .access = "uio",
   .has_bars = TRUE,
-  .describe = mmio_pci_device_describe,
+  .find_teller = mmio_pci_device_find_teller,
   .map = mmio_uio_map,
   .open_interrupt = mmio_uio_open_interrupt,
   .take_interrupts = mmio_uio_take_interrupts,
@@ -174,6 +182,7 @@ static const MmioBackend mmio_uio_backend = {
   .access = "uio",
   .has_bars = TRUE,
   .part = "map",
+  .find_teller = mmio_uio_find_teller,
   .map = mmio_uio_map,
   .open_interrupt = mmio_uio_open_interrupt,
   .take_interrupts = mmio_uio_take_interrupts,

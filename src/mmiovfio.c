@@ -206,7 +206,7 @@ mmio_vfio_free (MmioDevice * device)
 static const MmioBackend mmio_vfio_backend = {
   .access = "vfio",
   .has_bars = TRUE,
-  .describe = mmio_pci_device_describe,
+  .find_teller = mmio_pci_device_find_teller,
   .map = mmio_vfio_map,
   .export = mmio_vfio_export,
   .open_interrupt = mmio_vfio_open_interrupt,
