@@ -103,6 +103,9 @@ mmio_sim_store (MmioSim * sim, guint n, guint32 value)
   __atomic_thread_fence (__ATOMIC_SEQ_CST);
   __atomic_store_n (&sim->registers[n], GUINT32_TO_LE (value),
       __ATOMIC_SEQ_CST);
+  /* A store by itself keeps later ones of the picture behind it on no CPU but
+   * x86 */
+  __atomic_thread_fence (__ATOMIC_SEQ_CST);
 }
 
 /* Paints a frame where it is its turn.  It counts before the picture changes and
