@@ -117,7 +117,8 @@ fake_free (MmioDevice * device)
 static gboolean
 fake_find_teller (MmioDevice * device, gint bar, MmioTellerPlace * place)
 {
-  return mmio_known_find_header (device, bar, place);
+  return ((FakeDevice *) device)->may_tell &&
+      mmio_known_find_header (device, bar, place);
 }
 
 static const MmioBackend fake_backend = {
