@@ -20,7 +20,7 @@ struct _MmioMode
 
 /**
  * mmio_mode_new:
- * @device: a device
+ * @device: a device; must live longer
  * @place: where it tells of its picture, known to be in a BAR of its memory
  *
  * Returns: (transfer full): a mode that nobody has asked for yet; nothing is
@@ -31,7 +31,7 @@ mmio_mode_new (MmioDevice * device, const MmioTellerPlace * place)
 {
   MmioMode *mode = g_new0 (MmioMode, 1);
 
-  mode->device = mmio_device_ref (device);
+  mode->device = device;
   mode->place = *place;
 
   return mode;
@@ -41,7 +41,6 @@ void
 mmio_mode_free (MmioMode * mode)
 {
   g_clear_pointer (&mode->region, mmio_region_unref);
-  mmio_device_unref (mode->device);
   g_free (mode);
 }
 

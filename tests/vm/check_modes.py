@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import tempfile
 
-from bench import CONSOLE, IVSHMEM, check, expect
+from bench import CONSOLE, DOORBELL, IVSHMEM, check, expect
+from check_interrupts import bound
 from qmp import Image
 from tap import Failure
 from watch import watching
@@ -93,8 +94,8 @@ def driver(bench):
 
 
 @contextlib.contextmanager
-def _painting(bench, options):
-    """The example program, on the host, paints into the BAR."""
+def _painter():
+    """The example program, built for the host."""
     compiler = shutil.which("cc")
     if not compiler:
         raise Failure("There is no C compiler for the painter on the host: "
@@ -103,6 +104,13 @@ def _painting(bench, options):
         program = os.path.join(directory, "painter")
         subprocess.run([compiler, "-std=c99", "-O1", f"-I{SOURCES}", "-o",
                         program, PAINTER], check=True)
+        yield program
+
+
+@contextlib.contextmanager
+def _painting(bench, options):
+    """It paints into the BAR."""
+    with _painter() as program:
         painter = subprocess.Popen([program, *options.split(),
                                     bench.guest.bars["large"].path])
         try:
@@ -184,3 +192,33 @@ def wrong(bench):
         message = bench.error(f"device={IVSHMEM}")
         expect(re.search(r"height=65536\b", message) and IVSHMEM in message,
                message)
+
+
+@check("strict", "modes: a header by vfio, with interrupts that start the "
+       "frames, is followed")
+def interrupt(bench):
+    bell = bench.guest.doorbells["doorbell"]
+    frames = Frames(bench)
+
+    with _painter() as program, bound(bench, DOORBELL, "vfio-pci"):
+        def paint(size):
+            subprocess.run([program, "--frames", "1", "--size", size,
+                            bell.path()], check=True)
+
+        def not_shown(width, height):
+            bell.ring()
+            frame = frames.latest()
+            if frame is None or len(frame) != width * height * 3:
+                return f"{len(frame or b'')} bytes, not {width}x{height}"
+            numbers = _number(frame, width, height)
+            return None if numbers == {0} else f"pictures {numbers}"
+
+        paint("64x48")
+        with watching(bench, f"mmiovidsrc name=source device={DOORBELL} "
+                      "access=vfio frame-sync=interrupt io-mode=copy ! "
+                      f"video/x-raw ! {Frames.SINK}") as watch:
+            watch.until(lambda: not_shown(64, 48))
+            paint("100x80")
+            watch.until(lambda: not_shown(100, 80))
+            expect(watch.stats("source").get("access") == "vfio",
+                   str(watch.stats("source")))

@@ -105,6 +105,52 @@ GST_START_TEST (test_vbe)
 
 GST_END_TEST;
 
+static gint stop;
+
+/* A driver that is never done */
+static gpointer
+set_modes (gpointer data)
+{
+  volatile guint16 *registers = data;
+
+  while (!g_atomic_int_get (&stop))
+    registers[XRES] = GUINT16_TO_LE (GUINT16_FROM_LE (registers[XRES]) % 999 +
+        1);
+
+  return NULL;
+}
+
+/* Registers that do not stand still are no mode, for the time being */
+GST_START_TEST (test_vbe_changing)
+{
+  FakeDevice *fake = fake_new ();
+  guint16 registers[N_REGISTERS];
+  GError *error = NULL;
+  MmioTold told = MMIO_TOLD_PICTURE;
+  GThread *thread;
+
+  for (guint i = 0; i < N_REGISTERS; i++)
+    registers[i] = GUINT16_TO_LE (usual[i]);
+  g_atomic_int_set (&stop, FALSE);
+  thread = g_thread_new ("driver", set_modes, registers);
+  for (const gint64 end = g_get_monotonic_time () + HANG;
+      told == MMIO_TOLD_PICTURE && g_get_monotonic_time () < end;) {
+    MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
+    MmioStamp stamp;
+
+    told = mmio_vbe_teller.ask (&fake->parent, 2, (const guint8 *) registers,
+        &stamp, &spec, &error);
+  }
+  g_atomic_int_set (&stop, TRUE);
+  g_thread_join (thread);
+
+  fail_unless_equals_int (told, MMIO_TOLD_NO_MODE);
+  check_error (&error, MMIO_ERROR_NO_MODE, "0000:aa:11.3", NULL);
+  mmio_device_unref (&fake->parent);
+}
+
+GST_END_TEST;
+
 /* --- A header ------------------------------------------------------------- */
 
 #define OFFSET 4096
@@ -476,6 +522,7 @@ mode_suite (void)
   TCase *tc = add_case (s, "registers");
 
   tcase_add_test (tc, test_vbe);
+  tcase_add_test (tc, test_vbe_changing);
   tcase_add_test (tc, test_user_first);
 
   tc = add_case (s, "capture");

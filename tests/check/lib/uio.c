@@ -332,6 +332,57 @@ GST_START_TEST (test_map_names)
 
 GST_END_TEST;
 
+/* A map that describes its picture is asked where somebody names it, and no
+ * other: there may be registers that mind */
+GST_START_TEST (test_header)
+{
+  /* From its version on: 10x5 pixels of 8 bits, 16 bytes a row, at byte 256 */
+  static const guint32 header[] =
+      { 1, 128, 2, 0x20203852, 10, 5, 16, 0, 1, 0, 256 };
+  g_autofree guint8 *memory = make_plain ();
+  guint8 *frames = memory + page_size () + 0x40;
+
+  memcpy (frames, "mmiovid", 8);
+  for (guint i = 0; i < G_N_ELEMENTS (header); i++)
+    GST_WRITE_UINT32_LE (frames + 8 + 4 * i, header[i]);
+  memset (frames + 52, 0, 76);
+  fail_unless (g_file_set_contents (NODE, (char *) memory, 16 * page_size (),
+          NULL));
+
+  for (gint bar = -1; bar <= 1; bar++) {
+    g_autoptr (MmioDevice) device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
+    MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
+    GError *error = NULL;
+    gint found = bar;
+
+    if (bar < 1) {
+      fail_if (mmio_device_describe (device, &found, &spec, &error));
+      check_error (&error, MMIO_ERROR_SETTINGS, "cannot tell", NODE, NULL);
+      continue;
+    }
+    fail_unless (mmio_device_describe (device, &found, &spec, &error), "%s",
+        error ? error->message : "");
+    fail_unless_equals_int (found, 1);
+    fail_unless_equals_int (spec.width, 10);
+    fail_unless_equals_int (spec.stride, 16);
+    fail_unless_equals_uint64 (spec.offset, 256);
+  }
+
+  {
+    g_autoptr (MmioDevice) device = open_address (NODE ":frames",
+        MMIO_ACCESS_AUTO, NULL);
+    MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
+    gint found = -1;
+
+    fail_unless (mmio_device_describe (device, &found, &spec, NULL));
+    fail_unless_equals_int (found, 1);
+    fail_unless_equals_int (spec.height, 5);
+  }
+  fail_unless_equals_int (count_maps (NODE), 0);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_missing)
 {
   g_autofree guint8 *memory = make_plain ();
@@ -695,6 +746,7 @@ uio_suite (void)
 
   tcase_add_test (tc, test_map_numbers);
   tcase_add_test (tc, test_map_names);
+  tcase_add_test (tc, test_header);
   tcase_add_test (tc, test_missing);
   tcase_add_test (tc, test_not_permitted);
   tcase_add_test (tc, test_map_errors);
