@@ -172,6 +172,8 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
         continue;
       case MMIO_WAIT_WOKEN:
         continue;
+      case MMIO_WAIT_GONE:
+        return GST_FLOW_ERROR;
     }
 
     trigger->last = count.time;
