@@ -124,6 +124,8 @@ GST_START_TEST (test_slower_and_busy)
   pass_time (h, 2 * STEP);
   drop_frame (h, 9, 39);
   check_stat (h, "missed", 2);
+  check_stat (h, "frames", 12);
+  check_qos (h, 12, 2);
   source_teardown (h);
 }
 
@@ -189,9 +191,7 @@ GST_END_TEST;
 GST_START_TEST (test_missed)
 {
   GstHarness *h = new_source ("counter");
-  guint64 processed, dropped, offset = 0, missed = 0;
-  GstMessage *message;
-  GstFormat format;
+  guint64 offset = 0, missed = 0;
 
   gst_harness_play (h);
   check_first (h);
@@ -203,14 +203,8 @@ GST_START_TEST (test_missed)
     fail_unless_equals_int (GST_BUFFER_FLAG_IS_SET (buffer,
             GST_BUFFER_FLAG_DISCONT), steps > 1);
     check_stat (h, "missed", missed);
-    if (steps > 1) {
-      message = source_wait_message (h, GST_MESSAGE_QOS);
-      gst_message_parse_qos_stats (message, &format, &processed, &dropped);
-      fail_unless_equals_int (format, GST_FORMAT_BUFFERS);
-      fail_unless_equals_uint64 (dropped, missed);
-      fail_unless_equals_uint64 (processed, offset + 1 - missed);
-      gst_message_unref (message);
-    }
+    if (steps > 1)
+      check_qos (h, offset + 1 - missed, missed);
     gst_buffer_unref (buffer);
   }
   fail_unless (source_try_message (h, GST_MESSAGE_QOS) == NULL);
@@ -232,8 +226,12 @@ GST_START_TEST (test_wrap)
   h = new_source ("counter");
   gst_harness_play (h);
   check_first (h);
-  for (guint i = 0; i < 10; i++)
+  for (guint i = 0; i < 10; i++) {
+    /* At a rate at which a machine that does other things for a while does not
+     * let 8 bits go round */
+    g_usleep (10000);
     drop_frame (h, 1, ++offset);
+  }
   check_stat (h, "missed", 0);
 
   source_stop (h);

@@ -25,7 +25,11 @@ get_latency (GstHarness * h, GstClockTime * min)
   return ret;
 }
 
-/* Of a rate that was agreed upon */
+/* What is answered before the device's rate is known */
+#define UNKNOWN (100 * GST_MSECOND)
+
+/* A consumer who wants pictures seldom gets each of them as soon as the others
+ * get theirs: his own rate is none of the element's delay */
 GST_START_TEST (test_latency_of_rate)
 {
   GstHarness *h = new_source ("counter");
@@ -34,14 +38,57 @@ GST_START_TEST (test_latency_of_rate)
   gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=1/1000");
   fail_if (get_latency (h, &min));
   gst_harness_play (h);
-  check_first (h);
-  gst_message_unref (source_wait_message (h, GST_MESSAGE_LATENCY));
   fail_unless (get_latency (h, &min));
-  fail_unless_equals_uint64 (min, 1000 * GST_SECOND);
-  source_count_messages (h, GST_MESSAGE_LATENCY);
-  for (guint i = 1; i < 5; i++)
+  fail_unless_equals_uint64 (min, UNKNOWN);
+  check_first (h);
+  fail_unless (get_latency (h, &min));
+  fail_unless_equals_uint64 (min, UNKNOWN);
+  for (guint i = 1; i < 10; i++) {
     drop_frame (h, 1, i);
-  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_LATENCY), 0);
+    fail_unless (get_latency (h, &min));
+    fail_unless (min <= UNKNOWN);
+  }
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* A device that has less than a picture a second has its latency, too, and one
+ * that has a few no longer one */
+GST_START_TEST (test_latency_of_slow_device)
+{
+  GstHarness *h = new_source ("counter");
+  GstClockTime min;
+
+  gst_harness_play (h);
+  check_first (h);
+  for (guint i = 1; i < 7; i++) {
+    g_usleep (i < 3 ? 1100000 : 300000);
+    drop_frame (h, 1, i);
+    fail_unless (get_latency (h, &min));
+    fail_unless_equals_uint64 (min, UNKNOWN);
+  }
+  /* But for the one of the pool */
+  fail_unless (source_count_messages (h, GST_MESSAGE_LATENCY) <= 1);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* The simulated device's, for somebody who takes every twelfth */
+GST_START_TEST (test_latency_of_sim)
+{
+  GstHarness *h = source_new ("sim", "width", 64, "height", 48, NULL);
+  GstClockTime min;
+
+  gst_harness_use_systemclock (h);
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=5/1");
+  set (h, "frame-sync", "counter");
+  gst_harness_play (h);
+  for (guint i = 0; i < 4; i++)
+    gst_buffer_unref (source_pull (h));
+  fail_unless (get_latency (h, &min));
+  fail_unless (min <= UNKNOWN, "%" GST_TIME_FORMAT, GST_TIME_ARGS (min));
   source_teardown (h);
 }
 
@@ -63,8 +110,9 @@ GST_START_TEST (test_latency)
   fail_if (GST_BUFFER_DURATION_IS_VALID (buffer));
   gst_buffer_unref (buffer);
   check_idle (h);
-  fail_if (get_latency (h, &min));
-  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_LATENCY), 0);
+  fail_unless (get_latency (h, &min));
+  fail_unless_equals_uint64 (min, UNKNOWN);
+  source_count_messages (h, GST_MESSAGE_LATENCY);
 
   g_atomic_int_set (&device_pause, 5000);
   device = g_thread_new ("device", run_device, NULL);
@@ -77,6 +125,7 @@ GST_START_TEST (test_latency)
       GST_TIME_FORMAT, GST_TIME_ARGS (GST_BUFFER_DURATION (buffer)));
   gst_buffer_unref (buffer);
   fail_unless (get_latency (h, &min));
+  fail_unless (min < UNKNOWN, "%" GST_TIME_FORMAT, GST_TIME_ARGS (min));
 
   /* Eight times slower */
   source_count_messages (h, GST_MESSAGE_LATENCY);
@@ -93,6 +142,98 @@ GST_START_TEST (test_latency)
 
 GST_END_TEST;
 
+/* --- Two clocks --------------------------------------------------------------- */
+
+/* A clock that tells the time, and then the thread that asked sleeps, as if it
+ * had lost the CPU */
+typedef struct
+{
+  GstSystemClock parent;
+  gint stalls;
+} StallingClock;
+
+typedef GstSystemClockClass StallingClockClass;
+
+static GType stalling_clock_get_type (void);
+
+G_DEFINE_TYPE (StallingClock, stalling_clock, GST_TYPE_SYSTEM_CLOCK);
+
+#define STALL 50000
+
+static GstClockTime
+stalling_clock_get_time (GstClock * base)
+{
+  StallingClock *clock = (StallingClock *) base;
+  const GstClockTime time = GST_CLOCK_CLASS (stalling_clock_parent_class)
+      ->get_internal_time (base);
+
+  if (g_atomic_int_get (&clock->stalls) > 0) {
+    g_atomic_int_add (&clock->stalls, -1);
+    g_usleep (STALL);
+  }
+  return time;
+}
+
+static void
+stalling_clock_class_init (StallingClockClass * klass)
+{
+  GST_CLOCK_CLASS (klass)->get_internal_time = stalling_clock_get_time;
+}
+
+static void
+stalling_clock_init (StallingClock * clock)
+{
+}
+
+static GstClockTime
+pull_pts (GstHarness * h)
+{
+  GstBuffer *buffer = source_pull (h);
+  const GstClockTime pts = GST_BUFFER_PTS (buffer);
+
+  gst_buffer_unref (buffer);
+  return pts;
+}
+
+/* Whoever loses the CPU between a look at one clock and one at the other has a
+ * picture that is older by that: it is looked again; and if he loses it each
+ * time, pictures come in their order all the same */
+GST_START_TEST (test_preemption)
+{
+  const gint stalls = __i__ == 0 ? 1 : G_MAXINT;
+  StallingClock *clock = g_object_new (stalling_clock_get_type (), "name",
+      "stalling", NULL);
+  GstHarness *h = new_source ("counter");
+  GstClockTime last, pts, before;
+
+  gst_element_set_clock (h->element, GST_CLOCK (clock));
+  gst_element_set_base_time (h->element,
+      gst_clock_get_time (GST_CLOCK (clock)));
+  gst_harness_play (h);
+  gst_element_set_clock (h->element, GST_CLOCK (clock));
+  pull_pts (h);
+  count (1);
+  last = pull_pts (h);
+  for (guint i = 0; i < 5; i++) {
+    before = gst_clock_get_time (GST_CLOCK (clock)) - h->element->base_time;
+    g_atomic_int_set (&clock->stalls, stalls);
+    count (1);
+    pts = pull_pts (h);
+    g_atomic_int_set (&clock->stalls, 0);
+    fail_unless (pts >= last, "%" GST_TIME_FORMAT " after %" GST_TIME_FORMAT,
+        GST_TIME_ARGS (pts), GST_TIME_ARGS (last));
+    /* It was counted after that, if there was time to look well */
+    fail_unless (__i__ > 0 || pts + GST_MSECOND >= before, "%" GST_TIME_FORMAT
+        " before %" GST_TIME_FORMAT, GST_TIME_ARGS (pts),
+        GST_TIME_ARGS (before));
+    last = pts;
+  }
+  source_teardown (h);
+  gst_object_unref (clock);
+}
+
+GST_END_TEST;
+
 /* --- The simulated device ---------------------------------------------------------------- */
 
 /* It paints 60 pictures a second, says the number in each, and where it counts
@@ -104,7 +245,7 @@ GST_START_TEST (test_sim)
   GstHarness *h = source_new ("sim", "width", 320, "height", 240, NULL);
   GstClockTime last = 0;
   guint64 offset = 0;
-  guint begin = 0;
+  guint begin = 0, n_next = 0;
 
   gst_harness_use_systemclock (h);
   set (h, "frame-sync", "counter");
@@ -115,6 +256,7 @@ GST_START_TEST (test_sim)
     GstMapInfo map;
     guint number;
 
+    n_next += i > 0 && GST_BUFFER_OFFSET (buffer) == offset + 1;
     offset = GST_BUFFER_OFFSET (buffer);
     fail_if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED));
     fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
@@ -132,9 +274,8 @@ GST_START_TEST (test_sim)
   check_stat (h, "torn", 0);
   check_stat (h, "frames", frames);
   check_stat (h, "missed", offset + 1 - frames);
-  /* A machine that has other things to do, too */
-  if (!RUNNING_ON_VALGRIND)
-    fail_unless (source_get_stat (h, "missed") < frames / 4);
+  /* Whatever else the machine does, now and then it has time for the next one */
+  fail_unless (RUNNING_ON_VALGRIND || n_next > 0);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_WARNING), 0);
   source_teardown (h);
 }
@@ -175,7 +316,13 @@ countertimes_suite (void)
 
   tcase_add_checked_fixture (tc, painted_setup, painted_teardown);
   tcase_add_test (tc, test_latency_of_rate);
+  tcase_add_test (tc, test_latency_of_slow_device);
+  tcase_add_test (tc, test_latency_of_sim);
   tcase_add_test (tc, test_latency);
+
+  tc = add_case (s, "clocks");
+  tcase_add_checked_fixture (tc, painted_setup, painted_teardown);
+  tcase_add_loop_test (tc, test_preemption, 0, 2);
 
   tc = add_case (s, "sim");
   tcase_add_test (tc, test_sim);

@@ -17,6 +17,11 @@ G_BEGIN_DECLS
 GstHarness *new_source (const char *sync);
 void set (GstHarness * h, const char *name, const char *value);
 
+/* The device: what makes it have pictures, and whether there is one from the
+ * beginning.  One that counts, unless a test says otherwise. */
+extern void (*make_pictures) (guint n);
+extern gboolean has_first_picture;
+
 /* Frames */
 
 gint64 get_number (GstBuffer * buffer);
@@ -27,6 +32,12 @@ void drop_frame (GstHarness * h, guint steps, guint64 offset);
 void check_first (GstHarness * h);
 void check_stat (GstHarness * h, const char *field, guint64 value);
 void check_idle (GstHarness * h);
+void check_qos (GstHarness * h, guint64 processed, guint64 dropped);
+gint64 wait_for_stall (GstHarness * h, const char *word);
+void check_prompt (GstHarness * h, guint way);
+
+/* Ways out of a wait, for check_prompt() */
+#define N_WAYS_OUT 4
 
 /* A consumer that takes its time */
 
