@@ -52,10 +52,25 @@ post_gone (GstMmioVidSrc * self)
   gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
 }
 
+/* Whether somebody wants frames still, who has ended a wait for one: he may have
+ * meant another, before */
+static gboolean
+goes_on (GstMmioVidSrc * self)
+{
+  gboolean ret;
+
+  GST_OBJECT_LOCK (self);
+  ret = !self->timer.unlocked && !self->timer.paused;
+  GST_OBJECT_UNLOCK (self);
+
+  return ret;
+}
+
 /* Reads a frame into @buffer; @written tells whether it is worth sending */
 static gboolean
 copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
 {
+  MmioRead read;
   gboolean forget;
 
   GST_OBJECT_LOCK (self);
@@ -66,8 +81,36 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
   if (forget)
     mmio_capture_forget (self->capture);
 
-  return gst_mmio_buffer_fill (buffer, &self->info, &self->target_format,
-      self->capture, GST_ELEMENT_CAST (self), written);
+  do {
+    if (!gst_mmio_buffer_fill (buffer, &self->info, &self->target_format,
+            self->capture, GST_ELEMENT_CAST (self), &read))
+      return FALSE;
+  } while (read == MMIO_READ_WOKEN && goes_on (self));
+
+  *written = read == MMIO_READ_WHOLE || read == MMIO_READ_TORN;
+  return TRUE;
+}
+
+/* Wraps the picture that is complete; no buffer, if downstream holds so many
+ * that this frame is @missed, or somebody has ended the wait for one */
+static GstBuffer *
+wrap_frame (GstMmioVidSrc * self, gboolean * missed)
+{
+  GstBuffer *buffer = NULL;
+  guint picture;
+  MmioRead read;
+
+  do {
+    read = mmio_capture_choose (self->capture, &picture);
+  } while (read == MMIO_READ_WOKEN && goes_on (self));
+
+  if (read != MMIO_READ_WOKEN)
+    buffer = gst_mmio_way_wrap (self->way, picture);
+  if (buffer && read == MMIO_READ_TORN)
+    GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
+
+  *missed = !buffer && read != MMIO_READ_WOKEN;
+  return buffer;
 }
 
 static GstFlowReturn
@@ -105,10 +148,10 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   return ret;
 }
 
-/* The picture that was there when it was copied may be another one than that
- * which was waited for */
+/* The picture that was there when it was copied, or of several the one that was
+ * complete, may be another one than that which was waited for */
 static void
-skip_to_copied (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+skip_to_current (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
   const guint64 missed = frame->missed;
 
@@ -143,7 +186,7 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
   if (ret == GST_FLOW_OK && !copy_frame (self, buffer, &written))
     ret = GST_FLOW_ERROR;
   if (ret == GST_FLOW_OK)
-    skip_to_copied (self, frame);
+    skip_to_current (self, frame);
   if (!written)
     gst_clear_buffer (&buffer);
 
@@ -158,20 +201,19 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
     GstBuffer ** result)
 {
   const GstFlowReturn ret = wait_for_frame (self, frame);
+  gboolean missed;
 
   if (ret != GST_FLOW_OK)
     return ret;
 
-  *result = gst_mmio_way_wrap (self->way);
+  *result = wrap_frame (self, &missed);
+  skip_to_current (self, frame);
 
   GST_OBJECT_LOCK (self);
-  if (*result) {
-    self->uncopied_frames++;
-  } else {
-    frame->missed++;
-    self->missed++;
-  }
+  self->uncopied_frames += *result != NULL;
+  self->missed += missed;
   GST_OBJECT_UNLOCK (self);
+  frame->missed += missed;
 
   return GST_FLOW_OK;
 }
@@ -193,6 +235,8 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
     ret = get_wrapped (self, &frame, &buffer);
   if (ret != GST_FLOW_OK)
     return ret;
+
+  gst_mmio_tears_look (&self->tears, GST_ELEMENT_CAST (self), self->capture);
 
   GST_OBJECT_LOCK (self);
   period = get_period (self);

@@ -147,6 +147,13 @@ tell_of_stall (GstMmioTrigger * trigger, GstElement * element,
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
         ("%s has raised no interrupt for a second; frames go on when it does.",
             mmio_capture_get_device_address (capture)), (NULL));
+  else if (mmio_capture_is_being_written (capture))
+    GST_ELEMENT_WARNING (element, RESOURCE, READ,
+        ("%s has been writing one picture for a second, says its frame counter,"
+            " which is odd; frames go on when it is complete.  If it shows one "
+            "all the same, check counter-offset, counter-size and "
+            "counter-seqlock.", mmio_capture_get_device_address (capture)),
+        (NULL));
   else
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
         ("%s has had no new picture for a second, says its frame counter; "

@@ -288,6 +288,7 @@ start (GstMmioVidSrc * self)
   self->latency_changed = FALSE;
   gst_mmio_timer_reset (&self->timer);
   gst_mmio_trigger_reset (&self->trigger);
+  gst_mmio_tears_reset (&self->tears);
   GST_OBJECT_UNLOCK (self);
 
   notify_device (self);

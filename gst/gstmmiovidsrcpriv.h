@@ -7,6 +7,7 @@
 #include <gst/video/video.h>
 
 #include "gstmmiosettings.h"
+#include "gstmmiotears.h"
 #include "gstmmiotimer.h"
 #include "gstmmiotrigger.h"
 #include "gstmmiovidsrc.h"
@@ -40,6 +41,7 @@ struct _GstMmioVidSrc
   gboolean is_dma_buf;
   GstCaps *downstream;          /* all that it took at the last negotiation */
   gboolean keeps_allocation;
+  GstMmioTears tears;
 
   /* Waiting for the next frame; under the object lock */
   GstMmioTimer timer;

@@ -36,6 +36,6 @@ GstMmioIOMode gst_mmio_way_get_mode (const GstMmioWay * way);
 const char *gst_mmio_way_get_reason (const GstMmioWay * way);
 gboolean gst_mmio_way_is_disappointing (const GstMmioWay * way);
 
-GstBuffer *gst_mmio_way_wrap (GstMmioWay * way);
+GstBuffer *gst_mmio_way_wrap (GstMmioWay * way, guint buffer);
 
 G_END_DECLS

@@ -15,6 +15,10 @@
 /* Base classes (PCI Code and ID Assignment, 1.4 and 1.5) */
 #define CLASS_DISPLAY 0x03
 #define CLASS_MULTIMEDIA 0x04
+/* ... and the subclasses of the latter that have sound only: audio device,
+ * telephony device, HD Audio; 0 is video, 0x80 other */
+#define SUBCLASS_AUDIO 0x01
+#define SUBCLASS_HD_AUDIO 0x03
 
 /* Shared memory of virtual machines has no class of its own */
 #define IVSHMEM_VENDOR 0x1af4
@@ -28,8 +32,12 @@ static gboolean
 is_for_pictures (const MmioCandidate * candidate)
 {
   const guint base_class = candidate->class_code >> 16;
+  const guint subclass = candidate->class_code >> 8 & 0xff;
+  const gboolean is_sound = subclass >= SUBCLASS_AUDIO &&
+      subclass <= SUBCLASS_HD_AUDIO;
 
-  return base_class == CLASS_DISPLAY || base_class == CLASS_MULTIMEDIA ||
+  return base_class == CLASS_DISPLAY ||
+      (base_class == CLASS_MULTIMEDIA && !is_sound) ||
       (candidate->vendor == IVSHMEM_VENDOR &&
       candidate->device == IVSHMEM_DEVICE);
 }

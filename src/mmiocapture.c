@@ -21,11 +21,18 @@ struct _MmioCapture
 
   MmioFrameSync frame_sync;
   MmioCounter *counter;
+  MmioTurn *turn;
   MmioSync *sync;
   int interrupt_fd;             /* the device's */
   gint64 interrupt_time;        /* 0: not known */
   gboolean interrupt_is_stale;  /* it may have come before anybody waited */
   MmioRate interrupt_rate;
+
+  MmioObstacle obstacle;        /* of the last frame */
+  gint64 obstacle_time;         /* since when no frame was whole */
+  MmioObstacle gave_up;         /* what was waited for in vain, and the counter */
+  guint64 gave_up_count;
+  gint64 waited;                /* for the frame; microseconds */
 
   GMutex lock;
   MmioCaptureStats stats;
@@ -48,17 +55,56 @@ choose_mapping (const MmioCaptureConfig * config, const MmioDevice * device)
 /* How often a picture is read that changes meanwhile.  A device that repaints
  * slowly needs a second try; one that changes all the time, none that helps. */
 #define MAX_TRIES 4
+/* And where the last frame has shown that it changes all the time: one that may
+ * have begun at the wrong moment, and one that begins when it has changed */
+#define FEWER_TRIES 2
 
-/* How long it is waited for the end of a picture that is being written: longer
- * than a frame at 50 Hz would be for nothing.  Looks, microseconds between. */
-#define MAX_LOOKS 100
+/* How long it is waited for a picture that is complete, in all, for one frame:
+ * longer than a picture at 25 Hz takes to be written; and the pause
+ * between two looks.  Microseconds. */
+#define MAX_WAIT 50000
 #define LOOK_PAUSE 200
+
+/* Whether there is an index to look at, and where; before anything is mapped */
+static gboolean
+check_index (const MmioCaptureConfig * config, const MmioDevice * device,
+    gint picture_bar, guint n_buffers, MmioSpec * spec, GError ** error)
+{
+  const char *address = mmio_device_get_address (device);
+
+  if (n_buffers > 1 && spec->index.bits == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s does not tell which of its %u pictures is complete; set "
+        "index-offset (and index-bar, index-size), or buffers to 1.", address,
+        n_buffers);
+    return FALSE;
+  }
+
+  /* Who says so of one picture may mean it */
+  if (n_buffers == 1 && config->spec.index.bits > 0 &&
+      config->spec.n_buffers == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "index-offset, index-bar or index-size say where %s tells which of its "
+        "pictures is complete, but not how many there are; set buffers.",
+        address);
+    return FALSE;
+  }
+
+  if (n_buffers == 1) {
+    spec->index.bits = 0;
+    return TRUE;
+  }
+
+  if (spec->index.bar < 0)
+    spec->index.bar = picture_bar;
+  return mmio_register_check (device, spec->index.bar, &spec->index, error);
+}
 
 /* Whether there is a counter to look at, and where; before anything is
  * mapped */
 static gboolean
 check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
-    gint picture_bar, MmioSpec * spec, GError ** error)
+    gint picture_bar, guint n_buffers, MmioSpec * spec, GError ** error)
 {
   const gboolean needed = config->frame_sync == MMIO_FRAME_SYNC_COUNTER;
 
@@ -70,8 +116,9 @@ check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
     return FALSE;
   }
 
-  /* What only the device tells of is not looked at unless it is needed */
-  if (!needed && config->spec.counter.bits == 0)
+  /* What only the device tells of is not looked at unless it is of use: of one
+   * picture, a read may take longer than it stands */
+  if (!needed && config->spec.counter.bits == 0 && n_buffers == 1)
     spec->counter.bits = 0;
   if (spec->counter.bits == 0)
     return TRUE;
@@ -82,12 +129,14 @@ check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
 }
 
 static MmioCounter *
-open_counter (MmioDevice * device, const MmioSpec * spec, GError ** error)
+open_counter (MmioDevice * device, const MmioSpec * spec, guint n_buffers,
+    GError ** error)
 {
   MmioRegister *reg = mmio_register_map (device, spec->counter.bar,
       &spec->counter, error);
 
-  return reg ? mmio_counter_new (reg, spec->counter_is_seqlock) : NULL;
+  return reg ? mmio_counter_new (reg, spec->counter_is_seqlock,
+      n_buffers) : NULL;
 }
 
 /**
@@ -107,6 +156,7 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   g_autoptr (MmioRegion) region = NULL;
   g_autoptr (MmioShadow) shadow = NULL;
   g_autoptr (MmioCounter) counter = NULL;
+  g_autoptr (MmioRegister) index = NULL;
   g_autoptr (MmioSync) sync = NULL;
   MmioSpec spec = config->spec;
   gint bar = config->bar;
@@ -125,7 +175,8 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   if (!device || !mmio_device_describe (device, &bar, &spec, error) ||
       !mmio_picture_init (&picture, &spec, error) ||
       !mmio_device_find_bar (device, &bar, &picture, error) ||
-      !check_counter (config, device, bar, &spec, error))
+      !check_index (config, device, bar, picture.n_buffers, &spec, error) ||
+      !check_counter (config, device, bar, picture.n_buffers, &spec, error))
     return NULL;
 
   if (config->changes != MMIO_CHANGES_IGNORE) {
@@ -150,8 +201,14 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
 
   /* After the picture: the first map of a page says how it is mapped */
   if (spec.counter.bits > 0) {
-    counter = open_counter (device, &spec, error);
+    counter = open_counter (device, &spec, picture.n_buffers, error);
     if (!counter)
+      return NULL;
+  }
+
+  if (spec.index.bits > 0) {
+    index = mmio_register_map (device, spec.index.bar, &spec.index, error);
+    if (!index)
       return NULL;
   }
 
@@ -161,11 +218,9 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
       return NULL;
   }
 
-  if (config->frame_sync != MMIO_FRAME_SYNC_CLOCK) {
-    sync = mmio_sync_new (error);
-    if (!sync)
-      return NULL;
-  }
+  sync = mmio_sync_new (error);
+  if (!sync)
+    return NULL;
 
   capture = g_new0 (MmioCapture, 1);
   capture->device = g_steal_pointer (&device);
@@ -178,6 +233,8 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   capture->shadow = g_steal_pointer (&shadow);
   capture->frame_sync = config->frame_sync;
   capture->counter = g_steal_pointer (&counter);
+  capture->turn = mmio_turn_new (capture->counter, g_steal_pointer (&index),
+      picture.n_buffers);
   capture->sync = g_steal_pointer (&sync);
   capture->interrupt_fd = interrupt_fd;
   capture->interrupt_is_stale = TRUE;
@@ -197,6 +254,7 @@ void
 mmio_capture_close (MmioCapture * capture)
 {
   g_clear_pointer (&capture->shadow, mmio_shadow_free);
+  g_clear_pointer (&capture->turn, mmio_turn_free);
   g_clear_pointer (&capture->counter, mmio_counter_free);
   g_clear_pointer (&capture->sync, mmio_sync_free);
   mmio_device_close_interrupt (capture->device);
@@ -221,7 +279,7 @@ mmio_capture_get_picture (const MmioCapture * capture)
  * mmio_capture_get_region:
  *
  * Returns: (transfer none): the mapped part of the BAR, from the picture's
- *   start to its end
+ *   start to its end; of several pictures all
  */
 MmioRegion *
 mmio_capture_get_region (MmioCapture * capture)
@@ -334,7 +392,8 @@ mmio_capture_shares_bar (const MmioCapture * capture)
  * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
  *   page
  *
- * Makes a dma-buf of the pages that the picture lies in.  It shows what the
+ * Makes a dma-buf of the pages that the picture lies in, of several pictures
+ * those of all.  It shows what the
  * region's pages show (mmio_region_get_pages()), for as long as somebody holds
  * the region; as the map, it may stay after the capture is closed.
  *
@@ -460,13 +519,13 @@ mmio_capture_set_gone_error (const MmioCapture * capture, GError ** error)
 /**
  * mmio_capture_wake:
  *
- * Ends a wait, or the next one if nobody waits.  For any thread.
+ * Ends a wait, be it for a picture or for one that is complete; or the next one
+ * if nobody waits.  For any thread.
  */
 void
 mmio_capture_wake (MmioCapture * capture)
 {
-  if (capture->sync)
-    mmio_sync_wake (capture->sync);
+  mmio_sync_wake (capture->sync);
 }
 
 /* Reads it once */
@@ -475,7 +534,8 @@ read_once (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage)
 {
   const MmioPicture *picture = &capture->picture;
-  const guint8 *data = mmio_region_get_data (capture->region);
+  const guint8 *data = mmio_region_get_data (capture->region) +
+      picture->buffer[mmio_turn_get_buffer (capture->turn)];
 
   if (capture->shadow)
     return mmio_frame_read_changes (capture->reader, picture, data, target,
@@ -488,54 +548,120 @@ read_once (MmioCapture * capture, const MmioTarget * target,
   return TRUE;
 }
 
-static void
-wait_for_writer (MmioCounter * counter)
+/* Whether a wait is in vain, that began with @first in the counter: something
+ * stands still that was waited for in vain before, or the next picture is
+ * already written, and that one was over before anybody saw it */
+static gboolean
+is_in_vain (const MmioCapture * capture, MmioObstacle obstacle, guint64 first)
 {
-  for (guint i = 0; i < MAX_LOOKS && !mmio_counter_begin_read (counter); i++)
-    g_usleep (LOOK_PAUSE);
+  const guint64 count = mmio_turn_get_count (capture->turn);
+
+  return obstacle == MMIO_OBSTACLE_WRITING ? count != first ||
+      (capture->gave_up == obstacle && capture->gave_up_count == count) :
+      capture->gave_up == obstacle;
+}
+
+/* As wait_for_complete() */
+static gboolean
+look_for_complete (MmioCapture * capture, gint64 deadline,
+    MmioObstacle * obstacle)
+{
+  guint64 first = 0;
+
+  for (guint looks = 0;; looks++) {
+    *obstacle = mmio_turn_begin_read (capture->turn);
+    if (*obstacle == MMIO_OBSTACLE_NONE) {
+      capture->gave_up = MMIO_OBSTACLE_NONE;
+      return TRUE;
+    }
+
+    if (looks == 0)
+      first = mmio_turn_get_count (capture->turn);
+    if (is_in_vain (capture, *obstacle, first))
+      return TRUE;
+    if (g_get_monotonic_time () >= deadline) {
+      capture->gave_up = *obstacle;
+      capture->gave_up_count = mmio_turn_get_count (capture->turn);
+      return TRUE;
+    }
+    if (mmio_sync_sleep (capture->sync, LOOK_PAUSE) == MMIO_WAIT_WOKEN)
+      return FALSE;
+  }
+}
+
+/* Waits for a picture that is complete.  @obstacle: (out): why there is none;
+ * Returns: FALSE if somebody has ended the wait */
+static gboolean
+wait_for_complete (MmioCapture * capture, MmioObstacle * obstacle)
+{
+  const gint64 begin = g_get_monotonic_time ();
+  const gboolean ret = look_for_complete (capture,
+      begin + MAX_WAIT - capture->waited, obstacle);
+
+  capture->waited += g_get_monotonic_time () - begin;
+  return ret;
+}
+
+static void
+note_obstacle (MmioCapture * capture, MmioObstacle obstacle)
+{
+  if (capture->obstacle == MMIO_OBSTACLE_NONE)
+    capture->obstacle_time = g_get_monotonic_time ();
+  capture->obstacle = obstacle;
 }
 
 /* Reads it until it stands still meanwhile.  @tries: (out): how often that was;
- * @is_torn: (out): it never did */
+ * @obstacle: (out): why it is not whole; @written: (out): whether there is
+ * anything in @target.  Returns: FALSE if somebody has ended the wait */
 static gboolean
 read_whole (MmioCapture * capture, const MmioTarget * target,
-    MmioDamage * damage, guint * tries, gboolean * is_torn)
+    MmioDamage * damage, guint * tries, MmioObstacle * obstacle,
+    gboolean * written)
 {
-  gboolean written = FALSE;
+  const guint max_tries = capture->obstacle == MMIO_OBSTACLE_NONE ?
+      MAX_TRIES : FEWER_TRIES;
+  gboolean woken = FALSE;
 
-  *is_torn = capture->counter != NULL;
-  for (*tries = 1;; ++*tries) {
-    if (capture->counter)
-      wait_for_writer (capture->counter);
-    written |= read_once (capture, target, damage);
-    if (capture->counter)
-      *is_torn = !mmio_counter_end_read (capture->counter);
-    if (!*is_torn || *tries == MAX_TRIES)
+  *tries = 0;
+  *written = FALSE;
+  capture->waited = 0;
+  do {
+    woken = !wait_for_complete (capture, obstacle);
+    /* What there is already is no worse than one that is not complete */
+    if (woken || (*obstacle != MMIO_OBSTACLE_NONE && *tries > 0))
       break;
-  }
+
+    *written |= read_once (capture, target, damage);
+    ++*tries;
+    if (*obstacle == MMIO_OBSTACLE_NONE)
+      *obstacle = mmio_turn_end_read (capture->turn);
+  } while (*obstacle == MMIO_OBSTACLE_MOVED && *tries < max_tries);
 
   /* A whole one is worth sending after it, be it the same */
-  if (*is_torn && capture->shadow)
+  if (*obstacle != MMIO_OBSTACLE_NONE && *tries > 0 && capture->shadow)
     mmio_shadow_forget (capture->shadow);
 
   /* What differs from a frame that nobody got tells nothing */
-  if (*tries > 1 && written) {
+  if (*tries > 1 && *written) {
     damage->n_ranges = 1;
     damage->range[0] = (MmioRows) {
     0, capture->picture.height};
   }
 
-  return written;
+  return !woken;
 }
 
 /**
  * mmio_capture_read:
  * @target: where the frame goes, in a format that mmio_frame_can_read_as()
  * @damage: (out): the rows that have changed since the last frame, or all of
- *   them where changes are ignored
+ *   them where changes are ignored; not after %MMIO_READ_WOKEN
  *
- * Reads the picture as it is now: each byte of it is loaded once.  If a counter
- * tells that it has changed meanwhile, it is read again.
+ * Reads the picture as it is now, of several pictures the one that is complete:
+ * each byte of it is loaded once.  If none is complete, it waits for one, for
+ * the twentieth part of a second at most, and not twice for the same.  If a
+ * counter or an index tell that it may have changed meanwhile, it is read again,
+ * a few times.
  *
  * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
  *   been written
@@ -545,22 +671,66 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage)
 {
   const gint64 begin = g_get_monotonic_time ();
-  gboolean is_torn = FALSE;
-  gboolean written;
+  MmioObstacle obstacle;
+  gboolean completed, written, is_torn;
   guint tries;
 
-  written = read_whole (capture, target, damage, &tries, &is_torn);
+  completed = read_whole (capture, target, damage, &tries, &obstacle, &written);
+  is_torn = obstacle != MMIO_OBSTACLE_NONE;
+  if (completed)
+    note_obstacle (capture, obstacle);
 
   g_mutex_lock (&capture->lock);
-  capture->stats.frames += written;
-  capture->stats.unchanged += damage->n_ranges == 0;
-  capture->stats.torn += written && is_torn;
+  if (completed) {
+    capture->stats.frames += written;
+    capture->stats.unchanged += damage->n_ranges == 0;
+    capture->stats.torn += written && is_torn;
+  }
   capture->stats.bytes_read += tries * get_picture_bytes (&capture->picture);
-  capture->stats.copy_time += g_get_monotonic_time () - begin;
+  capture->stats.copy_time += g_get_monotonic_time () - begin - capture->waited;
   g_mutex_unlock (&capture->lock);
 
-  return !written ? MMIO_READ_UNCHANGED :
+  return !completed ? MMIO_READ_WOKEN : !written ? MMIO_READ_UNCHANGED :
       is_torn ? MMIO_READ_TORN : MMIO_READ_WHOLE;
+}
+
+/**
+ * mmio_capture_choose:
+ * @buffer: (out): the picture, 0 for the first; not after %MMIO_READ_WOKEN
+ *
+ * For a frame that is not read here: which of several pictures is complete now.
+ * It waits for one as mmio_capture_read() does.
+ *
+ * Returns: %MMIO_READ_WHOLE; %MMIO_READ_TORN if the device tells of none, and
+ *   @buffer is the last one that it has told of; or %MMIO_READ_WOKEN
+ */
+MmioRead
+mmio_capture_choose (MmioCapture * capture, guint * buffer)
+{
+  MmioObstacle obstacle;
+
+  *buffer = 0;
+  if (capture->picture.n_buffers == 1) {
+    note_obstacle (capture, MMIO_OBSTACLE_NONE);
+    return MMIO_READ_WHOLE;
+  }
+
+  capture->waited = 0;
+  if (!wait_for_complete (capture, &obstacle))
+    return MMIO_READ_WOKEN;
+
+  *buffer = mmio_turn_get_buffer (capture->turn);
+  note_obstacle (capture, obstacle);
+  if (obstacle == MMIO_OBSTACLE_NONE) {
+    if (capture->counter)
+      mmio_counter_accept_read (capture->counter);
+    return MMIO_READ_WHOLE;
+  }
+
+  g_mutex_lock (&capture->lock);
+  capture->stats.torn++;
+  g_mutex_unlock (&capture->lock);
+  return MMIO_READ_TORN;
 }
 
 /**
@@ -568,7 +738,7 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
  *
  * For the thread that waits and reads.
  *
- * Returns: by how many pictures the one that was read is newer than the one
+ * Returns: by how many pictures the one that was read, or chosen, is newer than the one
  *   that was waited for; mmio_capture_wait() does not tell of these
  */
 guint64
@@ -576,6 +746,40 @@ mmio_capture_take_newer (MmioCapture * capture)
 {
   return capture->frame_sync == MMIO_FRAME_SYNC_COUNTER ?
       mmio_counter_take_newer (capture->counter) : 0;
+}
+
+/**
+ * mmio_capture_is_being_written:
+ *
+ * For the thread that waits.
+ *
+ * Returns: whether the counter was odd when it was last waited for: a picture
+ *   is being written, and there will be no new one before it is complete
+ */
+gboolean
+mmio_capture_is_being_written (const MmioCapture * capture)
+{
+  return capture->frame_sync == MMIO_FRAME_SYNC_COUNTER &&
+      mmio_counter_is_busy (capture->counter);
+}
+
+/**
+ * mmio_capture_get_obstacle:
+ * @since: (out): when the first of those frames was read that are not whole,
+ *   since one was; as g_get_monotonic_time() has it
+ * @index: (out): what the index was
+ *
+ * For the thread that reads.
+ *
+ * Returns: what has kept the last frame from being whole
+ */
+MmioObstacle
+mmio_capture_get_obstacle (const MmioCapture * capture, gint64 * since,
+    guint64 * index)
+{
+  *since = capture->obstacle_time;
+  *index = mmio_turn_get_index (capture->turn);
+  return capture->obstacle;
 }
 
 /**

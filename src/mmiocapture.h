@@ -4,6 +4,7 @@
 #include "mmiodevice.h"
 #include "mmioframe.h"
 #include "mmiosync.h"
+#include "mmioturn.h"
 
 G_BEGIN_DECLS
 
@@ -47,7 +48,8 @@ typedef enum {
  * @frame_sync: what starts a frame
  *
  * What to capture.  A frame counter that @spec tells of guards against torn
- * frames, whatever starts one.
+ * frames, whatever starts one; where a device has several pictures in turn, so
+ * does one that the device tells of.
  */
 typedef struct {
   const char *device;
@@ -64,7 +66,7 @@ typedef struct {
  * MmioCaptureStats:
  * @frames: frames that were read into memory
  * @unchanged: frames that were read, of which nothing had changed
- * @torn: frames that changed whenever they were read
+ * @torn: frames that are not known to be whole
  * @bytes_read: bytes that were loaded from the BAR for them
  * @copy_time: microseconds that this took
  */
@@ -80,7 +82,9 @@ typedef struct {
  * MmioRead:
  * @MMIO_READ_UNCHANGED: nothing that is worth sending
  * @MMIO_READ_WHOLE: one picture
- * @MMIO_READ_TORN: parts of more than one, as it never stood still
+ * @MMIO_READ_TORN: perhaps parts of more than one, as none stood still
+ * @MMIO_READ_WOKEN: nothing, as somebody has ended the wait for a picture that
+ *   is complete
  *
  * What came of reading a frame.
  */
@@ -88,6 +92,7 @@ typedef enum {
   MMIO_READ_UNCHANGED,
   MMIO_READ_WHOLE,
   MMIO_READ_TORN,
+  MMIO_READ_WOKEN,
 } MmioRead;
 
 /**
@@ -129,7 +134,12 @@ void mmio_capture_wake (MmioCapture * capture);
 
 MmioRead mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage);
+MmioRead mmio_capture_choose (MmioCapture * capture, guint * buffer);
 guint64 mmio_capture_take_newer (MmioCapture * capture);
+
+gboolean mmio_capture_is_being_written (const MmioCapture * capture);
+MmioObstacle mmio_capture_get_obstacle (const MmioCapture * capture,
+    gint64 * since, guint64 * index);
 
 void mmio_capture_forget (MmioCapture * capture);
 

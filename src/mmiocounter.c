@@ -4,6 +4,9 @@
  * since the last one, when to look next, and whether a picture stood still
  * while it was read.  Arithmetic, and one load for each look: it does not
  * wait.
+ *
+ * A seqlock is odd while a picture is written.  Half of it, rounded down, is
+ * the number of pictures that are complete, be it odd or even.
  */
 #include "mmiocounter.h"
 
@@ -34,9 +37,11 @@ struct _MmioCounter
 {
   MmioRegister *reg;
   gboolean is_seqlock;
+  guint n_buffers;
 
   gboolean known;               /* whether it was ever looked at */
-  guint64 value;                /* of the last picture */
+  guint64 value;                /* of the last picture, when it was complete */
+  gboolean is_odd;              /* at the last look: one is written */
   gint64 time;                  /* before there was one: of the first look */
 
   gint64 last_look;
@@ -52,16 +57,18 @@ struct _MmioCounter
  * mmio_counter_new:
  * @reg: (transfer full): the register
  * @is_seqlock: see #MmioSpec
+ * @n_buffers: pictures that the device writes in turn
  *
  * Returns: a counter that has not been looked at
  */
 MmioCounter *
-mmio_counter_new (MmioRegister * reg, gboolean is_seqlock)
+mmio_counter_new (MmioRegister * reg, gboolean is_seqlock, guint n_buffers)
 {
   MmioCounter *counter = g_new0 (MmioCounter, 1);
 
   counter->reg = reg;
   counter->is_seqlock = is_seqlock;
+  counter->n_buffers = n_buffers;
 
   return counter;
 }
@@ -73,24 +80,44 @@ mmio_counter_free (MmioCounter * counter)
   g_free (counter);
 }
 
+static guint64
+get_mask (const MmioCounter * counter)
+{
+  const guint bits = mmio_register_get_bits (counter->reg);
+
+  return bits < 64 ? ((guint64) 1 << bits) - 1 : G_MAXUINT64;
+}
+
+/* Whether a picture is being written */
+static gboolean
+is_odd (const MmioCounter * counter, guint64 value)
+{
+  return counter->is_seqlock && value % 2 != 0;
+}
+
+/* Whether it is the one that is read */
 static gboolean
 is_busy (const MmioCounter * counter, guint64 value)
 {
-  return counter->is_seqlock && value % 2 != 0;
+  return counter->n_buffers == 1 && is_odd (counter, value);
+}
+
+/* What it was when the last picture was complete */
+static guint64
+get_complete (const MmioCounter * counter, guint64 value)
+{
+  return is_odd (counter, value) ? value - 1 : value;
 }
 
 /* The most pictures that it tells from none */
 static guint64
 get_most (const MmioCounter * counter)
 {
-  const guint bits = mmio_register_get_bits (counter->reg);
-
-  return (bits < 64 ? ((guint64) 1 << bits) - 1 : G_MAXUINT64) >>
-      counter->is_seqlock;
+  return get_mask (counter) >> counter->is_seqlock;
 }
 
-/* Pictures until another value, but for how often it has gone round; at least
- * one */
+/* Pictures until another value, as get_complete() has it, but for how often it
+ * has gone round; at least one */
 static guint64
 get_difference (const MmioCounter * counter, guint64 value)
 {
@@ -155,20 +182,30 @@ learn (MmioCounter * counter, gint64 now, guint64 steps)
  *
  * Loads the counter once.
  *
- * Returns: whether there is a picture that was not told of yet; the first look
- *   finds one, unless it is just being written
+ * Returns: whether there is a picture that was not told of yet, be it that the
+ *   next one is already written; the first look finds one, unless that is just
+ *   being written
  */
 gboolean
 mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
 {
-  const guint64 value = mmio_register_read (counter->reg);
+  const guint64 look = mmio_register_read (counter->reg);
+  const guint64 value = get_complete (counter, look);
   const gint64 elapsed = now - counter->last_look;
   const gboolean was_absent = elapsed > MMIO_RATE_MAX_PERIOD;
   guint64 steps = 1;
 
-  if (is_busy (counter, value) || (counter->known && value == counter->value)) {
-    if (counter->last_look == 0)
-      counter->time = now;
+  counter->is_odd = is_odd (counter, look);
+
+  if (!counter->known && is_busy (counter, look)) {
+    counter->known = TRUE;
+    counter->is_inexact = TRUE;
+    counter->value = value;
+    counter->time = counter->last_look = now;
+    return FALSE;
+  }
+
+  if (counter->known && value == counter->value) {
     counter->last_look = now;
     return FALSE;
   }
@@ -230,54 +267,86 @@ mmio_counter_get_period (const MmioCounter * counter)
 }
 
 /**
+ * mmio_counter_is_busy:
+ *
+ * Returns: whether a picture was being written at the last look
+ */
+gboolean
+mmio_counter_is_busy (const MmioCounter * counter)
+{
+  return counter->is_odd;
+}
+
+/**
  * mmio_counter_begin_read:
+ * @value: (out): the counter
  *
  * Before the picture is read.
  *
  * Returns: FALSE if it is just being written, and not worth reading
  */
 gboolean
-mmio_counter_begin_read (MmioCounter * counter)
+mmio_counter_begin_read (MmioCounter * counter, guint64 * value)
 {
-  counter->read_value = mmio_register_read (counter->reg);
+  counter->read_value = *value = mmio_register_read (counter->reg);
   return !is_busy (counter, counter->read_value);
 }
 
-/* The picture that was read came after the one that was told of: it counts as
- * told of, too */
-static void
-skip_to_read (MmioCounter * counter)
+/* Pictures that may be completed while one is read.  A device that writes N in
+ * turn may begin to write over that one as soon as N - 1 more are complete; one
+ * picture stands as long as the counter does. */
+static guint
+get_allowance (const MmioCounter * counter)
 {
-  const guint64 steps = MAX (get_steps (counter, counter->read_value), 1);
+  return counter->n_buffers > 2 ? counter->n_buffers - 2 : 0;
+}
 
+/**
+ * mmio_counter_end_read:
+ * @steps: (out): pictures that were completed since mmio_counter_begin_read()
+ *
+ * After the picture was read.
+ *
+ * Returns: whether it stood still meanwhile: the device has not begun to write
+ *   another one over it
+ */
+gboolean
+mmio_counter_end_read (MmioCounter * counter, guint64 * steps)
+{
+  const guint64 value = mmio_register_read (counter->reg);
+  const guint64 begin = get_complete (counter, counter->read_value);
+  const guint64 went = (value - begin) & get_mask (counter);
+
+  *steps = counter->is_seqlock ? went / 2 : went;
+  return !is_busy (counter, counter->read_value) &&
+      !is_busy (counter, value) && *steps <= get_allowance (counter);
+}
+
+/**
+ * mmio_counter_accept_read:
+ *
+ * The picture that mmio_counter_begin_read() saw is the one that goes out.  If
+ * it is a newer one than mmio_counter_look() has told of, that will not tell of
+ * it; see mmio_counter_take_newer().
+ */
+void
+mmio_counter_accept_read (MmioCounter * counter)
+{
+  const guint64 value = get_complete (counter, counter->read_value);
+  guint64 steps;
+
+  if (!counter->known || value == counter->value)
+    return;
+
+  steps = MAX (get_steps (counter, value), 1);
   counter->newer += steps;
-  counter->value = counter->read_value;
+  counter->value = value;
   if (counter->rate.period > 0) {
     counter->time += steps * counter->rate.period;
     counter->last_look = MAX (counter->last_look, counter->time);
   } else {
     counter->is_inexact = TRUE;
   }
-}
-
-/**
- * mmio_counter_end_read:
- *
- * After the picture was read.  If it is a newer one than mmio_counter_look()
- * has told of, that will not tell of it; see mmio_counter_take_newer().
- *
- * Returns: whether it stood still since mmio_counter_begin_read()
- */
-gboolean
-mmio_counter_end_read (MmioCounter * counter)
-{
-  if (is_busy (counter, counter->read_value) ||
-      mmio_register_read (counter->reg) != counter->read_value)
-    return FALSE;
-
-  if (counter->known && counter->read_value != counter->value)
-    skip_to_read (counter);
-  return TRUE;
 }
 
 /**

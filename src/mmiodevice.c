@@ -368,6 +368,19 @@ describe_bars (const MmioDevice * device, GString * text)
     g_string_append_printf (text, "no %s at all", get_part (device));
 }
 
+static const char *
+get_subject (const MmioPicture * picture)
+{
+  return picture->n_buffers > 1 ? "last of the pictures ends" : "picture ends";
+}
+
+/* What else there is to set lower */
+static const char *
+get_more (const MmioPicture * picture)
+{
+  return picture->n_buffers > 1 ? "buffers, buffer-step, " : "";
+}
+
 static gboolean
 check_size (const MmioDevice * device, gint bar, const MmioPicture * picture,
     GError ** error)
@@ -382,9 +395,10 @@ check_size (const MmioDevice * device, gint bar, const MmioPicture * picture,
         device->address);
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The picture ends at byte %" G_GUINT64_FORMAT ", but %s has only %"
-      G_GUINT64_FORMAT " bytes; set width, height, offset or stride lower%s.",
-      picture->end, which ? which : device->address, device->bar[bar].size,
+      "The %s at byte %" G_GUINT64_FORMAT ", but %s has only %"
+      G_GUINT64_FORMAT " bytes; set width, height, %soffset or stride lower%s.",
+      get_subject (picture), picture->end, which ? which : device->address,
+      device->bar[bar].size, get_more (picture),
       which ? ", or choose another bar" : "");
   return FALSE;
 }
@@ -437,9 +451,10 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
 
   describe_bars (device, bars);
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The picture ends at byte %" G_GUINT64_FORMAT ", but no memory %s of "
-      "%s is that large: it has %s; set width, height, offset or stride "
-      "lower.", picture->end, get_part (device), device->address, bars->str);
+      "The %s at byte %" G_GUINT64_FORMAT ", but no memory %s of "
+      "%s is that large: it has %s; set width, height, %soffset or stride "
+      "lower.", get_subject (picture), picture->end, get_part (device),
+      device->address, bars->str, get_more (picture));
   return -1;
 }
 
@@ -503,8 +518,8 @@ mmio_device_find_bar (const MmioDevice * device, gint * bar,
  * @picture: the picture
  * @wanted: how to map it
  *
- * Maps the part of the BAR from @picture's start to its end, read-only; and
- * the pages that mmio_device_export() makes a dma-buf of.
+ * Maps the part of the BAR from @picture's start to its end, of several pictures
+ * all that lies between, read-only; and the pages that mmio_device_export() makes a dma-buf of.
  *
  * Returns: (transfer full) (nullable): the mapped part, or NULL with @error
  *   set

@@ -152,21 +152,31 @@ run (gpointer data)
 }
 
 /* Events of udevd, when that has done what its rules say, such as to give
- * somebody the permission to read; without it those of the kernel */
-static gboolean
+ * somebody the permission to read; without it those of the kernel.
+ *
+ * Returns: 0, or the system's error: libudev returns it negative, and sets errno
+ *   where it returns NULL */
+static int
 listen_to_events (MmioMonitor * monitor)
 {
   const gboolean has_udevd = access (UDEV_CONTROL, F_OK) == 0;
+  int ret;
 
   monitor->udev = udev_new ();
   if (!monitor->udev)
-    return FALSE;
+    return errno;
 
   monitor->events = udev_monitor_new_from_netlink (monitor->udev,
       has_udevd ? "udev" : "kernel");
-  return monitor->events &&
-      udev_monitor_filter_add_match_subsystem_devtype (monitor->events, "pci",
-      NULL) >= 0 && udev_monitor_enable_receiving (monitor->events) >= 0;
+  if (!monitor->events)
+    return errno;
+
+  ret = udev_monitor_filter_add_match_subsystem_devtype (monitor->events, "pci",
+      NULL);
+  if (ret >= 0)
+    ret = udev_monitor_enable_receiving (monitor->events);
+
+  return ret < 0 ? -ret : 0;
 }
 
 /**
@@ -185,6 +195,7 @@ MmioMonitor *
 mmio_monitor_new (MmioMonitorFunc func, gpointer data, GError ** error)
 {
   MmioMonitor *monitor = g_new0 (MmioMonitor, 1);
+  int errnum;
 
   monitor->func = func;
   monitor->data = data;
@@ -192,9 +203,11 @@ mmio_monitor_new (MmioMonitorFunc func, gpointer data, GError ** error)
       (GDestroyNotify) mmio_candidate_free);
   monitor->wake_fd = eventfd (0, EFD_CLOEXEC);
 
-  if (monitor->wake_fd < 0 || !listen_to_events (monitor)) {
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
-        "udev_monitor_enable_receiving", "Nobody tells which PCI devices come "
+  errnum = monitor->wake_fd < 0 ? errno : listen_to_events (monitor);
+  if (errnum != 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
+        "eventfd or udev_monitor_enable_receiving",
+        "Nobody tells which PCI devices come "
         "and go; is netlink forbidden here?");
     mmio_monitor_free (monitor);
     return NULL;

@@ -142,6 +142,18 @@ mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device, int fd,
 }
 
 /**
+ * mmio_sync_sleep:
+ * @microseconds: how long
+ *
+ * Returns: %MMIO_WAIT_TIMEOUT, or %MMIO_WAIT_WOKEN
+ */
+MmioWait
+mmio_sync_sleep (MmioSync * sync, gint64 microseconds)
+{
+  return sleep_until (sync, -1, g_get_monotonic_time () + microseconds);
+}
+
+/**
  * mmio_sync_wake:
  *
  * Ends the wait, or the next one if nobody waits.

@@ -35,6 +35,8 @@ MmioWait mmio_sync_wait (MmioSync * sync, MmioCounter * counter,
     gint64 deadline, MmioCount * count);
 MmioWait mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device,
     int fd, gint64 deadline, MmioCount * count);
+MmioWait mmio_sync_sleep (MmioSync * sync, gint64 microseconds);
+
 void mmio_sync_wake (MmioSync * sync);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioSync, mmio_sync_free)

@@ -318,7 +318,9 @@ def check_inspect():
               "SRC template: 'src'"]
     wanted += [f"  {name} " for name in
                "device access bar format width height offset stride io-mode "
-               "stats device-name device-address".split()]
+               "mapping engine changes frame-sync counter-bar counter-offset "
+               "counter-size counter-seqlock stats device-name "
+               "device-address".split()]
     missing = [text for text in wanted if "\n  " + text.lstrip() not in
                re.sub(r"\n +", "\n  ", done.stdout)]
     expect(not missing, f"not on the page: {missing}")
@@ -369,7 +371,9 @@ def check_shader():
     expect(not wrong, f"rows {wrong} are wrong")
 
 
-WIDTH, HEIGHT = 160, 120
+# A frame is a burst of datagrams, and several have to find room in a socket's
+# buffer, as the kernel has it by default, where the receiver has to wait
+WIDTH, HEIGHT = 80, 60
 SIZE = WIDTH * HEIGHT * 3
 SOURCE = ["mmiovidsrc", "num-buffers=60", "format=rgb", f"width={WIDTH}",
           f"height={HEIGHT}", "!", "video/x-raw,format=RGB,framerate=25/1", "!",

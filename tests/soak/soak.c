@@ -4,7 +4,8 @@
  *
  * Runs mmiovidsrc ! fakesink sync=true at 50 frames a second, and looks every
  * tenth of the time at what the process has: memory, descriptors, threads.
- * Prints TAP.
+ * Prints TAP.  For a machine that has nothing else to do: where the processor is
+ * busy for a fiftieth of a second, a frame is missed, and this fails.
  */
 #include <dirent.h>
 #include <gst/gst.h>
@@ -106,8 +107,8 @@ main (int argc, char *argv[])
   GstElement *pipeline;
   GstStructure *stats;
   const Usage *first, *last;
+  GstClockTime running;
   guint64 slots;
-  gint64 begin;
   GstBus *bus;
 
   gst_init (&argc, &argv);
@@ -125,22 +126,22 @@ main (int argc, char *argv[])
   g_timeout_add (atoi (argv[1]) * 1000 / LOOKS, look, &soak);
 
   printf ("1..4\n");
-  begin = g_get_monotonic_time ();
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
   g_main_loop_run (soak.loop);
 
+  running = gst_element_get_current_running_time (pipeline);
   g_object_get (soak.source, "stats", &stats, NULL);
-  slots = (g_get_monotonic_time () - begin) * RATE / G_USEC_PER_SEC;
+  slots = gst_util_uint64_scale (running, RATE, GST_SECOND) + 1;
   gst_structure_get (stats, "frames", G_TYPE_UINT64, &frames, "missed",
       G_TYPE_UINT64, &missed, NULL);
-  printf ("# %" G_GUINT64_FORMAT " frames, %" G_GUINT64_FORMAT " missed, of %"
-      G_GUINT64_FORMAT "\n", frames, missed, slots);
+  printf ("# %" G_GUINT64_FORMAT " frames, %" G_GUINT64_FORMAT " missed; in %"
+      GST_TIME_FORMAT " there are %" G_GUINT64_FORMAT "\n", frames, missed,
+      GST_TIME_ARGS (running), slots);
 
   first = &soak.usage[0];
   last = &soak.usage[LOOKS - 1];
-  /* Missed is what a machine with other work has no time for */
-  report (1, !soak.failed && frames > 0 && frames + missed + 1 >= slots &&
-      frames + missed <= slots + 1, "there is a frame for each slot");
+  report (1, !soak.failed && missed == 0 && frames + 1 >= slots &&
+      frames <= slots + 1, "there is a frame for each slot");
   report (2, !soak.failed && last->memory <= first->memory + MEMORY_SLACK,
       "memory does not grow");
   report (3, !soak.failed && last->fds <= first->fds,

@@ -46,7 +46,7 @@ map_register (guint bits)
 static MmioCounter *
 new_counter (guint bits, gboolean is_seqlock)
 {
-  return mmio_counter_new (map_register (bits), is_seqlock);
+  return mmio_counter_new (map_register (bits), is_seqlock, 1);
 }
 
 /* --- Registers ------------------------------------------------------------- */
@@ -148,7 +148,7 @@ static const Step steps[] = {
   {64, FALSE, 5, 4, 1},
   /* Twice for each picture */
   {32, TRUE, 4, 4, 0}, {32, TRUE, 4, 5, 0}, {32, TRUE, 4, 6, 1},
-  {32, TRUE, 4, 7, 0}, {32, TRUE, 4, 12, 4}, {32, TRUE, MAX32 - 1, 0, 1},
+  {32, TRUE, 4, 7, 1}, {32, TRUE, 4, 12, 4}, {32, TRUE, MAX32 - 1, 0, 1},
   {8, TRUE, 250, 4, 5}, {32, TRUE, 1000, 2, 1}, {32, TRUE, 1000, 0, 1},
 };
 
@@ -287,7 +287,52 @@ GST_START_TEST (test_begins_busy)
 
 GST_END_TEST;
 
+/* A device that never rests where anybody looks: each of its pictures is told
+ * of all the same */
+GST_START_TEST (test_always_busy)
+{
+  g_autoptr (MmioCounter) counter = new_counter (32, TRUE);
+  MmioCount count;
+
+  put (77);
+  fail_if (mmio_counter_look (counter, 100, &count));
+  fail_unless (mmio_counter_is_busy (counter));
+  put (79);
+  fail_unless (mmio_counter_look (counter, 200, &count));
+  fail_unless_equals_uint64 (count.steps, 1);
+  fail_if (mmio_counter_look (counter, 250, &count));
+  put (85);
+  fail_unless (mmio_counter_look (counter, 300, &count));
+  fail_unless_equals_uint64 (count.steps, 3);
+  fail_unless (mmio_counter_is_busy (counter));
+  put (86);
+  fail_unless (mmio_counter_look (counter, 400, &count));
+  fail_if (mmio_counter_is_busy (counter));
+}
+
+GST_END_TEST;
+
 /* --- Reading ----------------------------------------------------------------- */
+
+static gboolean
+begin_read (MmioCounter * counter)
+{
+  guint64 value;
+
+  return mmio_counter_begin_read (counter, &value);
+}
+
+static gboolean
+end_read (MmioCounter * counter)
+{
+  guint64 went;
+
+  if (!mmio_counter_end_read (counter, &went))
+    return FALSE;
+
+  mmio_counter_accept_read (counter);
+  return TRUE;
+}
 
 GST_START_TEST (test_read)
 {
@@ -295,18 +340,18 @@ GST_START_TEST (test_read)
   g_autoptr (MmioCounter) seqlock = new_counter (16, TRUE);
 
   put (6);
-  fail_unless (mmio_counter_begin_read (plain));
-  fail_unless (mmio_counter_begin_read (seqlock));
-  fail_unless (mmio_counter_end_read (plain));
-  fail_unless (mmio_counter_end_read (seqlock));
+  fail_unless (begin_read (plain));
+  fail_unless (begin_read (seqlock));
+  fail_unless (end_read (plain));
+  fail_unless (end_read (seqlock));
   put (7);
-  fail_if (mmio_counter_end_read (plain));
-  fail_if (mmio_counter_end_read (seqlock));
+  fail_if (end_read (plain));
+  fail_if (end_read (seqlock));
 
-  fail_unless (mmio_counter_begin_read (plain));
-  fail_if (mmio_counter_begin_read (seqlock));
-  fail_unless (mmio_counter_end_read (plain));
-  fail_if (mmio_counter_end_read (seqlock));
+  fail_unless (begin_read (plain));
+  fail_if (begin_read (seqlock));
+  fail_unless (end_read (plain));
+  fail_if (end_read (seqlock));
 }
 
 GST_END_TEST;
@@ -319,8 +364,8 @@ GST_START_TEST (test_newer)
 
   /* Before anything was told of, nothing is newer */
   put (250);
-  fail_unless (mmio_counter_begin_read (counter));
-  fail_unless (mmio_counter_end_read (counter));
+  fail_unless (begin_read (counter));
+  fail_unless (end_read (counter));
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
 
   fail_unless (mmio_counter_look (counter, 300, &count));
@@ -328,13 +373,13 @@ GST_START_TEST (test_newer)
   fail_unless (mmio_counter_look (counter, 1000, &count));
   put (252);
   fail_unless (mmio_counter_look (counter, 2000, &count));
-  fail_unless (mmio_counter_begin_read (counter));
+  fail_unless (begin_read (counter));
   put (253);
-  fail_if (mmio_counter_end_read (counter));
+  fail_if (end_read (counter));
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
   put (2);
-  fail_unless (mmio_counter_begin_read (counter));
-  fail_unless (mmio_counter_end_read (counter));
+  fail_unless (begin_read (counter));
+  fail_unless (end_read (counter));
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 6);
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
   fail_if (mmio_counter_look (counter, 8500, &count));
@@ -359,8 +404,8 @@ GST_START_TEST (test_newer_tells_no_rate)
   put (2);
   fail_unless (mmio_counter_look (counter, 1000, &count));
   put (5);
-  fail_unless (mmio_counter_begin_read (counter));
-  fail_unless (mmio_counter_end_read (counter));
+  fail_unless (begin_read (counter));
+  fail_unless (end_read (counter));
   put (6);
   fail_unless (mmio_counter_look (counter, 6000, &count));
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
@@ -644,6 +689,7 @@ counter_suite (void)
   tcase_add_loop_test (tc, test_likely_steps, 0, G_N_ELEMENTS (likely_steps));
   tcase_add_test (tc, test_likely_after_stop);
   tcase_add_test (tc, test_begins_busy);
+  tcase_add_test (tc, test_always_busy);
   tcase_add_test (tc, test_read);
   tcase_add_test (tc, test_newer);
   tcase_add_test (tc, test_newer_tells_no_rate);
