@@ -35,6 +35,9 @@ get_error_code (const GError * error, GQuark * domain, gint * code)
     case MMIO_ERROR_NO_MODE:
       *code = GST_RESOURCE_ERROR_SETTINGS;
       break;
+    case MMIO_ERROR_GONE:
+      *code = GST_RESOURCE_ERROR_READ;
+      break;
     case MMIO_ERROR_FORMAT:
       *domain = GST_STREAM_ERROR;
       *code = GST_STREAM_ERROR_FORMAT;

@@ -9,6 +9,7 @@
 #include "gstmmiovidsrcpriv.h"
 
 #include "gstmmiobuffer.h"
+#include "gstmmioerror.h"
 #include "gstmmiomessage.h"
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
@@ -36,16 +37,23 @@ get_period (GstMmioVidSrc * self)
   return GST_CLOCK_TIME_IS_VALID (period) ? period : self->trigger.period;
 }
 
-/* A device's rate is measured, and never twice the same; whether @period is
- * another one in earnest.  With the object lock held. */
-static gboolean
-has_new_latency (GstMmioVidSrc * self, GstClockTime period)
+/* With the object lock held */
+static guint64
+count_sent (GstMmioVidSrc * self)
 {
-  const GstClockTime last = self->latency_period;
+  MmioCaptureStats stats;
 
-  return GST_CLOCK_TIME_IS_VALID (period) &&
-      (!GST_CLOCK_TIME_IS_VALID (last) || period > last + last / 4 ||
-      period < last - last / 4);
+  mmio_capture_get_stats (self->capture, &stats);
+  return stats.frames + self->uncopied_frames;
+}
+
+static void
+post_gone (GstMmioVidSrc * self)
+{
+  g_autoptr (GError) error = NULL;
+
+  mmio_capture_set_gone_error (self->capture, &error);
+  gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
 }
 
 /* Whether somebody wants frames still, who has ended a wait for one: he may have
@@ -144,6 +152,11 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
   if (ret == GST_FLOW_OK)
     gst_mmio_follow_drop (self);
+
+  if (ret == GST_MMIO_FLOW_GONE) {
+    post_gone (self);
+    return GST_FLOW_ERROR;
+  }
 
   if (ret == GST_FLOW_ERROR)
     GST_ELEMENT_ERROR (self, CORE, CLOCK,
@@ -245,7 +258,7 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
   GstClockTime period;
   gboolean latency_changed;
   GstFlowReturn ret;
-  guint64 missed;
+  guint64 sent, missed;
 
   if (gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY)
     ret = get_copy (self, &frame, &buffer);
@@ -264,11 +277,10 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
 
   GST_OBJECT_LOCK (self);
   period = get_period (self);
+  sent = count_sent (self);
   missed = self->missed;
   latency_changed = gst_mmio_vid_src_is_triggered (self)
-      && has_new_latency (self, period);
-  if (latency_changed)
-    self->latency_period = period;
+      && gst_mmio_trigger_update_delay (&self->trigger);
   GST_OBJECT_UNLOCK (self);
 
   if (latency_changed)
@@ -280,7 +292,7 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
         G_GUINT64_FORMAT, frame.missed, frame.number);
     self->discont = TRUE;
     gst_mmio_message_post_missed (GST_ELEMENT_CAST (self), &frame, period,
-        missed);
+        sent, missed);
   }
   if (!buffer)
     return GST_FLOW_OK;

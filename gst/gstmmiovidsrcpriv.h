@@ -55,7 +55,6 @@ struct _GstMmioVidSrc
   guint64 uncopied_frames;
   guint max_buffers;
   gboolean latency_changed;
-  GstClockTime latency_period;  /* what the latency was answered with */
 
   /* Between start and stop, streaming thread only */
   GstVideoInfo info;

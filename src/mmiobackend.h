@@ -32,6 +32,8 @@ G_BEGIN_DECLS
  *   when one has come, or -1.  NULL where there never is an interrupt.
  * @take_interrupts: (nullable): how many have come since the last call; lets
  *   the next one come, and never blocks.  FALSE: there will be no more.
+ * @close_interrupt: (nullable): silence the device, as it was before
+ *   @open_interrupt, which may follow again
  * @free: free what the back end added, after the last region is unmapped
  */
 typedef struct {
@@ -48,6 +50,7 @@ typedef struct {
       guint64 length, GError ** error);
   int (*open_interrupt) (MmioDevice * device, GError ** error);
   gboolean (*take_interrupts) (MmioDevice * device, guint * count);
+  void (*close_interrupt) (MmioDevice * device);
   void (*free) (MmioDevice * device);
 } MmioBackend;
 

@@ -6,6 +6,7 @@
 #include "mmiocapture.h"
 
 #include "mmioerror.h"
+#include "mmiorate.h"
 
 struct _MmioCapture
 {
@@ -25,8 +26,9 @@ struct _MmioCapture
   MmioTurn *turn;
   MmioSync *sync;
   int interrupt_fd;             /* the device's */
-  gint64 interrupt_time;
-  gint64 interrupt_period;
+  gint64 interrupt_time;        /* 0: not known */
+  gboolean interrupt_is_stale;  /* it may have come before anybody waited */
+  MmioRate interrupt_rate;
 
   MmioObstacle obstacle;        /* of the last frame */
   gint64 obstacle_time;         /* since when no frame was whole */
@@ -266,6 +268,7 @@ new_capture (MmioDevice * device, const MmioCaptureConfig * config)
   capture->config = *config;
   capture->config.device = NULL;        /* it is the caller's, and open */
   capture->interrupt_fd = -1;
+  capture->interrupt_is_stale = TRUE;
   g_mutex_init (&capture->lock);
 
   return capture;
@@ -308,7 +311,10 @@ take_over (MmioCapture * capture, MmioCapture * old)
 {
   mmio_capture_get_stats (old, &capture->stats);
   capture->interrupt_time = old->interrupt_time;
-  capture->interrupt_period = old->interrupt_period;
+  capture->interrupt_is_stale = old->interrupt_is_stale;
+  capture->interrupt_rate = old->interrupt_rate;
+  /* They share it, and it is the new one's now */
+  old->interrupt_fd = -1;
   if (has_counter (old, capture)) {
     capture->counter = g_steal_pointer (&old->counter);
     mmio_turn_set_counter (capture->turn, capture->counter);
@@ -363,7 +369,7 @@ mmio_capture_renew (MmioCapture * capture, GError ** error)
  * @capture: (transfer full): a capture
  *
  * Lets go of the device.  Regions that others hold stay mapped until they let
- * go too.
+ * go too, and interrupt nobody.
  */
 void
 mmio_capture_close (MmioCapture * capture)
@@ -372,6 +378,8 @@ mmio_capture_close (MmioCapture * capture)
   g_clear_pointer (&capture->turn, mmio_turn_free);
   g_clear_pointer (&capture->counter, mmio_counter_free);
   g_clear_pointer (&capture->sync, mmio_sync_free);
+  if (capture->interrupt_fd >= 0)
+    mmio_device_close_interrupt (capture->device);
   g_clear_pointer (&capture->mode, mmio_mode_free);
   g_clear_pointer (&capture->region, mmio_region_unref);
   mmio_device_unref (capture->device);
@@ -558,7 +566,7 @@ mmio_capture_get_period (const MmioCapture * capture)
     case MMIO_FRAME_SYNC_COUNTER:
       return mmio_counter_get_period (capture->counter);
     case MMIO_FRAME_SYNC_INTERRUPT:
-      return capture->interrupt_period;
+      return capture->interrupt_rate.period;
     case MMIO_FRAME_SYNC_CLOCK:
     default:
       return 0;
@@ -570,16 +578,15 @@ wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
 {
   const MmioWait wait = mmio_sync_wait_interrupt (capture->sync,
       capture->device, capture->interrupt_fd, deadline, count);
-  gint64 period;
 
   if (wait != MMIO_WAIT_FRAME)
     return wait;
 
-  period = (count->time - capture->interrupt_time) / (gint64) count->steps;
   if (capture->interrupt_time > 0)
-    capture->interrupt_period = capture->interrupt_period == 0 ? period :
-        capture->interrupt_period + (period - capture->interrupt_period) / 8;
-  capture->interrupt_time = count->time;
+    mmio_rate_learn (&capture->interrupt_rate,
+        count->time - capture->interrupt_time, count->steps);
+  capture->interrupt_time = capture->interrupt_is_stale ? 0 : count->time;
+  capture->interrupt_is_stale = FALSE;
 
   return wait;
 }
@@ -600,6 +607,36 @@ mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
   return capture->config.frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
       wait_for_interrupt (capture, deadline, count) :
       mmio_sync_wait (capture->sync, capture->counter, deadline, count);
+}
+
+/**
+ * mmio_capture_interrupt:
+ *
+ * For the thread that waits: nobody has waited for a while, so that the time at
+ * which the next picture is found tells nothing of the device's rate.
+ */
+void
+mmio_capture_interrupt (MmioCapture * capture)
+{
+  capture->interrupt_time = 0;
+  capture->interrupt_is_stale = TRUE;
+}
+
+/**
+ * mmio_capture_set_gone_error:
+ *
+ * Sets @error to what a user is to be told after %MMIO_WAIT_GONE.
+ */
+void
+mmio_capture_set_gone_error (const MmioCapture * capture, GError ** error)
+{
+  const gboolean is_uio =
+      g_str_equal (mmio_capture_get_access (capture), "uio");
+
+  mmio_set_error (error, MMIO_ERROR_GONE,
+      "%s has gone, for it was unplugged or its driver unbound; start again "
+      "when it is back in: %s", mmio_capture_get_device_address (capture),
+      is_uio ? "ls /sys/class/uio" : "lspci -D");
 }
 
 /**

@@ -132,6 +132,9 @@ int mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error);
 MmioFrameSync mmio_capture_get_frame_sync (const MmioCapture * capture);
 gint64 mmio_capture_get_period (const MmioCapture * capture);
 
+void mmio_capture_interrupt (MmioCapture * capture);
+void mmio_capture_set_gone_error (const MmioCapture * capture,
+    GError ** error);
 MmioWait mmio_capture_wait (MmioCapture * capture, gint64 deadline,
     MmioCount * count);
 void mmio_capture_wake (MmioCapture * capture);

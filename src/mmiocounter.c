@@ -10,6 +10,10 @@
  */
 #include "mmiocounter.h"
 
+#include <string.h>
+
+#include "mmiorate.h"
+
 /* Between two looks while nothing is known of the rate, and the longest pause
  * of those that come before a picture is due: half a millisecond, in which a
  * picture waits unseen */
@@ -23,8 +27,11 @@
  * picture, of which they are this part */
 #define LONGEST_PAUSE 10000
 #define QUIET_PART 64
-/* Longer ones are left to whoever waits */
-#define MAX_PERIOD G_TIME_SPAN_SECOND
+/* Between two looks it may have counted so many more than was expected, or this
+ * part of its range where that is less: from one picture a second to hundreds is
+ * a rate that changes.  What is farther off was no counting. */
+#define MAX_JUMP 1024
+#define MAX_JUMP_PART 4
 
 struct _MmioCounter
 {
@@ -38,7 +45,7 @@ struct _MmioCounter
   gint64 time;                  /* before there was one: of the first look */
 
   gint64 last_look;
-  gint64 period;                /* microseconds, 0: not known yet */
+  MmioRate rate;
   gint64 margin;                /* how long before it is due it is looked for */
 
   guint64 read_value;
@@ -102,46 +109,70 @@ get_complete (const MmioCounter * counter, guint64 value)
   return is_odd (counter, value) ? value - 1 : value;
 }
 
-/* Pictures from one value to another, each as get_complete() has it */
+/* The most pictures that it tells from none */
 static guint64
-get_steps (const MmioCounter * counter, guint64 from, guint64 to)
+get_most (const MmioCounter * counter)
 {
-  const guint64 mask = get_mask (counter);
-  const guint64 difference = (to - from) & mask;
+  return get_mask (counter) >> counter->is_seqlock;
+}
 
-  /* So far nobody counts between two looks; it was reset */
-  if (difference > mask / 2)
-    return 1;
+/* Pictures until another value, as get_complete() has it, but for how often it
+ * has gone round; at least one */
+static guint64
+get_difference (const MmioCounter * counter, guint64 value)
+{
+  const guint64 difference = value - counter->value;
 
-  return counter->is_seqlock ? MAX (difference / 2, 1) : difference;
+  return MAX ((counter->is_seqlock ? difference / 2 : difference) &
+      get_most (counter), 1);
+}
+
+/* Pictures until another value, where nothing is known of the rate; 0: so far
+ * nobody counts between two looks, it was reset */
+static guint64
+get_steps (const MmioCounter * counter, guint64 value)
+{
+  const guint64 difference = get_difference (counter, value);
+
+  return difference > get_most (counter) / 2 ? 0 : difference;
+}
+
+/* The same where it is known: of all that it can have counted, what lies
+ * nearest to what it should have in that time, unless that is far off */
+static guint64
+get_likely_steps (const MmioCounter * counter, guint64 value, gint64 elapsed)
+{
+  const guint64 most = get_most (counter);
+  const guint64 expected =
+      MAX ((elapsed + counter->rate.period / 2) / counter->rate.period, 1);
+  guint64 steps = get_difference (counter, value);
+  guint64 error;
+
+  if (expected > steps && most < G_MAXUINT64)
+    steps += (expected - steps + most / 2) / (most + 1) * (most + 1);
+  error = steps > expected ? steps - expected : expected - steps;
+
+  return error > MAX (expected, MIN (most / MAX_JUMP_PART, MAX_JUMP)) ? 0 :
+      steps;
 }
 
 /* Looks the closer the less it was right, and the other way round */
 static void
 learn (MmioCounter * counter, gint64 now, guint64 steps)
 {
-  const gint64 period = (now - counter->time) / (gint64) steps;
-  const gboolean was_late = counter->period > 0 &&
-      counter->last_look < counter->time + counter->period - counter->margin;
+  const gint64 before = counter->rate.period;
+  const gboolean was_late =
+      counter->last_look < counter->time + before - counter->margin;
 
-  if (period <= 0 || period > MAX_PERIOD) {
-    counter->period = 0;
-    return;
-  }
-
-  if (counter->period == 0) {
-    counter->period = period;
-    counter->margin = period / 4;
-    return;
-  }
-
-  counter->period += (period - counter->period) / 8;
-  if (was_late)
+  mmio_rate_learn (&counter->rate, now - counter->time, steps);
+  if (before == 0)
+    counter->margin = counter->rate.period / MAX_MARGIN;
+  else if (was_late)
     counter->margin *= 2;
   else
     counter->margin -= counter->margin / 128;
-  counter->margin = CLAMP (counter->margin, counter->period / 16,
-      counter->period / MAX_MARGIN);
+  counter->margin = CLAMP (counter->margin, counter->rate.period / 16,
+      counter->rate.period / MAX_MARGIN);
 }
 
 /**
@@ -160,6 +191,8 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
 {
   const guint64 look = mmio_register_read (counter->reg);
   const guint64 value = get_complete (counter, look);
+  const gint64 elapsed = now - counter->last_look;
+  const gboolean was_absent = elapsed > MMIO_RATE_MAX_PERIOD;
   guint64 steps = 1;
 
   counter->is_odd = is_odd (counter, look);
@@ -178,21 +211,24 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
   }
 
   if (counter->known) {
-    steps = get_steps (counter, counter->value, value);
-    /* Where nobody has looked for long, it may have gone round meanwhile */
-    if (!counter->is_inexact && now - counter->last_look <= MAX_PERIOD)
+    steps = counter->rate.period > 0 ?
+        get_likely_steps (counter, value, elapsed) : get_steps (counter, value);
+    /* What began anew may have another rate */
+    if (steps == 0)
+      memset (&counter->rate, 0, sizeof (counter->rate));
+    else if (!counter->is_inexact && !was_absent)
       learn (counter, now, steps);
   }
 
-  /* The first one was there before, nobody knows since when */
-  counter->is_inexact = !counter->known;
+  /* It was there before, nobody knows since when */
+  counter->is_inexact = !counter->known || was_absent;
   counter->known = TRUE;
   counter->value = value;
   counter->time = now;
   counter->last_look = now;
 
   *count = (MmioCount) {
-  .time = now,.steps = steps};
+  .time = now,.steps = MAX (steps, 1)};
   return TRUE;
 }
 
@@ -207,15 +243,16 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
 gint64
 mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
 {
-  const gint64 due = counter->time + counter->period;
+  const gint64 period = counter->rate.period;
+  const gint64 due = counter->time + period;
   const gint64 quiet = MIN ((now - due) / QUIET_PART, LONGEST_PAUSE);
 
-  if (counter->period == 0)
+  if (period == 0)
     return MAX (BLIND_PAUSE, quiet);
   if (now < due - counter->margin)
     return due - counter->margin - now;
 
-  return MAX (CLAMP (counter->period / 64, 50, BLIND_PAUSE), quiet);
+  return MAX (CLAMP (period / 64, 50, BLIND_PAUSE), quiet);
 }
 
 /**
@@ -226,7 +263,7 @@ mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
 gint64
 mmio_counter_get_period (const MmioCounter * counter)
 {
-  return counter->period;
+  return counter->rate.period;
 }
 
 /**
@@ -301,13 +338,15 @@ mmio_counter_accept_read (MmioCounter * counter)
   if (!counter->known || value == counter->value)
     return;
 
-  steps = get_steps (counter, counter->value, value);
+  steps = MAX (get_steps (counter, value), 1);
   counter->newer += steps;
   counter->value = value;
-  if (counter->period > 0)
-    counter->time += steps * counter->period;
-  else
+  if (counter->rate.period > 0) {
+    counter->time += steps * counter->rate.period;
+    counter->last_look = MAX (counter->last_look, counter->time);
+  } else {
     counter->is_inexact = TRUE;
+  }
 }
 
 /**

@@ -206,6 +206,7 @@ mmio_device_unref (MmioDevice * device)
   if (!g_atomic_ref_count_dec (&device->ref_count))
     return;
 
+  mmio_device_close_interrupt (device);
   name = device->name;
   address = device->address;
   device->backend->free (device);
@@ -685,12 +686,13 @@ mmio_device_export (MmioDevice * device, guint bar,
  * Several calls return the same.  By vfio, that is its first MSI-X or MSI
  * vector, or else INTx.
  *
- * An MSI is a write to memory, so the device becomes a bus master until the
- * last reference to it goes.  The IOMMU shows it no memory at all; the write
+ * An MSI is a write to memory, so the device becomes a bus master until
+ * mmio_device_close_interrupt(), or the last reference to it goes.  The IOMMU shows it no memory at all; the write
  * that is the interrupt is all that comes through.
  *
  * Returns: (transfer none): a descriptor that polls as readable (%POLLIN) when
- *   one has come, valid as long as @device; or -1 with @error set
+ *   one has come, valid until mmio_device_close_interrupt(); or -1 with @error
+ *   set
  */
 int
 mmio_device_open_interrupt (MmioDevice * device, GError ** error)
@@ -709,6 +711,23 @@ mmio_device_open_interrupt (MmioDevice * device, GError ** error)
   if (device->interrupt < 0)
     device->interrupt = device->backend->open_interrupt (device, error);
   return device->interrupt;
+}
+
+/**
+ * mmio_device_close_interrupt:
+ *
+ * Has the device silent again, and no bus master, whoever still holds it or a
+ * region of it.  Nothing happens where no interrupt was made ready.  It is not
+ * called while mmio_device_take_interrupts() runs.
+ */
+void
+mmio_device_close_interrupt (MmioDevice * device)
+{
+  if (device->interrupt < 0)
+    return;
+
+  device->interrupt = -1;
+  device->backend->close_interrupt (device);
 }
 
 /**

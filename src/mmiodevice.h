@@ -88,6 +88,7 @@ int mmio_device_export (MmioDevice * device, guint bar,
     const MmioPicture * picture, guint * skip, GError ** error);
 
 int mmio_device_open_interrupt (MmioDevice * device, GError ** error);
+void mmio_device_close_interrupt (MmioDevice * device);
 gboolean mmio_device_take_interrupts (MmioDevice * device, guint * count);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioDevice, mmio_device_unref)

@@ -16,6 +16,7 @@ G_BEGIN_DECLS
  * @MMIO_ERROR_FORMAT: the pixel format cannot be used here
  * @MMIO_ERROR_NO_MODE: the device shows no picture for the time being
  * @MMIO_ERROR_OFF: the device does not answer: decoding off, asleep
+ * @MMIO_ERROR_GONE: the device was there, and is no more
  * @MMIO_ERROR_FAILED: the system refused for another reason
  */
 typedef enum {
@@ -28,6 +29,7 @@ typedef enum {
   MMIO_ERROR_FORMAT,
   MMIO_ERROR_NO_MODE,
   MMIO_ERROR_OFF,
+  MMIO_ERROR_GONE,
   MMIO_ERROR_FAILED,
 } MmioErrorCode;
 

@@ -150,11 +150,16 @@ mmio_uio_take_interrupts (MmioDevice * device, guint * count)
 }
 
 static void
+mmio_uio_close_interrupt (MmioDevice * device)
+{
+  g_clear_pointer (&((MmioUio *) device)->irq, mmio_uio_irq_close);
+}
+
+static void
 mmio_uio_free (MmioDevice * device)
 {
   MmioUio *uio = (MmioUio *) device;
 
-  g_clear_pointer (&uio->irq, mmio_uio_irq_close);
   if (uio->fd >= 0)
     close (uio->fd);
   mmio_uio_node_clear (&uio->node);
@@ -175,6 +180,7 @@ static const MmioBackend mmio_uio_pci_backend = {
   .map = mmio_uio_map,
   .open_interrupt = mmio_uio_open_interrupt,
   .take_interrupts = mmio_uio_take_interrupts,
+  .close_interrupt = mmio_uio_close_interrupt,
   .free = mmio_uio_free,
 };
 
@@ -186,6 +192,7 @@ static const MmioBackend mmio_uio_backend = {
   .map = mmio_uio_map,
   .open_interrupt = mmio_uio_open_interrupt,
   .take_interrupts = mmio_uio_take_interrupts,
+  .close_interrupt = mmio_uio_close_interrupt,
   .free = mmio_uio_free,
 };
 

@@ -176,6 +176,102 @@ GST_START_TEST (test_steps)
 
 GST_END_TEST;
 
+/* Where the rate is known: what a device counts at it while nobody looks */
+typedef struct
+{
+  guint bits;
+  gboolean is_seqlock;
+  gint64 period;
+  guint64 from, to;
+  gint64 elapsed;
+  guint64 steps;
+} LikelyStep;
+
+/* 240 Hz */
+#define P 4167
+
+static const LikelyStep likely_steps[] = {
+  /* As ever */
+  {8, FALSE, P, 5, 6, P, 1}, {32, FALSE, P, 5, 9, 4 * P, 4},
+  {8, TRUE, P, 4, 6, P, 1}, {32, TRUE, P, 4, 12, 4 * P, 4},
+  /* More than half of the range, and all of it, and several times that */
+  {8, FALSE, P, 5, 149, 144 * P, 144}, {8, FALSE, P, 200, 88, 144 * P, 144},
+  {8, FALSE, P, 5, 4, 255 * P, 255}, {8, FALSE, P, 5, 6, 257 * P, 257},
+  {8, FALSE, P, 5, 10, (3 * 256 + 5) * P, 3 * 256 + 5},
+  {8, TRUE, P, 10, 210, 100 * P, 100}, {8, TRUE, P, 210, 154, 100 * P, 100},
+  {8, TRUE, P, 4, 6, 129 * P, 129}, {8, TRUE, P, 4, 14, 645 * P, 645},
+  {16, FALSE, P, 5, 60005, 60000 * P, 60000},
+  {16, FALSE, P, 5, 5 + 100000 - 65536, 100000LL * P, 100000},
+  {16, TRUE, P, 4, 2 * (50000 - 32768) + 4, 50000LL * P, 50000},
+  {32, FALSE, P, MAX32 - 10, 989, 1000 * P, 1000},
+  {64, FALSE, P, G_MAXUINT64 - 10, 989, 1000 * P, 1000},
+  {64, TRUE, P, G_MAXUINT64 - 9, 1990, 1000 * P, 1000},
+  /* By a clock that is wrong by a tenth, either way */
+  {8, FALSE, P, 5, 149, 158 * P, 144}, {8, FALSE, P, 5, 149, 130 * P, 144},
+  {8, FALSE, P, 5, 10, 700 * P, 3 * 256 + 5},
+  /* Its rate has become another one, up to hundreds */
+  {8, FALSE, 20000, 5, 9, 20000, 4}, {8, FALSE, 20000, 5, 6, 200000, 1},
+  {8, FALSE, 900000, 5, 59, 900000, 54},
+  {16, FALSE, 900000, 5, 221, 900000, 216},
+  {32, FALSE, 900000, 5, 1005, 900000, 1000},
+  {32, TRUE, 900000, 4, 436, 900000, 216},
+  /* It began anew */
+  {8, FALSE, P, 100, 20, P, 0}, {8, FALSE, P, 100, 99, P, 0},
+  {8, FALSE, P, 180, 0, P, 0}, {8, TRUE, P, 100, 20, P, 0},
+  {16, FALSE, P, 60000, 0, P, 0}, {16, FALSE, P, 60000, 3, 5 * P, 0},
+  {32, FALSE, P, 1000, 0, P, 0}, {32, FALSE, P, 1000, 999, P, 0},
+  {32, FALSE, P, MAX32 - 5000, 1, 100 * P, 0},
+  {32, TRUE, P, 1000, 2, P, 0}, {64, FALSE, P, 5, 4, P, 0},
+};
+
+GST_START_TEST (test_likely_steps)
+{
+  const LikelyStep *step = &likely_steps[__i__];
+  const guint each = step->is_seqlock ? 2 : 1;
+  g_autoptr (MmioCounter) counter = new_counter (step->bits, step->is_seqlock);
+  gint64 now = 1000000;
+  MmioCount count;
+
+  for (guint i = 0; i < 20; i++) {
+    put (step->from - (19 - i) * each);
+    now += step->period;
+    fail_unless (mmio_counter_look (counter, now, &count));
+  }
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), step->period);
+
+  put (step->to);
+  fail_unless (mmio_counter_look (counter, now + step->elapsed, &count));
+  fail_unless_equals_uint64 (count.steps, MAX (step->steps, 1));
+  /* What began anew may have another rate */
+  fail_unless_equals_int (mmio_counter_get_period (counter) == 0,
+      step->steps == 0);
+}
+
+GST_END_TEST;
+
+/* Where somebody has looked all the time, nothing went round */
+GST_START_TEST (test_likely_after_stop)
+{
+  g_autoptr (MmioCounter) counter = new_counter (8, FALSE);
+  gint64 now = 1000000;
+  MmioCount count;
+
+  for (guint i = 0; i < 20; i++) {
+    put (i);
+    now += P;
+    fail_unless (mmio_counter_look (counter, now, &count));
+  }
+  for (guint i = 0; i < 300; i++) {
+    now += P;
+    fail_if (mmio_counter_look (counter, now, &count));
+  }
+  put (22);
+  fail_unless (mmio_counter_look (counter, now + 100, &count));
+  fail_unless_equals_uint64 (count.steps, 3);
+}
+
+GST_END_TEST;
+
 /* Its first look may be in the middle of a picture */
 GST_START_TEST (test_begins_busy)
 {
@@ -438,7 +534,8 @@ GST_START_TEST (test_first_rate)
 
 GST_END_TEST;
 
-/* After a second of nothing it knows nothing */
+/* A device that has stopped for seconds goes on at its rate; and at another one,
+ * if that is so */
 GST_START_TEST (test_stall)
 {
   g_autoptr (MmioCounter) counter = new_counter (32, FALSE);
@@ -453,8 +550,13 @@ GST_START_TEST (test_stall)
     fail_if (mmio_counter_look (counter, 500000 * i, &count));
   put (10);
   fail_unless (mmio_counter_look (counter, 5000000, &count));
-  fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
-  fail_unless (mmio_counter_get_pause (counter, 5000001) <= 500);
+  fail_unless_equals_uint64 (count.steps, 1);
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
+  for (guint i = 1; i < 6; i++) {
+    put (10 + i);
+    fail_unless (mmio_counter_look (counter, 5000000 + 50000 * i, &count));
+  }
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 50000);
 }
 
 GST_END_TEST;
@@ -584,6 +686,8 @@ counter_suite (void)
   tcase_add_test (tc, test_bad_register);
   tcase_add_test (tc, test_last_register);
   tcase_add_loop_test (tc, test_steps, 0, G_N_ELEMENTS (steps));
+  tcase_add_loop_test (tc, test_likely_steps, 0, G_N_ELEMENTS (likely_steps));
+  tcase_add_test (tc, test_likely_after_stop);
   tcase_add_test (tc, test_begins_busy);
   tcase_add_test (tc, test_always_busy);
   tcase_add_test (tc, test_read);
