@@ -13,14 +13,14 @@
 /**
  * gst_mmio_buffer_wrap:
  * @memory: (transfer full): memory that @picture lies in
- * @skip: bytes from its start to the picture's
+ * @skip: bytes from its start to the picture's, be it one of several
  * @picture: the picture
  * @format: its format, as GStreamer has it
  *
  * Returns: (transfer full): a buffer that says where the picture is
  */
 GstBuffer *
-gst_mmio_buffer_wrap (GstMemory * memory, guint skip,
+gst_mmio_buffer_wrap (GstMemory * memory, gsize skip,
     const MmioPicture * picture, GstVideoFormat format)
 {
   GstBuffer *buffer = gst_buffer_new ();
@@ -72,8 +72,7 @@ get_target (const GstVideoFrame * frame, MmioTarget * target)
  * @format: the format of that, in the library's words
  * @capture: what is read
  * @element: who posts an error
- * @written: (out): whether there is anything in it; not so if nothing has
- *   changed and such frames are to be dropped
+ * @result: (out): what came of it; whether there is anything in it
  *
  * Reads a frame into a buffer, and says there what has changed.
  *
@@ -82,11 +81,10 @@ get_target (const GstVideoFrame * frame, MmioTarget * target)
 gboolean
 gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
     const MmioFormat * format, MmioCapture * capture, GstElement * element,
-    gboolean * written)
+    MmioRead * result)
 {
   MmioTarget target = {.format = *format };
   GstVideoFrame frame;
-  MmioRead read = MMIO_READ_UNCHANGED;
   MmioDamage damage;
   gboolean fits;
 
@@ -100,7 +98,7 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
 
   fits = get_target (&frame, &target);
   if (fits)
-    read = mmio_capture_read (capture, &target, &damage);
+    *result = mmio_capture_read (capture, &target, &damage);
   gst_video_frame_unmap (&frame);
 
   if (!fits) {
@@ -111,10 +109,10 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
     return FALSE;
   }
 
-  *written = read != MMIO_READ_UNCHANGED;
-  if (read == MMIO_READ_TORN)
+  if (*result == MMIO_READ_TORN)
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
-  if (*written && mmio_capture_get_changes (capture) != MMIO_CHANGES_IGNORE)
+  if ((*result == MMIO_READ_WHOLE || *result == MMIO_READ_TORN)
+      && mmio_capture_get_changes (capture) != MMIO_CHANGES_IGNORE)
     add_damage (buffer, GST_VIDEO_INFO_WIDTH (info), &damage);
 
   return TRUE;

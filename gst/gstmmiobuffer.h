@@ -7,11 +7,11 @@
 
 G_BEGIN_DECLS
 
-GstBuffer *gst_mmio_buffer_wrap (GstMemory * memory, guint skip,
+GstBuffer *gst_mmio_buffer_wrap (GstMemory * memory, gsize skip,
     const MmioPicture * picture, GstVideoFormat format);
 
 gboolean gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
     const MmioFormat * format, MmioCapture * capture, GstElement * element,
-    gboolean * written);
+    MmioRead * result);
 
 G_END_DECLS

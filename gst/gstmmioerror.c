@@ -32,7 +32,11 @@ get_error_code (const GError * error, GQuark * domain, gint * code)
     case MMIO_ERROR_ADDRESS:
     case MMIO_ERROR_AMBIGUOUS:
     case MMIO_ERROR_SETTINGS:
+    case MMIO_ERROR_NO_MODE:
       *code = GST_RESOURCE_ERROR_SETTINGS;
+      break;
+    case MMIO_ERROR_GONE:
+      *code = GST_RESOURCE_ERROR_READ;
       break;
     case MMIO_ERROR_FORMAT:
       *domain = GST_STREAM_ERROR;

@@ -241,5 +241,5 @@ gst_mmio_format_is_default_layout (const MmioPicture * picture)
       return FALSE;
   }
 
-  return GST_VIDEO_INFO_SIZE (&info) == picture->end - picture->start;
+  return GST_VIDEO_INFO_SIZE (&info) == mmio_picture_get_size (picture);
 }

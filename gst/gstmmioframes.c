@@ -9,9 +9,14 @@
 #include "gstmmiovidsrcpriv.h"
 
 #include "gstmmiobuffer.h"
+#include "gstmmioerror.h"
 #include "gstmmiomessage.h"
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
+
+/* Between two looks whether a device shows its picture that has counted one:
+ * microseconds, a frame at 50 Hz */
+#define LOOK_PAUSE 20000
 
 /* Whatever has changed or not: somebody waits for a frame */
 void
@@ -32,21 +37,42 @@ get_period (GstMmioVidSrc * self)
   return GST_CLOCK_TIME_IS_VALID (period) ? period : self->trigger.period;
 }
 
-/* A device's rate is measured, and never twice the same; whether @period is
- * another one in earnest.  With the object lock held. */
-static gboolean
-has_new_latency (GstMmioVidSrc * self, GstClockTime period)
+/* With the object lock held */
+static guint64
+count_sent (GstMmioVidSrc * self)
 {
-  const GstClockTime last = self->latency_period;
+  MmioCaptureStats stats;
 
-  return GST_CLOCK_TIME_IS_VALID (period) &&
-      (!GST_CLOCK_TIME_IS_VALID (last) || period > last + last / 4 ||
-      period < last - last / 4);
+  mmio_capture_get_stats (self->capture, &stats);
+  return stats.frames + self->uncopied_frames;
 }
 
-/* Reads a frame into @buffer; @written tells whether it is worth sending */
+static void
+post_gone (GstMmioVidSrc * self)
+{
+  g_autoptr (GError) error = NULL;
+
+  mmio_capture_set_gone_error (self->capture, &error);
+  gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
+}
+
+/* Whether somebody wants frames still, who has ended a wait for one: he may have
+ * meant another, before */
 static gboolean
-copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
+goes_on (GstMmioVidSrc * self)
+{
+  gboolean ret;
+
+  GST_OBJECT_LOCK (self);
+  ret = !self->timer.unlocked && !self->timer.paused;
+  GST_OBJECT_UNLOCK (self);
+
+  return ret;
+}
+
+/* Reads a frame into @buffer; @read tells whether it is worth sending */
+static gboolean
+copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, MmioRead * read)
 {
   gboolean forget;
 
@@ -58,20 +84,64 @@ copy_frame (GstMmioVidSrc * self, GstBuffer * buffer, gboolean * written)
   if (forget)
     mmio_capture_forget (self->capture);
 
-  return gst_mmio_buffer_fill (buffer, &self->info, &self->target_format,
-      self->capture, GST_ELEMENT_CAST (self), written);
+  do {
+    if (!gst_mmio_buffer_fill (buffer, &self->info, &self->target_format,
+            self->capture, GST_ELEMENT_CAST (self), read))
+      return FALSE;
+  } while (*read == MMIO_READ_WOKEN && goes_on (self));
+
+  return TRUE;
+}
+
+static gboolean
+has_picture (MmioRead read)
+{
+  return read == MMIO_READ_WHOLE || read == MMIO_READ_TORN;
+}
+
+/* Wraps the picture that is complete; no buffer, if downstream holds so many
+ * that this frame is @missed, or somebody has ended the wait for one */
+static GstBuffer *
+wrap_frame (GstMmioVidSrc * self, gboolean * missed)
+{
+  GstBuffer *buffer = NULL;
+  guint picture;
+  MmioRead read;
+
+  do {
+    read = mmio_capture_choose (self->capture, &picture);
+  } while (read == MMIO_READ_WOKEN && goes_on (self));
+
+  if (read != MMIO_READ_WOKEN)
+    buffer = gst_mmio_way_wrap (self->way, picture);
+  if (buffer && read == MMIO_READ_TORN)
+    GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
+
+  *missed = !buffer && read != MMIO_READ_WOKEN;
+  return buffer;
 }
 
 static GstFlowReturn
 wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
   GstClockTimeDiff now = 0;
+  gboolean is_stale;
   GstFlowReturn ret;
+
+  GST_OBJECT_LOCK (self);
+  is_stale = self->timer.paused || self->timer.unlocked;
+  GST_OBJECT_UNLOCK (self);
+
+  if (is_stale)
+    gst_mmio_follow_drop (self);
+  else if (gst_mmio_follow_take (self, frame))
+    return GST_FLOW_OK;
 
   GST_OBJECT_LOCK (self);
   if (gst_mmio_vid_src_is_triggered (self)) {
     ret = gst_mmio_trigger_wait (&self->trigger, &self->timer,
-        GST_ELEMENT_CAST (self), self->capture, frame);
+        GST_ELEMENT_CAST (self), self->capture,
+        self->follow.has_frame ? LOOK_PAUSE : 0, frame);
   } else {
     ret = gst_mmio_timer_wait (&self->timer, GST_ELEMENT_CAST (self), frame,
         &now);
@@ -79,6 +149,14 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   if (ret == GST_FLOW_OK)
     self->missed += frame->missed;
   GST_OBJECT_UNLOCK (self);
+
+  if (ret == GST_FLOW_OK)
+    gst_mmio_follow_drop (self);
+
+  if (ret == GST_MMIO_FLOW_GONE) {
+    post_gone (self);
+    return GST_FLOW_ERROR;
+  }
 
   if (ret == GST_FLOW_ERROR)
     GST_ELEMENT_ERROR (self, CORE, CLOCK,
@@ -92,10 +170,10 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   return ret;
 }
 
-/* The picture that was there when it was copied may be another one than that
- * which was waited for */
+/* The picture that was there when it was copied, or of several the one that was
+ * complete, may be another one than that which was waited for */
 static void
-skip_to_copied (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+skip_to_current (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
   const guint64 missed = frame->missed;
 
@@ -115,8 +193,8 @@ static GstFlowReturn
 get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
 {
   GstBaseSrc *base = GST_BASE_SRC (self);
+  MmioRead read = MMIO_READ_OUTDATED;
   GstBuffer *buffer = NULL;
-  gboolean written = FALSE;
   GstFlowReturn ret;
 
   /* The buffer first: a pool that has none left makes us wait, and what is
@@ -127,11 +205,15 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
     return ret;
 
   ret = wait_for_frame (self, frame);
-  if (ret == GST_FLOW_OK && !copy_frame (self, buffer, &written))
+  if (ret == GST_FLOW_OK && gst_mmio_follow_look (self) &&
+      !copy_frame (self, buffer, &read))
     ret = GST_FLOW_ERROR;
-  if (ret == GST_FLOW_OK)
-    skip_to_copied (self, frame);
-  if (!written)
+  if (ret == GST_FLOW_OK) {
+    skip_to_current (self, frame);
+    if (read == MMIO_READ_OUTDATED)
+      gst_mmio_follow_keep (self, frame);
+  }
+  if (ret != GST_FLOW_OK || !has_picture (read))
     gst_clear_buffer (&buffer);
 
   *result = buffer;
@@ -139,26 +221,30 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
 }
 
 /* Waits for a frame and wraps the BAR; no buffer, if downstream holds so many
- * that this frame is missed */
+ * that this frame is missed, or there is none */
 static GstFlowReturn
 get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
     GstBuffer ** result)
 {
   const GstFlowReturn ret = wait_for_frame (self, frame);
+  gboolean missed;
 
   if (ret != GST_FLOW_OK)
     return ret;
 
-  *result = gst_mmio_way_wrap (self->way);
+  if (!gst_mmio_follow_look (self)) {
+    gst_mmio_follow_keep (self, frame);
+    return GST_FLOW_OK;
+  }
+
+  *result = wrap_frame (self, &missed);
+  skip_to_current (self, frame);
 
   GST_OBJECT_LOCK (self);
-  if (*result) {
-    self->uncopied_frames++;
-  } else {
-    frame->missed++;
-    self->missed++;
-  }
+  self->uncopied_frames += *result != NULL;
+  self->missed += missed;
   GST_OBJECT_UNLOCK (self);
+  frame->missed += missed;
 
   return GST_FLOW_OK;
 }
@@ -172,22 +258,29 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
   GstClockTime period;
   gboolean latency_changed;
   GstFlowReturn ret;
-  guint64 missed;
+  guint64 sent, missed;
 
   if (gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY)
     ret = get_copy (self, &frame, &buffer);
   else
     ret = get_wrapped (self, &frame, &buffer);
+  if (ret == GST_MMIO_FLOW_NO_FRAME)
+    gst_mmio_follow_look (self);
   if (ret != GST_FLOW_OK)
     return ret;
 
+  /* It may come later */
+  if (self->follow.has_frame)
+    return GST_FLOW_OK;
+  gst_mmio_follow_find (self, &frame);
+  gst_mmio_tears_look (&self->tears, GST_ELEMENT_CAST (self), self->capture);
+
   GST_OBJECT_LOCK (self);
   period = get_period (self);
+  sent = count_sent (self);
   missed = self->missed;
   latency_changed = gst_mmio_vid_src_is_triggered (self)
-      && has_new_latency (self, period);
-  if (latency_changed)
-    self->latency_period = period;
+      && gst_mmio_trigger_update_delay (&self->trigger);
   GST_OBJECT_UNLOCK (self);
 
   if (latency_changed)
@@ -199,7 +292,7 @@ get_frame (GstMmioVidSrc * self, GstBuffer ** result)
         G_GUINT64_FORMAT, frame.missed, frame.number);
     self->discont = TRUE;
     gst_mmio_message_post_missed (GST_ELEMENT_CAST (self), &frame, period,
-        missed);
+        sent, missed);
   }
   if (!buffer)
     return GST_FLOW_OK;
@@ -239,6 +332,9 @@ gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
 
   *result = NULL;
   do {
+    if (!gst_mmio_follow_renew (self))
+      return GST_FLOW_ERROR;
+
     /* The base class looks for this between frames, but while nothing changes
      * there may be none for long */
     if (gst_pad_needs_reconfigure (base->srcpad) && !renegotiate (self))
@@ -246,7 +342,10 @@ gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
           GST_FLOW_NOT_NEGOTIATED;
 
     ret = get_frame (self, result);
-  } while (ret == GST_FLOW_OK && !*result);
+  } while ((ret == GST_FLOW_OK && !*result) || ret == GST_MMIO_FLOW_NO_FRAME);
+
+  if (ret == GST_FLOW_FLUSHING)
+    gst_mmio_follow_drop (self);
 
   return ret;
 }

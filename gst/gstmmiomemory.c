@@ -124,15 +124,17 @@ gst_mmio_allocator_new (void)
  * gst_mmio_allocator_wrap:
  * @region: what is mapped; the memory holds a reference of its own
  * @reader: what makes copies of it
+ * @offset: bytes from its start
+ * @size: bytes, all of them in @region
  *
- * Returns: (transfer full): all of @region as memory
+ * Returns: (transfer full): that part of @region as memory
  */
 GstMemory *
 gst_mmio_allocator_wrap (GstMmioAllocator * allocator, MmioRegion * region,
-    const MmioReader * reader)
+    const MmioReader * reader, gsize offset, gsize size)
 {
   return gst_mmio_memory_new (GST_ALLOCATOR_CAST (allocator), NULL, region,
-      reader, 0, mmio_region_get_length (region));
+      reader, offset, size);
 }
 
 /**

@@ -15,7 +15,7 @@ G_DECLARE_FINAL_TYPE (GstMmioAllocator, gst_mmio_allocator, GST,
 GstAllocator *gst_mmio_allocator_new (void);
 
 GstMemory *gst_mmio_allocator_wrap (GstMmioAllocator * allocator,
-    MmioRegion * region, const MmioReader * reader);
+    MmioRegion * region, const MmioReader * reader, gsize offset, gsize size);
 
 gssize gst_mmio_memory_get_size_from (const GstMemory * memory, gssize offset,
     gssize size);

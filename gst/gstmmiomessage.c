@@ -81,17 +81,17 @@ gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way)
  * gst_mmio_message_post_missed:
  * @frame: the frame before which some were missed
  * @period: nanoseconds from one frame to the next
- * @missed: how many were missed since the start
+ * @sent: how many were sent since the start, and @missed: how many were missed
  */
 void
 gst_mmio_message_post_missed (GstElement * element,
-    const GstMmioFrameTime * frame, GstClockTime period, guint64 missed)
+    const GstMmioFrameTime * frame, GstClockTime period,
+    guint64 sent, guint64 missed)
 {
   GstMessage *message = gst_message_new_qos (GST_OBJECT_CAST (element), TRUE,
       frame->pts, frame->pts, frame->pts, period);
 
-  gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS,
-      frame->number + 1 - missed, missed);
+  gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, sent, missed);
   gst_element_post_message (element, message);
 }
 

@@ -15,7 +15,8 @@ GstStructure *gst_mmio_message_get_stats (MmioCapture * capture,
 void gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way);
 
 void gst_mmio_message_post_missed (GstElement * element,
-    const GstMmioFrameTime * frame, GstClockTime period, guint64 missed);
+    const GstMmioFrameTime * frame, GstClockTime period,
+    guint64 sent, guint64 missed);
 
 void gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
     MmioCapture * capture, const GstMmioWay * way);

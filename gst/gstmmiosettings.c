@@ -25,6 +25,9 @@
 #define DEFAULT_FRAME_SYNC MMIO_FRAME_SYNC_CLOCK
 #define DEFAULT_COUNTER_BAR -1
 #define DEFAULT_COUNTER_SIZE 32
+#define DEFAULT_BUFFERS 1
+#define DEFAULT_INDEX_BAR -1
+#define DEFAULT_INDEX_SIZE 32
 
 enum
 {
@@ -46,6 +49,11 @@ enum
   PROP_COUNTER_OFFSET,
   PROP_COUNTER_SIZE,
   PROP_COUNTER_SEQLOCK,
+  PROP_BUFFERS,
+  PROP_BUFFER_STEP,
+  PROP_INDEX_BAR,
+  PROP_INDEX_OFFSET,
+  PROP_INDEX_SIZE,
   N_PROPS
 };
 
@@ -70,6 +78,9 @@ gst_mmio_settings_init (GstMmioSettings * settings)
   settings->frame_sync = DEFAULT_FRAME_SYNC;
   settings->counter.bar = DEFAULT_COUNTER_BAR;
   settings->counter.bits = DEFAULT_COUNTER_SIZE;
+  settings->n_buffers = DEFAULT_BUFFERS;
+  settings->index.bar = DEFAULT_INDEX_BAR;
+  settings->index.bits = DEFAULT_INDEX_SIZE;
 }
 
 /**
@@ -105,14 +116,14 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
           DEFAULT_BAR, flags));
   g_object_class_install_property (object_class, PROP_FORMAT,
       g_param_spec_enum ("format", "Format", "Pixel format of the picture in "
-          "the BAR (if never set, a device that can tell is asked)",
+          "the BAR (if never set, what the device tells, or else RGB)",
           GST_TYPE_VIDEO_FORMAT, DEFAULT_FORMAT, flags));
   g_object_class_install_property (object_class, PROP_WIDTH,
       g_param_spec_uint ("width", "Width", "Width of the picture in pixels "
-          "(0 = ask the device)", 0, G_MAXINT, 0, flags));
+          "(0 = ask the device, and follow it)", 0, G_MAXINT, 0, flags));
   g_object_class_install_property (object_class, PROP_HEIGHT,
       g_param_spec_uint ("height", "Height", "Height of the picture in pixels "
-          "(0 = ask the device)", 0, G_MAXINT, 0, flags));
+          "(0 = ask the device, and follow it)", 0, G_MAXINT, 0, flags));
   g_object_class_install_property (object_class, PROP_OFFSET,
       g_param_spec_uint64 ("offset", "Offset", "Bytes from the BAR's start to "
           "the first pixel", 0, G_MAXUINT64, 0, flags));
@@ -156,6 +167,30 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
       g_param_spec_boolean ("counter-seqlock", "Counter seqlock",
           "The frame counter counts twice for each picture: it is odd while "
           "one is being written", FALSE, flags));
+  g_object_class_install_property (object_class, PROP_BUFFERS,
+      g_param_spec_uint ("buffers", "Buffers", "Pictures that the device "
+          "writes in turn, one complete while it writes the next (if never "
+          "set, a device that can tell is asked)", 1, MMIO_MAX_BUFFERS,
+          DEFAULT_BUFFERS, flags));
+  g_object_class_install_property (object_class, PROP_BUFFER_STEP,
+      g_param_spec_uint64 ("buffer-step", "Buffer step",
+          "Bytes from the start of one of these pictures to that of the next "
+          "(0 = one right after the other, or as a device tells)", 0,
+          G_MAXUINT64, 0, flags));
+  g_object_class_install_property (object_class, PROP_INDEX_BAR,
+      g_param_spec_int ("index-bar", "Index BAR",
+          "BAR that holds the index (-1 = that of the picture)", -1,
+          MMIO_MAX_BARS - 1, DEFAULT_INDEX_BAR, flags));
+  g_object_class_install_property (object_class, PROP_INDEX_OFFSET,
+      g_param_spec_uint64 ("index-offset", "Index offset",
+          "Bytes from that BAR's start to the index, which tells which of "
+          "these pictures is complete, 0 for the first (if no index property "
+          "was ever set, only a device that can tell has one)", 0, G_MAXUINT64,
+          0, flags));
+  g_object_class_install_property (object_class, PROP_INDEX_SIZE,
+      g_param_spec_uint ("index-size", "Index size",
+          "Bits of the index: 8, 16, 32 or 64", 8, 64, DEFAULT_INDEX_SIZE,
+          flags));
 }
 
 /**
@@ -249,6 +284,25 @@ gst_mmio_settings_set_property (GstMmioSettings * settings, guint prop_id,
       settings->counter_is_seqlock = g_value_get_boolean (value);
       settings->counter_set = TRUE;
       return TRUE;
+    case PROP_BUFFERS:
+      settings->n_buffers = g_value_get_uint (value);
+      settings->n_buffers_set = TRUE;
+      return TRUE;
+    case PROP_BUFFER_STEP:
+      settings->buffer_step = g_value_get_uint64 (value);
+      return TRUE;
+    case PROP_INDEX_BAR:
+      settings->index.bar = g_value_get_int (value);
+      settings->index_set = TRUE;
+      return TRUE;
+    case PROP_INDEX_OFFSET:
+      settings->index.offset = g_value_get_uint64 (value);
+      settings->index_set = TRUE;
+      return TRUE;
+    case PROP_INDEX_SIZE:
+      settings->index.bits = g_value_get_uint (value);
+      settings->index_set = TRUE;
+      return TRUE;
     default:
       return FALSE;
   }
@@ -315,6 +369,21 @@ gst_mmio_settings_get_property (const GstMmioSettings * settings,
     case PROP_COUNTER_SEQLOCK:
       g_value_set_boolean (value, settings->counter_is_seqlock);
       return TRUE;
+    case PROP_BUFFERS:
+      g_value_set_uint (value, settings->n_buffers);
+      return TRUE;
+    case PROP_BUFFER_STEP:
+      g_value_set_uint64 (value, settings->buffer_step);
+      return TRUE;
+    case PROP_INDEX_BAR:
+      g_value_set_int (value, settings->index.bar);
+      return TRUE;
+    case PROP_INDEX_OFFSET:
+      g_value_set_uint64 (value, settings->index.offset);
+      return TRUE;
+    case PROP_INDEX_SIZE:
+      g_value_set_uint (value, settings->index.bits);
+      return TRUE;
     default:
       return FALSE;
   }
@@ -332,9 +401,20 @@ gst_mmio_settings_is_default (const GstMmioSettings * settings,
 {
   g_auto (GValue) value = G_VALUE_INIT;
 
-  /* Its default is no value, though the property shows one */
-  if (spec->param_id == PROP_FORMAT)
-    return !settings->format_set;
+  /* Their defaults are no values, though the properties show some; a register
+   * has one property that says that there is one */
+  switch (spec->param_id) {
+    case PROP_FORMAT:
+      return !settings->format_set;
+    case PROP_BUFFERS:
+      return !settings->n_buffers_set;
+    case PROP_COUNTER_OFFSET:
+      return !settings->counter_set;
+    case PROP_INDEX_OFFSET:
+      return !settings->index_set;
+    default:
+      break;
+  }
 
   g_value_init (&value, spec->value_type);
   gst_mmio_settings_get_property (settings, spec->param_id, &value);
@@ -395,6 +475,8 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
           .height = settings->height,
           .offset = settings->offset,
           .stride = settings->stride,
+          .n_buffers = settings->n_buffers_set ? settings->n_buffers : 0,
+          .buffer_step = settings->buffer_step,
         },
   };
 
@@ -421,6 +503,8 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
     result.spec.counter = settings->counter;
     result.spec.counter_is_seqlock = settings->counter_is_seqlock;
   }
+  if (settings->index_set)
+    result.spec.index = settings->index;
 
   *config = result;
   return TRUE;

@@ -9,7 +9,7 @@
 G_BEGIN_DECLS
 
 /* IDs of the element's other properties start here */
-#define GST_MMIO_SETTINGS_N_PROPS 18
+#define GST_MMIO_SETTINGS_N_PROPS 23
 
 /**
  * GstMmioSettings:
@@ -35,6 +35,11 @@ typedef struct {
   MmioRegisterSpec counter;
   gboolean counter_set;
   gboolean counter_is_seqlock;
+  guint n_buffers;
+  gboolean n_buffers_set;
+  guint64 buffer_step;
+  MmioRegisterSpec index;
+  gboolean index_set;
 } GstMmioSettings;
 
 void gst_mmio_settings_init (GstMmioSettings * settings);

@@ -8,6 +8,21 @@
 
 #include "gstmmiotrigger.h"
 
+/* From a picture to its frame there is a copy, or a few where it is torn, and a
+ * device for which that takes longer than its picture stands has no whole ones:
+ * so its period is enough.  While that is not known, and for a device that takes
+ * its time between pictures, it is this: 1920 x 1080 of 3 bytes, in lines of 64
+ * bytes of which each takes a microsecond on the bus, are 97 ms. */
+#define MAX_DELAY (100 * GST_MSECOND)
+
+/* Two clocks are looked at: so far apart in time, and so often at most.
+ * Microseconds. */
+#define MAX_APART 1000
+#define MAX_LOOKS 4
+
+/* What time may have gone back by and it was only read badly */
+#define MAX_BACK GST_SECOND
+
 /* A device that has no new picture for so long is told of */
 #define STALL G_TIME_SPAN_SECOND
 
@@ -20,7 +35,7 @@ void
 gst_mmio_trigger_reset (GstMmioTrigger * trigger)
 {
   *trigger = (GstMmioTrigger) {
-  .period = GST_CLOCK_TIME_NONE,.next = GST_CLOCK_TIME_NONE};
+  .period = GST_CLOCK_TIME_NONE,.delay = MAX_DELAY,.next = GST_CLOCK_TIME_NONE};
 }
 
 /**
@@ -33,17 +48,43 @@ void
 gst_mmio_trigger_interrupt (GstMmioTrigger * trigger)
 {
   trigger->last = 0;
+  /* Running time may begin anew */
+  trigger->last_pts = 0;
 }
 
-/* When it was, in running time */
+/* When it was, in running time.  Whoever takes the CPU away between two looks at
+ * clocks makes them differ by as much. */
 static GstClockTime
 get_running_time (GstElement * element, gint64 time)
 {
-  const GstClockTimeDiff now = GST_CLOCK_DIFF (element->base_time,
-      gst_clock_get_time (GST_ELEMENT_CLOCK (element)));
-  const GstClockTimeDiff age = (g_get_monotonic_time () - time) * GST_USECOND;
+  GstClockTimeDiff now = 0, age = 0;
+  gint64 least = G_MAXINT64;
+
+  for (guint i = 0; i < MAX_LOOKS && least > MAX_APART; i++) {
+    const gint64 before = g_get_monotonic_time ();
+    const GstClockTime clock = gst_clock_get_time (GST_ELEMENT_CLOCK (element));
+    const gint64 apart = g_get_monotonic_time () - before;
+
+    if (apart >= least)
+      continue;
+    least = apart;
+    now = GST_CLOCK_DIFF (element->base_time, clock);
+    age = (before + apart / 2 - time) * GST_USECOND;
+  }
 
   return MAX (now - age, 0);
+}
+
+/* The same of a picture that came after the last one, unless somebody has set
+ * running time back */
+static GstClockTime
+get_next_running_time (const GstMmioTrigger * trigger, GstElement * element,
+    gint64 time)
+{
+  const GstClockTime now = get_running_time (element, time);
+
+  return now + MAX_BACK < trigger->last_pts ? now :
+      MAX (now, trigger->last_pts);
 }
 
 static void
@@ -106,6 +147,13 @@ tell_of_stall (GstMmioTrigger * trigger, GstElement * element,
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
         ("%s has raised no interrupt for a second; frames go on when it does.",
             mmio_capture_get_device_address (capture)), (NULL));
+  else if (mmio_capture_is_being_written (capture))
+    GST_ELEMENT_WARNING (element, RESOURCE, READ,
+        ("%s has been writing one picture for a second, says its frame counter,"
+            " which is odd; frames go on when it is complete.  If it shows one "
+            "all the same, check counter-offset, counter-size and "
+            "counter-seqlock.", mmio_capture_get_device_address (capture)),
+        (NULL));
   else
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
         ("%s has had no new picture for a second, says its frame counter; "
@@ -118,11 +166,11 @@ tell_of_stall (GstMmioTrigger * trigger, GstElement * element,
 /* Lets go of the object lock meanwhile */
 static MmioWait
 wait_for_picture (GstMmioTrigger * trigger, GstElement * element,
-    MmioCapture * capture, MmioCount * count)
+    MmioCapture * capture, gint64 patience, MmioCount * count)
 {
   const gint64 now = g_get_monotonic_time ();
-  const gint64 deadline = trigger->stands_still ? now + STALL :
-      MAX (trigger->last + STALL, now);
+  const gint64 deadline = patience > 0 ? now + patience :
+      trigger->stands_still ? now + STALL : MAX (trigger->last + STALL, now);
   gint64 period;
   MmioWait wait;
 
@@ -140,15 +188,19 @@ wait_for_picture (GstMmioTrigger * trigger, GstElement * element,
  * gst_mmio_trigger_wait:
  * @timer: knows of pauses, and of the rate that the consumer wants
  * @capture: whose pictures
+ * @patience: microseconds that it is waited; 0: until there is one
  * @frame: (out): the frame that is there; it counts as taken
  *
  * Waits for the next frame.  Only the streaming thread does so.
  *
- * Returns: as of gst_mmio_timer_wait()
+ * Returns: as of gst_mmio_timer_wait(); or %GST_MMIO_FLOW_GONE; or
+ *   %GST_MMIO_FLOW_NO_FRAME after @patience, and if there was no picture for a
+ *   second from a device that shows another one, or none
  */
 GstFlowReturn
 gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
-    GstElement * element, MmioCapture * capture, GstMmioFrameTime * frame)
+    GstElement * element, MmioCapture * capture, gint64 patience,
+    GstMmioFrameTime * frame)
 {
   for (;;) {
     const gboolean was_paused = timer->paused;
@@ -162,16 +214,26 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
     if (was_paused || trigger->last == 0) {
       trigger->interrupted = TRUE;
       trigger->last = g_get_monotonic_time ();
+      mmio_capture_interrupt (capture);
     }
 
-    switch (wait_for_picture (trigger, element, capture, &count)) {
+    switch (wait_for_picture (trigger, element, capture, patience, &count)) {
       case MMIO_WAIT_FRAME:
         break;
       case MMIO_WAIT_TIMEOUT:
+        if (patience > 0)
+          return GST_MMIO_FLOW_NO_FRAME;
+        /* It has something else to do than to paint */
+        if (mmio_capture_look (capture) != MMIO_MODE_SAME) {
+          trigger->last = g_get_monotonic_time ();
+          return GST_MMIO_FLOW_NO_FRAME;
+        }
         tell_of_stall (trigger, element, capture);
         continue;
       case MMIO_WAIT_WOKEN:
         continue;
+      case MMIO_WAIT_GONE:
+        return GST_MMIO_FLOW_GONE;
     }
 
     trigger->last = count.time;
@@ -180,15 +242,55 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
     if (timer->paused || timer->unlocked || !GST_ELEMENT_CLOCK (element))
       continue;
 
-    pts = get_running_time (element, count.time);
+    pts = get_next_running_time (trigger, element, count.time);
     if (!is_due (trigger, pts, period))
       continue;
 
+    trigger->last_pts = pts;
     *frame = (GstMmioFrameTime) {
     .due = pts,.pts = pts,.number = trigger->number,.missed =
           take_picture (trigger, pts, period)};
     return GST_FLOW_OK;
   }
+}
+
+/**
+ * gst_mmio_trigger_delay:
+ * @frame: (inout): a frame that could not be sent when it was there
+ *
+ * Makes it one of now.
+ */
+void
+gst_mmio_trigger_delay (GstMmioTrigger * trigger, GstElement * element,
+    GstMmioFrameTime * frame)
+{
+  if (!GST_ELEMENT_CLOCK (element))
+    return;
+
+  frame->pts = get_running_time (element, g_get_monotonic_time ());
+  frame->due = frame->pts;
+}
+
+/**
+ * gst_mmio_trigger_update_delay:
+ *
+ * Makes the delay what is known by now of the device's rate, which is measured
+ * and never twice the same.
+ *
+ * Returns: whether it is another one in earnest
+ */
+gboolean
+gst_mmio_trigger_update_delay (GstMmioTrigger * trigger)
+{
+  const GstClockTime last = trigger->delay;
+  const GstClockTime delay = MIN (trigger->period, MAX_DELAY);
+
+  if (!GST_CLOCK_TIME_IS_VALID (trigger->period) ||
+      (delay <= last + last / 4 && delay >= last - last / 4))
+    return FALSE;
+
+  trigger->delay = delay;
+  return TRUE;
 }
 
 /**
@@ -219,6 +321,7 @@ gst_mmio_trigger_skip (GstMmioTrigger * trigger, GstElement * element,
     now = get_running_time (element, g_get_monotonic_time ());
   if (GST_CLOCK_TIME_IS_VALID (trigger->period) && now > frame->pts)
     frame->pts += MIN (newer * trigger->period, now - frame->pts);
+  trigger->last_pts = frame->pts;
 
   /* The turn was this one's as well */
   if (!GST_CLOCK_TIME_IS_VALID (wanted_period))

@@ -6,10 +6,17 @@
 
 G_BEGIN_DECLS
 
+/* No frame, but something to see to before it is waited for one again */
+#define GST_MMIO_FLOW_NO_FRAME GST_FLOW_CUSTOM_SUCCESS
+/* Nor will there be one, as the device has gone */
+#define GST_MMIO_FLOW_GONE GST_FLOW_CUSTOM_ERROR
+
 /**
  * GstMmioTrigger:
  * @period: nanoseconds from one picture of the device to the next, about, or
  *   %GST_CLOCK_TIME_NONE
+ * @delay: nanoseconds, within which a picture is a frame: what the element
+ *   answers for its latency
  *
  * Waits for the frames that the device starts, as #GstMmioTimer does for those
  * that the clock starts.  Everything here is called with the element's object
@@ -17,12 +24,14 @@ G_BEGIN_DECLS
  */
 typedef struct {
   GstClockTime period;
+  GstClockTime delay;
   /*< private >*/
   gboolean started;
   gboolean interrupted;
   guint64 number;
   guint64 unseen;
   GstClockTime next;
+  GstClockTime last_pts;
   gint64 last;
   gboolean stands_still;
 } GstMmioTrigger;
@@ -32,7 +41,10 @@ void gst_mmio_trigger_interrupt (GstMmioTrigger * trigger);
 
 GstFlowReturn gst_mmio_trigger_wait (GstMmioTrigger * trigger,
     GstMmioTimer * timer, GstElement * element, MmioCapture * capture,
+    gint64 patience, GstMmioFrameTime * frame);
+void gst_mmio_trigger_delay (GstMmioTrigger * trigger, GstElement * element,
     GstMmioFrameTime * frame);
+gboolean gst_mmio_trigger_update_delay (GstMmioTrigger * trigger);
 void gst_mmio_trigger_skip (GstMmioTrigger * trigger, GstElement * element,
     guint64 newer, GstClockTime wanted_period, GstMmioFrameTime * frame);
 

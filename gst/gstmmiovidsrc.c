@@ -31,6 +31,12 @@
  * Shows what a virtual machine has painted into its shared memory device.
  *
  * |[
+ * gst-launch-1.0 mmiovidsrc device=1af4:1110 frame-sync=counter ! autovideosink
+ * ]|
+ * The same the other way round, from a device that describes its picture by a
+ * header: the picture follows when that changes.
+ *
+ * |[
  * gst-play-1.0 'mmio://0000:03:00.0?bar=2&format=bgrx&width=640&height=480'
  * ]|
  * The same properties in a URI, for applications that play one.
@@ -286,9 +292,10 @@ start (GstMmioVidSrc * self)
   self->discont = FALSE;
   self->max_buffers = 0;
   self->latency_changed = FALSE;
-  self->latency_period = GST_CLOCK_TIME_NONE;
   gst_mmio_timer_reset (&self->timer);
   gst_mmio_trigger_reset (&self->trigger);
+  gst_mmio_tears_reset (&self->tears);
+  gst_mmio_follow_reset (&self->follow);
   GST_OBJECT_UNLOCK (self);
 
   notify_device (self);
@@ -420,27 +427,31 @@ gst_mmio_vid_src_event (GstBaseSrc * base, GstEvent * event)
 static gboolean
 query_latency (GstMmioVidSrc * self, GstQuery * query)
 {
-  GstClockTime period, max = GST_CLOCK_TIME_NONE;
+  GstClockTime period, min, max = GST_CLOCK_TIME_NONE;
   guint max_buffers;
 
+  /* By the clock, the picture may have changed right after the last frame was
+   * read.  A device that says when it changes has its own time on the frame. */
   GST_OBJECT_LOCK (self);
-  if (self->capture && gst_mmio_vid_src_is_triggered (self))
-    period = self->latency_period;
-  else
-    period = gst_mmio_pacer_get_period (&self->timer.pacer);
+  period = min = gst_mmio_pacer_get_period (&self->timer.pacer);
+  if (self->capture && gst_mmio_vid_src_is_triggered (self)) {
+    min = self->trigger.delay;
+    if (GST_CLOCK_TIME_IS_VALID (self->trigger.period) &&
+        (!GST_CLOCK_TIME_IS_VALID (period) || period < self->trigger.period))
+      period = self->trigger.period;
+  }
   max_buffers = self->max_buffers;
   GST_OBJECT_UNLOCK (self);
 
-  if (!GST_CLOCK_TIME_IS_VALID (period)) {
+  if (!GST_CLOCK_TIME_IS_VALID (min)) {
     GST_DEBUG_OBJECT (self, "no latency before the frame rate is known");
     return FALSE;
   }
 
-  /* The picture may have changed right after the last frame was read; and
-   * frames may wait downstream until the pool has no more */
+  /* Frames may wait downstream until the pool has no more */
   if (max_buffers > 0 && period < GST_CLOCK_TIME_NONE / max_buffers)
-    max = max_buffers * period;
-  gst_query_set_latency (query, TRUE, period, max);
+    max = MAX (max_buffers * period, min);
+  gst_query_set_latency (query, TRUE, min, max);
   return TRUE;
 }
 

@@ -2,11 +2,13 @@
 #pragma once
 
 /* The element's insides, for its own rooms: gstmmiovidsrc.c,
- * gstmmionegotiation.c and gstmmioframes.c.  Nobody else includes this. */
+ * gstmmionegotiation.c, gstmmioframes.c and gstmmiofollow.c.  Nobody else
+ * includes this. */
 
 #include <gst/video/video.h>
 
 #include "gstmmiosettings.h"
+#include "gstmmiotears.h"
 #include "gstmmiotimer.h"
 #include "gstmmiotrigger.h"
 #include "gstmmiovidsrc.h"
@@ -16,6 +18,26 @@
 G_BEGIN_DECLS
 
 GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
+
+/**
+ * GstMmioFollow:
+ * @is_outdated: the device shows another picture than is captured
+ * @has_frame: a frame was due that could not be read
+ * @frame: and waits for that
+ * @lost: frames that were due since the last one, and were none
+ * @no_mode_since: when it was first seen that there is no picture; 0: there is
+ * @is_told: applications know
+ *
+ * What is known of a device that changes its mind.
+ */
+typedef struct {
+  gboolean is_outdated;
+  gboolean has_frame;
+  GstMmioFrameTime frame;
+  guint64 lost;
+  gint64 no_mode_since;
+  gboolean is_told;
+} GstMmioFollow;
 
 struct _GstMmioVidSrc
 {
@@ -33,7 +55,6 @@ struct _GstMmioVidSrc
   guint64 uncopied_frames;
   guint max_buffers;
   gboolean latency_changed;
-  GstClockTime latency_period;  /* what the latency was answered with */
 
   /* Between start and stop, streaming thread only */
   GstVideoInfo info;
@@ -41,6 +62,8 @@ struct _GstMmioVidSrc
   gboolean is_dma_buf;
   GstCaps *downstream;          /* all that it took at the last negotiation */
   gboolean keeps_allocation;
+  GstMmioTears tears;
+  GstMmioFollow follow;
 
   /* Waiting for the next frame; under the object lock */
   GstMmioTimer timer;
@@ -73,5 +96,14 @@ void gst_mmio_negotiation_init (GstMmioVidSrc * self);
 
 void gst_mmio_frames_init_class (GstPushSrcClass * klass);
 void gst_mmio_frames_send_next (GstMmioVidSrc * self);
+
+void gst_mmio_follow_reset (GstMmioFollow * follow);
+gboolean gst_mmio_follow_look (GstMmioVidSrc * self);
+void gst_mmio_follow_keep (GstMmioVidSrc * self,
+    const GstMmioFrameTime * frame);
+void gst_mmio_follow_drop (GstMmioVidSrc * self);
+gboolean gst_mmio_follow_take (GstMmioVidSrc * self, GstMmioFrameTime * frame);
+void gst_mmio_follow_find (GstMmioVidSrc * self, GstMmioFrameTime * frame);
+gboolean gst_mmio_follow_renew (GstMmioVidSrc * self);
 
 G_END_DECLS

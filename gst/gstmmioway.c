@@ -29,8 +29,10 @@ struct _GstMmioWay
   GstVideoFormat format;
   gboolean is_plain;            /* the picture lies where everybody looks */
 
-  /* The dma-buf, and why there is none, or nobody who could read it */
-  GstMmioRing *ring;
+  /* The dma-buf, and why there is none, or nobody who could read it.  Sinks
+   * remember what a memory showed, so each of several pictures has memories of
+   * its own. */
+  GstMmioRing *ring[MMIO_MAX_BUFFERS];
   guint skip;
   char *obstacle;
 
@@ -53,21 +55,35 @@ struct _GstMmioWay
   gboolean disappointing;
 };
 
-/* What there may be a dma-buf of */
-static GstMmioRing *
-create_ring (MmioCapture * capture, int fd, GError ** error)
+static void
+clear_rings (GstMmioWay * way)
 {
-  GstMmioRing *ring = gst_mmio_ring_new (gst_mmio_dma_buf_allocator_new (fd,
-          mmio_capture_get_region (capture),
-          mmio_capture_get_reader (capture)));
+  for (guint i = 0; i < MMIO_MAX_BUFFERS; i++)
+    g_clear_pointer (&way->ring[i], gst_mmio_ring_unref);
+}
 
-  if (!ring)
-    mmio_set_error (error, MMIO_ERROR_FAILED,
-        "There are no file descriptors left for the dma-bufs of %s; raise the "
-        "limit with: ulimit -n 4096",
-        mmio_capture_get_device_address (capture));
+/* What there may be a dma-buf of */
+static gboolean
+create_rings (GstMmioWay * way, int fd, GError ** error)
+{
+  MmioCapture *capture = way->capture;
+  g_autoptr (GstMmioDmaBufAllocator) allocator =
+      gst_mmio_dma_buf_allocator_new (fd, mmio_capture_get_region (capture),
+      mmio_capture_get_reader (capture));
 
-  return ring;
+  for (guint i = 0; i < mmio_capture_get_picture (capture)->n_buffers; i++) {
+    way->ring[i] = gst_mmio_ring_new (gst_object_ref (allocator));
+    if (!way->ring[i]) {
+      mmio_set_error (error, MMIO_ERROR_FAILED,
+          "There are no file descriptors left for the dma-bufs of %s; raise "
+          "the limit with: ulimit -n 4096",
+          mmio_capture_get_device_address (capture));
+      clear_rings (way);
+      return FALSE;
+    }
+  }
+
+  return TRUE;
 }
 
 /* Finds out whether there can be a dma-buf, and whether it is worth offering.
@@ -85,8 +101,7 @@ share (GstMmioWay * way, GError ** error)
 
   imported = mmio_import_any (fd, mmio_capture_shares_bar (way->capture) ?
       mmio_capture_get_device_address (way->capture) : NULL, &reason);
-  way->ring = create_ring (way->capture, fd, error);
-  if (!way->ring)
+  if (!create_rings (way, fd, error))
     return FALSE;
 
   if (!imported)
@@ -131,22 +146,41 @@ gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
         way->obstacle = g_strdup (reason->message);
       /* What nobody can read is not offered */
       if (way->obstacle)
-        g_clear_pointer (&way->ring, gst_mmio_ring_unref);
+        clear_rings (way);
       break;
     case GST_MMIO_IO_MODE_COPY:
       break;
   }
 
   way->format = gst_video_format_from_string (picture->format.name);
-  way->is_plain = way->skip == 0 && gst_mmio_format_is_default_layout (picture);
+  /* A dma-buf shows all of several pictures */
+  way->is_plain = way->skip == 0 && (way->allocator || picture->n_buffers == 1)
+      && gst_mmio_format_is_default_layout (picture);
 
   return way;
+}
+
+/**
+ * gst_mmio_way_renew:
+ * @way: a way
+ * @capture: whose frames; must live longer
+ *
+ * Finds out which ways there are for another picture, with the user asking for
+ * the same.
+ *
+ * Returns: (nullable): NULL with @error set if what is asked for cannot be
+ */
+GstMmioWay *
+gst_mmio_way_renew (const GstMmioWay * way, MmioCapture * capture,
+    GError ** error)
+{
+  return gst_mmio_way_new (capture, way->wanted, error);
 }
 
 void
 gst_mmio_way_free (GstMmioWay * way)
 {
-  g_clear_pointer (&way->ring, gst_mmio_ring_unref);
+  clear_rings (way);
   gst_clear_object (&way->allocator);
   g_free (way->obstacle);
   g_free (way->objection);
@@ -169,7 +203,7 @@ gst_mmio_way_get_caps (const GstMmioWay * way)
       way->wanted == GST_MMIO_IO_MODE_DMABUF;
   GstCaps *caps = gst_caps_new_empty ();
 
-  if (way->ring && !(way->negotiating && way->objection))
+  if (way->ring[0] && !(way->negotiating && way->objection))
     gst_caps_append (caps, gst_mmio_caps_get_dma_buf (picture));
   gst_caps_append (caps, gst_mmio_caps_get_picture (picture, own_only));
 
@@ -226,7 +260,7 @@ gst_mmio_way_end (GstMmioWay * way)
 gboolean
 gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
 {
-  if (!way->ring || way->objection)
+  if (!way->ring[0] || way->objection)
     return FALSE;
 
   /* There is no step further down */
@@ -274,7 +308,7 @@ gst_mmio_way_is_demanded (const GstMmioWay * way)
 const char *
 gst_mmio_way_get_objection (const GstMmioWay * way)
 {
-  return way->ring ? way->objection : NULL;
+  return way->ring[0] ? way->objection : NULL;
 }
 
 static void
@@ -299,13 +333,13 @@ finds_picture (GstMmioWay * way, GstQuery * query)
 /* A dma-buf is of whole pages: who knows of no video meta, such as a file,
  * takes all that there is for the picture */
 static GstMemory *
-acquire_dma_buf (GstMmioWay * way)
+acquire_dma_buf (GstMmioWay * way, guint buffer)
 {
   const MmioPicture *picture = mmio_capture_get_picture (way->capture);
-  GstMemory *memory = gst_mmio_ring_acquire (way->ring);
+  GstMemory *memory = gst_mmio_ring_acquire (way->ring[buffer]);
 
   if (memory && way->is_plain)
-    gst_memory_resize (memory, 0, picture->end - picture->start);
+    gst_memory_resize (memory, 0, mmio_picture_get_size (picture));
 
   return memory;
 }
@@ -364,6 +398,23 @@ take_map (GstMmioWay * way, GstQuery * query)
             picture->plane[0].stride, address));
 }
 
+static void
+set_layout_error (const GstMmioWay * way, GError ** error)
+{
+  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+  const char *address = mmio_capture_get_device_address (way->capture);
+
+  if (picture->n_buffers > 1)
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "Downstream does not understand that a dma-buf of %s has %u pictures; "
+        "use io-mode=auto.", address, picture->n_buffers);
+  else
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "Downstream does not understand that the picture of %s starts at byte "
+        "%u of a dma-buf and has a stride of %u bytes; use io-mode=auto.",
+        address, way->skip, picture->plane[0].stride);
+}
+
 /**
  * gst_mmio_way_take:
  * @query: a finished allocation query
@@ -378,8 +429,6 @@ gboolean
 gst_mmio_way_take (GstMmioWay * way, GstQuery * query, gboolean is_dma_buf,
     gboolean * again, GError ** error)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
-
   *again = FALSE;
 
   switch (way->wanted) {
@@ -392,11 +441,7 @@ gst_mmio_way_take (GstMmioWay * way, GstQuery * query, gboolean is_dma_buf,
         take_dma_buf (way);
         return TRUE;
       }
-      mmio_set_error (error, MMIO_ERROR_SETTINGS,
-          "Downstream does not understand that the picture of %s starts at byte "
-          "%u of a dma-buf and has a stride of %u bytes; use io-mode=auto.",
-          mmio_capture_get_device_address (way->capture), way->skip,
-          picture->plane[0].stride);
+      set_layout_error (way, error);
       return FALSE;
     case GST_MMIO_IO_MODE_AUTO:
     case GST_MMIO_IO_MODE_COPY:
@@ -450,6 +495,7 @@ gst_mmio_way_is_disappointing (const GstMmioWay * way)
 
 /**
  * gst_mmio_way_wrap:
+ * @buffer: which of several pictures, 0 for the first
  *
  * For a way without a copy.
  *
@@ -457,18 +503,22 @@ gst_mmio_way_is_disappointing (const GstMmioWay * way)
  *   if downstream holds as many as there may be
  */
 GstBuffer *
-gst_mmio_way_wrap (GstMmioWay * way)
+gst_mmio_way_wrap (GstMmioWay * way, guint buffer)
 {
+  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+  const gsize offset = picture->buffer[buffer];
   GstMemory *memory;
 
   /* A memory of its own for each buffer: sinks tell buffers apart by it */
-  if (way->mode == GST_MMIO_IO_MODE_MMAP)
+  if (way->mode == GST_MMIO_IO_MODE_MMAP) {
     memory = gst_mmio_allocator_wrap (GST_MMIO_ALLOCATOR (way->allocator),
         mmio_capture_get_region (way->capture),
-        mmio_capture_get_reader (way->capture));
-  else
-    memory = acquire_dma_buf (way);
+        mmio_capture_get_reader (way->capture), offset,
+        mmio_picture_get_size (picture));
+    return gst_mmio_buffer_wrap (memory, 0, picture, way->format);
+  }
 
-  return memory ? gst_mmio_buffer_wrap (memory, way->skip,
-      mmio_capture_get_picture (way->capture), way->format) : NULL;
+  memory = acquire_dma_buf (way, buffer);
+  return memory ? gst_mmio_buffer_wrap (memory, way->skip + offset, picture,
+      way->format) : NULL;
 }

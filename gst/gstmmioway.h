@@ -18,6 +18,8 @@ typedef struct _GstMmioWay GstMmioWay;
 
 GstMmioWay *gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted,
     GError ** error);
+GstMmioWay *gst_mmio_way_renew (const GstMmioWay * way, MmioCapture * capture,
+    GError ** error);
 void gst_mmio_way_free (GstMmioWay * way);
 
 GstCaps *gst_mmio_way_get_caps (const GstMmioWay * way);
@@ -36,6 +38,6 @@ GstMmioIOMode gst_mmio_way_get_mode (const GstMmioWay * way);
 const char *gst_mmio_way_get_reason (const GstMmioWay * way);
 gboolean gst_mmio_way_is_disappointing (const GstMmioWay * way);
 
-GstBuffer *gst_mmio_way_wrap (GstMmioWay * way);
+GstBuffer *gst_mmio_way_wrap (GstMmioWay * way, guint buffer);
 
 G_END_DECLS

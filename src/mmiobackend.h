@@ -6,6 +6,7 @@
 
 #include "mmiodevice.h"
 #include "mmiopci.h"
+#include "mmioteller.h"
 
 G_BEGIN_DECLS
 
@@ -16,7 +17,10 @@ G_BEGIN_DECLS
  *   counts as BAR 0
  * @part: (nullable): what it has instead of BARs, in a word
  * @describe: (nullable): fill in what @spec leaves open, and @bar if that
- *   is -1; NULL where the device cannot tell
+ *   is -1; NULL where the device has no picture of its own making
+ * @find_teller: (nullable): where registers may be that tell of the picture,
+ *   with @bar as the user says it; FALSE if there are none that one may look
+ *   at.  Touches nothing.
  * @map: map @length bytes at @offset of a BAR that is known to hold them, the
  *   way that is wanted; errors that can be known before are found before
  *   anything is mapped
@@ -28,6 +32,8 @@ G_BEGIN_DECLS
  *   when one has come, or -1.  NULL where there never is an interrupt.
  * @take_interrupts: (nullable): how many have come since the last call; lets
  *   the next one come, and never blocks.  FALSE: there will be no more.
+ * @close_interrupt: (nullable): silence the device, as it was before
+ *   @open_interrupt, which may follow again
  * @free: free what the back end added, after the last region is unmapped
  */
 typedef struct {
@@ -36,12 +42,15 @@ typedef struct {
   const char *part;
   gboolean (*describe) (MmioDevice * device, gint * bar, MmioSpec * spec,
       GError ** error);
+    gboolean (*find_teller) (MmioDevice * device, gint bar,
+      MmioTellerPlace * place);
   MmioRegion *(*map) (MmioDevice * device, guint bar, guint64 offset,
       gsize length, MmioMapping wanted, GError ** error);
   int (*export) (MmioDevice * device, guint bar, guint64 offset,
       guint64 length, GError ** error);
   int (*open_interrupt) (MmioDevice * device, GError ** error);
   gboolean (*take_interrupts) (MmioDevice * device, guint * count);
+  void (*close_interrupt) (MmioDevice * device);
   void (*free) (MmioDevice * device);
 } MmioBackend;
 

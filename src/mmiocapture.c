@@ -1,33 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The room that puts the others together: text to address to device to region,
- * and from there frames into memory.
+ * The room that puts the others together: text to address to device to region.
+ * What becomes of that is in mmiocaptureframes.c.
  */
-#include "mmiocapture.h"
+#include "mmiocapturepriv.h"
 
 #include "mmioerror.h"
-
-struct _MmioCapture
-{
-  MmioDevice *device;
-  gint bar;
-  MmioPicture picture;
-  MmioRegion *region;
-  const MmioReader *reader;
-  const char *engine_reason;
-  MmioChanges changes;
-  MmioShadow *shadow;
-
-  MmioFrameSync frame_sync;
-  MmioCounter *counter;
-  MmioSync *sync;
-  int interrupt_fd;             /* the device's */
-  gint64 interrupt_time;
-  gint64 interrupt_period;
-
-  GMutex lock;
-  MmioCaptureStats stats;
-};
 
 /* Write-combining is for streaming loads.  Who asks for others may have a
  * device that takes no other, and there the CPU might join them. */
@@ -43,20 +21,46 @@ choose_mapping (const MmioCaptureConfig * config, const MmioDevice * device)
       MMIO_MAPPING_UNCACHED : config->mapping;
 }
 
-/* How often a picture is read that changes meanwhile.  A device that repaints
- * slowly needs a second try; one that changes all the time, none that helps. */
-#define MAX_TRIES 4
+/* Whether there is an index to look at, and where; before anything is mapped */
+static gboolean
+check_index (const MmioCaptureConfig * config, const MmioDevice * device,
+    gint picture_bar, guint n_buffers, MmioSpec * spec, GError ** error)
+{
+  const char *address = mmio_device_get_address (device);
 
-/* How long it is waited for the end of a picture that is being written: longer
- * than a frame at 50 Hz would be for nothing.  Looks, microseconds between. */
-#define MAX_LOOKS 100
-#define LOOK_PAUSE 200
+  if (n_buffers > 1 && spec->index.bits == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s does not tell which of its %u pictures is complete; set "
+        "index-offset (and index-bar, index-size), or buffers to 1.", address,
+        n_buffers);
+    return FALSE;
+  }
+
+  /* Who says so of one picture may mean it */
+  if (n_buffers == 1 && config->spec.index.bits > 0 &&
+      config->spec.n_buffers == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "index-offset, index-bar or index-size say where %s tells which of its "
+        "pictures is complete, but not how many there are; set buffers.",
+        address);
+    return FALSE;
+  }
+
+  if (n_buffers == 1) {
+    spec->index.bits = 0;
+    return TRUE;
+  }
+
+  if (spec->index.bar < 0)
+    spec->index.bar = picture_bar;
+  return mmio_register_check (device, spec->index.bar, &spec->index, error);
+}
 
 /* Whether there is a counter to look at, and where; before anything is
  * mapped */
 static gboolean
 check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
-    gint picture_bar, MmioSpec * spec, GError ** error)
+    gint picture_bar, guint n_buffers, MmioSpec * spec, GError ** error)
 {
   const gboolean needed = config->frame_sync == MMIO_FRAME_SYNC_COUNTER;
 
@@ -68,8 +72,9 @@ check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
     return FALSE;
   }
 
-  /* What only the device tells of is not looked at unless it is needed */
-  if (!needed && config->spec.counter.bits == 0)
+  /* What only the device tells of is not looked at unless it is of use: of one
+   * picture, a read may take longer than it stands */
+  if (!needed && config->spec.counter.bits == 0 && n_buffers == 1)
     spec->counter.bits = 0;
   if (spec->counter.bits == 0)
     return TRUE;
@@ -80,12 +85,147 @@ check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
 }
 
 static MmioCounter *
-open_counter (MmioDevice * device, const MmioSpec * spec, GError ** error)
+open_counter (MmioDevice * device, const MmioSpec * spec, guint n_buffers,
+    GError ** error)
 {
   MmioRegister *reg = mmio_register_map (device, spec->counter.bar,
       &spec->counter, error);
 
-  return reg ? mmio_counter_new (reg, spec->counter_is_seqlock) : NULL;
+  return reg ? mmio_counter_new (reg, spec->counter_is_seqlock,
+      n_buffers) : NULL;
+}
+
+/* Learns what the picture is, and where; nothing of it is mapped yet */
+static gboolean
+find_picture (MmioCapture * capture, MmioSpec * spec, GError ** error)
+{
+  const MmioCaptureConfig *config = &capture->config;
+
+  *spec = config->spec;
+  capture->bar = config->bar;
+  if (!mmio_device_describe_mode (capture->device, &capture->bar, spec,
+          &capture->mode, error) ||
+      !mmio_picture_init (&capture->picture, spec, error) ||
+      !mmio_device_find_bar (capture->device, &capture->bar, &capture->picture,
+          error) ||
+      !check_index (config, capture->device, capture->bar,
+          capture->picture.n_buffers, spec, error) ||
+      !check_counter (config, capture->device, capture->bar,
+          capture->picture.n_buffers, spec, error))
+    return FALSE;
+
+  if (config->changes != MMIO_CHANGES_IGNORE) {
+    capture->shadow = mmio_shadow_new (&capture->picture);
+    if (!capture->shadow) {
+      mmio_set_error (error, MMIO_ERROR_SETTINGS,
+          "There is no memory for the frame before, which changes are found by; "
+          "set changes=ignore, or width and height lower.");
+      return FALSE;
+    }
+  }
+
+  return TRUE;
+}
+
+static gboolean
+map_picture (MmioCapture * capture, GError ** error)
+{
+  const MmioCaptureConfig *config = &capture->config;
+
+  capture->region = mmio_device_map (capture->device, &capture->bar,
+      &capture->picture, choose_mapping (config, capture->device), error);
+  if (!capture->region)
+    return FALSE;
+
+  capture->reader = mmio_reader_choose (config->engine,
+      mmio_region_get_mapping (capture->region), &capture->engine_reason,
+      error);
+  return capture->reader != NULL;
+}
+
+static gboolean
+equal_register (const MmioRegisterSpec * a, const MmioRegisterSpec * b)
+{
+  return a->bar == b->bar && a->offset == b->offset && a->bits == b->bits;
+}
+
+/* Whether @old's counter is the one that is wanted, with all that it knows */
+static gboolean
+has_counter (const MmioCapture * old, const MmioCapture * capture)
+{
+  return old && old->counter &&
+      equal_register (&old->counter_spec, &capture->counter_spec) &&
+      old->counter_is_seqlock == capture->counter_is_seqlock &&
+      old->picture.n_buffers == capture->picture.n_buffers;
+}
+
+/* Opens what tells of pictures.  After the picture: the first map of a page
+ * says how it is mapped. */
+static gboolean
+open_tellers (MmioCapture * capture, const MmioSpec * spec,
+    const MmioCapture * old, GError ** error)
+{
+  const MmioFrameSync frame_sync = capture->config.frame_sync;
+  g_autoptr (MmioRegister) index = NULL;
+
+  if (capture->mode && !mmio_mode_watch (capture->mode, error))
+    return FALSE;
+
+  capture->counter_spec = spec->counter;
+  capture->counter_is_seqlock = spec->counter_is_seqlock;
+  if (spec->counter.bits > 0 && !has_counter (old, capture)) {
+    capture->counter = open_counter (capture->device, spec,
+        capture->picture.n_buffers, error);
+    if (!capture->counter)
+      return FALSE;
+  }
+
+  if (spec->index.bits > 0) {
+    index = mmio_register_map (capture->device, spec->index.bar, &spec->index,
+        error);
+    if (!index)
+      return FALSE;
+  }
+
+  if (frame_sync == MMIO_FRAME_SYNC_INTERRUPT) {
+    capture->interrupt_fd = mmio_device_open_interrupt (capture->device, error);
+    if (capture->interrupt_fd < 0)
+      return FALSE;
+  }
+
+  capture->sync = mmio_sync_new (error);
+  if (!capture->sync)
+    return FALSE;
+
+  capture->turn = mmio_turn_new (capture->counter, g_steal_pointer (&index),
+      capture->picture.n_buffers);
+  return TRUE;
+}
+
+/* What is the same for the first picture of a device, and for all that follow.
+ * @old: (nullable): what captured the one before */
+static gboolean
+set_up (MmioCapture * capture, const MmioCapture * old, GError ** error)
+{
+  MmioSpec spec;
+
+  return find_picture (capture, &spec, error) && map_picture (capture, error)
+      && open_tellers (capture, &spec, old, error);
+}
+
+static MmioCapture *
+new_capture (MmioDevice * device, const MmioCaptureConfig * config)
+{
+  MmioCapture *capture = g_new0 (MmioCapture, 1);
+
+  capture->device = device;
+  capture->config = *config;
+  capture->config.device = NULL;        /* it is the caller's, and open */
+  capture->interrupt_fd = -1;
+  capture->interrupt_is_stale = TRUE;
+  g_mutex_init (&capture->lock);
+
+  return capture;
 }
 
 /**
@@ -93,7 +233,8 @@ open_counter (MmioDevice * device, const MmioSpec * spec, GError ** error)
  * @config: what to capture
  *
  * Finds the device, checks that it has the picture, and maps it.  What can be
- * wrong with @config is found before anything is mapped.
+ * wrong with @config is found before anything is mapped, but for the registers
+ * of a device that is asked for its picture.
  *
  * Returns: (transfer full) (nullable): the capture, or NULL with @error set
  */
@@ -101,18 +242,9 @@ MmioCapture *
 mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
 {
   g_auto (MmioAddress) address = { 0, };
-  g_autoptr (MmioDevice) device = NULL;
-  g_autoptr (MmioRegion) region = NULL;
-  g_autoptr (MmioShadow) shadow = NULL;
-  g_autoptr (MmioCounter) counter = NULL;
-  g_autoptr (MmioSync) sync = NULL;
-  MmioSpec spec = config->spec;
-  gint bar = config->bar;
-  const MmioReader *reader;
+  g_autoptr (MmioCapture) capture = NULL;
+  MmioDevice *device;
   const char *reason;
-  MmioPicture picture;
-  MmioCapture *capture;
-  int interrupt_fd = -1;
 
   /* Whether the engine can run does not depend on the map */
   if (!mmio_address_parse (&address, config->device, error) ||
@@ -120,67 +252,70 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
     return NULL;
 
   device = mmio_device_open (&address, config->access, error);
-  if (!device || !mmio_device_describe (device, &bar, &spec, error) ||
-      !mmio_picture_init (&picture, &spec, error) ||
-      !mmio_device_find_bar (device, &bar, &picture, error) ||
-      !check_counter (config, device, bar, &spec, error))
+  if (!device)
     return NULL;
 
-  if (config->changes != MMIO_CHANGES_IGNORE) {
-    shadow = mmio_shadow_new (&picture);
-    if (!shadow) {
-      mmio_set_error (error, MMIO_ERROR_SETTINGS,
-          "There is no memory for the frame before, which changes are found by; "
-          "set changes=ignore, or width and height lower.");
-      return NULL;
-    }
-  }
+  capture = new_capture (device, config);
+  return set_up (capture, NULL, error) ? g_steal_pointer (&capture) : NULL;
+}
 
-  region = mmio_device_map (device, &bar, &picture, choose_mapping (config,
-          device), error);
-  if (!region)
+/* What a run has counted and learnt goes on */
+static void
+take_over (MmioCapture * capture, MmioCapture * old)
+{
+  mmio_capture_get_stats (old, &capture->stats);
+  capture->interrupt_time = old->interrupt_time;
+  capture->interrupt_is_stale = old->interrupt_is_stale;
+  capture->interrupt_rate = old->interrupt_rate;
+  /* They share it, and it is the new one's now */
+  old->interrupt_fd = -1;
+  if (has_counter (old, capture)) {
+    capture->counter = g_steal_pointer (&old->counter);
+    mmio_turn_set_counter (capture->turn, capture->counter);
+    mmio_turn_set_counter (old->turn, NULL);
+  }
+}
+
+/**
+ * mmio_capture_look:
+ *
+ * Looks whether the device still shows the picture that is captured, in a few
+ * loads; nothing is looked at where it was the user who said what it is.
+ *
+ * Returns: what it shows; other pictures need mmio_capture_renew()
+ */
+MmioModeLook
+mmio_capture_look (const MmioCapture * capture)
+{
+  return capture->mode ? mmio_mode_look (capture->mode) : MMIO_MODE_SAME;
+}
+
+/**
+ * mmio_capture_renew:
+ * @capture: a capture whose device shows another picture now
+ *
+ * Captures that, from the same device, with the same settings; statistics go
+ * on.  What is left of @capture is to be closed, and good for nothing else.
+ *
+ * Returns: (transfer full) (nullable): a capture; or NULL with @error set: with
+ *   %MMIO_ERROR_NO_MODE, @capture is as before, and it may be tried again when
+ *   mmio_capture_look() says so; otherwise its statistics are what is left
+ */
+MmioCapture *
+mmio_capture_renew (MmioCapture * capture, GError ** error)
+{
+  MmioCapture *renewed = new_capture (mmio_device_ref (capture->device),
+      &capture->config);
+
+  renewed->mode = g_steal_pointer (&capture->mode);
+  if (!set_up (renewed, capture, error)) {
+    capture->mode = g_steal_pointer (&renewed->mode);
+    mmio_capture_close (renewed);
     return NULL;
-
-  reader = mmio_reader_choose (config->engine,
-      mmio_region_get_mapping (region), &reason, error);
-  if (!reader)
-    return NULL;
-
-  /* After the picture: the first map of a page says how it is mapped */
-  if (spec.counter.bits > 0) {
-    counter = open_counter (device, &spec, error);
-    if (!counter)
-      return NULL;
   }
 
-  if (config->frame_sync == MMIO_FRAME_SYNC_INTERRUPT) {
-    interrupt_fd = mmio_device_open_interrupt (device, error);
-    if (interrupt_fd < 0)
-      return NULL;
-  }
-
-  if (config->frame_sync != MMIO_FRAME_SYNC_CLOCK) {
-    sync = mmio_sync_new (error);
-    if (!sync)
-      return NULL;
-  }
-
-  capture = g_new0 (MmioCapture, 1);
-  capture->device = g_steal_pointer (&device);
-  capture->bar = bar;
-  capture->picture = picture;
-  capture->region = g_steal_pointer (&region);
-  capture->reader = reader;
-  capture->engine_reason = reason;
-  capture->changes = config->changes;
-  capture->shadow = g_steal_pointer (&shadow);
-  capture->frame_sync = config->frame_sync;
-  capture->counter = g_steal_pointer (&counter);
-  capture->sync = g_steal_pointer (&sync);
-  capture->interrupt_fd = interrupt_fd;
-  g_mutex_init (&capture->lock);
-
-  return capture;
+  take_over (renewed, capture);
+  return renewed;
 }
 
 /**
@@ -188,15 +323,19 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
  * @capture: (transfer full): a capture
  *
  * Lets go of the device.  Regions that others hold stay mapped until they let
- * go too.
+ * go too, and interrupt nobody.
  */
 void
 mmio_capture_close (MmioCapture * capture)
 {
   g_clear_pointer (&capture->shadow, mmio_shadow_free);
+  g_clear_pointer (&capture->turn, mmio_turn_free);
   g_clear_pointer (&capture->counter, mmio_counter_free);
   g_clear_pointer (&capture->sync, mmio_sync_free);
-  mmio_region_unref (capture->region);
+  if (capture->interrupt_fd >= 0)
+    mmio_device_close_interrupt (capture->device);
+  g_clear_pointer (&capture->mode, mmio_mode_free);
+  g_clear_pointer (&capture->region, mmio_region_unref);
   mmio_device_unref (capture->device);
   g_mutex_clear (&capture->lock);
   g_free (capture);
@@ -217,7 +356,7 @@ mmio_capture_get_picture (const MmioCapture * capture)
  * mmio_capture_get_region:
  *
  * Returns: (transfer none): the mapped part of the BAR, from the picture's
- *   start to its end
+ *   start to its end; of several pictures all
  */
 MmioRegion *
 mmio_capture_get_region (MmioCapture * capture)
@@ -299,7 +438,7 @@ mmio_capture_get_reader (const MmioCapture * capture)
 MmioChanges
 mmio_capture_get_changes (const MmioCapture * capture)
 {
-  return capture->changes;
+  return capture->config.changes;
 }
 
 /**
@@ -330,7 +469,8 @@ mmio_capture_shares_bar (const MmioCapture * capture)
  * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
  *   page
  *
- * Makes a dma-buf of the pages that the picture lies in.  It shows what the
+ * Makes a dma-buf of the pages that the picture lies in, of several pictures
+ * those of all.  It shows what the
  * region's pages show (mmio_region_get_pages()), for as long as somebody holds
  * the region; as the map, it may stay after the capture is closed.
  *
@@ -343,17 +483,6 @@ mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error)
       skip, error);
 }
 
-static guint64
-get_picture_bytes (const MmioPicture * picture)
-{
-  guint64 bytes = 0;
-
-  for (guint i = 0; i < picture->format.n_planes; i++)
-    bytes += (guint64) picture->plane[i].row_bytes * picture->plane[i].rows;
-
-  return bytes;
-}
-
 /**
  * mmio_capture_get_frame_sync:
  *
@@ -362,210 +491,5 @@ get_picture_bytes (const MmioPicture * picture)
 MmioFrameSync
 mmio_capture_get_frame_sync (const MmioCapture * capture)
 {
-  return capture->frame_sync;
-}
-
-/**
- * mmio_capture_get_period:
- *
- * For the thread that waits.
- *
- * Returns: microseconds from one picture of the device to the next, about; 0:
- *   not known
- */
-gint64
-mmio_capture_get_period (const MmioCapture * capture)
-{
-  switch (capture->frame_sync) {
-    case MMIO_FRAME_SYNC_COUNTER:
-      return mmio_counter_get_period (capture->counter);
-    case MMIO_FRAME_SYNC_INTERRUPT:
-      return capture->interrupt_period;
-    case MMIO_FRAME_SYNC_CLOCK:
-    default:
-      return 0;
-  }
-}
-
-static MmioWait
-wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
-{
-  const MmioWait wait = mmio_sync_wait_interrupt (capture->sync,
-      capture->device, capture->interrupt_fd, deadline, count);
-  gint64 period;
-
-  if (wait != MMIO_WAIT_FRAME)
-    return wait;
-
-  period = (count->time - capture->interrupt_time) / (gint64) count->steps;
-  if (capture->interrupt_time > 0)
-    capture->interrupt_period = capture->interrupt_period == 0 ? period :
-        capture->interrupt_period + (period - capture->interrupt_period) / 8;
-  capture->interrupt_time = count->time;
-
-  return wait;
-}
-
-/**
- * mmio_capture_wait:
- * @deadline: when to give up, as g_get_monotonic_time() has it
- * @count: (out): the picture, after %MMIO_WAIT_FRAME
- *
- * Waits for the device's next picture, unless it is the clock that starts a
- * frame.
- *
- * Returns: how it ended
- */
-MmioWait
-mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
-{
-  return capture->frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
-      wait_for_interrupt (capture, deadline, count) :
-      mmio_sync_wait (capture->sync, capture->counter, deadline, count);
-}
-
-/**
- * mmio_capture_wake:
- *
- * Ends a wait, or the next one if nobody waits.  For any thread.
- */
-void
-mmio_capture_wake (MmioCapture * capture)
-{
-  if (capture->sync)
-    mmio_sync_wake (capture->sync);
-}
-
-/* Reads it once */
-static gboolean
-read_once (MmioCapture * capture, const MmioTarget * target,
-    MmioDamage * damage)
-{
-  const MmioPicture *picture = &capture->picture;
-  const guint8 *data = mmio_region_get_data (capture->region);
-
-  if (capture->shadow)
-    return mmio_frame_read_changes (capture->reader, picture, data, target,
-        capture->shadow, capture->changes == MMIO_CHANGES_DROP, damage);
-
-  mmio_frame_read (capture->reader, picture, data, target);
-  damage->n_ranges = 1;
-  damage->range[0] = (MmioRows) {
-  0, picture->height};
-  return TRUE;
-}
-
-static void
-wait_for_writer (MmioCounter * counter)
-{
-  for (guint i = 0; i < MAX_LOOKS && !mmio_counter_begin_read (counter); i++)
-    g_usleep (LOOK_PAUSE);
-}
-
-/* Reads it until it stands still meanwhile.  @tries: (out): how often that was;
- * @is_torn: (out): it never did */
-static gboolean
-read_whole (MmioCapture * capture, const MmioTarget * target,
-    MmioDamage * damage, guint * tries, gboolean * is_torn)
-{
-  gboolean written = FALSE;
-
-  *is_torn = capture->counter != NULL;
-  for (*tries = 1;; ++*tries) {
-    if (capture->counter)
-      wait_for_writer (capture->counter);
-    written |= read_once (capture, target, damage);
-    if (capture->counter)
-      *is_torn = !mmio_counter_end_read (capture->counter);
-    if (!*is_torn || *tries == MAX_TRIES)
-      break;
-  }
-
-  /* A whole one is worth sending after it, be it the same */
-  if (*is_torn && capture->shadow)
-    mmio_shadow_forget (capture->shadow);
-
-  /* What differs from a frame that nobody got tells nothing */
-  if (*tries > 1 && written) {
-    damage->n_ranges = 1;
-    damage->range[0] = (MmioRows) {
-    0, capture->picture.height};
-  }
-
-  return written;
-}
-
-/**
- * mmio_capture_read:
- * @target: where the frame goes, in a format that mmio_frame_can_read_as()
- * @damage: (out): the rows that have changed since the last frame, or all of
- *   them where changes are ignored
- *
- * Reads the picture as it is now: each byte of it is loaded once.  If a counter
- * tells that it has changed meanwhile, it is read again.
- *
- * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
- *   been written
- */
-MmioRead
-mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
-    MmioDamage * damage)
-{
-  const gint64 begin = g_get_monotonic_time ();
-  gboolean is_torn = FALSE;
-  gboolean written;
-  guint tries;
-
-  written = read_whole (capture, target, damage, &tries, &is_torn);
-
-  g_mutex_lock (&capture->lock);
-  capture->stats.frames += written;
-  capture->stats.unchanged += damage->n_ranges == 0;
-  capture->stats.torn += written && is_torn;
-  capture->stats.bytes_read += tries * get_picture_bytes (&capture->picture);
-  capture->stats.copy_time += g_get_monotonic_time () - begin;
-  g_mutex_unlock (&capture->lock);
-
-  return !written ? MMIO_READ_UNCHANGED :
-      is_torn ? MMIO_READ_TORN : MMIO_READ_WHOLE;
-}
-
-/**
- * mmio_capture_take_newer:
- *
- * For the thread that waits and reads.
- *
- * Returns: by how many pictures the one that was read is newer than the one
- *   that was waited for; mmio_capture_wait() does not tell of these
- */
-guint64
-mmio_capture_take_newer (MmioCapture * capture)
-{
-  return capture->frame_sync == MMIO_FRAME_SYNC_COUNTER ?
-      mmio_counter_take_newer (capture->counter) : 0;
-}
-
-/**
- * mmio_capture_forget:
- *
- * Forgets the last frame, because whoever got it may not have it any more: all
- * of the next one has changed.
- */
-void
-mmio_capture_forget (MmioCapture * capture)
-{
-  if (capture->shadow)
-    mmio_shadow_forget (capture->shadow);
-}
-
-/**
- * mmio_capture_get_stats:
- * @stats: (out): what was read so far, all of the same moment
- */
-void
-mmio_capture_get_stats (MmioCapture * capture, MmioCaptureStats * stats)
-{
-  g_mutex_lock (&capture->lock);
-  *stats = capture->stats;
-  g_mutex_unlock (&capture->lock);
+  return capture->config.frame_sync;
 }

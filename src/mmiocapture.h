@@ -3,7 +3,9 @@
 
 #include "mmiodevice.h"
 #include "mmioframe.h"
+#include "mmiomode.h"
 #include "mmiosync.h"
+#include "mmioturn.h"
 
 G_BEGIN_DECLS
 
@@ -47,7 +49,8 @@ typedef enum {
  * @frame_sync: what starts a frame
  *
  * What to capture.  A frame counter that @spec tells of guards against torn
- * frames, whatever starts one.
+ * frames, whatever starts one; where a device has several pictures in turn, so
+ * does one that the device tells of.
  */
 typedef struct {
   const char *device;
@@ -64,7 +67,7 @@ typedef struct {
  * MmioCaptureStats:
  * @frames: frames that were read into memory
  * @unchanged: frames that were read, of which nothing had changed
- * @torn: frames that changed whenever they were read
+ * @torn: frames that are not known to be whole
  * @bytes_read: bytes that were loaded from the BAR for them
  * @copy_time: microseconds that this took
  */
@@ -80,7 +83,11 @@ typedef struct {
  * MmioRead:
  * @MMIO_READ_UNCHANGED: nothing that is worth sending
  * @MMIO_READ_WHOLE: one picture
- * @MMIO_READ_TORN: parts of more than one, as it never stood still
+ * @MMIO_READ_TORN: perhaps parts of more than one, as none stood still
+ * @MMIO_READ_WOKEN: nothing, as somebody has ended the wait for a picture that
+ *   is complete
+ * @MMIO_READ_OUTDATED: nothing, as the device shows another picture now; see
+ *   mmio_capture_look()
  *
  * What came of reading a frame.
  */
@@ -88,6 +95,8 @@ typedef enum {
   MMIO_READ_UNCHANGED,
   MMIO_READ_WHOLE,
   MMIO_READ_TORN,
+  MMIO_READ_WOKEN,
+  MMIO_READ_OUTDATED,
 } MmioRead;
 
 /**
@@ -101,6 +110,9 @@ typedef struct _MmioCapture MmioCapture;
 MmioCapture *mmio_capture_open (const MmioCaptureConfig * config,
     GError ** error);
 void mmio_capture_close (MmioCapture * capture);
+
+MmioModeLook mmio_capture_look (const MmioCapture * capture);
+MmioCapture *mmio_capture_renew (MmioCapture * capture, GError ** error);
 
 const MmioPicture *mmio_capture_get_picture (const MmioCapture * capture);
 MmioRegion *mmio_capture_get_region (MmioCapture * capture);
@@ -120,16 +132,26 @@ int mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error);
 MmioFrameSync mmio_capture_get_frame_sync (const MmioCapture * capture);
 gint64 mmio_capture_get_period (const MmioCapture * capture);
 
+void mmio_capture_interrupt (MmioCapture * capture);
+void mmio_capture_set_gone_error (const MmioCapture * capture,
+    GError ** error);
 MmioWait mmio_capture_wait (MmioCapture * capture, gint64 deadline,
     MmioCount * count);
 void mmio_capture_wake (MmioCapture * capture);
 
 MmioRead mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage);
+MmioRead mmio_capture_choose (MmioCapture * capture, guint * buffer);
 guint64 mmio_capture_take_newer (MmioCapture * capture);
+
+gboolean mmio_capture_is_being_written (const MmioCapture * capture);
+MmioObstacle mmio_capture_get_obstacle (const MmioCapture * capture,
+    gint64 * since, guint64 * index);
 
 void mmio_capture_forget (MmioCapture * capture);
 
 void mmio_capture_get_stats (MmioCapture * capture, MmioCaptureStats * stats);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioCapture, mmio_capture_close)
 
 G_END_DECLS

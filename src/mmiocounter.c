@@ -4,8 +4,15 @@
  * since the last one, when to look next, and whether a picture stood still
  * while it was read.  Arithmetic, and one load for each look: it does not
  * wait.
+ *
+ * A seqlock is odd while a picture is written.  Half of it, rounded down, is
+ * the number of pictures that are complete, be it odd or even.
  */
 #include "mmiocounter.h"
+
+#include <string.h>
+
+#include "mmiorate.h"
 
 /* Between two looks while nothing is known of the rate, and the longest pause
  * of those that come before a picture is due: half a millisecond, in which a
@@ -20,20 +27,25 @@
  * picture, of which they are this part */
 #define LONGEST_PAUSE 10000
 #define QUIET_PART 64
-/* Longer ones are left to whoever waits */
-#define MAX_PERIOD G_TIME_SPAN_SECOND
+/* Between two looks it may have counted so many more than was expected, or this
+ * part of its range where that is less: from one picture a second to hundreds is
+ * a rate that changes.  What is farther off was no counting. */
+#define MAX_JUMP 1024
+#define MAX_JUMP_PART 4
 
 struct _MmioCounter
 {
   MmioRegister *reg;
   gboolean is_seqlock;
+  guint n_buffers;
 
   gboolean known;               /* whether it was ever looked at */
-  guint64 value;                /* of the last picture */
+  guint64 value;                /* of the last picture, when it was complete */
+  gboolean is_odd;              /* at the last look: one is written */
   gint64 time;                  /* before there was one: of the first look */
 
   gint64 last_look;
-  gint64 period;                /* microseconds, 0: not known yet */
+  MmioRate rate;
   gint64 margin;                /* how long before it is due it is looked for */
 
   guint64 read_value;
@@ -45,16 +57,18 @@ struct _MmioCounter
  * mmio_counter_new:
  * @reg: (transfer full): the register
  * @is_seqlock: see #MmioSpec
+ * @n_buffers: pictures that the device writes in turn
  *
  * Returns: a counter that has not been looked at
  */
 MmioCounter *
-mmio_counter_new (MmioRegister * reg, gboolean is_seqlock)
+mmio_counter_new (MmioRegister * reg, gboolean is_seqlock, guint n_buffers)
 {
   MmioCounter *counter = g_new0 (MmioCounter, 1);
 
   counter->reg = reg;
   counter->is_seqlock = is_seqlock;
+  counter->n_buffers = n_buffers;
 
   return counter;
 }
@@ -66,53 +80,99 @@ mmio_counter_free (MmioCounter * counter)
   g_free (counter);
 }
 
+static guint64
+get_mask (const MmioCounter * counter)
+{
+  const guint bits = mmio_register_get_bits (counter->reg);
+
+  return bits < 64 ? ((guint64) 1 << bits) - 1 : G_MAXUINT64;
+}
+
+/* Whether a picture is being written */
 static gboolean
-is_busy (const MmioCounter * counter, guint64 value)
+is_odd (const MmioCounter * counter, guint64 value)
 {
   return counter->is_seqlock && value % 2 != 0;
 }
 
-/* Pictures from one value to another */
-static guint64
-get_steps (const MmioCounter * counter, guint64 from, guint64 to)
+/* Whether it is the one that is read */
+static gboolean
+is_busy (const MmioCounter * counter, guint64 value)
 {
-  const guint bits = mmio_register_get_bits (counter->reg);
-  const guint64 mask = bits < 64 ? ((guint64) 1 << bits) - 1 : G_MAXUINT64;
-  const guint64 difference = (to - from) & mask;
+  return counter->n_buffers == 1 && is_odd (counter, value);
+}
 
-  /* So far nobody counts between two looks; it was reset */
-  if (difference > mask / 2)
-    return 1;
+/* What it was when the last picture was complete */
+static guint64
+get_complete (const MmioCounter * counter, guint64 value)
+{
+  return is_odd (counter, value) ? value - 1 : value;
+}
 
-  return counter->is_seqlock ? MAX (difference / 2, 1) : difference;
+/* The most pictures that it tells from none */
+static guint64
+get_most (const MmioCounter * counter)
+{
+  return get_mask (counter) >> counter->is_seqlock;
+}
+
+/* Pictures until another value, as get_complete() has it, but for how often it
+ * has gone round; at least one */
+static guint64
+get_difference (const MmioCounter * counter, guint64 value)
+{
+  const guint64 difference = value - counter->value;
+
+  return MAX ((counter->is_seqlock ? difference / 2 : difference) &
+      get_most (counter), 1);
+}
+
+/* Pictures until another value, where nothing is known of the rate; 0: so far
+ * nobody counts between two looks, it was reset */
+static guint64
+get_steps (const MmioCounter * counter, guint64 value)
+{
+  const guint64 difference = get_difference (counter, value);
+
+  return difference > get_most (counter) / 2 ? 0 : difference;
+}
+
+/* The same where it is known: of all that it can have counted, what lies
+ * nearest to what it should have in that time, unless that is far off */
+static guint64
+get_likely_steps (const MmioCounter * counter, guint64 value, gint64 elapsed)
+{
+  const guint64 most = get_most (counter);
+  const guint64 expected =
+      MAX ((elapsed + counter->rate.period / 2) / counter->rate.period, 1);
+  guint64 steps = get_difference (counter, value);
+  guint64 error;
+
+  if (expected > steps && most < G_MAXUINT64)
+    steps += (expected - steps + most / 2) / (most + 1) * (most + 1);
+  error = steps > expected ? steps - expected : expected - steps;
+
+  return error > MAX (expected, MIN (most / MAX_JUMP_PART, MAX_JUMP)) ? 0 :
+      steps;
 }
 
 /* Looks the closer the less it was right, and the other way round */
 static void
 learn (MmioCounter * counter, gint64 now, guint64 steps)
 {
-  const gint64 period = (now - counter->time) / (gint64) steps;
-  const gboolean was_late = counter->period > 0 &&
-      counter->last_look < counter->time + counter->period - counter->margin;
+  const gint64 before = counter->rate.period;
+  const gboolean was_late =
+      counter->last_look < counter->time + before - counter->margin;
 
-  if (period <= 0 || period > MAX_PERIOD) {
-    counter->period = 0;
-    return;
-  }
-
-  if (counter->period == 0) {
-    counter->period = period;
-    counter->margin = period / 4;
-    return;
-  }
-
-  counter->period += (period - counter->period) / 8;
-  if (was_late)
+  mmio_rate_learn (&counter->rate, now - counter->time, steps);
+  if (before == 0)
+    counter->margin = counter->rate.period / MAX_MARGIN;
+  else if (was_late)
     counter->margin *= 2;
   else
     counter->margin -= counter->margin / 128;
-  counter->margin = CLAMP (counter->margin, counter->period / 16,
-      counter->period / MAX_MARGIN);
+  counter->margin = CLAMP (counter->margin, counter->rate.period / 16,
+      counter->rate.period / MAX_MARGIN);
 }
 
 /**
@@ -122,38 +182,53 @@ learn (MmioCounter * counter, gint64 now, guint64 steps)
  *
  * Loads the counter once.
  *
- * Returns: whether there is a picture that was not told of yet; the first look
- *   finds one, unless it is just being written
+ * Returns: whether there is a picture that was not told of yet, be it that the
+ *   next one is already written; the first look finds one, unless that is just
+ *   being written
  */
 gboolean
 mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
 {
-  const guint64 value = mmio_register_read (counter->reg);
+  const guint64 look = mmio_register_read (counter->reg);
+  const guint64 value = get_complete (counter, look);
+  const gint64 elapsed = now - counter->last_look;
+  const gboolean was_absent = elapsed > MMIO_RATE_MAX_PERIOD;
   guint64 steps = 1;
 
-  if (is_busy (counter, value) || (counter->known && value == counter->value)) {
-    if (counter->last_look == 0)
-      counter->time = now;
+  counter->is_odd = is_odd (counter, look);
+
+  if (!counter->known && is_busy (counter, look)) {
+    counter->known = TRUE;
+    counter->is_inexact = TRUE;
+    counter->value = value;
+    counter->time = counter->last_look = now;
+    return FALSE;
+  }
+
+  if (counter->known && value == counter->value) {
     counter->last_look = now;
     return FALSE;
   }
 
   if (counter->known) {
-    steps = get_steps (counter, counter->value, value);
-    /* Where nobody has looked for long, it may have gone round meanwhile */
-    if (!counter->is_inexact && now - counter->last_look <= MAX_PERIOD)
+    steps = counter->rate.period > 0 ?
+        get_likely_steps (counter, value, elapsed) : get_steps (counter, value);
+    /* What began anew may have another rate */
+    if (steps == 0)
+      memset (&counter->rate, 0, sizeof (counter->rate));
+    else if (!counter->is_inexact && !was_absent)
       learn (counter, now, steps);
   }
 
-  /* The first one was there before, nobody knows since when */
-  counter->is_inexact = !counter->known;
+  /* It was there before, nobody knows since when */
+  counter->is_inexact = !counter->known || was_absent;
   counter->known = TRUE;
   counter->value = value;
   counter->time = now;
   counter->last_look = now;
 
   *count = (MmioCount) {
-  .time = now,.steps = steps};
+  .time = now,.steps = MAX (steps, 1)};
   return TRUE;
 }
 
@@ -168,15 +243,16 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
 gint64
 mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
 {
-  const gint64 due = counter->time + counter->period;
+  const gint64 period = counter->rate.period;
+  const gint64 due = counter->time + period;
   const gint64 quiet = MIN ((now - due) / QUIET_PART, LONGEST_PAUSE);
 
-  if (counter->period == 0)
+  if (period == 0)
     return MAX (BLIND_PAUSE, quiet);
   if (now < due - counter->margin)
     return due - counter->margin - now;
 
-  return MAX (CLAMP (counter->period / 64, 50, BLIND_PAUSE), quiet);
+  return MAX (CLAMP (period / 64, 50, BLIND_PAUSE), quiet);
 }
 
 /**
@@ -187,57 +263,90 @@ mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
 gint64
 mmio_counter_get_period (const MmioCounter * counter)
 {
-  return counter->period;
+  return counter->rate.period;
+}
+
+/**
+ * mmio_counter_is_busy:
+ *
+ * Returns: whether a picture was being written at the last look
+ */
+gboolean
+mmio_counter_is_busy (const MmioCounter * counter)
+{
+  return counter->is_odd;
 }
 
 /**
  * mmio_counter_begin_read:
+ * @value: (out): the counter
  *
  * Before the picture is read.
  *
  * Returns: FALSE if it is just being written, and not worth reading
  */
 gboolean
-mmio_counter_begin_read (MmioCounter * counter)
+mmio_counter_begin_read (MmioCounter * counter, guint64 * value)
 {
-  counter->read_value = mmio_register_read (counter->reg);
+  counter->read_value = *value = mmio_register_read (counter->reg);
   return !is_busy (counter, counter->read_value);
 }
 
-/* The picture that was read came after the one that was told of: it counts as
- * told of, too */
-static void
-skip_to_read (MmioCounter * counter)
+/* Pictures that may be completed while one is read.  A device that writes N in
+ * turn may begin to write over that one as soon as N - 1 more are complete; one
+ * picture stands as long as the counter does. */
+static guint
+get_allowance (const MmioCounter * counter)
 {
-  const guint64 steps = get_steps (counter, counter->value,
-      counter->read_value);
-
-  counter->newer += steps;
-  counter->value = counter->read_value;
-  if (counter->period > 0)
-    counter->time += steps * counter->period;
-  else
-    counter->is_inexact = TRUE;
+  return counter->n_buffers > 2 ? counter->n_buffers - 2 : 0;
 }
 
 /**
  * mmio_counter_end_read:
+ * @steps: (out): pictures that were completed since mmio_counter_begin_read()
  *
- * After the picture was read.  If it is a newer one than mmio_counter_look()
- * has told of, that will not tell of it; see mmio_counter_take_newer().
+ * After the picture was read.
  *
- * Returns: whether it stood still since mmio_counter_begin_read()
+ * Returns: whether it stood still meanwhile: the device has not begun to write
+ *   another one over it
  */
 gboolean
-mmio_counter_end_read (MmioCounter * counter)
+mmio_counter_end_read (MmioCounter * counter, guint64 * steps)
 {
-  if (is_busy (counter, counter->read_value) ||
-      mmio_register_read (counter->reg) != counter->read_value)
-    return FALSE;
+  const guint64 value = mmio_register_read (counter->reg);
+  const guint64 begin = get_complete (counter, counter->read_value);
+  const guint64 went = (value - begin) & get_mask (counter);
 
-  if (counter->known && counter->read_value != counter->value)
-    skip_to_read (counter);
-  return TRUE;
+  *steps = counter->is_seqlock ? went / 2 : went;
+  return !is_busy (counter, counter->read_value) &&
+      !is_busy (counter, value) && *steps <= get_allowance (counter);
+}
+
+/**
+ * mmio_counter_accept_read:
+ *
+ * The picture that mmio_counter_begin_read() saw is the one that goes out.  If
+ * it is a newer one than mmio_counter_look() has told of, that will not tell of
+ * it; see mmio_counter_take_newer().
+ */
+void
+mmio_counter_accept_read (MmioCounter * counter)
+{
+  const guint64 value = get_complete (counter, counter->read_value);
+  guint64 steps;
+
+  if (!counter->known || value == counter->value)
+    return;
+
+  steps = MAX (get_steps (counter, value), 1);
+  counter->newer += steps;
+  counter->value = value;
+  if (counter->rate.period > 0) {
+    counter->time += steps * counter->rate.period;
+    counter->last_look = MAX (counter->last_look, counter->time);
+  } else {
+    counter->is_inexact = TRUE;
+  }
 }
 
 /**

@@ -25,7 +25,8 @@ typedef struct {
  */
 typedef struct _MmioCounter MmioCounter;
 
-MmioCounter *mmio_counter_new (MmioRegister * reg, gboolean is_seqlock);
+MmioCounter *mmio_counter_new (MmioRegister * reg, gboolean is_seqlock,
+    guint n_buffers);
 void mmio_counter_free (MmioCounter * counter);
 
 gboolean mmio_counter_look (MmioCounter * counter, gint64 now,
@@ -33,8 +34,11 @@ gboolean mmio_counter_look (MmioCounter * counter, gint64 now,
 gint64 mmio_counter_get_pause (const MmioCounter * counter, gint64 now);
 gint64 mmio_counter_get_period (const MmioCounter * counter);
 
-gboolean mmio_counter_begin_read (MmioCounter * counter);
-gboolean mmio_counter_end_read (MmioCounter * counter);
+gboolean mmio_counter_is_busy (const MmioCounter * counter);
+
+gboolean mmio_counter_begin_read (MmioCounter * counter, guint64 * value);
+gboolean mmio_counter_end_read (MmioCounter * counter, guint64 * steps);
+void mmio_counter_accept_read (MmioCounter * counter);
 guint64 mmio_counter_take_newer (MmioCounter * counter);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioCounter, mmio_counter_free)

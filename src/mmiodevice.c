@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmiomode.h"
 #include "mmiopci.h"
 #include "mmiopcistate.h"
 #include "mmiouionode.h"
@@ -205,6 +206,7 @@ mmio_device_unref (MmioDevice * device)
   if (!g_atomic_ref_count_dec (&device->ref_count))
     return;
 
+  mmio_device_close_interrupt (device);
   name = device->name;
   address = device->address;
   device->backend->free (device);
@@ -298,43 +300,87 @@ mmio_device_get_fixed_mapping (const MmioDevice * device)
   return device->fixed_mapping;
 }
 
+/* The BAR that the address itself names is the one that is meant */
+static gboolean
+apply_fixed_bar (const MmioDevice * device, gint * bar, GError ** error)
+{
+  if (device->fixed_bar < 0)
+    return TRUE;
+
+  if (*bar >= 0 && *bar != device->fixed_bar) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The device names %s %d of %s, but bar is %d; leave bar at -1.",
+        get_part (device), device->fixed_bar, device->address, *bar);
+    return FALSE;
+  }
+
+  *bar = device->fixed_bar;
+  return TRUE;
+}
+
+/* Asks the registers that tell of the picture, if there are any */
+static gboolean
+ask_mode (MmioDevice * device, gint * bar, MmioSpec * spec, MmioMode ** mode,
+    GError ** error)
+{
+  MmioTellerPlace place;
+  gboolean tells;
+
+  if (!device->backend->find_teller ||
+      !device->backend->find_teller (device, *bar, &place)) {
+    g_clear_pointer (mode, mmio_mode_free);
+    return TRUE;
+  }
+
+  if (!*mode)
+    *mode = mmio_mode_new (device, &place);
+  if (!mmio_mode_ask (*mode, bar, spec, &tells, error))
+    return FALSE;
+
+  if (!tells)
+    g_clear_pointer (mode, mmio_mode_free);
+  return TRUE;
+}
+
 /**
- * mmio_device_describe:
+ * mmio_device_describe_mode:
  * @bar: (inout): the BAR that holds the picture, -1 for unknown
  * @spec: (inout): the picture; what is unset in it (empty format, zero width,
  *   height, stride, offset) is asked of the device
+ * @mode: (inout): NULL, and what tells of the picture afterwards, if something
+ *   does; or that of an earlier call, to ask it once more
  *
  * Completes what the user said of the picture with what the device says.  A
  * device is asked only if width or height are open.  A format that nobody
  * names is RGB.
  *
- * Returns: TRUE with format, width and height set; or FALSE with @error set
+ * Returns: TRUE with format, width and height set; or FALSE with @error set,
+ *   which is %MMIO_ERROR_NO_MODE if the device may tell later
  */
 gboolean
-mmio_device_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
-    GError ** error)
+mmio_device_describe_mode (MmioDevice * device, gint * bar, MmioSpec * spec,
+    MmioMode ** mode, GError ** error)
 {
   gboolean open = spec->width == 0 || spec->height == 0;
 
-  if (device->fixed_bar >= 0) {
-    if (*bar >= 0 && *bar != device->fixed_bar) {
-      mmio_set_error (error, MMIO_ERROR_SETTINGS,
-          "The device names %s %d of %s, but bar is %d; leave bar at -1.",
-          get_part (device), device->fixed_bar, device->address, *bar);
-      return FALSE;
-    }
-    *bar = device->fixed_bar;
-  }
+  if (!apply_fixed_bar (device, bar, error))
+    return FALSE;
 
   if (device->backend->describe &&
       !device->backend->describe (device, bar, spec, error))
+    return FALSE;
+
+  /* Asking costs a look into the device; not where the user has said it all */
+  if ((spec->width == 0 || spec->height == 0) &&
+      !ask_mode (device, bar, spec, mode, error))
     return FALSE;
 
   if (spec->width == 0 || spec->height == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "%s (%s) cannot tell how large its picture is; set width and height "
         "(and format, offset and stride if it is not RGB from the BAR's "
-        "start on without padding).", device->name, device->address);
+        "start on without padding), or have the device tell by a header, as "
+        "docs/manual/describing.md shows.", device->name, device->address);
     return FALSE;
   }
 
@@ -347,6 +393,24 @@ mmio_device_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
         spec->offset, spec->stride);
 
   return TRUE;
+}
+
+/**
+ * mmio_device_describe:
+ * @bar: (inout): as of mmio_device_describe_mode()
+ * @spec: (inout): likewise
+ *
+ * Does the same, for whoever wants to know once.
+ *
+ * Returns: TRUE with format, width and height set; or FALSE with @error set
+ */
+gboolean
+mmio_device_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
+    GError ** error)
+{
+  g_autoptr (MmioMode) mode = NULL;
+
+  return mmio_device_describe_mode (device, bar, spec, &mode, error);
 }
 
 static void
@@ -367,6 +431,19 @@ describe_bars (const MmioDevice * device, GString * text)
     g_string_append_printf (text, "no %s at all", get_part (device));
 }
 
+static const char *
+get_subject (const MmioPicture * picture)
+{
+  return picture->n_buffers > 1 ? "last of the pictures ends" : "picture ends";
+}
+
+/* What else there is to set lower */
+static const char *
+get_more (const MmioPicture * picture)
+{
+  return picture->n_buffers > 1 ? "buffers, buffer-step, " : "";
+}
+
 static gboolean
 check_size (const MmioDevice * device, gint bar, const MmioPicture * picture,
     GError ** error)
@@ -381,9 +458,10 @@ check_size (const MmioDevice * device, gint bar, const MmioPicture * picture,
         device->address);
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The picture ends at byte %" G_GUINT64_FORMAT ", but %s has only %"
-      G_GUINT64_FORMAT " bytes; set width, height, offset or stride lower%s.",
-      picture->end, which ? which : device->address, device->bar[bar].size,
+      "The %s at byte %" G_GUINT64_FORMAT ", but %s has only %"
+      G_GUINT64_FORMAT " bytes; set width, height, %soffset or stride lower%s.",
+      get_subject (picture), picture->end, which ? which : device->address,
+      device->bar[bar].size, get_more (picture),
       which ? ", or choose another bar" : "");
   return FALSE;
 }
@@ -436,9 +514,10 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
 
   describe_bars (device, bars);
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The picture ends at byte %" G_GUINT64_FORMAT ", but no memory %s of "
-      "%s is that large: it has %s; set width, height, offset or stride "
-      "lower.", picture->end, get_part (device), device->address, bars->str);
+      "The %s at byte %" G_GUINT64_FORMAT ", but no memory %s of "
+      "%s is that large: it has %s; set width, height, %soffset or stride "
+      "lower.", get_subject (picture), picture->end, get_part (device),
+      device->address, bars->str, get_more (picture));
   return -1;
 }
 
@@ -502,8 +581,8 @@ mmio_device_find_bar (const MmioDevice * device, gint * bar,
  * @picture: the picture
  * @wanted: how to map it
  *
- * Maps the part of the BAR from @picture's start to its end, read-only; and
- * the pages that mmio_device_export() makes a dma-buf of.
+ * Maps the part of the BAR from @picture's start to its end, of several pictures
+ * all that lies between, read-only; and the pages that mmio_device_export() makes a dma-buf of.
  *
  * Returns: (transfer full) (nullable): the mapped part, or NULL with @error
  *   set
@@ -607,12 +686,13 @@ mmio_device_export (MmioDevice * device, guint bar,
  * Several calls return the same.  By vfio, that is its first MSI-X or MSI
  * vector, or else INTx.
  *
- * An MSI is a write to memory, so the device becomes a bus master until the
- * last reference to it goes.  The IOMMU shows it no memory at all; the write
+ * An MSI is a write to memory, so the device becomes a bus master until
+ * mmio_device_close_interrupt(), or the last reference to it goes.  The IOMMU shows it no memory at all; the write
  * that is the interrupt is all that comes through.
  *
  * Returns: (transfer none): a descriptor that polls as readable (%POLLIN) when
- *   one has come, valid as long as @device; or -1 with @error set
+ *   one has come, valid until mmio_device_close_interrupt(); or -1 with @error
+ *   set
  */
 int
 mmio_device_open_interrupt (MmioDevice * device, GError ** error)
@@ -631,6 +711,23 @@ mmio_device_open_interrupt (MmioDevice * device, GError ** error)
   if (device->interrupt < 0)
     device->interrupt = device->backend->open_interrupt (device, error);
   return device->interrupt;
+}
+
+/**
+ * mmio_device_close_interrupt:
+ *
+ * Has the device silent again, and no bus master, whoever still holds it or a
+ * region of it.  Nothing happens where no interrupt was made ready.  It is not
+ * called while mmio_device_take_interrupts() runs.
+ */
+void
+mmio_device_close_interrupt (MmioDevice * device)
+{
+  if (device->interrupt < 0)
+    return;
+
+  device->interrupt = -1;
+  device->backend->close_interrupt (device);
 }
 
 /**

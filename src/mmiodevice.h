@@ -47,6 +47,14 @@ typedef enum {
  */
 typedef struct _MmioDevice MmioDevice;
 
+/**
+ * MmioMode:
+ *
+ * What a device says of its picture, and whether it still says so; see
+ * mmiomode.h.  One thread asks.
+ */
+typedef struct _MmioMode MmioMode;
+
 MmioDevice *mmio_device_open (const MmioAddress * address, MmioAccess access,
     GError ** error);
 
@@ -64,6 +72,8 @@ MmioMapping mmio_device_get_fixed_mapping (const MmioDevice * device);
 
 gboolean mmio_device_describe (MmioDevice * device, gint * bar,
     MmioSpec * spec, GError ** error);
+gboolean mmio_device_describe_mode (MmioDevice * device, gint * bar,
+    MmioSpec * spec, MmioMode ** mode, GError ** error);
 
 gboolean mmio_device_find_bar (const MmioDevice * device, gint * bar,
     const MmioPicture * picture, GError ** error);
@@ -78,6 +88,7 @@ int mmio_device_export (MmioDevice * device, guint bar,
     const MmioPicture * picture, guint * skip, GError ** error);
 
 int mmio_device_open_interrupt (MmioDevice * device, GError ** error);
+void mmio_device_close_interrupt (MmioDevice * device);
 gboolean mmio_device_take_interrupts (MmioDevice * device, guint * count);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioDevice, mmio_device_unref)

@@ -14,8 +14,9 @@ G_BEGIN_DECLS
  * @MMIO_ERROR_BUSY: a kernel driver holds the BAR, or another program the device
  * @MMIO_ERROR_SETTINGS: the geometry is incomplete, impossible or too large
  * @MMIO_ERROR_FORMAT: the pixel format cannot be used here
+ * @MMIO_ERROR_NO_MODE: the device shows no picture for the time being
  * @MMIO_ERROR_OFF: the device does not answer: decoding off, asleep
- * @MMIO_ERROR_GONE: the device was captured, and does not answer any more
+ * @MMIO_ERROR_GONE: the device was there, and is no more
  * @MMIO_ERROR_FAILED: the system refused for another reason
  */
 typedef enum {
@@ -26,6 +27,7 @@ typedef enum {
   MMIO_ERROR_BUSY,
   MMIO_ERROR_SETTINGS,
   MMIO_ERROR_FORMAT,
+  MMIO_ERROR_NO_MODE,
   MMIO_ERROR_OFF,
   MMIO_ERROR_GONE,
   MMIO_ERROR_FAILED,

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmioknown.h"
 #include "mmioudmabuf.h"
 
 typedef struct
@@ -20,6 +21,20 @@ typedef struct
   MmioDevice parent;
   int fd;
 } MmioFile;
+
+/* Reading a file has no side effects.  It may have been made larger, for a
+ * picture that was not there when it was opened. */
+static gboolean
+mmio_file_find_teller (MmioDevice * device, gint bar, MmioTellerPlace * place)
+{
+  MmioFile *file = (MmioFile *) device;
+  struct stat st;
+
+  if (fstat (file->fd, &st) == 0)
+    device->bar[0].size = st.st_size;
+
+  return mmio_known_find_header (device, 0, place);
+}
 
 static MmioRegion *
 mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
@@ -80,6 +95,7 @@ mmio_file_free (MmioDevice * device)
 
 static const MmioBackend mmio_file_backend = {
   .access = "file",
+  .find_teller = mmio_file_find_teller,
   .map = mmio_file_map,
   .export = mmio_file_export,
   .free = mmio_file_free,

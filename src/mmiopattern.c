@@ -322,7 +322,8 @@ mmio_pattern_can_paint (const MmioFormat * format)
 /**
  * mmio_pattern_paint:
  * @picture: where the picture lies
- * @bar: writable memory that stands for the BAR's start
+ * @bar: writable memory that stands for the BAR's start; for one of several
+ *   pictures, so many bytes behind that as it is behind the first
  * @number: the frame number
  *
  * Paints all of a frame.
@@ -357,7 +358,8 @@ ball_add_span (const Ball * ball, gint y, gint * left, gint * right)
 /**
  * mmio_pattern_repaint:
  * @picture: where the picture lies
- * @bar: writable memory that stands for the BAR's start
+ * @bar: writable memory that stands for the BAR's start; for one of several
+ *   pictures, so many bytes behind that as it is behind the first
  * @from: number of the frame that is there
  * @to: number of the frame that shall be there
  *

@@ -23,17 +23,13 @@ mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
   }
 }
 
-/* For back ends: asks the device for what @spec leaves open */
+/* For back ends: where the device may tell of its picture */
 gboolean
-mmio_pci_device_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
-    GError ** error)
+mmio_pci_device_find_teller (MmioDevice * device, gint bar,
+    MmioTellerPlace * place)
 {
-  MmioPciDevice *pci = (MmioPciDevice *) device;
+  const MmioPciDevice *pci = (const MmioPciDevice *) device;
 
-  /* Asking costs a look into the device; not where the user has said it all */
-  if (spec->width > 0 && spec->height > 0)
-    return TRUE;
-
-  return mmio_known_describe (device, pci->info.vendor, pci->info.device, bar,
-      spec, error);
+  return mmio_known_find (device, pci->info.vendor, pci->info.device, bar,
+      place);
 }

@@ -37,12 +37,15 @@ typedef struct {
  * @counter_is_seqlock: it counts once when a picture begins to be written, to
  *   an odd number, and once when it is complete; otherwise once for each, and
  *   as long as it stands the picture does
- * @n_buffers: pictures that the device writes in turn; 0 or 1: one, at @offset
+ * @n_buffers: pictures that the device writes in turn; 0: unset, which is one;
+ *   1: one, at @offset
  * @buffer_step: bytes from the start of one of them to that of the next, the
  *   first one being at @offset; 0: one right after the other, or as
  *   @buffer_offset tells
  * @buffer_offset: bytes from the BAR's start to each of them, where the device
- *   tells; those after @n_buffers are 0, and all of them are where nobody tells
+ *   tells; those after @n_buffers are 0, and all of them are where nobody
+ *   tells.  They are looked at where there are several and @buffer_step is 0,
+ *   and @offset is not, then.
  * @index: the register that tells which of them is complete, 0 for the first
  *
  * The picture as somebody says it: a user, or the device.
@@ -77,8 +80,13 @@ typedef struct {
 
 /**
  * MmioPicture:
- * @start: offset in the BAR of the first byte
- * @end: offset in the BAR after the last byte that is picture
+ * @start: offset in the BAR of the first byte; of several pictures, of that
+ *   which lies first in the BAR
+ * @end: offset in the BAR after the last byte that is picture, of several of
+ *   that which lies last
+ * @plane: the planes of a picture that lies at @start
+ * @n_buffers: pictures that the device writes in turn, at least 1
+ * @buffer: bytes from @start to each of them; the others are 0
  *
  * The picture as it lies in the BAR, checked: every number in it is possible.
  */
@@ -89,8 +97,11 @@ typedef struct {
   guint64 start;
   guint64 end;
   MmioPlane plane[MMIO_MAX_PLANES];
+  guint n_buffers;
+  guint64 buffer[MMIO_MAX_BUFFERS];
 } MmioPicture;
 
+gsize mmio_picture_get_size (const MmioPicture * picture);
 guint64 mmio_picture_get_extent (const MmioPicture * picture);
 
 gboolean mmio_picture_init (MmioPicture * picture, const MmioSpec * spec,

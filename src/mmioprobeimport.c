@@ -11,44 +11,7 @@
 
 #include "mmiodrm.h"
 #include "mmioerror.h"
-
-/* The kernel's names of formats are of little-endian words, where ours are of
- * bytes in memory */
-static const struct
-{
-  const char *name;
-  const char *fourcc;
-} fourccs[] = {
-  {"RGB", "BG24"}, {"BGR", "RG24"},
-  {"RGBx", "XB24"}, {"BGRx", "XR24"}, {"xRGB", "BX24"}, {"xBGR", "RX24"},
-  {"RGB16", "RG16"}, {"RGB15", "XR15"},
-  {"GRAY8", "R8"},
-  {"YUY2", "YUYV"}, {"UYVY", "UYVY"},
-  {"NV12", "NV12"}, {"I420", "YU12"},
-};
-
-static const char *
-find_fourcc (const MmioFormat * format)
-{
-  for (guint i = 0; format && i < G_N_ELEMENTS (fourccs); i++) {
-    if (strcmp (format->name, fourccs[i].name) == 0)
-      return fourccs[i].fourcc;
-  }
-
-  return "";
-}
-
-/* The short ones are filled up with blanks */
-static guint32
-get_code (const char *fourcc)
-{
-  guint32 code = 0;
-
-  for (guint i = 0; i < 4; i++)
-    code |= (guint32) (i < strlen (fourcc) ? fourcc[i] : ' ') << (8 * i);
-
-  return code;
-}
+#include "mmiofourcc.h"
 
 /* A PCI device that is not reached by vfio may be reached by that all the
  * same; if not, what is in the way is what has to be told.  Others have no
@@ -103,8 +66,8 @@ try_all (MmioProbeImport * import, const MmioDevice * exporter, int dma_buf)
     MmioProbeNode node = {.importer = g_ptr_array_index (import->importers, i)
     };
 
-    if (import->fourcc[0] != '\0')
-      ask_displays (&node, get_code (import->fourcc));
+    if (import->code != 0)
+      ask_displays (&node, import->code);
     g_array_append_val (import->nodes, node);
   }
 }
@@ -129,10 +92,14 @@ mmio_probe_import (MmioDevice * device, guint bar, const MmioPicture * range,
   MmioProbeImport *import = g_new0 (MmioProbeImport, 1);
   g_autoptr (GError) local = NULL;
   g_autoptr (MmioDevice) exporter = NULL;
+  g_autofree char *fourcc = NULL;
   guint skip;
   int fd = -1;
 
-  g_strlcpy (import->fourcc, find_fourcc (format), sizeof (import->fourcc));
+  import->code = format ? mmio_fourcc_from_format (format) : 0;
+  if (import->code != 0)
+    fourcc = mmio_fourcc_to_string (import->code);
+  g_strlcpy (import->fourcc, fourcc ? fourcc : "", sizeof (import->fourcc));
   import->is_packed24 = format && (strcmp (format->name, "RGB") == 0 ||
       strcmp (format->name, "BGR") == 0);
 

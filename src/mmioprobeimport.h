@@ -38,7 +38,9 @@ typedef struct {
 
 /**
  * MmioProbeImport:
- * @fourcc: what displays call the picture's format, "XR24"; "" if there is no
+ * @code: what displays call the picture's format; 0 if there is no name of
+ *   theirs for it
+ * @fourcc: the same in letters, "XR24"; "" if there is no
  *   picture, or none that they have a name for
  * @is_packed24: the picture has 24 bits a pixel
  * @why_not: (nullable): why there is no dma-buf for anybody to import
@@ -50,6 +52,7 @@ typedef struct {
  * Who can import the memory.
  */
 typedef struct {
+  guint32 code;
   char fourcc[5];
   gboolean is_packed24;
   char *why_not;

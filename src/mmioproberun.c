@@ -28,35 +28,6 @@ mmio_probe_map_free (MmioProbeMap * map)
   g_free (map);
 }
 
-/* Learns the picture.  The device is asked where the user says nothing of it,
- * and no harm if it cannot tell; the simulated device wants to be told. */
-static gboolean
-find_picture (MmioProbeReport * report, MmioDevice * device, gint * bar,
-    GError ** error)
-{
-  const MmioProbeConfig *config = report->config;
-  const gboolean is_open = config->spec.width == 0 && config->spec.height == 0;
-  MmioSpec spec = config->spec;
-  g_autoptr (GError) local = NULL;
-
-  if (is_open && config->length > 0 && mmio_device_has_bars (device))
-    return TRUE;
-
-  if (mmio_device_describe (device, bar, &spec, &local) &&
-      mmio_picture_init (&report->picture, &spec, &local)) {
-    report->has_picture = TRUE;
-    return TRUE;
-  }
-
-  if (is_open) {
-    g_debug ("no picture: %s", local->message);
-    return TRUE;
-  }
-
-  g_propagate_error (error, g_steal_pointer (&local));
-  return FALSE;
-}
-
 static void
 describe_case (MmioProbeCase * what, const MmioProbeReport * report,
     const MmioDevice * device, guint bar)
@@ -72,6 +43,63 @@ describe_case (MmioProbeCase * what, const MmioProbeReport * report,
   what->is_prefetchable = facts->is_prefetchable;
   what->is_virtual = report->config->is_virtual;
   what->force = report->config->force;
+}
+
+/* Whether there is such memory; if not, mmio_device_map() says so better */
+static gboolean
+is_memory (const MmioDevice * device, gint bar)
+{
+  return bar >= 0 && bar < MMIO_MAX_BARS &&
+      mmio_device_get_bar (device, bar)->size > 0 &&
+      !mmio_device_get_bar (device, bar)->is_io;
+}
+
+/* Whether a BAR is named that is not read, for a header neither: why not, is
+ * said later */
+static gboolean
+is_forbidden (const MmioProbeReport * report, const MmioDevice * device,
+    gint bar)
+{
+  const gint named = bar >= 0 ? bar : mmio_device_get_fixed_bar (device);
+  MmioProbeCase what;
+
+  if (!is_memory (device, named))
+    return FALSE;
+
+  describe_case (&what, report, device, named);
+  return !mmio_probe_may_measure (&what, NULL);
+}
+
+/* Learns the picture.  The device is asked where the user says nothing of it,
+ * and no harm if it cannot tell; the simulated device wants to be told. */
+static gboolean
+find_picture (MmioProbeReport * report, MmioDevice * device, gint * bar,
+    GError ** error)
+{
+  const MmioProbeConfig *config = report->config;
+  const gboolean is_open = config->spec.width == 0 && config->spec.height == 0;
+  MmioSpec spec = config->spec;
+  g_autoptr (GError) local = NULL;
+
+  if (is_open && config->length > 0 && mmio_device_has_bars (device))
+    return TRUE;
+  if ((spec.width == 0 || spec.height == 0) &&
+      is_forbidden (report, device, *bar))
+    return TRUE;
+
+  if (mmio_device_describe (device, bar, &spec, &local) &&
+      mmio_picture_init (&report->picture, &spec, &local)) {
+    report->has_picture = TRUE;
+    return TRUE;
+  }
+
+  if (is_open) {
+    g_debug ("no picture: %s", local->message);
+    return TRUE;
+  }
+
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
 }
 
 /* The first BAR that holds @end bytes and may be measured, else the first that
@@ -97,15 +125,6 @@ choose_bar (const MmioProbeReport * report, const MmioDevice * device,
   }
 
   return chosen;
-}
-
-/* Whether there is such memory; if not, mmio_device_map() says so better */
-static gboolean
-is_memory (const MmioDevice * device, gint bar)
-{
-  return bar >= 0 && bar < MMIO_MAX_BARS &&
-      mmio_device_get_bar (device, bar)->size > 0 &&
-      !mmio_device_get_bar (device, bar)->is_io;
 }
 
 /* The range to map, as the picture that mmio_device_map() wants */

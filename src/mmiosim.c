@@ -18,6 +18,14 @@
 #define DEFAULT_WIDTH 640
 #define DEFAULT_HEIGHT 480
 
+/* Its registers, from the start of the page behind its pictures on: 32 bits
+ * each, little-endian */
+enum
+{
+  REGISTER_COUNTER,             /* a seqlock */
+  REGISTER_INDEX,               /* which picture is complete */
+};
+
 /* Frames per second: not the rate that consumers ask for by default, so that
  * the two drift past each other as they do with real devices */
 #define RATE 60
@@ -30,13 +38,21 @@ typedef struct
   int fd;
   guint8 *memory;
   gsize size;
-  guint32 *counter;             /* in the memory, little-endian */
+  guint32 *registers;           /* in the memory */
 
   GThread *painter;
   GMutex lock;
   GCond wake;
   gboolean stop;
 } MmioSim;
+
+static MmioRegisterSpec
+get_register (const MmioDevice * device, guint n)
+{
+  return (MmioRegisterSpec) {
+  .bar = 0,.bits = 32,.offset = device->bar[0].size -
+        sysconf (_SC_PAGESIZE) + n * sizeof (guint32),};
+}
 
 static gboolean
 mmio_sim_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
@@ -66,29 +82,49 @@ mmio_sim_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
   if (sim->picture.end > MIN (G_MAXINT64, G_MAXSIZE) - 2 * page) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "The simulated device has no memory at offset %" G_GUINT64_FORMAT
-        "; set offset lower.", spec->offset);
+        "; set offset lower.", sim->picture.start);
     return FALSE;
   }
   device->bar[0].size = (sim->picture.end + page - 1) / page * page + page;
 
   if (spec->counter.bits == 0) {
-    spec->counter = (MmioRegisterSpec) {
-    .bar = 0,.offset = device->bar[0].size - page,.bits = 32};
+    spec->counter = get_register (device, REGISTER_COUNTER);
     spec->counter_is_seqlock = TRUE;
   }
+  if (sim->picture.n_buffers > 1 && spec->index.bits == 0)
+    spec->index = get_register (device, REGISTER_INDEX);
 
   return TRUE;
 }
 
-/* Before the picture changes and after it, so that who reads it meanwhile can
- * know */
 static void
-mmio_sim_count (MmioSim * sim)
+mmio_sim_store (MmioSim * sim, guint n, guint32 value)
 {
-  const guint32 value = GUINT32_FROM_LE (*sim->counter) + 1;
-
   __atomic_thread_fence (__ATOMIC_SEQ_CST);
-  __atomic_store_n (sim->counter, GUINT32_TO_LE (value), __ATOMIC_SEQ_CST);
+  __atomic_store_n (&sim->registers[n], GUINT32_TO_LE (value),
+      __ATOMIC_SEQ_CST);
+  /* A store by itself keeps later ones of the picture behind it on no CPU but
+   * x86 */
+  __atomic_thread_fence (__ATOMIC_SEQ_CST);
+}
+
+/* Paints a frame where it is its turn.  It counts before the picture changes and
+ * after it, so that who reads it meanwhile can know; and names the one that is
+ * complete before it counts. */
+static void
+mmio_sim_paint_frame (MmioSim * sim, guint number)
+{
+  const guint n_buffers = sim->picture.n_buffers;
+  const guint turn = number % n_buffers;
+  /* The first ones are all the same */
+  const guint before = number < n_buffers ? 0 : number - n_buffers;
+
+  mmio_sim_store (sim, REGISTER_COUNTER, 2 * number - 1);
+  mmio_pattern_repaint (&sim->picture, sim->memory + sim->picture.buffer[turn],
+      before, number);
+  if (n_buffers > 1)
+    mmio_sim_store (sim, REGISTER_INDEX, turn);
+  mmio_sim_store (sim, REGISTER_COUNTER, 2 * number);
 }
 
 static gpointer
@@ -97,7 +133,7 @@ mmio_sim_paint (gpointer data)
   MmioSim *sim = data;
   const gint64 period = G_TIME_SPAN_SECOND / RATE;
   gint64 next = g_get_monotonic_time ();
-  guint number = 0;
+  guint number = 1;
 
   g_mutex_lock (&sim->lock);
   while (!sim->stop) {
@@ -106,10 +142,7 @@ mmio_sim_paint (gpointer data)
     while (!sim->stop && g_cond_wait_until (&sim->wake, &sim->lock, next));
 
     g_mutex_unlock (&sim->lock);
-    mmio_sim_count (sim);
-    mmio_pattern_repaint (&sim->picture, sim->memory, number, number + 1);
-    mmio_sim_count (sim);
-    number++;
+    mmio_sim_paint_frame (sim, number++);
     g_mutex_lock (&sim->lock);
   }
   g_mutex_unlock (&sim->lock);
@@ -140,11 +173,12 @@ mmio_sim_power_on (MmioSim * sim, GError ** error)
     goto failed;
   }
   sim->size = size;
-  sim->counter = (guint32 *) (sim->memory + size - sysconf (_SC_PAGESIZE));
+  sim->registers = (guint32 *) (sim->memory + size - sysconf (_SC_PAGESIZE));
   if (madvise (sim->memory, size, MADV_DONTFORK) < 0)
     g_debug ("madvise (MADV_DONTFORK): %s", g_strerror (errno));
 
-  mmio_pattern_paint (&sim->picture, sim->memory, 0);
+  for (guint i = 0; i < sim->picture.n_buffers; i++)
+    mmio_pattern_paint (&sim->picture, sim->memory + sim->picture.buffer[i], 0);
   sim->painter = g_thread_new ("mmiovid-sim", mmio_sim_paint, sim);
   return TRUE;
 

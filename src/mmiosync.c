@@ -50,20 +50,27 @@ mmio_sync_free (MmioSync * sync)
 }
 
 /* Sleeps until somebody wakes us, or @fd is readable (-1: none), or the time is
- * over */
+ * over, and not until a signal comes */
 static MmioWait
-sleep_for (MmioSync * sync, int fd, gint64 microseconds)
+sleep_until (MmioSync * sync, int fd, gint64 deadline)
 {
-  const struct timespec time = {
-    .tv_sec = microseconds / G_USEC_PER_SEC,
-    .tv_nsec = microseconds % G_USEC_PER_SEC * 1000,
-  };
   struct pollfd fds[] = {
     {.fd = sync->wake_fd,.events = POLLIN}, {.fd = fd,.events = POLLIN}
   };
   guint64 times;
+  int n;
 
-  if (ppoll (fds, G_N_ELEMENTS (fds), &time, NULL) <= 0)
+  do {
+    const gint64 left = MAX (deadline - g_get_monotonic_time (), 0);
+    const struct timespec time = {
+      .tv_sec = left / G_USEC_PER_SEC,
+      .tv_nsec = left % G_USEC_PER_SEC * 1000,
+    };
+
+    n = ppoll (fds, G_N_ELEMENTS (fds), &time, NULL);
+  } while (n < 0 && errno == EINTR);
+
+  if (n <= 0)
     return MMIO_WAIT_TIMEOUT;
   if (read (sync->wake_fd, &times, sizeof (times)) == sizeof (times))
     return MMIO_WAIT_WOKEN;
@@ -92,8 +99,8 @@ mmio_sync_wait (MmioSync * sync, MmioCounter * counter, gint64 deadline,
       return MMIO_WAIT_FRAME;
     if (now >= deadline)
       return MMIO_WAIT_TIMEOUT;
-    if (sleep_for (sync, -1, MIN (mmio_counter_get_pause (counter, now),
-                deadline - now)) == MMIO_WAIT_WOKEN)
+    if (sleep_until (sync, -1, MIN (now + mmio_counter_get_pause (counter,
+                    now), deadline)) == MMIO_WAIT_WOKEN)
       return MMIO_WAIT_WOKEN;
   }
 }
@@ -107,29 +114,43 @@ mmio_sync_wait (MmioSync * sync, MmioCounter * counter, gint64 deadline,
  *
  * Waits for the device's next interrupt.
  *
- * Returns: how it ended; a device that has gone is waited for in vain
+ * Returns: how it ended
  */
 MmioWait
 mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device, int fd,
     gint64 deadline, MmioCount * count)
 {
   for (;;) {
-    const gint64 left = MAX (deadline - g_get_monotonic_time (), 0);
-    const MmioWait wait = sleep_for (sync, fd, left);
+    const MmioWait wait = sleep_until (sync, fd, deadline);
     guint interrupts;
 
-    if (wait != MMIO_WAIT_FRAME)
+    if (wait == MMIO_WAIT_WOKEN)
       return wait;
 
-    /* One that has gone is readable for ever */
+    /* After the deadline as well: it may have gone without a word, or wait for
+     * being let go on */
     if (!mmio_device_take_interrupts (device, &interrupts))
-      fd = -1;
+      return MMIO_WAIT_GONE;
     if (interrupts > 0) {
       *count = (MmioCount) {
       .time = g_get_monotonic_time (),.steps = interrupts};
       return MMIO_WAIT_FRAME;
     }
+    if (wait == MMIO_WAIT_TIMEOUT)
+      return wait;
   }
+}
+
+/**
+ * mmio_sync_sleep:
+ * @microseconds: how long
+ *
+ * Returns: %MMIO_WAIT_TIMEOUT, or %MMIO_WAIT_WOKEN
+ */
+MmioWait
+mmio_sync_sleep (MmioSync * sync, gint64 microseconds)
+{
+  return sleep_until (sync, -1, g_get_monotonic_time () + microseconds);
 }
 
 /**

@@ -10,6 +10,7 @@ G_BEGIN_DECLS
  * @MMIO_WAIT_FRAME: there is a new picture
  * @MMIO_WAIT_TIMEOUT: there was none until the deadline
  * @MMIO_WAIT_WOKEN: somebody has ended the wait
+ * @MMIO_WAIT_GONE: there will be no more pictures, the device has gone
  *
  * How a wait has ended.
  */
@@ -17,6 +18,7 @@ typedef enum {
   MMIO_WAIT_FRAME,
   MMIO_WAIT_TIMEOUT,
   MMIO_WAIT_WOKEN,
+  MMIO_WAIT_GONE,
 } MmioWait;
 
 /**
@@ -33,6 +35,8 @@ MmioWait mmio_sync_wait (MmioSync * sync, MmioCounter * counter,
     gint64 deadline, MmioCount * count);
 MmioWait mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device,
     int fd, gint64 deadline, MmioCount * count);
+MmioWait mmio_sync_sleep (MmioSync * sync, gint64 microseconds);
+
 void mmio_sync_wake (MmioSync * sync);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioSync, mmio_sync_free)

@@ -160,7 +160,7 @@ mmio_sysfs_free (MmioDevice * device)
 static const MmioBackend mmio_sysfs_backend = {
   .access = "sysfs",
   .has_bars = TRUE,
-  .describe = mmio_pci_device_describe,
+  .find_teller = mmio_pci_device_find_teller,
   .map = mmio_sysfs_map,
   .free = mmio_sysfs_free,
 };

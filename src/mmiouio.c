@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmioknown.h"
 #include "mmiomemtype.h"
 #include "mmiopcistate.h"
 #include "mmiouioirq.h"
@@ -149,24 +150,37 @@ mmio_uio_take_interrupts (MmioDevice * device, guint * count)
 }
 
 static void
+mmio_uio_close_interrupt (MmioDevice * device)
+{
+  g_clear_pointer (&((MmioUio *) device)->irq, mmio_uio_irq_close);
+}
+
+static void
 mmio_uio_free (MmioDevice * device)
 {
   MmioUio *uio = (MmioUio *) device;
 
-  g_clear_pointer (&uio->irq, mmio_uio_irq_close);
   if (uio->fd >= 0)
     close (uio->fd);
   mmio_uio_node_clear (&uio->node);
   g_free (uio);
 }
 
+/* The node of a device of which nothing is known but its maps */
+static gboolean
+mmio_uio_find_teller (MmioDevice * device, gint bar, MmioTellerPlace * place)
+{
+  return mmio_known_find_header (device, bar, place);
+}
+
 static const MmioBackend mmio_uio_pci_backend = {
   .access = "uio",
   .has_bars = TRUE,
-  .describe = mmio_pci_device_describe,
+  .find_teller = mmio_pci_device_find_teller,
   .map = mmio_uio_map,
   .open_interrupt = mmio_uio_open_interrupt,
   .take_interrupts = mmio_uio_take_interrupts,
+  .close_interrupt = mmio_uio_close_interrupt,
   .free = mmio_uio_free,
 };
 
@@ -174,9 +188,11 @@ static const MmioBackend mmio_uio_backend = {
   .access = "uio",
   .has_bars = TRUE,
   .part = "map",
+  .find_teller = mmio_uio_find_teller,
   .map = mmio_uio_map,
   .open_interrupt = mmio_uio_open_interrupt,
   .take_interrupts = mmio_uio_take_interrupts,
+  .close_interrupt = mmio_uio_close_interrupt,
   .free = mmio_uio_free,
 };
 

@@ -79,11 +79,11 @@ clear_disable_bit (int config)
   return pwrite (config, &command, 1, PCI_COMMAND_HIGH) < 0 ? errno : 0;
 }
 
-/* Returns 0 or errno; ENOSYS if the driver has no function for it */
+/* Lets interrupts come, or not.  Returns 0 or errno; ENOSYS if the driver has no
+ * function for it */
 static int
-call_control (int fd)
+call_control (int fd, gint32 on)
 {
-  const gint32 on = 1;
 
   return write (fd, &on, sizeof (on)) < 0 ? errno : 0;
 }
@@ -124,7 +124,7 @@ open_config (MmioUioIrq * irq, const char *slot, GError ** error)
 static gboolean
 find_control (MmioUioIrq * irq, const MmioUioNode * node, GError ** error)
 {
-  const int errnum = call_control (irq->fd);
+  const int errnum = call_control (irq->fd, 1);
 
   irq->has_control = errnum == 0;
   if (irq->has_control)
@@ -168,10 +168,21 @@ mmio_uio_irq_open (const MmioUioNode * node, GError ** error)
 /**
  * mmio_uio_irq_close:
  * @irq: (transfer full): an interrupt
+ *
+ * Lets no more come, where the driver has a function for that.  Who else has the
+ * device open lets them come again with mmio_uio_irq_take().
  */
 void
 mmio_uio_irq_close (MmioUioIrq * irq)
 {
+  int errnum;
+
+  /* It may have gone */
+  if (irq->has_control) {
+    errnum = call_control (irq->fd, 0);
+    if (errnum != 0)
+      g_debug ("write (0 to a UIO device): %s", g_strerror (errnum));
+  }
   if (irq->config >= 0)
     close (irq->config);
   if (irq->fd >= 0)
@@ -194,6 +205,9 @@ mmio_uio_irq_get_fd (const MmioUioIrq * irq)
  * mmio_uio_irq_take:
  * @count: (out): interrupts since the last call
  *
+ * Takes note of them and lets the next one come.  It is let come where there was
+ * none, too: who else had the device open may have ended that.
+ *
  * Returns: FALSE if no more can come: the driver was unbound, or the device
  *   unplugged
  */
@@ -209,9 +223,7 @@ mmio_uio_irq_take (MmioUioIrq * irq, guint * count)
   *count = now - irq->last;
   irq->last = now;
 
-  if (*count == 0)
-    return TRUE;
   if (irq->has_control)
-    return call_control (irq->fd) == 0;
-  return irq->config < 0 || clear_disable_bit (irq->config) == 0;
+    return call_control (irq->fd, 1) == 0;
+  return *count == 0 || irq->config < 0 || clear_disable_bit (irq->config) == 0;
 }

@@ -194,11 +194,16 @@ mmio_vfio_take_interrupts (MmioDevice * device, guint * count)
 }
 
 static void
+mmio_vfio_close_interrupt (MmioDevice * device)
+{
+  g_clear_pointer (&((MmioVfio *) device)->irq, mmio_vfio_irq_close);
+}
+
+static void
 mmio_vfio_free (MmioDevice * device)
 {
   MmioVfio *vfio = (MmioVfio *) device;
 
-  g_clear_pointer (&vfio->irq, mmio_vfio_irq_close);
   g_clear_pointer (&vfio->group, mmio_vfio_group_close);
   g_free (vfio);
 }
@@ -206,11 +211,12 @@ mmio_vfio_free (MmioDevice * device)
 static const MmioBackend mmio_vfio_backend = {
   .access = "vfio",
   .has_bars = TRUE,
-  .describe = mmio_pci_device_describe,
+  .find_teller = mmio_pci_device_find_teller,
   .map = mmio_vfio_map,
   .export = mmio_vfio_export,
   .open_interrupt = mmio_vfio_open_interrupt,
   .take_interrupts = mmio_vfio_take_interrupts,
+  .close_interrupt = mmio_vfio_close_interrupt,
   .free = mmio_vfio_free,
 };
 

@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 # From here on the element works for a frame; what downstream does is not in it
-ENTRY = "gst_mmio_vid_src_create"
+ENTRY = "gst_mmio_frames_create"
 FEW, MANY = 50, 250
 SMALL, LARGE = (320, 240), (3840, 2160)
 

@@ -8,6 +8,8 @@
 
 #include <glib/gstdio.h>
 
+#include "mmioknown.h"
+
 static void
 check_words_valist (const char *text, va_list args)
 {
@@ -111,9 +113,18 @@ fake_free (MmioDevice * device)
   g_free (fake);
 }
 
+/* As PCI devices are of which nothing is known */
+static gboolean
+fake_find_teller (MmioDevice * device, gint bar, MmioTellerPlace * place)
+{
+  return ((FakeDevice *) device)->may_tell &&
+      mmio_known_find_header (device, bar, place);
+}
+
 static const MmioBackend fake_backend = {
   .access = "fake",
   .has_bars = TRUE,
+  .find_teller = fake_find_teller,
   .map = fake_map,
   .free = fake_free,
 };

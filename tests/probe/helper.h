@@ -24,6 +24,7 @@ void remove_tree (const char *directory);
 typedef struct
 {
   MmioDevice parent;
+  gboolean may_tell;            /* it is looked at for a header */
   int fd[MMIO_MAX_BARS];
   gboolean refuse_wc;
   gboolean downgrade_wc;

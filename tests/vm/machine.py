@@ -51,7 +51,7 @@ class Bar:
         with open(path, "w+b") as file:
             file.truncate(size)
             self._map = mmap.mmap(file.fileno(), size)
-        self.size = size
+        self.path, self.size = path, size
 
     def write(self, data, offset=0):
         self._map[offset:offset + len(data)] = data

@@ -21,6 +21,7 @@ import check_engines        # noqa: F401
 import check_transactions   # noqa: F401
 import check_probe          # noqa: F401
 import check_console        # noqa: F401
+import check_modes          # noqa: F401
 import check_discovery      # noqa: F401
 import check_kms            # noqa: F401
 import check_vfio           # noqa: F401

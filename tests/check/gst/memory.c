@@ -36,7 +36,8 @@ wrap_file (void)
   close (fd);
 
   mem = gst_mmio_allocator_wrap (GST_MMIO_ALLOCATOR (allocator), region,
-      mmio_reader_choose (MMIO_ENGINE_U64, MMIO_MAPPING_CACHED, &reason, NULL));
+      mmio_reader_choose (MMIO_ENGINE_U64, MMIO_MAPPING_CACHED, &reason, NULL),
+      0, mmio_region_get_length (region));
   mmio_region_unref (region);
   fail_if (released);
   return mem;

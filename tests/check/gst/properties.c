@@ -36,6 +36,11 @@ static const Property properties[] = {
   {"counter-offset", "guint64", TRUE, "0", "18446744073709551615"},
   {"counter-size", "guint", TRUE, "32", "64"},
   {"counter-seqlock", "gboolean", TRUE, "false", "true"},
+  {"buffers", "guint", TRUE, "1", "4"},
+  {"buffer-step", "guint64", TRUE, "0", "18446744073709551615"},
+  {"index-bar", "gint", TRUE, "-1", "5"},
+  {"index-offset", "guint64", TRUE, "0", "18446744073709551615"},
+  {"index-size", "guint", TRUE, "32", "8"},
   {"stats", "GstStructure", FALSE, NULL, NULL},
   {"device-name", "gchararray", FALSE, NULL, NULL},
   {"device-address", "gchararray", FALSE, NULL, NULL},
@@ -207,6 +212,11 @@ GST_START_TEST (test_ranges)
   check_number_range ("counter-bar", -1, 5);
   check_number_range ("counter-offset", 0, G_MAXUINT64);
   check_number_range ("counter-size", 8, 64);
+  check_number_range ("buffers", 1, 4);
+  check_number_range ("buffer-step", 0, G_MAXUINT64);
+  check_number_range ("index-bar", -1, 5);
+  check_number_range ("index-offset", 0, G_MAXUINT64);
+  check_number_range ("index-size", 8, 64);
   check_number_range ("width", 0, G_MAXINT);
   check_number_range ("height", 0, G_MAXINT);
   check_number_range ("stride", 0, G_MAXINT);

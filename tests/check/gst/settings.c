@@ -46,7 +46,9 @@ GST_END_TEST;
 enum
 {
   DEVICE = 1, ACCESS, BAR, FORMAT, WIDTH, HEIGHT, OFFSET, STRIDE, IO_MODE,
-  MAPPING, ENGINE, CHANGES
+  MAPPING, ENGINE, CHANGES, FRAME_SYNC, COUNTER_BAR, COUNTER_OFFSET,
+  COUNTER_SIZE, COUNTER_SEQLOCK, BUFFERS, BUFFER_STEP, INDEX_BAR, INDEX_OFFSET,
+  INDEX_SIZE
 };
 
 static void
@@ -102,6 +104,69 @@ GST_START_TEST (test_config)
   set (CHANGES, GST_TYPE_MMIO_CHANGES, MMIO_CHANGES_IGNORE);
   fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
   fail_unless_equals_int (settings.io_mode, GST_MMIO_IO_MODE_MMAP);
+}
+
+GST_END_TEST;
+
+static void
+check_register (const MmioRegisterSpec * spec, gint bar, guint64 offset,
+    guint bits)
+{
+  fail_unless_equals_int (spec->bits, bits);
+  if (bits > 0) {
+    fail_unless_equals_int (spec->bar, bar);
+    fail_unless_equals_uint64 (spec->offset, offset);
+  }
+}
+
+/* There is a register as soon as something is said of it; and a number of
+ * pictures as soon as it is said, be it one */
+GST_START_TEST (test_buffers)
+{
+  MmioCaptureConfig config;
+
+  fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
+  fail_unless_equals_int (config.spec.n_buffers, 0);
+  fail_unless_equals_uint64 (config.spec.buffer_step, 0);
+  check_register (&config.spec.counter, 0, 0, 0);
+  check_register (&config.spec.index, 0, 0, 0);
+
+  set (BUFFERS, G_TYPE_UINT, 1);
+  fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
+  fail_unless_equals_int (config.spec.n_buffers, 1);
+  set (BUFFERS, G_TYPE_UINT, 3);
+  set (BUFFER_STEP, G_TYPE_UINT64, G_GUINT64_CONSTANT (0x123456789));
+  set (INDEX_OFFSET, G_TYPE_UINT64, (guint64) 0);
+  fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
+  fail_unless_equals_int (config.spec.n_buffers, 3);
+  fail_unless_equals_uint64 (config.spec.buffer_step,
+      G_GUINT64_CONSTANT (0x123456789));
+  check_register (&config.spec.index, -1, 0, 32);
+  check_register (&config.spec.counter, 0, 0, 0);
+
+  set (INDEX_OFFSET, G_TYPE_UINT64, (guint64) 24);
+  set (INDEX_SIZE, G_TYPE_UINT, 8);
+  set (INDEX_BAR, G_TYPE_INT, 4);
+  fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
+  check_register (&config.spec.index, 4, 24, 8);
+  check_register (&config.spec.counter, 0, 0, 0);
+}
+
+GST_END_TEST;
+
+/* Each of its properties says that there is one */
+GST_START_TEST (test_index_set)
+{
+  MmioCaptureConfig config;
+
+  if (__i__ == INDEX_BAR)
+    set (INDEX_BAR, G_TYPE_INT, -1);
+  else if (__i__ == INDEX_OFFSET)
+    set (INDEX_OFFSET, G_TYPE_UINT64, (guint64) 0);
+  else
+    set (INDEX_SIZE, G_TYPE_UINT, 32);
+  fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
+  check_register (&config.spec.index, -1, 0, 32);
 }
 
 GST_END_TEST;
@@ -189,6 +254,8 @@ settings_suite (void)
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_test (tc, test_defaults);
   tcase_add_test (tc, test_config);
+  tcase_add_test (tc, test_buffers);
+  tcase_add_loop_test (tc, test_index_set, INDEX_BAR, INDEX_SIZE + 1);
   tcase_add_test (tc, test_default_format_set);
   tcase_add_test (tc, test_format_refused);
   tcase_add_test (tc, test_unknown_property);

@@ -154,6 +154,70 @@ source_get_stat (GstHarness * h, const char *field)
   return value;
 }
 
+/* --- Meddlers ------------------------------------------------------------- */
+
+static gpointer
+flush_often (gpointer element)
+{
+  for (guint i = 0; i < 300; i++) {
+    fail_unless (gst_element_send_event (element,
+            gst_event_new_flush_start ()));
+    g_thread_yield ();
+    fail_unless (gst_element_send_event (element,
+            gst_event_new_flush_stop (TRUE)));
+  }
+
+  return NULL;
+}
+
+static gpointer
+pause_often (gpointer element)
+{
+  for (guint i = 0; i < 300; i++) {
+    fail_if (gst_element_set_state (element, GST_STATE_PAUSED) ==
+        GST_STATE_CHANGE_FAILURE);
+    g_thread_yield ();
+    fail_if (gst_element_set_state (element, GST_STATE_PLAYING) ==
+        GST_STATE_CHANGE_FAILURE);
+  }
+
+  return NULL;
+}
+
+static gpointer
+ask_often (gpointer element)
+{
+  for (guint i = 0; i < 3000; i++) {
+    GstQuery *query = gst_query_new_latency ();
+    GstStructure *stats;
+    char *name;
+
+    g_object_get (element, "stats", &stats, "device-name", &name, NULL);
+    fail_unless (name != NULL);
+    gst_element_query (element, query);
+    gst_query_unref (query);
+    gst_structure_free (stats);
+    g_free (name);
+  }
+
+  return NULL;
+}
+
+/* Threads that want different things at a time, until they have had it */
+void
+source_meddle (GstHarness * h)
+{
+  static const GThreadFunc meddlers[] = {
+    flush_often, pause_often, ask_often
+  };
+  GThread *threads[G_N_ELEMENTS (meddlers)];
+
+  for (guint i = 0; i < G_N_ELEMENTS (meddlers); i++)
+    threads[i] = g_thread_new ("meddler", meddlers[i], h->element);
+  for (guint i = 0; i < G_N_ELEMENTS (meddlers); i++)
+    g_thread_join (threads[i]);
+}
+
 /* --- Messages ------------------------------------------------------------ */
 
 static GstMessage *

@@ -53,6 +53,8 @@ GstVideoInfo source_get_info (GstHarness * h);
 GstStructure *source_get_stats (GstHarness * h);
 guint64 source_get_stat (GstHarness * h, const char *field);
 
+void source_meddle (GstHarness * h);
+
 /* Messages */
 
 GstMessage *source_try_message (GstHarness * h, GstMessageType type);

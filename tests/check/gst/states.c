@@ -546,71 +546,17 @@ GST_START_TEST (test_quick_changes)
 
 GST_END_TEST;
 
-static gpointer
-flush_often (gpointer element)
-{
-  for (guint i = 0; i < 300; i++) {
-    fail_unless (gst_element_send_event (element,
-            gst_event_new_flush_start ()));
-    g_thread_yield ();
-    fail_unless (gst_element_send_event (element,
-            gst_event_new_flush_stop (TRUE)));
-  }
-
-  return NULL;
-}
-
-static gpointer
-pause_often (gpointer element)
-{
-  for (guint i = 0; i < 300; i++) {
-    fail_if (gst_element_set_state (element, GST_STATE_PAUSED) ==
-        GST_STATE_CHANGE_FAILURE);
-    g_thread_yield ();
-    fail_if (gst_element_set_state (element, GST_STATE_PLAYING) ==
-        GST_STATE_CHANGE_FAILURE);
-  }
-
-  return NULL;
-}
-
-static gpointer
-ask_often (gpointer element)
-{
-  for (guint i = 0; i < 3000; i++) {
-    GstQuery *query = gst_query_new_latency ();
-    GstStructure *stats;
-    char *name;
-
-    g_object_get (element, "stats", &stats, "device-name", &name, NULL);
-    fail_unless_equals_string (name, "simulated device");
-    gst_element_query (element, query);
-    gst_query_unref (query);
-    gst_structure_free (stats);
-    g_free (name);
-  }
-
-  return NULL;
-}
-
 /* Threads that want different things, while frames flow: nobody hangs, and
  * afterwards it works */
 GST_START_TEST (test_meddlers)
 {
-  static const GThreadFunc meddlers[] = {
-    flush_often, pause_often, ask_often
-  };
   GstHarness *h = source_new ("sim", "width", 32, "height", 32, NULL);
-  GThread *threads[G_N_ELEMENTS (meddlers)];
 
   gst_harness_use_systemclock (h);
   gst_harness_set_drop_buffers (h, TRUE);
   gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=10000/1");
   gst_harness_play (h);
-  for (guint i = 0; i < G_N_ELEMENTS (meddlers); i++)
-    threads[i] = g_thread_new ("meddler", meddlers[i], h->element);
-  for (guint i = 0; i < G_N_ELEMENTS (meddlers); i++)
-    g_thread_join (threads[i]);
+  source_meddle (h);
 
   source_stop (h);
   gst_harness_set_drop_buffers (h, FALSE);

@@ -90,6 +90,21 @@ static const struct
   {"mmio://sim?access=vfio&io-mode=mmap&mapping=write-combining&engine=u32&"
         "changes=drop", "access=vfio io-mode=mmap mapping=write-combining "
         "engine=u32 changes=drop", NULL},
+  {"mmio://sim?frame-sync=counter&counter-bar=2&counter-offset=16&"
+        "counter-size=64&counter-seqlock=true", "frame-sync=counter "
+        "counter-bar=2 counter-offset=16 counter-size=64 counter-seqlock=true",
+      NULL},
+  {"mmio://sim?buffers=3&buffer-step=4096&index-bar=1&index-offset=8&"
+        "index-size=8", "buffers=3 buffer-step=4096 index-bar=1 index-offset=8 "
+        "index-size=8", NULL},
+  /* A register, and a number, that somebody says are said, be they as they are
+   * anyway */
+  {"mmio://sim?counter-offset=0", "counter-offset=0", NULL},
+  {"mmio://sim?counter-size=8", "counter-size=8 counter-offset=0",
+      "mmio://sim?counter-offset=0&counter-size=8"},
+  {"mmio://sim?buffers=1&index-offset=0", "buffers=1 index-offset=0", NULL},
+  {"mmio://sim?index-bar=2", "index-bar=2 index-offset=0",
+      "mmio://sim?index-bar=2&index-offset=0"},
 };
 
 /* A URI says all: what is not in it is as it was at first */
@@ -104,7 +119,9 @@ GST_START_TEST (test_set)
     if (before)
       set (element, "mmio:///nowhere/at-all?access=sysfs&bar=5&format=nv12&"
           "width=1&height=2&offset=3&stride=4&io-mode=copy&mapping=uncached&"
-          "engine=orc&changes=mark");
+          "engine=orc&changes=mark&frame-sync=interrupt&counter-bar=1&"
+          "counter-offset=8&counter-size=8&counter-seqlock=true&buffers=4&"
+          "buffer-step=5&index-bar=2&index-offset=24&index-size=64");
     set (element, cases[__i__].uri);
     for (guint i = 0; pairs[i]; i++) {
       g_auto (GStrv) pair = g_strsplit (pairs[i], "=", 2);

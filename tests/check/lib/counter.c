@@ -46,7 +46,7 @@ map_register (guint bits)
 static MmioCounter *
 new_counter (guint bits, gboolean is_seqlock)
 {
-  return mmio_counter_new (map_register (bits), is_seqlock);
+  return mmio_counter_new (map_register (bits), is_seqlock, 1);
 }
 
 /* --- Registers ------------------------------------------------------------- */
@@ -148,7 +148,7 @@ static const Step steps[] = {
   {64, FALSE, 5, 4, 1},
   /* Twice for each picture */
   {32, TRUE, 4, 4, 0}, {32, TRUE, 4, 5, 0}, {32, TRUE, 4, 6, 1},
-  {32, TRUE, 4, 7, 0}, {32, TRUE, 4, 12, 4}, {32, TRUE, MAX32 - 1, 0, 1},
+  {32, TRUE, 4, 7, 1}, {32, TRUE, 4, 12, 4}, {32, TRUE, MAX32 - 1, 0, 1},
   {8, TRUE, 250, 4, 5}, {32, TRUE, 1000, 2, 1}, {32, TRUE, 1000, 0, 1},
 };
 
@@ -176,6 +176,102 @@ GST_START_TEST (test_steps)
 
 GST_END_TEST;
 
+/* Where the rate is known: what a device counts at it while nobody looks */
+typedef struct
+{
+  guint bits;
+  gboolean is_seqlock;
+  gint64 period;
+  guint64 from, to;
+  gint64 elapsed;
+  guint64 steps;
+} LikelyStep;
+
+/* 240 Hz */
+#define P 4167
+
+static const LikelyStep likely_steps[] = {
+  /* As ever */
+  {8, FALSE, P, 5, 6, P, 1}, {32, FALSE, P, 5, 9, 4 * P, 4},
+  {8, TRUE, P, 4, 6, P, 1}, {32, TRUE, P, 4, 12, 4 * P, 4},
+  /* More than half of the range, and all of it, and several times that */
+  {8, FALSE, P, 5, 149, 144 * P, 144}, {8, FALSE, P, 200, 88, 144 * P, 144},
+  {8, FALSE, P, 5, 4, 255 * P, 255}, {8, FALSE, P, 5, 6, 257 * P, 257},
+  {8, FALSE, P, 5, 10, (3 * 256 + 5) * P, 3 * 256 + 5},
+  {8, TRUE, P, 10, 210, 100 * P, 100}, {8, TRUE, P, 210, 154, 100 * P, 100},
+  {8, TRUE, P, 4, 6, 129 * P, 129}, {8, TRUE, P, 4, 14, 645 * P, 645},
+  {16, FALSE, P, 5, 60005, 60000 * P, 60000},
+  {16, FALSE, P, 5, 5 + 100000 - 65536, 100000LL * P, 100000},
+  {16, TRUE, P, 4, 2 * (50000 - 32768) + 4, 50000LL * P, 50000},
+  {32, FALSE, P, MAX32 - 10, 989, 1000 * P, 1000},
+  {64, FALSE, P, G_MAXUINT64 - 10, 989, 1000 * P, 1000},
+  {64, TRUE, P, G_MAXUINT64 - 9, 1990, 1000 * P, 1000},
+  /* By a clock that is wrong by a tenth, either way */
+  {8, FALSE, P, 5, 149, 158 * P, 144}, {8, FALSE, P, 5, 149, 130 * P, 144},
+  {8, FALSE, P, 5, 10, 700 * P, 3 * 256 + 5},
+  /* Its rate has become another one, up to hundreds */
+  {8, FALSE, 20000, 5, 9, 20000, 4}, {8, FALSE, 20000, 5, 6, 200000, 1},
+  {8, FALSE, 900000, 5, 59, 900000, 54},
+  {16, FALSE, 900000, 5, 221, 900000, 216},
+  {32, FALSE, 900000, 5, 1005, 900000, 1000},
+  {32, TRUE, 900000, 4, 436, 900000, 216},
+  /* It began anew */
+  {8, FALSE, P, 100, 20, P, 0}, {8, FALSE, P, 100, 99, P, 0},
+  {8, FALSE, P, 180, 0, P, 0}, {8, TRUE, P, 100, 20, P, 0},
+  {16, FALSE, P, 60000, 0, P, 0}, {16, FALSE, P, 60000, 3, 5 * P, 0},
+  {32, FALSE, P, 1000, 0, P, 0}, {32, FALSE, P, 1000, 999, P, 0},
+  {32, FALSE, P, MAX32 - 5000, 1, 100 * P, 0},
+  {32, TRUE, P, 1000, 2, P, 0}, {64, FALSE, P, 5, 4, P, 0},
+};
+
+GST_START_TEST (test_likely_steps)
+{
+  const LikelyStep *step = &likely_steps[__i__];
+  const guint each = step->is_seqlock ? 2 : 1;
+  g_autoptr (MmioCounter) counter = new_counter (step->bits, step->is_seqlock);
+  gint64 now = 1000000;
+  MmioCount count;
+
+  for (guint i = 0; i < 20; i++) {
+    put (step->from - (19 - i) * each);
+    now += step->period;
+    fail_unless (mmio_counter_look (counter, now, &count));
+  }
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), step->period);
+
+  put (step->to);
+  fail_unless (mmio_counter_look (counter, now + step->elapsed, &count));
+  fail_unless_equals_uint64 (count.steps, MAX (step->steps, 1));
+  /* What began anew may have another rate */
+  fail_unless_equals_int (mmio_counter_get_period (counter) == 0,
+      step->steps == 0);
+}
+
+GST_END_TEST;
+
+/* Where somebody has looked all the time, nothing went round */
+GST_START_TEST (test_likely_after_stop)
+{
+  g_autoptr (MmioCounter) counter = new_counter (8, FALSE);
+  gint64 now = 1000000;
+  MmioCount count;
+
+  for (guint i = 0; i < 20; i++) {
+    put (i);
+    now += P;
+    fail_unless (mmio_counter_look (counter, now, &count));
+  }
+  for (guint i = 0; i < 300; i++) {
+    now += P;
+    fail_if (mmio_counter_look (counter, now, &count));
+  }
+  put (22);
+  fail_unless (mmio_counter_look (counter, now + 100, &count));
+  fail_unless_equals_uint64 (count.steps, 3);
+}
+
+GST_END_TEST;
+
 /* Its first look may be in the middle of a picture */
 GST_START_TEST (test_begins_busy)
 {
@@ -191,7 +287,52 @@ GST_START_TEST (test_begins_busy)
 
 GST_END_TEST;
 
+/* A device that never rests where anybody looks: each of its pictures is told
+ * of all the same */
+GST_START_TEST (test_always_busy)
+{
+  g_autoptr (MmioCounter) counter = new_counter (32, TRUE);
+  MmioCount count;
+
+  put (77);
+  fail_if (mmio_counter_look (counter, 100, &count));
+  fail_unless (mmio_counter_is_busy (counter));
+  put (79);
+  fail_unless (mmio_counter_look (counter, 200, &count));
+  fail_unless_equals_uint64 (count.steps, 1);
+  fail_if (mmio_counter_look (counter, 250, &count));
+  put (85);
+  fail_unless (mmio_counter_look (counter, 300, &count));
+  fail_unless_equals_uint64 (count.steps, 3);
+  fail_unless (mmio_counter_is_busy (counter));
+  put (86);
+  fail_unless (mmio_counter_look (counter, 400, &count));
+  fail_if (mmio_counter_is_busy (counter));
+}
+
+GST_END_TEST;
+
 /* --- Reading ----------------------------------------------------------------- */
+
+static gboolean
+begin_read (MmioCounter * counter)
+{
+  guint64 value;
+
+  return mmio_counter_begin_read (counter, &value);
+}
+
+static gboolean
+end_read (MmioCounter * counter)
+{
+  guint64 went;
+
+  if (!mmio_counter_end_read (counter, &went))
+    return FALSE;
+
+  mmio_counter_accept_read (counter);
+  return TRUE;
+}
 
 GST_START_TEST (test_read)
 {
@@ -199,18 +340,18 @@ GST_START_TEST (test_read)
   g_autoptr (MmioCounter) seqlock = new_counter (16, TRUE);
 
   put (6);
-  fail_unless (mmio_counter_begin_read (plain));
-  fail_unless (mmio_counter_begin_read (seqlock));
-  fail_unless (mmio_counter_end_read (plain));
-  fail_unless (mmio_counter_end_read (seqlock));
+  fail_unless (begin_read (plain));
+  fail_unless (begin_read (seqlock));
+  fail_unless (end_read (plain));
+  fail_unless (end_read (seqlock));
   put (7);
-  fail_if (mmio_counter_end_read (plain));
-  fail_if (mmio_counter_end_read (seqlock));
+  fail_if (end_read (plain));
+  fail_if (end_read (seqlock));
 
-  fail_unless (mmio_counter_begin_read (plain));
-  fail_if (mmio_counter_begin_read (seqlock));
-  fail_unless (mmio_counter_end_read (plain));
-  fail_if (mmio_counter_end_read (seqlock));
+  fail_unless (begin_read (plain));
+  fail_if (begin_read (seqlock));
+  fail_unless (end_read (plain));
+  fail_if (end_read (seqlock));
 }
 
 GST_END_TEST;
@@ -223,8 +364,8 @@ GST_START_TEST (test_newer)
 
   /* Before anything was told of, nothing is newer */
   put (250);
-  fail_unless (mmio_counter_begin_read (counter));
-  fail_unless (mmio_counter_end_read (counter));
+  fail_unless (begin_read (counter));
+  fail_unless (end_read (counter));
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
 
   fail_unless (mmio_counter_look (counter, 300, &count));
@@ -232,13 +373,13 @@ GST_START_TEST (test_newer)
   fail_unless (mmio_counter_look (counter, 1000, &count));
   put (252);
   fail_unless (mmio_counter_look (counter, 2000, &count));
-  fail_unless (mmio_counter_begin_read (counter));
+  fail_unless (begin_read (counter));
   put (253);
-  fail_if (mmio_counter_end_read (counter));
+  fail_if (end_read (counter));
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
   put (2);
-  fail_unless (mmio_counter_begin_read (counter));
-  fail_unless (mmio_counter_end_read (counter));
+  fail_unless (begin_read (counter));
+  fail_unless (end_read (counter));
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 6);
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
   fail_if (mmio_counter_look (counter, 8500, &count));
@@ -263,8 +404,8 @@ GST_START_TEST (test_newer_tells_no_rate)
   put (2);
   fail_unless (mmio_counter_look (counter, 1000, &count));
   put (5);
-  fail_unless (mmio_counter_begin_read (counter));
-  fail_unless (mmio_counter_end_read (counter));
+  fail_unless (begin_read (counter));
+  fail_unless (end_read (counter));
   put (6);
   fail_unless (mmio_counter_look (counter, 6000, &count));
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
@@ -393,7 +534,8 @@ GST_START_TEST (test_first_rate)
 
 GST_END_TEST;
 
-/* After a second of nothing it knows nothing */
+/* A device that has stopped for seconds goes on at its rate; and at another one,
+ * if that is so */
 GST_START_TEST (test_stall)
 {
   g_autoptr (MmioCounter) counter = new_counter (32, FALSE);
@@ -408,8 +550,13 @@ GST_START_TEST (test_stall)
     fail_if (mmio_counter_look (counter, 500000 * i, &count));
   put (10);
   fail_unless (mmio_counter_look (counter, 5000000, &count));
-  fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
-  fail_unless (mmio_counter_get_pause (counter, 5000001) <= 500);
+  fail_unless_equals_uint64 (count.steps, 1);
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
+  for (guint i = 1; i < 6; i++) {
+    put (10 + i);
+    fail_unless (mmio_counter_look (counter, 5000000 + 50000 * i, &count));
+  }
+  fail_unless_equals_int64 (mmio_counter_get_period (counter), 50000);
 }
 
 GST_END_TEST;
@@ -539,7 +686,10 @@ counter_suite (void)
   tcase_add_test (tc, test_bad_register);
   tcase_add_test (tc, test_last_register);
   tcase_add_loop_test (tc, test_steps, 0, G_N_ELEMENTS (steps));
+  tcase_add_loop_test (tc, test_likely_steps, 0, G_N_ELEMENTS (likely_steps));
+  tcase_add_test (tc, test_likely_after_stop);
   tcase_add_test (tc, test_begins_busy);
+  tcase_add_test (tc, test_always_busy);
   tcase_add_test (tc, test_read);
   tcase_add_test (tc, test_newer);
   tcase_add_test (tc, test_newer_tells_no_rate);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -532,6 +533,8 @@ fake_free (MmioDevice * device)
     if (fake->fd[i] >= 0)
       close (fake->fd[i]);
   }
+  if (fake->interrupt_fd >= 0)
+    close (fake->interrupt_fd);
   if (fake->freed)
     *fake->freed = TRUE;
   g_free (fake);
@@ -541,6 +544,42 @@ static const MmioBackend fake_backend = {
   .access = "fake",
   .has_bars = TRUE,
   .map = fake_map,
+  .free = fake_free,
+};
+
+static int
+fake_open_interrupt (MmioDevice * device, GError ** error)
+{
+  return ((FakeDevice *) device)->interrupt_fd;
+}
+
+/* As a UIO device does it: what has gone can be read for ever */
+static gboolean
+fake_take_interrupts (MmioDevice * device, guint * count)
+{
+  FakeDevice *fake = (FakeDevice *) device;
+  guint64 times;
+
+  if (g_atomic_int_get (&fake->has_gone))
+    return FALSE;
+  if (read (fake->interrupt_fd, &times, sizeof (times)) == sizeof (times))
+    *count = times;
+  return TRUE;
+}
+
+static void
+fake_close_interrupt (MmioDevice * device)
+{
+  ((FakeDevice *) device)->n_closes++;
+}
+
+static const MmioBackend fake_interrupt_backend = {
+  .access = "fake",
+  .has_bars = TRUE,
+  .map = fake_map,
+  .open_interrupt = fake_open_interrupt,
+  .take_interrupts = fake_take_interrupts,
+  .close_interrupt = fake_close_interrupt,
   .free = fake_free,
 };
 
@@ -554,6 +593,7 @@ fake_new (void)
       g_strdup ("0000:aa:11.3"));
   for (guint i = 0; i < MMIO_MAX_BARS; i++)
     fake->fd[i] = -1;
+  fake->interrupt_fd = -1;
 
   return fake;
 }
@@ -572,6 +612,31 @@ fake_set_io (FakeDevice * fake, guint bar, gsize size)
 {
   fake->parent.bar[bar].size = size;
   fake->parent.bar[bar].is_io = TRUE;
+}
+
+void
+fake_add_interrupt (FakeDevice * fake)
+{
+  fake->parent.backend = &fake_interrupt_backend;
+  fake->interrupt_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  fail_unless (fake->interrupt_fd >= 0);
+}
+
+/* So many interrupts, which nobody can take one by one */
+void
+fake_raise (FakeDevice * fake, guint times)
+{
+  const guint64 value = times;
+
+  fail_unless (write (fake->interrupt_fd, &value, sizeof (value)) ==
+      sizeof (value));
+}
+
+void
+fake_unplug (FakeDevice * fake)
+{
+  g_atomic_int_set (&fake->has_gone, TRUE);
+  fake_raise (fake, 1);
 }
 
 void

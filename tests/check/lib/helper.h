@@ -95,11 +95,18 @@ typedef struct
   guint64 last_offset;
   gsize last_length;
   MmioMapping last_wanted;
+
+  int interrupt_fd;
+  gboolean has_gone;
+  guint n_closes;
 } FakeDevice;
 
 FakeDevice *fake_new (void);
 void fake_set_memory (FakeDevice * fake, guint bar, gsize size);
 void fake_set_io (FakeDevice * fake, guint bar, gsize size);
+void fake_add_interrupt (FakeDevice * fake);
+void fake_raise (FakeDevice * fake, guint times);
+void fake_unplug (FakeDevice * fake);
 void fake_write (FakeDevice * fake, guint bar, gsize offset,
     gconstpointer data, gsize size);
 

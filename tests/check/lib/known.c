@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+#include "mmioheader.h"
 #include "mmioknown.h"
+#include "mmiomode.h"
+#include "mmiovbe.h"
 
 /* Where QEMU's std VGA and bochs-display have their mode registers, by their
  * specification: BAR 2, 16 bits each, little-endian, from 0x500 on */
@@ -34,7 +37,15 @@ fake_bochs (const guint16 * registers)
 static gboolean
 ask (FakeDevice * fake, gint * bar, MmioSpec * spec, GError ** error)
 {
-  return mmio_known_describe (&fake->parent, 0x1234, 0x1111, bar, spec, error);
+  g_autoptr (MmioMode) mode = NULL;
+  MmioTellerPlace place;
+  gboolean tells, ret;
+
+  fail_unless (mmio_known_find (&fake->parent, 0x1234, 0x1111, *bar, &place));
+  mode = mmio_mode_new (&fake->parent, &place);
+  ret = mmio_mode_ask (mode, bar, spec, &tells, error);
+  fail_unless (tells || !ret);
+  return ret;
 }
 
 static void
@@ -127,11 +138,11 @@ static const struct
   {{0xb0bf, 640, 480, 32, 1}, MMIO_ERROR_SETTINGS, {"do not answer"}},
   {{0xb0d0, 640, 480, 32, 1}, MMIO_ERROR_SETTINGS, {"do not answer"}},
   /* Text */
-  {{0xb0c5, 640, 480, 32, 0}, MMIO_ERROR_SETTINGS, {"no graphics mode"}},
-  {{0xb0c5, 640, 480, 32, 0x40}, MMIO_ERROR_SETTINGS,
+  {{0xb0c5, 640, 480, 32, 0}, MMIO_ERROR_NO_MODE, {"no graphics mode"}},
+  {{0xb0c5, 640, 480, 32, 0x40}, MMIO_ERROR_NO_MODE,
       {"no graphics mode", "set width", "driver"}},
-  {{0xb0c5, 0, 480, 32, 1}, MMIO_ERROR_SETTINGS, {"no graphics mode"}},
-  {{0xb0c5, 640, 0, 32, 1}, MMIO_ERROR_SETTINGS, {"no graphics mode"}},
+  {{0xb0c5, 0, 480, 32, 1}, MMIO_ERROR_NO_MODE, {"no graphics mode"}},
+  {{0xb0c5, 640, 0, 32, 1}, MMIO_ERROR_NO_MODE, {"no graphics mode"}},
   /* A palette */
   {{0xb0c5, 640, 480, 8, 1}, MMIO_ERROR_FORMAT, {" 8 bits", "palette"}},
   {{0xb0c5, 640, 480, 4, 1}, MMIO_ERROR_FORMAT, {" 4 bits", "palette"}},
@@ -219,31 +230,92 @@ GST_START_TEST (test_other_format)
 
 GST_END_TEST;
 
-/* --- Who is not asked ----------------------------------------------------- */
+/* --- Who is asked for what ------------------------------------------------ */
 
-static void
-check_not_asked (FakeDevice * fake, guint16 vendor, guint16 id)
+static const MmioTeller *
+find (FakeDevice * fake, guint16 vendor, guint16 id, gint bar,
+    MmioTellerPlace * place)
 {
-  MmioSpec spec = test_spec (NULL, 0, 7, 0, 0), before = spec;
-  GError *error = NULL;
-  gint bar = -1;
+  const gboolean found = mmio_known_find (&fake->parent, vendor, id, bar,
+      place);
 
-  fail_unless (mmio_known_describe (&fake->parent, vendor, id, &bar, &spec,
-          &error));
-  fail_unless (error == NULL);
-  fail_unless (memcmp (&spec, &before, sizeof (spec)) == 0);
-  fail_unless_equals_int (bar, -1);
+  /* Nobody has looked */
   fail_unless_equals_int (fake->n_maps, 0);
+  return found ? place->teller : NULL;
 }
 
+/* Of a device that nobody knows, no BAR is read that may mind */
 GST_START_TEST (test_unknown)
 {
   FakeDevice *fake = fake_bochs (usual);
+  MmioTellerPlace place;
 
-  check_not_asked (fake, 0x1234, 0x1112);
-  check_not_asked (fake, 0x1235, 0x1111);
-  check_not_asked (fake, 0x1111, 0x1234);
-  check_not_asked (fake, 0, 0);
+  fail_if (find (fake, 0x1234, 0x1112, -1, &place));
+  fail_if (find (fake, 0x1235, 0x1111, -1, &place));
+  fail_if (find (fake, 0x1111, 0x1234, -1, &place));
+  fail_if (find (fake, 0, 0, -1, &place));
+
+  /* The user names one */
+  fail_unless (find (fake, 0, 0, 2, &place) == &mmio_header_teller);
+  fail_unless_equals_int (place.bar, 2);
+  fail_unless_equals_int (place.picture_bar, 2);
+  fail_unless_equals_uint64 (place.offset, 0);
+  fail_if (find (fake, 0, 0, 1, &place));
+  fail_if (find (fake, 0, 0, MMIO_MAX_BARS, &place));
+
+  /* The device says that it does not mind */
+  fake_set_memory (fake, 3, 4096);
+  fake_set_memory (fake, 4, 4096);
+  fake->parent.bar[3].is_prefetchable = TRUE;
+  fake->parent.bar[4].is_prefetchable = TRUE;
+  fail_unless (find (fake, 0, 0, -1, &place) == &mmio_header_teller);
+  fail_unless_equals_int (place.bar, 3);
+  fail_unless_equals_int (place.picture_bar, 3);
+  fail_unless (find (fake, 0, 0, 0, &place) == &mmio_header_teller);
+  fail_unless_equals_int (place.bar, 0);
+
+  /* One whose registers are known is asked by them, whatever else it has */
+  fail_unless (find (fake, 0x1234, 0x1111, -1, &place) == &mmio_vbe_teller);
+  fail_unless_equals_int (place.bar, REGISTER_BAR);
+  fail_unless_equals_uint64 (place.offset, REGISTERS);
+  fail_unless_equals_int (place.picture_bar, 0);
+  fail_unless (find (fake, 0x1234, 0x1111, 3, &place) == &mmio_vbe_teller);
+  mmio_device_unref (&fake->parent);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_io)
+{
+  FakeDevice *fake = fake_new ();
+  MmioTellerPlace place;
+
+  fake_set_io (fake, 0, 4096);
+  fake->parent.bar[0].is_prefetchable = TRUE;
+  fail_if (find (fake, 0, 0, -1, &place));
+  fail_if (find (fake, 0, 0, 0, &place));
+  mmio_device_unref (&fake->parent);
+}
+
+GST_END_TEST;
+
+/* Its registers change when they are read, so it is BAR 2 or none */
+GST_START_TEST (test_ivshmem)
+{
+  FakeDevice *fake = fake_new ();
+  MmioTellerPlace place;
+
+  fake_set_memory (fake, 0, 4096);
+  fail_if (find (fake, 0x1af4, 0x1110, -1, &place));
+  fake_set_memory (fake, 2, 4096);
+  for (gint bar = -1; bar <= 2; bar += 3) {
+    fail_unless (find (fake, 0x1af4, 0x1110, bar, &place) ==
+        &mmio_header_teller);
+    fail_unless_equals_int (place.bar, 2);
+    fail_unless_equals_int (place.picture_bar, 2);
+    fail_unless_equals_uint64 (place.offset, 0);
+  }
+  fail_if (find (fake, 0x1af4, 0x1110, 0, &place));
   mmio_device_unref (&fake->parent);
 }
 
@@ -258,11 +330,12 @@ GST_START_TEST (test_no_registers)
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
     FakeDevice *fake = fake_new ();
+    MmioTellerPlace place;
 
     fake_set_memory (fake, 0, 1 << 24);
     if (sizes[i] > 0)
       fake_set_memory (fake, REGISTER_BAR, sizes[i]);
-    check_not_asked (fake, 0x1234, 0x1111);
+    fail_if (find (fake, 0x1234, 0x1111, -1, &place));
     mmio_device_unref (&fake->parent);
   }
 }
@@ -314,6 +387,8 @@ known_suite (void)
 
   tc = add_case (s, "others");
   tcase_add_test (tc, test_unknown);
+  tcase_add_test (tc, test_io);
+  tcase_add_test (tc, test_ivshmem);
   tcase_add_test (tc, test_no_registers);
   tcase_add_test (tc, test_small_bar);
   tcase_add_test (tc, test_map_fails);

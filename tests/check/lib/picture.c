@@ -310,6 +310,134 @@ GST_START_TEST (test_layout_strides)
 
 GST_END_TEST;
 
+/* --- Several pictures ----------------------------------------------------- */
+
+typedef struct
+{
+  const char *format;
+  guint width, height;
+  guint64 offset;
+  guint stride;
+  guint n;
+  guint64 step;
+  guint64 told[MMIO_MAX_BUFFERS];
+
+  guint64 start, end, extent, size;
+  guint64 buffer[MMIO_MAX_BUFFERS];
+} Several;
+
+static const Several several[] = {
+  /* One is one */
+  {"RGB", 4, 2, 5, 0, 0, 0, {0}, 5, 29, 29, 24, {0}},
+  {"RGB", 4, 2, 5, 20, 1, 999, {77}, 5, 37, 45, 32, {0}},
+  /* One right after the other, with its padding */
+  {"RGB", 4, 2, 5, 0, 2, 0, {0}, 5, 53, 53, 24, {0, 24}},
+  {"RGB", 4, 2, 5, 20, 2, 0, {0}, 5, 77, 85, 32, {0, 40}},
+  {"RGB", 4, 2, 5, 20, 4, 0, {0}, 5, 157, 165, 32, {0, 40, 80, 120}},
+  {"NV12", 5, 5, 100, 7, 3, 0, {0}, 100, 267, 268, 55, {0, 56, 112}},
+  /* A step; just large enough */
+  {"RGB", 4, 2, 0, 20, 2, 32, {0}, 0, 64, 72, 32, {0, 32}},
+  {"RGB", 640, 480, 4096, 0, 3, 1048576, {0}, 4096, 3022848, 3022848, 921600,
+      {0, 1048576, 2097152}},
+  /* What the device tells, in any order; a step is somebody's word */
+  {"RGB", 4, 2, 7, 0, 2, 0, {100, 300}, 100, 324, 324, 24, {0, 200}},
+  {"RGB", 4, 2, 7, 0, 2, 0, {300, 100}, 100, 324, 324, 24, {200, 0}},
+  {"RGB", 4, 2, 7, 0, 3, 0, {48, 0, 24}, 0, 72, 72, 24, {48, 0, 24}},
+  {"RGB", 4, 2, 7, 20, 4, 0, {400, 100, 300, 200}, 100, 432, 440, 32,
+      {300, 0, 200, 100}},
+  {"RGB", 4, 2, 7, 0, 2, 50, {300, 100}, 7, 81, 81, 24, {0, 50}},
+  /* The furthest, and the largest stretch */
+  {"RGB", 1, 1, G_MAXUINT64 - 6, 0, 2, 0, {0}, G_MAXUINT64 - 6, G_MAXUINT64,
+      G_MAXUINT64, 3, {0, 3}},
+  {"GRAY8", 1, 1, 0, 0, 2, G_MAXINT - 1, {0}, 0, G_MAXINT, G_MAXINT, 1,
+      {0, G_MAXINT - 1}},
+};
+
+GST_START_TEST (test_several)
+{
+  const Several *s = &several[__i__];
+  const MmioPicture one = test_picture (s->format, s->width, s->height,
+      s->start, s->stride);
+  MmioSpec spec = test_spec (s->format, s->width, s->height, s->offset,
+      s->stride);
+  GError *error = NULL;
+  MmioPicture picture;
+
+  spec.n_buffers = s->n;
+  spec.buffer_step = s->step;
+  memcpy (spec.buffer_offset, s->told, sizeof (s->told));
+  fail_unless (mmio_picture_init (&picture, &spec, &error), "%s",
+      error ? error->message : "");
+
+  fail_unless_equals_uint64 (picture.start, s->start);
+  fail_unless_equals_uint64 (picture.end, s->end);
+  fail_unless_equals_uint64 (mmio_picture_get_extent (&picture), s->extent);
+  fail_unless_equals_uint64 (mmio_picture_get_size (&picture), s->size);
+  fail_unless_equals_int (picture.n_buffers, MAX (s->n, 1));
+  for (guint i = 0; i < MMIO_MAX_BUFFERS; i++)
+    fail_unless_equals_uint64 (picture.buffer[i], s->buffer[i]);
+
+  /* Its planes are those of one that lies there alone */
+  fail_unless (memcmp (picture.plane, one.plane, sizeof (one.plane)) == 0);
+}
+
+GST_END_TEST;
+
+typedef struct
+{
+  guint width, height;
+  guint64 offset;
+  guint n;
+  guint64 step;
+  guint64 told[MMIO_MAX_BUFFERS];
+  const char *words[4];
+} SeveralRefused;
+
+#define HALF G_GUINT64_CONSTANT (0x8000000000000000)
+
+/* Of GRAY8 pixels */
+static const SeveralRefused several_refused[] = {
+  {8, 4, 0, 5, 0, {0}, {"5 pictures in turn", "largest, 4", "set buffers"}},
+  {8, 4, 0, G_MAXUINT, 0, {0}, {"4294967295 pictures"}},
+  {8, 4, 0, 2, 31, {0}, {"Pictures 0 and 1 of 2 would overlap", "32 bytes",
+          "31 apart", "set buffer-step"}},
+  {8, 4, 0, 2, 1, {0}, {"would overlap", "1 apart"}},
+  {8, 4, 0, 2, 0, {100, 131}, {"Pictures 0 and 1", "31 apart"}},
+  {8, 4, 0, 3, 0, {100, 200, 100}, {"Pictures 0 and 2 of 3", " 0 apart"}},
+  {8, 4, 0, 4, 0, {0, 100, 200, 169}, {"Pictures 2 and 3 of 4", "31 apart"}},
+  {8, 4, G_MAXUINT64 - 40, 2, 0, {0}, {"One of 2 pictures", "offset 18446",
+          "buffer-step"}},
+  {8, 4, 100, 2, G_MAXUINT64, {0}, {"One of 2 pictures", "offset 100,"}},
+  {8, 4, 0, 3, HALF, {0}, {"offset 9223372036854775808,"}},
+  {8, 4, 0, 2, 0, {0, G_MAXUINT64 - 10}, {"beyond the largest address"}},
+  {8, 4, 0, 2, G_MAXINT, {0}, {"2 pictures that lie over 2147483679 bytes",
+          "2 GiB", "buffer-step lower"}},
+  {8, 4, 0, 2, 0, {HALF, 0}, {"lie over 9223372036854775840 bytes"}},
+  {8, 4, 0, 4, G_MAXINT / 3, {0}, {"2 GiB"}},
+  /* One of them alone */
+  {40000, 60000, 0, 2, 0, {0}, {"40000 x 60000", "2 GiB"}},
+};
+
+GST_START_TEST (test_several_refused)
+{
+  const SeveralRefused *r = &several_refused[__i__];
+  MmioSpec spec = test_spec ("GRAY8", r->width, r->height, r->offset, 0);
+  MmioPicture picture, before;
+  GError *error = NULL;
+
+  spec.n_buffers = r->n;
+  spec.buffer_step = r->step;
+  memcpy (spec.buffer_offset, r->told, sizeof (r->told));
+  memset (&before, 0xa5, sizeof (before));
+  picture = before;
+  fail_if (mmio_picture_init (&picture, &spec, &error));
+  check_error (&error, MMIO_ERROR_SETTINGS, r->words[0], r->words[1],
+      r->words[1] ? r->words[2] : NULL, r->words[2] ? r->words[3] : NULL, NULL);
+  fail_unless (memcmp (&picture, &before, sizeof (before)) == 0);
+}
+
+GST_END_TEST;
+
 /* --- What is refused ----------------------------------------------------- */
 
 typedef struct
@@ -393,6 +521,11 @@ picture_suite (void)
   tcase_add_loop_test (tc, test_layout, 0, G_N_ELEMENTS (layouts));
   tcase_add_test (tc, test_layout_is_gstreamers);
   tcase_add_loop_test (tc, test_layout_strides, 0, test_format_count ());
+
+  tc = add_case (s, "several");
+  tcase_add_loop_test (tc, test_several, 0, G_N_ELEMENTS (several));
+  tcase_add_loop_test (tc, test_several_refused, 0,
+      G_N_ELEMENTS (several_refused));
 
   tc = add_case (s, "refused");
   tcase_add_loop_test (tc, test_refused, 0, G_N_ELEMENTS (refused));

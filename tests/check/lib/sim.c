@@ -198,6 +198,61 @@ GST_START_TEST (test_counter)
 
 GST_END_TEST;
 
+/* It paints as many pictures in turn as it is asked to; the index says which one
+ * is complete, and stays right behind the counter that a picture has */
+GST_START_TEST (test_buffers)
+{
+  const guint n_buffers = __i__;
+  MmioDevice *device = open_sim ();
+  MmioSpec spec = test_spec ("BGRx", 160, 48, 4097, 0);
+  MmioPicture picture;
+  MmioRegion *region;
+  MmioRegister *counter, *index;
+  const guint8 *bar;
+  const gint64 end = g_get_monotonic_time () + HANG;
+  guint64 last = 0;
+
+  spec.n_buffers = n_buffers;
+  spec.buffer_step = n_buffers == 3 ? 40000 : 0;
+  region = map_sim (device, &spec, &picture);
+  bar = mmio_region_get_data (region) - picture.start;
+  counter = mmio_register_map (device, spec.counter.bar, &spec.counter, NULL);
+  index = mmio_register_map (device, spec.index.bar, &spec.index, NULL);
+  fail_unless (counter != NULL && index != NULL);
+  fail_unless (spec.counter.offset >= picture.end);
+  fail_unless_equals_int (spec.counter.offset % page_size (), 0);
+  fail_unless_equals_uint64 (spec.index.offset, spec.counter.offset + 4);
+  fail_unless_equals_int (spec.index.bits, 32);
+
+  for (guint n = 0; n < 10;) {
+    const guint64 before = mmio_register_read (counter);
+    const guint64 buffer = mmio_register_read (index);
+    guint number;
+
+    fail_unless (g_get_monotonic_time () < end, "it counts no more");
+    fail_unless (buffer < n_buffers);
+    if (before / 2 == last / 2 || !mmio_pattern_read_number (&picture,
+            bar + picture.buffer[buffer], &number) ||
+        mmio_register_read (index) != buffer ||
+        mmio_register_read (counter) / 2 != before / 2)
+      continue;
+    /* In the moment between the two */
+    if (before % 2 != 0 && number == before / 2 + 1)
+      continue;
+    fail_unless_equals_uint64 (number, before / 2);
+    fail_unless_equals_uint64 (number % n_buffers, buffer);
+    last = before;
+    n++;
+  }
+
+  mmio_register_unmap (counter);
+  mmio_register_unmap (index);
+  mmio_region_unref (region);
+  mmio_device_unref (device);
+}
+
+GST_END_TEST;
+
 /* Who says nothing gets packed RGB of VGA size */
 GST_START_TEST (test_default)
 {
@@ -543,6 +598,7 @@ sim_suite (void)
 
   tcase_add_loop_test (tc, test_moves, 0, G_N_ELEMENTS (pictures));
   tcase_add_test (tc, test_counter);
+  tcase_add_loop_test (tc, test_buffers, 2, MMIO_MAX_BUFFERS + 1);
   tcase_add_test (tc, test_default);
   tcase_add_test (tc, test_describe);
   tcase_add_test (tc, test_rate);

@@ -703,6 +703,9 @@ GST_END_TEST;
 GST_START_TEST (test_unknown)
 {
   g_autoptr (MmioDevice) device = NULL;
+  /* From its version on: 10x5 pixels of 8 bits, 16 bytes a row, at byte 256 */
+  const guint32 header[] = { 1, 128, 2, 0x20203852, 10, 5, 16, 0, 1, 0, 256 };
+  guint8 memory[4096] = { 0, };
   MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
   GError *error = NULL;
   gint bar = -1;
@@ -710,9 +713,37 @@ GST_START_TEST (test_unknown)
   make_bus ();
   put_device (&card);
   device = open_text ("03:00.0", NULL);
+
+  /* Of its BARs only this one has a file yet: any other cannot be looked at
+   * without an error */
+  put (card.slot, "resource4", memory, sizeof (memory));
   fail_if (mmio_device_describe (device, &bar, &spec, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, "PCI device [dead:beef]",
-      "0000:03:00.0", "set width and height", NULL);
+      "0000:03:00.0", "set width and height", "header", NULL);
+  fail_unless_equals_int (bar, -1);
+
+  /* It describes itself */
+  memcpy (memory, "mmiovid", 8);
+  for (guint i = 0; i < G_N_ELEMENTS (header); i++)
+    GST_WRITE_UINT32_LE (memory + 8 + 4 * i, header[i]);
+  put (card.slot, "resource4", memory, sizeof (memory));
+  fail_unless (mmio_device_describe (device, &bar, &spec, &error), "%s",
+      error ? error->message : "");
+  fail_unless_equals_int (bar, 4);
+  fail_unless_equals_string (spec.format.name, "GRAY8");
+  fail_unless_equals_int (spec.width, 10);
+  fail_unless_equals_int (spec.height, 5);
+  fail_unless_equals_uint64 (spec.offset, 256);
+
+  /* In a BAR that the user names */
+  put (card.slot, "resource0", memory, sizeof (memory));
+  spec = test_spec (NULL, 0, 0, 0, 0);
+  bar = 0;
+  fail_unless (mmio_device_describe (device, &bar, &spec, &error), "%s",
+      error ? error->message : "");
+  fail_unless_equals_int (bar, 0);
+  fail_unless_equals_int (spec.width, 10);
+  fail_unless_equals_int (count_maps (HOST_BRIDGE), 0);
 }
 
 GST_END_TEST;

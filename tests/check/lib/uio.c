@@ -14,6 +14,7 @@
 
 #include <glib/gstdio.h>
 
+#include "mmiocapture.h"
 #include "mmiouionode.h"
 
 #define CLASS "/sys/class/uio"
@@ -31,6 +32,7 @@ static struct
   /* Why it cannot let them come, and how often it was told to */
   int control_errnum;
   guint n_controls;
+  guint n_silenced;
   /* Why the configuration cannot be written */
   int config_errnum;
 } uio;
@@ -76,11 +78,14 @@ __wrap_write (int fd, const void *data, size_t size)
 
   fail_unless_equals_int (size, sizeof (gint32));
   memcpy (&on, data, size);
-  fail_unless_equals_int (on, 1);
+  fail_unless (on == 0 || on == 1);
   errno = uio.control_errnum;
   if (errno != 0)
     return -1;
-  uio.n_controls++;
+  if (on)
+    uio.n_controls++;
+  else
+    uio.n_silenced++;
   return size;
 }
 
@@ -332,6 +337,57 @@ GST_START_TEST (test_map_names)
 
 GST_END_TEST;
 
+/* A map that describes its picture is asked where somebody names it, and no
+ * other: there may be registers that mind */
+GST_START_TEST (test_header)
+{
+  /* From its version on: 10x5 pixels of 8 bits, 16 bytes a row, at byte 256 */
+  static const guint32 header[] =
+      { 1, 128, 2, 0x20203852, 10, 5, 16, 0, 1, 0, 256 };
+  g_autofree guint8 *memory = make_plain ();
+  guint8 *frames = memory + page_size () + 0x40;
+
+  memcpy (frames, "mmiovid", 8);
+  for (guint i = 0; i < G_N_ELEMENTS (header); i++)
+    GST_WRITE_UINT32_LE (frames + 8 + 4 * i, header[i]);
+  memset (frames + 52, 0, 76);
+  fail_unless (g_file_set_contents (NODE, (char *) memory, 16 * page_size (),
+          NULL));
+
+  for (gint bar = -1; bar <= 1; bar++) {
+    g_autoptr (MmioDevice) device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
+    MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
+    GError *error = NULL;
+    gint found = bar;
+
+    if (bar < 1) {
+      fail_if (mmio_device_describe (device, &found, &spec, &error));
+      check_error (&error, MMIO_ERROR_SETTINGS, "cannot tell", NODE, NULL);
+      continue;
+    }
+    fail_unless (mmio_device_describe (device, &found, &spec, &error), "%s",
+        error ? error->message : "");
+    fail_unless_equals_int (found, 1);
+    fail_unless_equals_int (spec.width, 10);
+    fail_unless_equals_int (spec.stride, 16);
+    fail_unless_equals_uint64 (spec.offset, 256);
+  }
+
+  {
+    g_autoptr (MmioDevice) device = open_address (NODE ":frames",
+        MMIO_ACCESS_AUTO, NULL);
+    MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
+    gint found = -1;
+
+    fail_unless (mmio_device_describe (device, &found, &spec, NULL));
+    fail_unless_equals_int (found, 1);
+    fail_unless_equals_int (spec.height, 5);
+  }
+  fail_unless_equals_int (count_maps (NODE), 0);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_missing)
 {
   g_autofree guint8 *memory = make_plain ();
@@ -544,16 +600,18 @@ GST_START_TEST (test_interrupts)
   put_attribute ("event", "5");
   device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
   fail_unless_equals_int (uio.n_controls, 1);
-  check_takes (device, 0);
-  fail_unless_equals_int (uio.n_controls, 1);
   uio.count = 6;
   check_takes (device, 1);
   fail_unless_equals_int (uio.n_controls, 2);
   uio.count = 10;
   check_takes (device, 4);
-  check_takes (device, 0);
   fail_unless_equals_int (uio.n_controls, 3);
+  /* Somebody else who had it open may have silenced it when he went */
+  check_takes (device, 0);
+  fail_unless_equals_int (uio.n_controls, 4);
+  fail_unless_equals_int (uio.n_silenced, 0);
   mmio_device_unref (device);
+  fail_unless_equals_int (uio.n_silenced, 1);
 
   /* Some have come between: they are not counted */
   uio.seen = 8;
@@ -579,6 +637,63 @@ GST_START_TEST (test_interrupts)
   uio.count = 3;
   check_takes (device, 2);
   mmio_device_unref (device);
+}
+
+GST_END_TEST;
+
+/* It goes quiet with whoever wants it, and not with the last one who holds a map:
+ * a sink may show a picture for long */
+GST_START_TEST (test_close_interrupt)
+{
+  g_autofree guint8 *memory = make_plain ();
+  MmioDevice *device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
+  const guint fds = count_fds ();
+  MmioRegion *region = map (device, 0, 0, 16, MMIO_MAPPING_AUTO, NULL);
+  guint count;
+
+  fail_unless (region != NULL);
+  mmio_device_close_interrupt (device);
+  fail_unless_equals_int (uio.n_silenced, 1);
+  fail_unless_equals_int (count_fds (), fds - 1);
+  fail_unless (!mmio_device_take_interrupts (device, &count));
+  fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
+  fail_unless_equals_int (uio.n_controls, 2);
+  uio.count++;
+  check_takes (device, 1);
+  mmio_device_close_interrupt (device);
+  mmio_device_unref (device);
+  mmio_region_unref (region);
+  fail_unless_equals_int (uio.n_silenced, 2);
+  fail_unless_equals_int (count_fds (), fds - 2);
+}
+
+GST_END_TEST;
+
+/* The driver is unbound under a capture: it says so, in words for the user */
+GST_START_TEST (test_gone)
+{
+  g_autofree guint8 *memory = make_plain ();
+  const MmioCaptureConfig config = {.device = NODE,.bar = -1,
+    .spec = test_spec ("RGB", 16, 8, 0, 0),
+    .frame_sync = MMIO_FRAME_SYNC_INTERRUPT
+  };
+  MmioCapture *capture;
+  GError *error = NULL;
+  MmioCount frame;
+
+  capture = mmio_capture_open (&config, &error);
+  fail_unless (capture != NULL, "%s", error ? error->message : "");
+  uio.count = 3;
+  fail_unless_equals_int (mmio_capture_wait (capture,
+          g_get_monotonic_time () + HANG, &frame), MMIO_WAIT_FRAME);
+  fail_unless_equals_uint64 (frame.steps, 3);
+  uio.has_no_interrupt = TRUE;
+  fail_unless_equals_int (mmio_capture_wait (capture,
+          g_get_monotonic_time () + HANG, &frame), MMIO_WAIT_GONE);
+  mmio_capture_set_gone_error (capture, &error);
+  check_error (&error, MMIO_ERROR_GONE, NODE " has gone",
+      "start again when it is back in: ls /sys/class/uio", NULL);
+  mmio_capture_close (capture);
 }
 
 GST_END_TEST;
@@ -695,6 +810,7 @@ uio_suite (void)
 
   tcase_add_test (tc, test_map_numbers);
   tcase_add_test (tc, test_map_names);
+  tcase_add_test (tc, test_header);
   tcase_add_test (tc, test_missing);
   tcase_add_test (tc, test_not_permitted);
   tcase_add_test (tc, test_map_errors);
@@ -703,6 +819,8 @@ uio_suite (void)
   tcase_add_test (tc, test_auto);
   tcase_add_test (tc, test_auto_prefetchable);
   tcase_add_test (tc, test_interrupts);
+  tcase_add_test (tc, test_close_interrupt);
+  tcase_add_test (tc, test_gone);
   tcase_add_test (tc, test_interrupt_errors);
   tcase_add_test (tc, test_interrupts_generic);
 

@@ -694,6 +694,15 @@ check_interrupts (guint32 kind, guint8 command)
   check_takes (device, 3);
   check_takes (device, 0);
   fail_unless_equals_int (vfio.n_unmasked, unmasked + 2 * is_intx);
+
+  /* Silent and no master as soon as nobody wants it, whoever has a map; and it
+   * may be wanted again */
+  mmio_device_close_interrupt (device);
+  fail_unless_equals_int (vfio.irq_fd, -1);
+  fail_unless_equals_int (get_command (), command & ~MASTER);
+  fail_unless (!mmio_device_take_interrupts (device, &count));
+  fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
+  fail_unless_equals_int (get_command (), command);
 }
 
 GST_START_TEST (test_interrupts)

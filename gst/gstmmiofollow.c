@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The element follows its device, which may show another picture at any time,
+ * and none for a while.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiovidsrcpriv.h"
+
+#include "gstmmioerror.h"
+#include "mmioerror.h"
+
+#define GST_CAT_DEFAULT gst_mmio_vid_src_debug
+
+/* A device that shows no picture for so long is told of */
+#define NO_MODE G_TIME_SPAN_SECOND
+
+/* For a run that begins anew */
+void
+gst_mmio_follow_reset (GstMmioFollow * follow)
+{
+  *follow = (GstMmioFollow) {
+  .lost = 0};
+}
+
+/* Once, for each time that it shows none */
+static void
+tell_of_no_mode (GstMmioVidSrc * self)
+{
+  GstMmioFollow *follow = &self->follow;
+  const gint64 now = g_get_monotonic_time ();
+
+  if (follow->no_mode_since == 0) {
+    GST_INFO_OBJECT (self, "no picture for the time being");
+    follow->no_mode_since = now;
+  }
+
+  if (follow->is_told || now - follow->no_mode_since < NO_MODE)
+    return;
+
+  follow->is_told = TRUE;
+  GST_ELEMENT_WARNING (self, RESOURCE, READ,
+      ("%s has shown no picture for a second: its display is off, or what "
+          "describes its picture is being changed; frames go on when it shows "
+          "one.", mmio_capture_get_device_address (self->capture)), (NULL));
+}
+
+/* Looks whether the device still shows the picture that is captured.  Returns:
+ * FALSE if there is nothing to read */
+gboolean
+gst_mmio_follow_look (GstMmioVidSrc * self)
+{
+  switch (mmio_capture_look (self->capture)) {
+    case MMIO_MODE_NONE:
+      tell_of_no_mode (self);
+      return FALSE;
+    case MMIO_MODE_OTHER:
+      self->follow.is_outdated = TRUE;
+      return FALSE;
+    case MMIO_MODE_SAME:
+    default:
+      self->follow.no_mode_since = 0;
+      self->follow.is_told = FALSE;
+      /* There and back again, and nobody was told of the way back */
+      return !self->follow.is_outdated;
+  }
+}
+
+/* Keeps a frame that was due, and could not be read, until it can, or another
+ * one is due */
+void
+gst_mmio_follow_keep (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
+{
+  self->follow.has_frame = TRUE;
+  self->follow.frame = *frame;
+}
+
+/* Nobody wants what was due before now, if something was */
+void
+gst_mmio_follow_drop (GstMmioVidSrc * self)
+{
+  GstMmioFollow *follow = &self->follow;
+
+  if (!follow->has_frame)
+    return;
+
+  GST_OBJECT_LOCK (self);
+  self->missed++;
+  GST_OBJECT_UNLOCK (self);
+
+  follow->lost += follow->frame.missed + 1;
+  follow->has_frame = FALSE;
+}
+
+/* Takes the frame that waits.  Returns: FALSE if there is none, or if it cannot
+ * be read yet */
+gboolean
+gst_mmio_follow_take (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  GstMmioFollow *follow = &self->follow;
+
+  if (!follow->has_frame || follow->is_outdated ||
+      mmio_capture_look (self->capture) != MMIO_MODE_SAME)
+    return FALSE;
+
+  *frame = follow->frame;
+  follow->has_frame = FALSE;
+
+  /* What was painted while nothing was shown is to be seen from now on */
+  if (follow->no_mode_since > 0 && gst_mmio_vid_src_is_triggered (self)) {
+    GST_OBJECT_LOCK (self);
+    gst_mmio_trigger_delay (&self->trigger, GST_ELEMENT_CAST (self), frame);
+    GST_OBJECT_UNLOCK (self);
+  }
+
+  return TRUE;
+}
+
+/* The frame is there, and tells of those before it that were lost */
+void
+gst_mmio_follow_find (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  frame->missed += self->follow.lost;
+  self->follow.lost = 0;
+}
+
+static void
+swap (GstMmioVidSrc * self, MmioCapture * capture, GstMmioWay * way)
+{
+  MmioCapture *old_capture = self->capture;
+  GstMmioWay *old_way = self->way;
+
+  GST_OBJECT_LOCK (self);
+  self->capture = capture;
+  self->way = way;
+  GST_OBJECT_UNLOCK (self);
+
+  /* What downstream holds of it stays as it is */
+  gst_mmio_way_free (old_way);
+  mmio_capture_close (old_capture);
+}
+
+/* Captures the picture that the device shows now, if that is another one, and
+ * has it negotiated before the next frame.  Returns: FALSE after an error
+ * message */
+gboolean
+gst_mmio_follow_renew (GstMmioVidSrc * self)
+{
+  g_autoptr (GError) error = NULL;
+  const MmioPicture *picture;
+  MmioCapture *capture;
+  GstMmioWay *way;
+
+  if (!self->follow.is_outdated ||
+      mmio_capture_look (self->capture) == MMIO_MODE_NONE)
+    return TRUE;
+
+  capture = mmio_capture_renew (self->capture, &error);
+  if (!capture && g_error_matches (error, MMIO_ERROR, MMIO_ERROR_NO_MODE)) {
+    GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
+    return TRUE;
+  }
+
+  way = capture ? gst_mmio_way_renew (self->way, capture, &error) : NULL;
+  if (!way) {
+    g_clear_pointer (&capture, mmio_capture_close);
+    gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
+    return FALSE;
+  }
+
+  picture = mmio_capture_get_picture (capture);
+  GST_INFO_OBJECT (self, "%s shows %s %ux%u at byte %" G_GUINT64_FORMAT
+      " of BAR %d now, stride %u", mmio_capture_get_device_address (capture),
+      picture->format.name, picture->width, picture->height, picture->start,
+      mmio_capture_get_bar (capture), picture->plane[0].stride);
+
+  swap (self, capture, way);
+  self->follow.is_outdated = FALSE;
+  self->discont = TRUE;
+  /* All is negotiated, whatever downstream has agreed to before */
+  gst_clear_caps (&self->downstream);
+  gst_pad_mark_reconfigure (GST_BASE_SRC_PAD (self));
+  return TRUE;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What is in a capture, for its own rooms: mmiocapture.c and
+ * mmiocaptureframes.c.  Nobody else includes this. */
+
+#include "mmiocapture.h"
+#include "mmiorate.h"
+
+G_BEGIN_DECLS
+
+struct _MmioCapture
+{
+  MmioCaptureConfig config;     /* what the user says; without the device */
+  MmioDevice *device;
+  MmioMode *mode;               /* NULL if the device does not tell */
+  gint bar;
+  MmioPicture picture;
+  MmioRegion *region;
+  const MmioReader *reader;
+  const char *engine_reason;
+  MmioShadow *shadow;
+
+  MmioRegisterSpec counter_spec;
+  gboolean counter_is_seqlock;
+  MmioCounter *counter;
+  MmioTurn *turn;
+  MmioSync *sync;
+  int interrupt_fd;             /* the device's */
+  gint64 interrupt_time;        /* 0: not known */
+  gboolean interrupt_is_stale;  /* it may have come before anybody waited */
+  MmioRate interrupt_rate;
+
+  MmioObstacle obstacle;        /* of the last frame */
+  gint64 obstacle_time;         /* since when no frame was whole */
+  MmioObstacle gave_up;         /* what was waited for in vain, and the counter */
+  guint64 gave_up_count;
+  gint64 waited;                /* for the frame; microseconds */
+
+  GMutex lock;
+  MmioCaptureStats stats;
+};
+
+G_END_DECLS

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "mmioteller.h"
+
+G_BEGIN_DECLS
+
+/* In the BAR that QEMU's std VGA and bochs-display have them in */
+#define MMIO_VBE_OFFSET 0x500
+
+extern const MmioTeller mmio_vbe_teller;
+
+G_END_DECLS

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * frame-sync=counter, in time: what latency there is, and how the simulated
+ * device's frames come, which counts by itself.
+ */
+#include "mmiopattern.h"
+#include "testtrigger.h"
+
+/* --- Latency ------------------------------------------------------------------------- */
+
+static gboolean
+get_latency (GstHarness * h, GstClockTime * min)
+{
+  GstQuery *query = gst_query_new_latency ();
+  const gboolean ret = gst_element_query (h->element, query);
+  GstClockTime max;
+  gboolean live;
+
+  if (ret) {
+    gst_query_parse_latency (query, &live, min, &max);
+    fail_unless (live);
+    fail_unless (max >= *min);
+  }
+  gst_query_unref (query);
+  return ret;
+}
+
+/* What is answered before the device's rate is known */
+#define UNKNOWN (100 * GST_MSECOND)
+
+/* A consumer who wants pictures seldom gets each of them as soon as the others
+ * get theirs: his own rate is none of the element's delay */
+GST_START_TEST (test_latency_of_rate)
+{
+  GstHarness *h = new_source ("counter");
+  GstClockTime min;
+
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=1/1000");
+  fail_if (get_latency (h, &min));
+  gst_harness_play (h);
+  fail_unless (get_latency (h, &min));
+  fail_unless_equals_uint64 (min, UNKNOWN);
+  check_first (h);
+  fail_unless (get_latency (h, &min));
+  fail_unless_equals_uint64 (min, UNKNOWN);
+  for (guint i = 1; i < 10; i++) {
+    drop_frame (h, 1, i);
+    fail_unless (get_latency (h, &min));
+    fail_unless (min <= UNKNOWN);
+  }
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* A device that has less than a picture a second has its latency, too, and one
+ * that has a few no longer one */
+GST_START_TEST (test_latency_of_slow_device)
+{
+  GstHarness *h = new_source ("counter");
+  GstClockTime min;
+
+  gst_harness_play (h);
+  check_first (h);
+  for (guint i = 1; i < 7; i++) {
+    g_usleep (i < 3 ? 1100000 : 300000);
+    drop_frame (h, 1, i);
+    fail_unless (get_latency (h, &min));
+    fail_unless_equals_uint64 (min, UNKNOWN);
+  }
+  /* But for the one of the pool */
+  fail_unless (source_count_messages (h, GST_MESSAGE_LATENCY) <= 1);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* The simulated device's, for somebody who takes every twelfth */
+GST_START_TEST (test_latency_of_sim)
+{
+  GstHarness *h = source_new ("sim", "width", 64, "height", 48, NULL);
+  GstClockTime min;
+
+  gst_harness_use_systemclock (h);
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=5/1");
+  set (h, "frame-sync", "counter");
+  gst_harness_play (h);
+  for (guint i = 0; i < 4; i++)
+    gst_buffer_unref (source_pull (h));
+  fail_unless (get_latency (h, &min));
+  fail_unless (min <= UNKNOWN, "%" GST_TIME_FORMAT, GST_TIME_ARGS (min));
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* Of the device's own */
+GST_START_TEST (test_latency)
+{
+  const gint64 end = g_get_monotonic_time () + HANG;
+  GstHarness *h = new_source ("counter");
+  GstClockTime min, slow_min;
+  GstBuffer *buffer;
+  GThread *device;
+
+  gst_harness_use_systemclock (h);
+  gst_harness_play (h);
+  buffer = source_pull (h);
+  /* One picture has no rate */
+  fail_if (GST_BUFFER_DURATION_IS_VALID (buffer));
+  gst_buffer_unref (buffer);
+  check_idle (h);
+  fail_unless (get_latency (h, &min));
+  fail_unless_equals_uint64 (min, UNKNOWN);
+  source_count_messages (h, GST_MESSAGE_LATENCY);
+
+  g_atomic_int_set (&device_pause, 5000);
+  device = g_thread_new ("device", run_device, NULL);
+  gst_message_unref (source_wait_message (h, GST_MESSAGE_LATENCY));
+  for (guint i = 0; i < 20; i++)
+    gst_buffer_unref (source_pull (h));
+  buffer = source_pull (h);
+  fail_unless (GST_BUFFER_DURATION_IS_VALID (buffer));
+  fail_unless (GST_BUFFER_DURATION (buffer) >= 4 * GST_MSECOND, "%"
+      GST_TIME_FORMAT, GST_TIME_ARGS (GST_BUFFER_DURATION (buffer)));
+  gst_buffer_unref (buffer);
+  fail_unless (get_latency (h, &min));
+  fail_unless (min < UNKNOWN, "%" GST_TIME_FORMAT, GST_TIME_ARGS (min));
+
+  /* Eight times slower */
+  source_count_messages (h, GST_MESSAGE_LATENCY);
+  g_atomic_int_set (&device_pause, 40000);
+  do {
+    gst_message_unref (source_wait_message (h, GST_MESSAGE_LATENCY));
+    fail_unless (get_latency (h, &slow_min));
+    fail_unless (g_get_monotonic_time () < end);
+  } while (slow_min < 30 * GST_MSECOND);
+  g_atomic_int_set (&painted.stop, TRUE);
+  g_thread_join (device);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* --- Two clocks --------------------------------------------------------------- */
+
+/* A clock that tells the time, and then the thread that asked sleeps, as if it
+ * had lost the CPU */
+typedef struct
+{
+  GstSystemClock parent;
+  gint stalls;
+} StallingClock;
+
+typedef GstSystemClockClass StallingClockClass;
+
+static GType stalling_clock_get_type (void);
+
+G_DEFINE_TYPE (StallingClock, stalling_clock, GST_TYPE_SYSTEM_CLOCK);
+
+#define STALL 50000
+
+static GstClockTime
+stalling_clock_get_time (GstClock * base)
+{
+  StallingClock *clock = (StallingClock *) base;
+  const GstClockTime time = GST_CLOCK_CLASS (stalling_clock_parent_class)
+      ->get_internal_time (base);
+
+  if (g_atomic_int_get (&clock->stalls) > 0) {
+    g_atomic_int_add (&clock->stalls, -1);
+    g_usleep (STALL);
+  }
+  return time;
+}
+
+static void
+stalling_clock_class_init (StallingClockClass * klass)
+{
+  GST_CLOCK_CLASS (klass)->get_internal_time = stalling_clock_get_time;
+}
+
+static void
+stalling_clock_init (StallingClock * clock)
+{
+}
+
+static GstClockTime
+pull_pts (GstHarness * h)
+{
+  GstBuffer *buffer = source_pull (h);
+  const GstClockTime pts = GST_BUFFER_PTS (buffer);
+
+  gst_buffer_unref (buffer);
+  return pts;
+}
+
+/* Whoever loses the CPU between a look at one clock and one at the other has a
+ * picture that is older by that: it is looked again; and if he loses it each
+ * time, pictures come in their order all the same */
+GST_START_TEST (test_preemption)
+{
+  const gint stalls = __i__ == 0 ? 1 : G_MAXINT;
+  StallingClock *clock = g_object_new (stalling_clock_get_type (), "name",
+      "stalling", NULL);
+  GstHarness *h = new_source ("counter");
+  GstClockTime last, pts, before;
+
+  gst_element_set_clock (h->element, GST_CLOCK (clock));
+  gst_element_set_base_time (h->element,
+      gst_clock_get_time (GST_CLOCK (clock)));
+  gst_harness_play (h);
+  gst_element_set_clock (h->element, GST_CLOCK (clock));
+  pull_pts (h);
+  count (1);
+  last = pull_pts (h);
+  for (guint i = 0; i < 5; i++) {
+    before = gst_clock_get_time (GST_CLOCK (clock)) - h->element->base_time;
+    g_atomic_int_set (&clock->stalls, stalls);
+    count (1);
+    pts = pull_pts (h);
+    g_atomic_int_set (&clock->stalls, 0);
+    fail_unless (pts >= last, "%" GST_TIME_FORMAT " after %" GST_TIME_FORMAT,
+        GST_TIME_ARGS (pts), GST_TIME_ARGS (last));
+    /* It was counted after that, if there was time to look well */
+    fail_unless (__i__ > 0 || pts + GST_MSECOND >= before, "%" GST_TIME_FORMAT
+        " before %" GST_TIME_FORMAT, GST_TIME_ARGS (pts),
+        GST_TIME_ARGS (before));
+    last = pts;
+  }
+  source_teardown (h);
+  gst_object_unref (clock);
+}
+
+GST_END_TEST;
+
+/* --- The simulated device ---------------------------------------------------------------- */
+
+/* It paints 60 pictures a second, says the number in each, and where it counts
+ * them */
+GST_START_TEST (test_sim)
+{
+  const guint frames = RUNNING_ON_VALGRIND ? 20 : 180;
+  const MmioPicture picture = test_picture ("RGB", 320, 240, 0, 0);
+  GstHarness *h = source_new ("sim", "width", 320, "height", 240, NULL);
+  GstClockTime last = 0;
+  guint64 offset = 0;
+  guint begin = 0, n_next = 0;
+
+  gst_harness_use_systemclock (h);
+  set (h, "frame-sync", "counter");
+  g_object_set (h->element, "num-buffers", frames, NULL);
+  gst_harness_play (h);
+  for (guint i = 0; i < frames; i++) {
+    GstBuffer *buffer = source_pull (h);
+    GstMapInfo map;
+    guint number;
+
+    n_next += i > 0 && GST_BUFFER_OFFSET (buffer) == offset + 1;
+    offset = GST_BUFFER_OFFSET (buffer);
+    fail_if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED));
+    fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
+    fail_unless (mmio_pattern_read_number (&picture, map.data, &number));
+    gst_buffer_unmap (buffer, &map);
+    if (i == 0)
+      begin = number - offset;
+    fail_unless_equals_uint64 (number - begin, offset);
+    fail_unless (i == 0 || GST_BUFFER_PTS (buffer) > last);
+    last = GST_BUFFER_PTS (buffer);
+    gst_buffer_unref (buffer);
+  }
+  source_stop (h);
+  GST_INFO ("%" G_GUINT64_FORMAT " missed", source_get_stat (h, "missed"));
+  check_stat (h, "torn", 0);
+  check_stat (h, "frames", frames);
+  check_stat (h, "missed", offset + 1 - frames);
+  /* Whatever else the machine does, now and then it has time for the next one */
+  fail_unless (RUNNING_ON_VALGRIND || n_next > 0);
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_WARNING), 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* 25 of 60 */
+GST_START_TEST (test_sim_slower)
+{
+  GstHarness *h = source_new ("sim", "width", 64, "height", 48, NULL);
+  GstClockTime begin = 0, last = 0;
+
+  gst_harness_use_systemclock (h);
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=25/1");
+  set (h, "frame-sync", "counter");
+  gst_harness_play (h);
+  for (guint i = 0; i < 50; i++) {
+    GstBuffer *buffer = source_pull (h);
+
+    last = GST_BUFFER_PTS (buffer);
+    if (i == 0)
+      begin = last;
+    fail_unless_equals_uint64 (GST_BUFFER_DURATION (buffer), 40 * GST_MSECOND);
+    gst_buffer_unref (buffer);
+  }
+  /* None is earlier than its turn by more than a part of a period */
+  fail_unless (last - begin >= 48 * 40 * GST_MSECOND);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+static Suite *
+countertimes_suite (void)
+{
+  Suite *s = suite_create ("gst-countertimes");
+  TCase *tc = add_case (s, "latency");
+
+  tcase_add_checked_fixture (tc, painted_setup, painted_teardown);
+  tcase_add_test (tc, test_latency_of_rate);
+  tcase_add_test (tc, test_latency_of_slow_device);
+  tcase_add_test (tc, test_latency_of_sim);
+  tcase_add_test (tc, test_latency);
+
+  tc = add_case (s, "clocks");
+  tcase_add_checked_fixture (tc, painted_setup, painted_teardown);
+  tcase_add_loop_test (tc, test_preemption, 0, 2);
+
+  tc = add_case (s, "sim");
+  tcase_add_test (tc, test_sim);
+  tcase_add_test (tc, test_sim_slower);
+
+  return s;
+}
+
+GST_CHECK_MAIN (countertimes);

@@ -1,0 +1,700 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A device that describes its picture itself, and changes it while it is
+ * captured: what is sent, with which caps, and how it is counted.  The device
+ * is a memfd with a header, which the test paints.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "mmiovid-header.h"
+#include "testdmabuf.h"
+
+#define PICTURE 4096
+#define N_PAGES 256
+
+/* One frame, at the rate that is taken where nobody wants another */
+#define PERIOD (GST_SECOND / 50)
+
+static TestMemfd device;
+static guint8 *memory;
+
+static MmiovidHeader *
+header (void)
+{
+  return (MmiovidHeader *) memory;
+}
+
+static void
+put (guint32 * field, guint32 value)
+{
+  __atomic_store_n (field, GUINT32_TO_LE (value), __ATOMIC_SEQ_CST);
+}
+
+static guint32
+get (const guint32 * field)
+{
+  return GUINT32_FROM_LE (__atomic_load_n (field, __ATOMIC_SEQ_CST));
+}
+
+/* --- The device ----------------------------------------------------------- */
+
+/* From here on there is no picture */
+static void
+begin_mode (void)
+{
+  put (&header ()->sequence, get (&header ()->sequence) | 1);
+}
+
+/* RGB, and all of its bytes are the same */
+static void
+write_mode (guint width, guint height, guint8 value)
+{
+  MmiovidHeader *h = header ();
+
+  __atomic_thread_fence (__ATOMIC_SEQ_CST);
+  memcpy (memory, "mmiovid", 8);
+  put (&h->version, MMIOVID_HEADER_VERSION);
+  put (&h->size, MMIOVID_HEADER_SIZE);
+  put (&h->format, MMIOVID_FORMAT_RGB);
+  put (&h->width, width);
+  put (&h->height, height);
+  put (&h->stride, 3 * width);
+  put (&h->flags, MMIOVID_HEADER_COUNTER | MMIOVID_HEADER_SEQLOCK);
+  put (&h->n_pictures, 1);
+  h->picture_offset[0] = GUINT64_TO_LE (PICTURE);
+  memset (memory + PICTURE, value, 3 * width * height);
+  __atomic_thread_fence (__ATOMIC_SEQ_CST);
+}
+
+static void
+end_mode (void)
+{
+  put (&header ()->sequence, get (&header ()->sequence) + 1);
+}
+
+static void
+set_mode (guint width, guint height, guint8 value)
+{
+  begin_mode ();
+  write_mode (width, height, value);
+  end_mode ();
+}
+
+static void
+count (void)
+{
+  put (&header ()->counter, get (&header ()->counter) + 1);
+}
+
+/* Of ordinary memory that a dma-buf can be made of, where somebody imports it */
+static void
+setup (void)
+{
+  fakekernel_start ();
+  dmabuf_add_importer ();
+  test_memfd_init (&device, N_PAGES, F_SEAL_SHRINK | F_SEAL_GROW, 1);
+  memory = mmap (NULL, device.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+      device.fd, 0);
+  fail_unless (memory != MAP_FAILED);
+  memset (memory, 0, device.size);
+  set_mode (32, 24, 1);
+}
+
+static void
+teardown (void)
+{
+  munmap (memory, device.size);
+  fail_unless_equals_int (count_maps (TEST_MEMFD), 0);
+  fail_unless_equals_int (dmabuf_count_fds (), 1);
+  test_memfd_clear (&device);
+  fakekernel_stop ();
+}
+
+/* --- The element ---------------------------------------------------------- */
+
+static void
+set (GstHarness * h, const char *name, const char *value)
+{
+  gst_util_set_object_arg (G_OBJECT (h->element), name, value);
+}
+
+static GstHarness *
+new_source (const char *io_mode)
+{
+  GstHarness *h = source_new (device.path, NULL);
+
+  set (h, "io-mode", io_mode);
+  gst_harness_set_sink_caps_str (h, strcmp (io_mode, "dmabuf") == 0 ?
+      DMABUF : "video/x-raw");
+  return h;
+}
+
+/* A frame of what the device shows, as it is counted; caps say what it is */
+static void
+check_frame (GstHarness * h, GstBuffer * buffer, guint width, guint height,
+    guint8 value, guint64 number, gboolean discont)
+{
+  g_autoptr (GstCaps) caps = source_get_caps (h);
+  const GstStructure *s = gst_caps_get_structure (caps, 0);
+  gint caps_width, caps_height;
+  GstMapInfo map;
+
+  fail_unless (gst_structure_get_int (s, "width", &caps_width));
+  fail_unless (gst_structure_get_int (s, "height", &caps_height));
+  fail_unless_equals_int (caps_width, width);
+  fail_unless_equals_int (caps_height, height);
+
+  fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
+  fail_unless_equals_uint64 (map.size, 3 * width * height);
+  fail_unless_all (map.data, map.size, value);
+  gst_buffer_unmap (buffer, &map);
+
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (buffer), number);
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET_END (buffer), number + 1);
+  fail_unless_equals_uint64 (GST_BUFFER_PTS (buffer), number * PERIOD);
+  fail_unless_equals_int (GST_BUFFER_FLAG_IS_SET (buffer,
+          GST_BUFFER_FLAG_DISCONT), discont);
+}
+
+static void
+check_stats (GstHarness * h, guint64 frames, guint64 missed)
+{
+  fail_unless_equals_uint64 (source_get_stat (h, "frames"), frames);
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), missed);
+}
+
+static void
+crank (GstHarness * h)
+{
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  source_wait_for_clock_wait (h);
+}
+
+static const char *io_modes[] = { "copy", "mmap", "dmabuf" };
+
+/* Nothing is set but the device; the picture changes between two frames */
+GST_START_TEST (test_follow)
+{
+  GstHarness *h = new_source (io_modes[__i__]);
+  GstBuffer *buffer, *old;
+
+  gst_harness_play (h);
+  old = source_pull (h);
+  check_frame (h, old, 32, 24, 1, 0, TRUE);
+  buffer = source_crank (h);
+  check_frame (h, buffer, 32, 24, 1, 1, FALSE);
+  gst_buffer_unref (buffer);
+  source_wait_for_clock_wait (h);
+
+  /* None is lost, and none has anything of the mode before */
+  set_mode (16, 12, 2);
+  buffer = source_crank (h);
+  check_frame (h, buffer, 16, 12, 2, 2, TRUE);
+  gst_buffer_unref (buffer);
+  buffer = source_crank (h);
+  check_frame (h, buffer, 16, 12, 2, 3, FALSE);
+  gst_buffer_unref (buffer);
+  source_wait_for_clock_wait (h);
+
+  /* Twice between two frames, and larger */
+  set_mode (8, 4, 3);
+  set_mode (64, 48, 4);
+  buffer = source_crank (h);
+  check_frame (h, buffer, 64, 48, 4, 4, TRUE);
+  check_stats (h, 5, 0);
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_QOS), 0);
+
+  /* Who holds a frame holds it, as it was sent: a copy; or memory that is
+   * another one's now, but still there */
+  {
+    GstMapInfo map;
+
+    fail_unless (gst_buffer_map (old, &map, GST_MAP_READ));
+    fail_unless_equals_uint64 (map.size, 3 * 32 * 24);
+    fail_unless_all (map.data, map.size, __i__ == 0 ? 1 : 4);
+    gst_buffer_unmap (old, &map);
+  }
+  gst_buffer_unref (old);
+
+  source_stop (h);
+  check_stats (h, 5, 0);
+  source_teardown (h);
+  fail_unless (gst_buffer_get_size (buffer) > 0);
+  gst_buffer_unref (buffer);
+}
+
+GST_END_TEST;
+
+/* No frame while there is no picture, and then it goes on by itself */
+GST_START_TEST (test_no_mode)
+{
+  GstHarness *h = new_source (io_modes[__i__]);
+  GstBuffer *buffer;
+  GstMessage *message;
+  guint32 sequence;
+  guint64 dropped;
+
+  source_start (h, 2);
+  source_wait_for_clock_wait (h);
+  begin_mode ();
+  for (guint i = 0; i < 5; i++)
+    crank (h);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+  write_mode (16, 12, 7);
+  crank (h);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+  fail_unless_equals_uint64 (source_get_stat (h, "frames"), 2);
+
+  end_mode ();
+  buffer = source_crank (h);
+  check_frame (h, buffer, 16, 12, 7, 8, TRUE);
+  gst_buffer_unref (buffer);
+  check_stats (h, 3, 6);
+
+  /* One message tells of all */
+  message = source_wait_message (h, GST_MESSAGE_QOS);
+  gst_message_parse_qos_stats (message, NULL, NULL, &dropped);
+  fail_unless_equals_uint64 (dropped, 6);
+  gst_message_unref (message);
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_QOS), 0);
+
+  /* Back to what it was, as a display that was off */
+  source_wait_for_clock_wait (h);
+  sequence = get (&header ()->sequence);
+  begin_mode ();
+  crank (h);
+  put (&header ()->sequence, sequence);
+  buffer = source_crank (h);
+  check_frame (h, buffer, 16, 12, 7, 10, TRUE);
+  gst_buffer_unref (buffer);
+  check_stats (h, 4, 7);
+  source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* Some frame-sync wait in other ways; time does not go on in these tests, and
+ * the counter stands, so nothing but the end of the wait can end them */
+static const char *syncs[] = { "clock", "counter" };
+
+GST_START_TEST (test_stop)
+{
+  GstHarness *h = new_source ("copy");
+
+  set (h, "frame-sync", syncs[__i__]);
+  source_start (h, 1);
+  begin_mode ();
+  if (__i__ == 0) {
+    source_wait_for_clock_wait (h);
+    crank (h);
+  } else {
+    /* A picture that nobody can see yet */
+    count ();
+    count ();
+    g_usleep (100000);
+  }
+
+  fail_unless (gst_element_set_state (h->element, GST_STATE_PAUSED) !=
+      GST_STATE_CHANGE_FAILURE);
+  fail_unless (gst_element_set_state (h->element, GST_STATE_PLAYING) !=
+      GST_STATE_CHANGE_FAILURE);
+  source_stop (h);
+  source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+static guint
+count_warnings (GstHarness * h)
+{
+  GstMessage *message;
+  guint n = 0;
+
+  while ((message = source_try_message (h, GST_MESSAGE_WARNING))) {
+    g_autoptr (GError) error = NULL;
+
+    gst_message_parse_warning (message, &error, NULL);
+    fail_unless (strstr (error->message, device.path) != NULL, "%s",
+        error->message);
+    fail_unless (strstr (error->message, "no picture for a second") != NULL,
+        "%s", error->message);
+    gst_message_unref (message);
+    n++;
+  }
+
+  return n;
+}
+
+static void
+wait_for_warning (GstHarness * h)
+{
+  for (gint64 end = g_get_monotonic_time () + HANG; count_warnings (h) == 0;) {
+    fail_unless (g_get_monotonic_time () < end, "no warning came");
+    crank (h);
+    g_usleep (10000);
+  }
+}
+
+/* After a second it is told, once for each time */
+GST_START_TEST (test_warning)
+{
+  GstHarness *h = new_source ("copy");
+  gint64 begin;
+
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  for (guint i = 0; i < 2; i++) {
+    begin = g_get_monotonic_time ();
+    begin_mode ();
+    wait_for_warning (h);
+    fail_unless (g_get_monotonic_time () - begin >= G_TIME_SPAN_SECOND);
+    begin = g_get_monotonic_time ();
+    while (g_get_monotonic_time () - begin < 1500 * G_TIME_SPAN_MILLISECOND)
+      crank (h);
+    fail_unless_equals_int (count_warnings (h), 0);
+
+    end_mode ();
+    gst_buffer_unref (source_crank (h));
+    source_wait_for_clock_wait (h);
+  }
+  source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* With a counter nothing else ends the wait; the picture that was counted while
+ * none was shown comes when it is */
+GST_START_TEST (test_counted_picture)
+{
+  GstHarness *h = new_source (io_modes[__i__]);
+  GstMessage *message;
+  GstBuffer *buffer;
+
+  set (h, "frame-sync", "counter");
+  source_start (h, 1);
+  begin_mode ();
+  write_mode (16, 12, 9);
+  count ();
+  count ();
+  message = source_wait_message (h, GST_MESSAGE_WARNING);
+  gst_message_unref (message);
+  fail_unless_equals_int (gst_harness_buffers_received (h), 1);
+  end_mode ();
+  buffer = source_pull (h);
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (buffer), 1);
+  GST_BUFFER_PTS (buffer) = PERIOD;
+  check_frame (h, buffer, 16, 12, 9, 1, TRUE);
+  gst_buffer_unref (buffer);
+  check_stats (h, 2, 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* --- What cannot be ------------------------------------------------------- */
+
+static GstHarness *
+start_and_wait (const char *caps)
+{
+  GstHarness *h = new_source ("copy");
+
+  gst_harness_set_sink_caps_str (h, caps);
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  return h;
+}
+
+GST_START_TEST (test_wrong)
+{
+  GstHarness *h = start_and_wait ("video/x-raw");
+
+  begin_mode ();
+  write_mode (16, 12, 2);
+  put (&header ()->n_pictures, 7);
+  end_mode ();
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
+      "n_pictures=7", device.path, NULL);
+  check_stats (h, 1, 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_too_large)
+{
+  GstHarness *h = start_and_wait ("video/x-raw");
+
+  begin_mode ();
+  write_mode (16, 12, 2);
+  put (&header ()->height, 65535);
+  end_mode ();
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
+      "picture_offset[0]", device.path, NULL);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_gone)
+{
+  GstHarness *h = start_and_wait ("video/x-raw");
+
+  begin_mode ();
+  memset (memory, 0, 8);
+  end_mode ();
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
+      "cannot tell", device.path, NULL);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* Nobody scales for him */
+GST_START_TEST (test_fixed_downstream)
+{
+  GstHarness *h = start_and_wait ("video/x-raw,width=32");
+
+  set_mode (16, 12, 2);
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, NULL,
+      "16x12 RGB", "something else", "videoscale", NULL);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* An element that has failed fails again, rather than to send what is not
+ * there; and goes on in a run of its own */
+GST_START_TEST (test_again)
+{
+  GstHarness *h = start_and_wait ("video/x-raw");
+  GstBuffer *buffer;
+
+  begin_mode ();
+  write_mode (16, 12, 2);
+  put (&header ()->version, 2);
+  end_mode ();
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
+      "version=2", NULL);
+  source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL, NULL);
+
+  gst_element_send_event (h->element, gst_event_new_flush_start ());
+  gst_element_send_event (h->element, gst_event_new_flush_stop (TRUE));
+  source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
+      "version=2", NULL);
+
+  source_stop (h);
+  set_mode (16, 12, 3);
+  gst_harness_play (h);
+  buffer = source_pull (h);
+  gst_buffer_unref (buffer);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* He has said it all, so the device is not asked, then or later */
+GST_START_TEST (test_not_followed)
+{
+  GstHarness *h = new_source ("copy");
+  GstBuffer *buffer;
+
+  g_object_set (h->element, "width", 32, "height", 24, "offset",
+      (guint64) PICTURE, NULL);
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  begin_mode ();
+  buffer = source_crank (h);
+  check_frame (h, buffer, 32, 24, 1, 1, FALSE);
+  gst_buffer_unref (buffer);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* --- A device that does not wait for anybody ------------------------------ */
+
+/* Each picture has its number in each byte, by which one knows its mode */
+#define LARGE_WIDTH 512
+#define LARGE_HEIGHT 300
+#define SMALL_WIDTH 300
+#define SMALL_HEIGHT 500
+#define PICTURES_A_MODE 4
+#define NUMBERS 248
+#define N_FRAMES 400
+
+static gint stop;
+
+static void
+paint (guint n)
+{
+  const gboolean small = n / PICTURES_A_MODE % 2;
+  const guint width = small ? SMALL_WIDTH : LARGE_WIDTH;
+  const guint height = small ? SMALL_HEIGHT : LARGE_HEIGHT;
+  const gboolean is_new = n % PICTURES_A_MODE == 0;
+
+  if (is_new)
+    begin_mode ();
+  count ();
+  write_mode (width, height, n % NUMBERS);
+  count ();
+  if (is_new)
+    end_mode ();
+}
+
+static gpointer
+run_device (gpointer unused)
+{
+  for (guint n = 1; !g_atomic_int_get (&stop); n++) {
+    paint (n);
+    g_usleep (1500);
+  }
+
+  return NULL;
+}
+
+typedef struct
+{
+  gboolean by_counter;
+  guint frames;
+  guint modes;
+  gint width;
+  guint8 value;
+  guint64 number;
+  GstClockTime pts;
+} Seen;
+
+static GstPadProbeReturn
+on_buffer (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+  g_autoptr (GstCaps) caps = gst_pad_get_current_caps (pad);
+  const guint64 number = GST_BUFFER_OFFSET (buffer);
+  Seen *seen = data;
+  GstVideoInfo video;
+  GstMapInfo map;
+  gboolean small;
+  guint step;
+
+  often_unless (caps && gst_video_info_from_caps (&video, caps));
+  often_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
+  small = map.data[0] / PICTURES_A_MODE % 2;
+  often_unless (video.width == (small ? SMALL_WIDTH : LARGE_WIDTH) &&
+      video.height == (small ? SMALL_HEIGHT : LARGE_HEIGHT),
+      "picture %u comes as %dx%d", map.data[0], video.width, video.height);
+  often_unless (map.size == video.size);
+
+  /* Of one mode; and of one picture, where a counter tells of them */
+  step = seen->by_counter &&
+      !GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED) ?
+      1 : PICTURES_A_MODE;
+  for (gsize i = 0; i < map.size; i++)
+    often_unless (map.data[i] / step == map.data[0] / step,
+        "frame %" G_GUINT64_FORMAT " has pictures %u and %u", number,
+        map.data[0], map.data[i]);
+
+  if (seen->frames > 0) {
+    often_unless (number > seen->number);
+    often_unless (GST_BUFFER_PTS (buffer) >= seen->pts);
+    often_unless (video.width == seen->width ||
+        GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT));
+    if (seen->by_counter)
+      often_unless ((number - seen->number) % NUMBERS ==
+          (guint64) (NUMBERS + map.data[0] - seen->value) % NUMBERS,
+          "number %" G_GUINT64_FORMAT " after %" G_GUINT64_FORMAT
+          ", but picture %u after %u", number, seen->number, map.data[0],
+          seen->value);
+  }
+  seen->modes += video.width != seen->width;
+  seen->width = video.width;
+  seen->value = map.data[0];
+  seen->number = number;
+  seen->pts = GST_BUFFER_PTS (buffer);
+  seen->frames++;
+  gst_buffer_unmap (buffer, &map);
+
+  return GST_PAD_PROBE_OK;
+}
+
+GST_START_TEST (test_running)
+{
+  g_autofree char *text = g_strdup_printf ("mmiovidsrc name=source device=%s "
+      "io-mode=copy num-buffers=%u frame-sync=%s ! video/x-raw%s ! fakesink "
+      "sync=false", device.path, N_FRAMES, syncs[__i__],
+      __i__ == 0 ? ",framerate=1000/1" : "");
+  g_autoptr (GstElement) pipeline = gst_parse_launch (text, NULL);
+  g_autoptr (GstElement) source = gst_bin_get_by_name (GST_BIN (pipeline),
+      "source");
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (source, "src");
+  g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
+  Seen seen = {.by_counter = __i__ == 1 };
+  GstMessage *message;
+  GstStructure *stats;
+  guint64 frames, missed;
+  GThread *thread;
+
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, &seen, NULL);
+  paint (0);
+  g_atomic_int_set (&stop, 0);
+  thread = g_thread_new ("device", run_device, NULL);
+  fail_unless (gst_element_set_state (pipeline, GST_STATE_PLAYING) !=
+      GST_STATE_CHANGE_FAILURE);
+  message = gst_bus_timed_pop_filtered (bus, HANG * GST_USECOND,
+      GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+  fail_unless (message && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS,
+      "%" GST_PTR_FORMAT, message);
+  gst_message_unref (message);
+  g_atomic_int_set (&stop, 1);
+  g_thread_join (thread);
+
+  g_object_get (source, "stats", &stats, NULL);
+  fail_unless (gst_structure_get (stats, "frames", G_TYPE_UINT64, &frames,
+          "missed", G_TYPE_UINT64, &missed, NULL));
+  GST_INFO ("%u modes, %" GST_PTR_FORMAT, seen.modes, stats);
+  fail_unless_equals_int (seen.frames, N_FRAMES);
+  fail_unless_equals_uint64 (frames, N_FRAMES);
+  fail_unless_equals_uint64 (frames + missed, seen.number + 1);
+  fail_unless (seen.modes > 10, "%u", seen.modes);
+  gst_structure_free (stats);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+}
+
+GST_END_TEST;
+
+static Suite *
+mode_suite (void)
+{
+  Suite *s = suite_create ("gst-mode");
+  TCase *tc = add_case (s, "steps");
+
+  tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_loop_test (tc, test_follow, 0, G_N_ELEMENTS (io_modes));
+  tcase_add_loop_test (tc, test_no_mode, 0, G_N_ELEMENTS (io_modes));
+  tcase_add_loop_test (tc, test_stop, 0, G_N_ELEMENTS (syncs));
+  tcase_add_test (tc, test_warning);
+  tcase_add_loop_test (tc, test_counted_picture, 0, G_N_ELEMENTS (io_modes));
+  tcase_add_test (tc, test_wrong);
+  tcase_add_test (tc, test_too_large);
+  tcase_add_test (tc, test_gone);
+  tcase_add_test (tc, test_fixed_downstream);
+  tcase_add_test (tc, test_again);
+  tcase_add_test (tc, test_not_followed);
+
+  tc = add_case (s, "running");
+  tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_loop_test (tc, test_running, 0, G_N_ELEMENTS (syncs));
+
+  return s;
+}
+
+GST_CHECK_MAIN (mode);
