@@ -42,9 +42,6 @@ get_error_code (const GError * error, GQuark * domain, gint * code)
       *domain = GST_STREAM_ERROR;
       *code = GST_STREAM_ERROR_FORMAT;
       break;
-    case MMIO_ERROR_GONE:
-      *code = GST_RESOURCE_ERROR_READ;
-      break;
     case MMIO_ERROR_OFF:
     case MMIO_ERROR_FAILED:
       break;
