@@ -100,24 +100,22 @@ has_picture (MmioRead read)
 }
 
 /* Wraps the picture that is complete; no buffer, if downstream holds so many
- * that this frame is @missed, or somebody has ended the wait for one */
+ * that this frame is missed, or there is nothing to @read */
 static GstBuffer *
-wrap_frame (GstMmioVidSrc * self, gboolean * missed)
+wrap_frame (GstMmioVidSrc * self, MmioRead * read)
 {
   GstBuffer *buffer = NULL;
   guint picture;
-  MmioRead read;
 
   do {
-    read = mmio_capture_choose (self->capture, &picture);
-  } while (read == MMIO_READ_WOKEN && goes_on (self));
+    *read = mmio_capture_choose (self->capture, &picture);
+  } while (*read == MMIO_READ_WOKEN && goes_on (self));
 
-  if (read != MMIO_READ_WOKEN)
+  if (has_picture (*read))
     buffer = gst_mmio_way_wrap (self->way, picture);
-  if (buffer && read == MMIO_READ_TORN)
+  if (buffer && *read == MMIO_READ_TORN)
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
 
-  *missed = !buffer && read != MMIO_READ_WOKEN;
   return buffer;
 }
 
@@ -152,11 +150,6 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
   if (ret == GST_FLOW_OK)
     gst_mmio_follow_drop (self);
-
-  if (ret == GST_MMIO_FLOW_GONE) {
-    post_gone (self);
-    return GST_FLOW_ERROR;
-  }
 
   if (ret == GST_FLOW_ERROR)
     GST_ELEMENT_ERROR (self, CORE, CLOCK,
@@ -205,9 +198,13 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
     return ret;
 
   ret = wait_for_frame (self, frame);
+  if (ret == GST_FLOW_OK && !mmio_capture_is_present (self->capture))
+    ret = GST_MMIO_FLOW_GONE;
   if (ret == GST_FLOW_OK && gst_mmio_follow_look (self) &&
       !copy_frame (self, buffer, &read))
     ret = GST_FLOW_ERROR;
+  if (ret == GST_FLOW_OK && read == MMIO_READ_GONE)
+    ret = GST_MMIO_FLOW_GONE;
   if (ret == GST_FLOW_OK) {
     skip_to_current (self, frame);
     if (read == MMIO_READ_OUTDATED)
@@ -228,17 +225,23 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
 {
   const GstFlowReturn ret = wait_for_frame (self, frame);
   gboolean missed;
+  MmioRead read;
 
   if (ret != GST_FLOW_OK)
     return ret;
+  if (!mmio_capture_is_present (self->capture))
+    return GST_MMIO_FLOW_GONE;
 
   if (!gst_mmio_follow_look (self)) {
     gst_mmio_follow_keep (self, frame);
     return GST_FLOW_OK;
   }
 
-  *result = wrap_frame (self, &missed);
+  *result = wrap_frame (self, &read);
+  if (read == MMIO_READ_GONE)
+    return GST_MMIO_FLOW_GONE;
   skip_to_current (self, frame);
+  missed = has_picture (read) && !*result;
 
   GST_OBJECT_LOCK (self);
   self->uncopied_frames += *result != NULL;
@@ -332,6 +335,10 @@ gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
 
   *result = NULL;
   do {
+    if (self->follow.is_outdated && !mmio_capture_is_present (self->capture)) {
+      post_gone (self);
+      return GST_FLOW_ERROR;
+    }
     if (!gst_mmio_follow_renew (self))
       return GST_FLOW_ERROR;
 
@@ -342,6 +349,10 @@ gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
           GST_FLOW_NOT_NEGOTIATED;
 
     ret = get_frame (self, result);
+    if (ret == GST_MMIO_FLOW_GONE) {
+      post_gone (self);
+      return GST_FLOW_ERROR;
+    }
   } while ((ret == GST_FLOW_OK && !*result) || ret == GST_MMIO_FLOW_NO_FRAME);
 
   if (ret == GST_FLOW_FLUSHING)

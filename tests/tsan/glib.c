@@ -262,10 +262,8 @@ find_in_making (void *location)
   return NULL;
 }
 
-gboolean
-(g_once_init_enter) (volatile void *location)
-{
-  gsize *value = (gsize *) location;
+gboolean (g_once_init_enter) (volatile void *location) {
+  gsize * value = (gsize *) location;
   gboolean enter;
 
   pthread_mutex_lock (&once_lock);
@@ -284,8 +282,7 @@ gboolean
   return enter;
 }
 
-void
-(g_once_init_leave) (volatile void *location, gsize result)
+void (g_once_init_leave) (volatile void *location, gsize result)
 {
   pthread_mutex_lock (&once_lock);
   __atomic_store_n ((gsize *) location, result, __ATOMIC_RELEASE);
