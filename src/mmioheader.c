@@ -197,6 +197,27 @@ get_register (guint bar, gsize offset)
   .bar = bar,.offset = offset,.bits = 32};
 }
 
+/* Each of them is possible; all of them together? */
+static gboolean
+check_pictures (const char *address, const MmioSpec * told, GError ** error)
+{
+  g_autoptr (GString) offsets = NULL;
+  MmioPicture picture;
+
+  if (mmio_picture_init (&picture, told, NULL))
+    return TRUE;
+
+  offsets = g_string_new (NULL);
+  for (guint i = 0; i < told->n_buffers; i++)
+    g_string_append_printf (offsets, "%spicture_offset[%u]=%"
+        G_GUINT64_FORMAT, i == 0 ? "" : ", ", i, told->buffer_offset[i]);
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The mmiovid header of %s says %s, but %u x %u %s pixels overlap there, "
+      "or lie over more than 2 GiB" ADVICE, address, offsets->str, told->width,
+      told->height, told->format.name);
+  return FALSE;
+}
+
 static gboolean
 parse (const MmioDevice * device, guint bar, const MmiovidHeader * header,
     MmioSpec * told, GError ** error)
@@ -232,6 +253,8 @@ parse (const MmioDevice * device, guint bar, const MmiovidHeader * header,
     for (guint i = 0; i < header->n_pictures; i++)
       told->buffer_offset[i] = header->picture_offset[i];
     told->index = get_register (bar, offsetof (MmiovidHeader, index));
+    if (!check_pictures (address, told, error))
+      return FALSE;
   }
 
   if (header->flags & MMIOVID_HEADER_COUNTER) {
