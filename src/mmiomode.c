@@ -51,7 +51,9 @@ map (const MmioMode * mode, GError ** error)
       mode->place.offset, mode->place.teller->length, error);
 }
 
-/* Pictures that take turns begin where the device says, all of them or none */
+/* Pictures that take turns begin where the device says, all of them or none,
+ * unless the user says how far apart they are.  As many as it has are its own,
+ * be it that the user says so too. */
 static void
 complete_buffers (MmioSpec * spec, const MmioSpec * told)
 {
@@ -59,13 +61,15 @@ complete_buffers (MmioSpec * spec, const MmioSpec * told)
     return;
 
   spec->offset = told->offset;
-  if (spec->n_buffers > 0)
+  if (spec->n_buffers > 0 && spec->n_buffers != told->n_buffers)
     return;
 
   spec->n_buffers = told->n_buffers;
-  spec->buffer_step = told->buffer_step;
-  memcpy (spec->buffer_offset, told->buffer_offset,
-      sizeof (spec->buffer_offset));
+  if (spec->buffer_step == 0) {
+    spec->buffer_step = told->buffer_step;
+    memcpy (spec->buffer_offset, told->buffer_offset,
+        sizeof (spec->buffer_offset));
+  }
   if (spec->index.bits == 0)
     spec->index = told->index;
 }

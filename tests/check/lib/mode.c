@@ -191,7 +191,7 @@ typedef struct
 {
   const char *format;
   guint width, height, stride, n_buffers;
-  guint64 offset;
+  guint64 offset, buffer_step;
   guint index_bits, counter_bits;
   gint bar;
 } User;
@@ -205,6 +205,10 @@ GST_START_TEST (test_user_first)
     {.bar = -1}, {.bar = 1}, {.width = 7,.bar = -1}, {.height = 5,.bar = -1},
     {.stride = 200,.bar = -1}, {.offset = 8192,.bar = -1},
     {.n_buffers = 2,.bar = -1}, {.index_bits = 8,.bar = -1},
+    {.n_buffers = 3,.bar = -1}, {.buffer_step = 8192,.bar = -1},
+    {.n_buffers = 3,.buffer_step = 8192,.bar = -1},
+    {.n_buffers = 3,.index_bits = 8,.bar = -1},
+    {.n_buffers = 2,.buffer_step = 8192,.bar = -1},
     {.counter_bits = 16,.bar = -1}, {.format = "RGB",.bar = -1},
   };
 
@@ -215,11 +219,13 @@ GST_START_TEST (test_user_first)
     const User *user = &users[i];
     MmioSpec spec = test_spec (user->format, user->width, user->height,
         user->offset, user->stride);
-    const gboolean own = user->offset > 0 || user->n_buffers > 0;
+    const gboolean own = user->offset > 0 || user->n_buffers == 2;
+    const gboolean own_places = own || user->buffer_step > 0;
     gint bar = user->bar;
     MmioMode *mode;
 
     spec.n_buffers = user->n_buffers;
+    spec.buffer_step = user->buffer_step;
     spec.index = (MmioRegisterSpec) {
     1, 64, user->index_bits};
     spec.counter = (MmioRegisterSpec) {
@@ -239,8 +245,10 @@ GST_START_TEST (test_user_first)
 
     /* Pictures that take turns are the device's or the user's */
     fail_unless_equals_int (spec.n_buffers, own ? user->n_buffers : 3);
-    fail_unless_equals_uint64 (spec.buffer_offset[0], own ? 0 : OFFSET);
-    fail_unless_equals_uint64 (spec.buffer_offset[2], own ? 0 : 3 * OFFSET);
+    fail_unless_equals_uint64 (spec.buffer_step, user->buffer_step);
+    fail_unless_equals_uint64 (spec.buffer_offset[0], own_places ? 0 : OFFSET);
+    fail_unless_equals_uint64 (spec.buffer_offset[2], own_places ? 0 :
+        3 * OFFSET);
     fail_unless_equals_int (spec.index.bits, user->index_bits ? 8 :
         own ? 0 : 32);
     mmio_mode_free (mode);
