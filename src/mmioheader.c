@@ -52,13 +52,29 @@ load_description (const guint8 * registers, MmiovidHeader * header)
         offsetof (MmiovidHeader, picture_offset) + 8 * i);
 }
 
+/* The sequence tells it all, unless it has begun anew and come to the same
+ * number again: gateware after a reset, a machine that was started again.  Then
+ * the picture still is not taken for what it is not any more. */
 static gboolean
 mmio_header_look (const guint8 * registers, MmioStamp * stamp)
 {
-  memset (stamp, 0, sizeof (*stamp));
-  stamp->word[0] = LOAD (registers, sequence);
+  const gsize offset = offsetof (MmiovidHeader, picture_offset);
+  guint32 *word = stamp->word;
 
-  return stamp->word[0] % 2 == 0;
+  memset (stamp, 0, sizeof (*stamp));
+  word[0] = LOAD (registers, sequence);
+  if (word[0] % 2 != 0)
+    return FALSE;
+
+  mmio_reader_fence ();
+  word[1] = LOAD (registers, format);
+  word[2] = LOAD (registers, width);
+  word[3] = LOAD (registers, height);
+  word[4] = LOAD (registers, stride);
+  word[5] = mmio_reader_load_u32 (registers + offset);
+  word[6] = mmio_reader_load_u32 (registers + offset + 4);
+
+  return TRUE;
 }
 
 /* Reads it until it stands still meanwhile */
