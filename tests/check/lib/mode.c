@@ -160,6 +160,92 @@ GST_START_TEST (test_vbe_changing)
 
 GST_END_TEST;
 
+/* --- Registers that are lost ---------------------------------------------- */
+
+typedef struct
+{
+  gboolean tells, stands, moves;
+} Answer;
+
+static Answer answer;
+static guint n_asks;
+
+static MmioTold
+ask_answer (const MmioDevice * device, guint bar, const guint8 * data,
+    MmioStamp * stamp, MmioSpec * told, GError ** error)
+{
+  memset (stamp, 0, sizeof (*stamp));
+  n_asks++;
+  if (!answer.tells)
+    return MMIO_TOLD_NOTHING;
+
+  told->format = *mmio_format_find ("RGB");
+  told->width = told->height = 8;
+  return MMIO_TOLD_PICTURE;
+}
+
+static gboolean
+look_at_answer (const guint8 * data, MmioStamp * stamp)
+{
+  memset (stamp, 0, sizeof (*stamp));
+  if (answer.moves)
+    stamp->word[0] = n_asks;
+
+  return answer.stands;
+}
+
+/* What is being written is no more than late; what never told is not looked at
+ * again, and what stands still is lost */
+GST_START_TEST (test_lost)
+{
+  static const MmioTeller teller = {.length = 4,.ask = ask_answer,.look =
+        look_at_answer
+  };
+  static const struct
+  {
+    gboolean told_before;
+    Answer answer;
+    gboolean late;
+  } cases[] = {
+    {FALSE, {FALSE, TRUE, FALSE}, FALSE}, {FALSE, {FALSE, FALSE, FALSE}, FALSE},
+    {FALSE, {FALSE, TRUE, TRUE}, FALSE}, {TRUE, {FALSE, TRUE, FALSE}, FALSE},
+    {TRUE, {FALSE, FALSE, FALSE}, TRUE}, {TRUE, {FALSE, TRUE, TRUE}, TRUE},
+  };
+  FakeDevice *fake = fake_new ();
+  const MmioTellerPlace place = {.teller = &teller,.bar = 2,.picture_bar = 2 };
+
+  fake_set_memory (fake, 2, 4096);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (MmioMode) mode = mmio_mode_new (&fake->parent, &place);
+    MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
+    GError *error = NULL;
+    gboolean tells;
+    gint bar = -1;
+
+    answer = (Answer) {
+    TRUE, TRUE, FALSE};
+    if (cases[i].told_before)
+      fail_unless (mmio_mode_ask (mode, &bar, &spec, &tells, NULL) && tells);
+
+    answer = cases[i].answer;
+    fail_unless_equals_int (mmio_mode_ask (mode, &bar, &spec, &tells, &error),
+        !cases[i].late);
+    fail_if (tells);
+    if (cases[i].late)
+      check_error (&error, MMIO_ERROR_NO_MODE, "0000:aa:11.3", "set width",
+          NULL);
+    else
+      fail_unless (error == NULL);
+
+    answer = (Answer) {
+    TRUE, TRUE, FALSE};
+    fail_unless (mmio_mode_ask (mode, &bar, &spec, &tells, NULL) && tells);
+  }
+  mmio_device_unref (&fake->parent);
+}
+
+GST_END_TEST;
+
 /* --- A header ------------------------------------------------------------- */
 
 #define OFFSET 4096
@@ -492,9 +578,19 @@ GST_START_TEST (test_renew_fails)
   check_picture (capture, 200, 128);
   fail_unless_equals_int (count_fds (), n_fds);
 
+  /* Whoever wipes his memory in the middle of a change has not ended it */
+  write_header (memory, 11, 200, 128, 1);
+  memset (memory, 0, 8);
+  fail_unless (mmio_capture_renew (capture, &error) == NULL);
+  check_error (&error, MMIO_ERROR_NO_MODE, path, NULL);
+  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_NONE);
+  write_header (memory, 12, 100, 128, 1);
+  capture = renew (capture);
+  check_picture (capture, 100, 128);
+
   /* It has lost its header */
   memset (memory, 0, 8);
-  GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, sequence), 12);
+  GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, sequence), 14);
   fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_OTHER);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
   check_error (&error, MMIO_ERROR_SETTINGS, "cannot tell", NULL);
@@ -540,6 +636,7 @@ mode_suite (void)
 
   tcase_add_test (tc, test_vbe);
   tcase_add_test (tc, test_vbe_changing);
+  tcase_add_test (tc, test_lost);
   tcase_add_test (tc, test_user_first);
 
   tc = add_case (s, "capture");
