@@ -155,8 +155,7 @@ has_counter (const MmioCapture * old, const MmioCapture * capture)
 {
   return old && old->counter &&
       equal_register (&old->counter_spec, &capture->counter_spec) &&
-      old->counter_is_seqlock == capture->counter_is_seqlock &&
-      old->picture.n_buffers == capture->picture.n_buffers;
+      old->counter_is_seqlock == capture->counter_is_seqlock;
 }
 
 /* Opens what tells of pictures.  After the picture: the first map of a page
@@ -271,6 +270,7 @@ take_over (MmioCapture * capture, MmioCapture * old)
   old->interrupt_fd = -1;
   if (has_counter (old, capture)) {
     capture->counter = g_steal_pointer (&old->counter);
+    mmio_counter_set_buffers (capture->counter, capture->picture.n_buffers);
     mmio_turn_set_counter (capture->turn, capture->counter);
     mmio_turn_set_counter (old->turn, NULL);
   }

@@ -525,18 +525,34 @@ GST_START_TEST (test_counter)
       MMIO_WAIT_FRAME);
   fail_unless_equals_uint64 (count.steps, 3);
 
+  /* Two pictures instead of one: only when one of them may be read is new */
+  write_header (memory, 6, 16, 8, 2);
+  set_counter (27);
+  capture = renew (capture);
+  fail_unless_equals_int (mmio_capture_wait (capture, never, &count),
+      MMIO_WAIT_FRAME);
+  fail_unless_equals_uint64 (count.steps, 5);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_WHOLE);
+  write_header (memory, 8, 16, 8, 1);
+  set_counter (31);
+  capture = renew (capture);
+  fail_unless_equals_int (mmio_capture_wait (capture, never, &count),
+      MMIO_WAIT_FRAME);
+  fail_unless_equals_uint64 (count.steps, 2);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_TORN);
+
   /* It counts in another way, so it is another counter */
-  write_header (memory, 6, 16, 8, 1);
+  write_header (memory, 10, 16, 8, 1);
   GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, flags),
       MMIOVID_HEADER_COUNTER);
-  set_counter (20);
+  set_counter (40);
   capture = renew (capture);
   fail_unless_equals_int (mmio_capture_wait (capture, never, &count),
       MMIO_WAIT_FRAME);
   fail_unless_equals_uint64 (count.steps, 1);
 
   /* None at all */
-  write_header (memory, 8, 16, 8, 1);
+  write_header (memory, 12, 16, 8, 1);
   GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, flags), 0);
   {
     GError *error = NULL;
