@@ -266,6 +266,7 @@ take_over (MmioCapture * capture, MmioCapture * old)
   capture->interrupt_time = old->interrupt_time;
   capture->interrupt_is_stale = old->interrupt_is_stale;
   capture->interrupt_rate = old->interrupt_rate;
+  capture->patience = old->patience;
   /* They share it, and it is the new one's now */
   old->interrupt_fd = -1;
   if (has_counter (old, capture)) {

@@ -566,6 +566,40 @@ GST_START_TEST (test_counter)
 
 GST_END_TEST;
 
+/* Frames that are not whole stay so, and what was waited for in vain is not
+ * waited for again, because of another mode */
+GST_START_TEST (test_patience)
+{
+  MmioCapture *capture = open_file (MMIO_FRAME_SYNC_COUNTER,
+      MMIO_CHANGES_IGNORE);
+  gint64 since, since_before;
+  guint64 index;
+
+  set_counter (11);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_TORN);
+  fail_unless_equals_int (mmio_capture_get_obstacle (capture, &since_before,
+          &index), MMIO_OBSTACLE_WRITING);
+
+  write_header (memory, 4, 16, 8, 1);
+  capture = renew (capture);
+  fail_unless_equals_int (mmio_capture_get_obstacle (capture, &since, &index),
+      MMIO_OBSTACLE_WRITING);
+  /* Who waits is woken */
+  mmio_capture_wake (capture);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_TORN);
+  fail_unless_equals_int (mmio_capture_get_obstacle (capture, &since, &index),
+      MMIO_OBSTACLE_WRITING);
+  fail_unless_equals_int64 (since, since_before);
+
+  set_counter (12);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_WHOLE);
+  fail_unless_equals_int (mmio_capture_get_obstacle (capture, &since, &index),
+      MMIO_OBSTACLE_NONE);
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
 /* What cannot be captured, and what can later */
 GST_START_TEST (test_renew_fails)
 {
@@ -661,6 +695,7 @@ mode_suite (void)
       MMIO_CHANGES_DROP + 1);
   tcase_add_test (tc, test_same_device);
   tcase_add_test (tc, test_counter);
+  tcase_add_test (tc, test_patience);
   tcase_add_test (tc, test_renew_fails);
   tcase_add_test (tc, test_not_followed);
 
