@@ -326,6 +326,9 @@ ask_mode (MmioDevice * device, gint * bar, MmioSpec * spec, MmioMode ** mode,
   MmioTellerPlace place;
   gboolean tells;
 
+  if (device->backend->refresh)
+    device->backend->refresh (device);
+
   if (!device->backend->find_teller ||
       !device->backend->find_teller (device, *bar, &place)) {
     g_clear_pointer (mode, mmio_mode_free);
