@@ -471,9 +471,9 @@ mmio_capture_shares_bar (const MmioCapture * capture)
  *   page
  *
  * Makes a dma-buf of the pages that the picture lies in, of several pictures
- * those of all.  It shows what the
- * region's pages show (mmio_region_get_pages()), for as long as somebody holds
- * the region; as the map, it may stay after the capture is closed.
+ * those of all.  It shows what the region's pages show
+ * (mmio_region_get_pages()), for as long as somebody holds the region; as the
+ * map, it may stay after the capture is closed.
  *
  * Returns: a descriptor that the caller closes, or -1 with @error set
  */

@@ -195,9 +195,9 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
  * Reads the picture as it is now, of several pictures the one that is complete:
  * each byte of it is loaded once.  If none is complete, it waits for one, for
  * the twentieth part of a second at most, and not twice for the same.  If a
- * counter or an index tell that it may have changed meanwhile, it is read again,
- * a few times.  If the device has begun to show another one, with another
- * geometry, what was read is nothing.
+ * counter or an index tell that it may have changed meanwhile, it is read
+ * again, a few times.  If the device has begun to show another one, with
+ * another geometry, what was read is nothing.
  *
  * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
  *   been written
@@ -280,8 +280,8 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
  *
  * For the thread that waits and reads.
  *
- * Returns: by how many pictures the one that was read, or chosen, is newer than the one
- *   that was waited for; mmio_capture_wait() does not tell of these
+ * Returns: by how many pictures the one that was read, or chosen, is newer than
+ *   the one that was waited for; mmio_capture_wait() does not tell of these
  */
 guint64
 mmio_capture_take_newer (MmioCapture * capture)

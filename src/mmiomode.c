@@ -108,8 +108,8 @@ complete (const MmioMode * mode, gint * bar, MmioSpec * spec,
 }
 
 /* Asks, and looks before and after it.  Registers that have told are no others
- * now if they move: whoever writes them has just not come to what they are known
- * by. */
+ * now if they move: whoever writes them has just not come to what they are
+ * known by. */
 static MmioTold
 ask (const MmioMode * mode, const guint8 * registers, MmioStamp * stamp,
     MmioSpec * told, GError ** error)
