@@ -25,7 +25,7 @@ mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
 
 /* For back ends: where the device may tell of its picture */
 gboolean
-mmio_pci_device_find_teller (MmioDevice * device, gint bar,
+mmio_pci_device_find_teller (const MmioDevice * device, gint bar,
     MmioTellerPlace * place)
 {
   const MmioPciDevice *pci = (const MmioPciDevice *) device;

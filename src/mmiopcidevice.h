@@ -23,7 +23,7 @@ typedef struct {
 void mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
     const MmioPciInfo * info);
 
-gboolean mmio_pci_device_find_teller (MmioDevice * device, gint bar,
+gboolean mmio_pci_device_find_teller (const MmioDevice * device, gint bar,
     MmioTellerPlace * place);
 
 G_END_DECLS
