@@ -531,9 +531,20 @@ GST_END_TEST;
 #define SMALL_HEIGHT 500
 #define PICTURES_A_MODE 4
 #define NUMBERS 248
-#define N_FRAMES 400
+#define MIN_FRAMES 400
+#define MIN_MODES 10
+/* Of so many modes it shows one until somebody has seen it, however seldom the
+ * machine lets anybody look */
+#define PATIENCE 3
 
 static gint stop;
+static gint seen_mode;
+
+static gint
+get_mode (guint n)
+{
+  return n % NUMBERS / PICTURES_A_MODE;
+}
 
 static void
 paint (guint n)
@@ -556,8 +567,14 @@ static gpointer
 run_device (gpointer unused)
 {
   for (guint n = 1; !g_atomic_int_get (&stop); n++) {
+    const gboolean is_last = n % PICTURES_A_MODE == PICTURES_A_MODE - 1;
+
     paint (n);
-    g_usleep (1500);
+    do
+      g_usleep (1500);
+    while (is_last && get_mode (n) % PATIENCE == 0 &&
+        g_atomic_int_get (&seen_mode) != get_mode (n) &&
+        !g_atomic_int_get (&stop));
   }
 
   return NULL;
@@ -621,16 +638,22 @@ on_buffer (GstPad * pad, GstPadProbeInfo * info, gpointer data)
   seen->number = number;
   seen->pts = GST_BUFFER_PTS (buffer);
   seen->frames++;
+  g_atomic_int_set (&seen_mode, get_mode (seen->value));
   gst_buffer_unmap (buffer, &map);
 
-  return GST_PAD_PROBE_OK;
+  if (seen->frames < MIN_FRAMES || seen->modes < MIN_MODES)
+    return GST_PAD_PROBE_OK;
+
+  gst_buffer_unref (buffer);
+  GST_PAD_PROBE_INFO_FLOW_RETURN (info) = GST_FLOW_EOS;
+  return GST_PAD_PROBE_HANDLED;
 }
 
 GST_START_TEST (test_running)
 {
   g_autofree char *text = g_strdup_printf ("mmiovidsrc name=source device=%s "
-      "io-mode=copy num-buffers=%u frame-sync=%s ! video/x-raw%s ! fakesink "
-      "sync=false", device.path, N_FRAMES, syncs[__i__],
+      "io-mode=copy frame-sync=%s ! video/x-raw%s ! fakesink sync=false",
+      device.path, syncs[__i__],
       __i__ == 0 ? ",framerate=1000/1" : "");
   g_autoptr (GstElement) pipeline = gst_parse_launch (text, NULL);
   g_autoptr (GstElement) source = gst_bin_get_by_name (GST_BIN (pipeline),
@@ -646,6 +669,7 @@ GST_START_TEST (test_running)
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, &seen, NULL);
   paint (0);
   g_atomic_int_set (&stop, 0);
+  g_atomic_int_set (&seen_mode, -1);
   thread = g_thread_new ("device", run_device, NULL);
   fail_unless (gst_element_set_state (pipeline, GST_STATE_PLAYING) !=
       GST_STATE_CHANGE_FAILURE);
@@ -661,10 +685,8 @@ GST_START_TEST (test_running)
   fail_unless (gst_structure_get (stats, "frames", G_TYPE_UINT64, &frames,
           "missed", G_TYPE_UINT64, &missed, NULL));
   GST_INFO ("%u modes, %" GST_PTR_FORMAT, seen.modes, stats);
-  fail_unless_equals_int (seen.frames, N_FRAMES);
-  fail_unless_equals_uint64 (frames, N_FRAMES);
+  fail_unless_equals_uint64 (frames, seen.frames);
   fail_unless_equals_uint64 (frames + missed, seen.number + 1);
-  fail_unless (seen.modes > 10, "%u", seen.modes);
   gst_structure_free (stats);
   gst_element_set_state (pipeline, GST_STATE_NULL);
 }
