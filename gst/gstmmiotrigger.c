@@ -103,14 +103,33 @@ count_picture (GstMmioTrigger * trigger, const MmioCount * count)
   trigger->interrupted = FALSE;
 }
 
+/* How early a picture may be for a consumer who wants one every @period: a bit;
+ * and it is not taken if the one after it is nearer to the time */
+static GstClockTime
+get_earliness (const GstMmioTrigger * trigger, GstClockTime period)
+{
+  /* Which is the largest of all numbers while it is not known */
+  return MIN (period / 8, trigger->period / 2);
+}
+
+/* The turn comes at most a period after the last picture that was taken, and
+ * that may have been early: before that time only if time itself has begun
+ * anew */
+static gboolean
+began_anew (const GstMmioTrigger * trigger, GstClockTime pts,
+    GstClockTime period)
+{
+  return pts + period + period / 8 < trigger->next;
+}
+
 /* Whether it is one for a consumer who wants one every @period, and not all */
 static gboolean
 is_due (const GstMmioTrigger * trigger, GstClockTime pts, GstClockTime period)
 {
-  /* Running time may have begun anew, and a picture may be a bit early */
   return !GST_CLOCK_TIME_IS_VALID (period) ||
       !GST_CLOCK_TIME_IS_VALID (trigger->next) ||
-      pts + period < trigger->next || pts + period / 8 >= trigger->next;
+      began_anew (trigger, pts, period) ||
+      pts + get_earliness (trigger, period) >= trigger->next;
 }
 
 /* Sends the picture.  Returns: how many the consumer has missed before it */
@@ -123,13 +142,15 @@ take_picture (GstMmioTrigger * trigger, GstClockTime pts, GstClockTime period)
   if (!GST_CLOCK_TIME_IS_VALID (period))
     return missed;
 
-  if (!GST_CLOCK_TIME_IS_VALID (trigger->next) || pts + period < trigger->next) {
+  if (!GST_CLOCK_TIME_IS_VALID (trigger->next) ||
+      began_anew (trigger, pts, period)) {
     trigger->next = pts + period;
     return missed;
   }
 
   /* Of those that nobody saw he would have got his share, and no more */
-  missed = MIN (missed, (pts + period / 8 - trigger->next) / period);
+  missed = MIN (missed, (pts + get_earliness (trigger, period) -
+          trigger->next) / period);
   trigger->next = period + (pts > trigger->next + period ? pts : trigger->next);
   return missed;
 }
