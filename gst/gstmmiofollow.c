@@ -77,12 +77,29 @@ gst_mmio_follow_keep (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
   self->follow.frame = *frame;
 }
 
+/* Keeps a frame during whose read the device began to show another picture, so
+ * that it is read once more, from that; once, for a device may never stand
+ * still */
+void
+gst_mmio_follow_retry (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
+{
+  GstMmioFollow *follow = &self->follow;
+
+  gst_mmio_follow_keep (self, frame);
+  if (follow->is_retried)
+    return;
+
+  follow->is_retried = TRUE;
+  gst_mmio_follow_look (self);
+}
+
 /* Nobody wants what was due before now, if something was */
 void
 gst_mmio_follow_drop (GstMmioVidSrc * self)
 {
   GstMmioFollow *follow = &self->follow;
 
+  follow->is_retried = FALSE;
   if (!follow->has_frame)
     return;
 

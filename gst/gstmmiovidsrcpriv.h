@@ -24,6 +24,7 @@ GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
  * @is_outdated: the device shows another picture than is captured
  * @has_frame: a frame was due that could not be read
  * @frame: and waits for that
+ * @is_retried: it was tried once more, at once
  * @lost: frames that were due since the last one, and were none
  * @no_mode_since: when it was first seen that there is no picture; 0: there is
  * @is_told: applications know
@@ -34,6 +35,7 @@ typedef struct {
   gboolean is_outdated;
   gboolean has_frame;
   GstMmioFrameTime frame;
+  gboolean is_retried;
   guint64 lost;
   gint64 no_mode_since;
   gboolean is_told;
@@ -100,6 +102,8 @@ void gst_mmio_frames_send_next (GstMmioVidSrc * self);
 void gst_mmio_follow_reset (GstMmioFollow * follow);
 gboolean gst_mmio_follow_look (GstMmioVidSrc * self);
 void gst_mmio_follow_keep (GstMmioVidSrc * self,
+    const GstMmioFrameTime * frame);
+void gst_mmio_follow_retry (GstMmioVidSrc * self,
     const GstMmioFrameTime * frame);
 void gst_mmio_follow_drop (GstMmioVidSrc * self);
 gboolean gst_mmio_follow_take (GstMmioVidSrc * self, GstMmioFrameTime * frame);

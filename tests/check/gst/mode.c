@@ -11,6 +11,7 @@
 
 #include "mmiovid-header.h"
 #include "testdmabuf.h"
+#include "testpool.h"
 
 #define PICTURE 4096
 #define N_PAGES 256
@@ -397,6 +398,69 @@ GST_START_TEST (test_counted_picture)
 
 GST_END_TEST;
 
+/* --- While it is read ----------------------------------------------------- */
+
+/* How often the device still changes its mode during a read, and how often it
+ * has */
+static gint changes_left;
+static gint n_changes;
+
+/* After it was looked whether it has, and before the first byte is read */
+static void
+change_mode (void)
+{
+  const guint n = g_atomic_int_get (&n_changes);
+
+  if (g_atomic_int_get (&changes_left) == 0)
+    return;
+
+  g_atomic_int_add (&changes_left, -1);
+  set_mode (n % 2 ? 32 : 16, 24, 10 + n % 100);
+  g_atomic_int_inc (&n_changes);
+}
+
+static GstHarness *
+start_with_changes (void)
+{
+  TestAllocator *allocator = test_allocator_new ();
+  GstHarness *h = new_source ("copy");
+
+  g_atomic_int_set (&changes_left, 0);
+  g_atomic_int_set (&n_changes, 0);
+  allocator->before_write = change_mode;
+  gst_harness_set_propose_allocator (h, GST_ALLOCATOR (allocator), NULL);
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  return h;
+}
+
+/* The frame that was being read is read once more, and is not lost; but once
+ * only */
+GST_START_TEST (test_while_read)
+{
+  GstHarness *h = start_with_changes ();
+  GstBuffer *buffer;
+
+  g_atomic_int_set (&changes_left, 1);
+  buffer = source_crank (h);
+  check_frame (h, buffer, 16, 24, 10, 1, TRUE);
+  gst_buffer_unref (buffer);
+  check_stats (h, 2, 0);
+  source_wait_for_clock_wait (h);
+
+  g_atomic_int_set (&changes_left, 3);
+  crank (h);
+  fail_unless_equals_int (g_atomic_int_get (&n_changes), 3);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+  buffer = source_crank (h);
+  check_frame (h, buffer, 32, 24, 13, 3, TRUE);
+  gst_buffer_unref (buffer);
+  check_stats (h, 3, 1);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* --- What cannot be ------------------------------------------------------- */
 
 static GstHarness *
@@ -705,6 +769,7 @@ mode_suite (void)
   tcase_add_loop_test (tc, test_stop, 0, G_N_ELEMENTS (syncs));
   tcase_add_test (tc, test_warning);
   tcase_add_loop_test (tc, test_counted_picture, 0, G_N_ELEMENTS (io_modes));
+  tcase_add_test (tc, test_while_read);
   tcase_add_test (tc, test_wrong);
   tcase_add_test (tc, test_too_large);
   tcase_add_test (tc, test_gone);
