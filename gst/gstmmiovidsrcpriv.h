@@ -26,7 +26,10 @@ GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
  * @frame: and waits for that
  * @is_retried: it was tried once more, at once
  * @lost: frames that were due since the last one, and were none
- * @no_mode_since: when it was first seen that there is no picture; 0: there is
+ * @is_hidden: no picture was shown at some time since the last one
+ * @no_frame_since: when a mode was first the reason for there being no frame;
+ *   0: there is one
+ * @changes: how often it was that it had changed, since then
  * @is_told: applications know
  *
  * What is known of a device that changes its mind.
@@ -37,7 +40,9 @@ typedef struct {
   GstMmioFrameTime frame;
   gboolean is_retried;
   guint64 lost;
-  gint64 no_mode_since;
+  gboolean is_hidden;
+  gint64 no_frame_since;
+  guint changes;
   gboolean is_told;
 } GstMmioFollow;
 

@@ -310,8 +310,9 @@ GST_START_TEST (test_stop)
 
 GST_END_TEST;
 
+/* All of which say this */
 static guint
-count_warnings (GstHarness * h)
+count_warnings (GstHarness * h, const char *words)
 {
   GstMessage *message;
   guint n = 0;
@@ -322,8 +323,7 @@ count_warnings (GstHarness * h)
     gst_message_parse_warning (message, &error, NULL);
     fail_unless (strstr (error->message, device.path) != NULL, "%s",
         error->message);
-    fail_unless (strstr (error->message, "no picture for a second") != NULL,
-        "%s", error->message);
+    fail_unless (strstr (error->message, words) != NULL, "%s", error->message);
     gst_message_unref (message);
     n++;
   }
@@ -331,10 +331,14 @@ count_warnings (GstHarness * h)
   return n;
 }
 
+#define NO_MODE "no picture for a second"
+
 static void
-wait_for_warning (GstHarness * h)
+wait_for_warning (GstHarness * h, const char *words)
 {
-  for (gint64 end = g_get_monotonic_time () + HANG; count_warnings (h) == 0;) {
+  const gint64 end = g_get_monotonic_time () + HANG;
+
+  while (count_warnings (h, words) == 0) {
     fail_unless (g_get_monotonic_time () < end, "no warning came");
     crank (h);
     g_usleep (10000);
@@ -352,12 +356,12 @@ GST_START_TEST (test_warning)
   for (guint i = 0; i < 2; i++) {
     begin = g_get_monotonic_time ();
     begin_mode ();
-    wait_for_warning (h);
+    wait_for_warning (h, NO_MODE);
     fail_unless (g_get_monotonic_time () - begin >= G_TIME_SPAN_SECOND);
     begin = g_get_monotonic_time ();
     while (g_get_monotonic_time () - begin < 1500 * G_TIME_SPAN_MILLISECOND)
       crank (h);
-    fail_unless_equals_int (count_warnings (h), 0);
+    fail_unless_equals_int (count_warnings (h, NO_MODE), 0);
 
     end_mode ();
     gst_buffer_unref (source_crank (h));
@@ -456,6 +460,41 @@ GST_START_TEST (test_while_read)
   check_frame (h, buffer, 32, 24, 13, 3, TRUE);
   gst_buffer_unref (buffer);
   check_stats (h, 3, 1);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* One that never stands still is told of, and no more work is made of each frame
+ * than of one that does */
+GST_START_TEST (test_restless)
+{
+  GstHarness *h = start_with_changes ();
+  GstBuffer *buffer;
+  gint64 begin;
+  gint before;
+
+  for (guint i = 0; i < 2; i++) {
+    begin = g_get_monotonic_time ();
+    g_atomic_int_set (&changes_left, G_MAXINT);
+    wait_for_warning (h, "faster than it can be read");
+    fail_unless (g_get_monotonic_time () - begin >= G_TIME_SPAN_SECOND);
+    begin = g_get_monotonic_time ();
+    while (g_get_monotonic_time () - begin < 1500 * G_TIME_SPAN_MILLISECOND) {
+      before = g_atomic_int_get (&n_changes);
+      crank (h);
+      fail_unless (g_atomic_int_get (&n_changes) <= before + 2);
+    }
+    fail_unless_equals_int (count_warnings (h, ""), 0);
+    fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+
+    g_atomic_int_set (&changes_left, 0);
+    buffer = source_crank (h);
+    gst_buffer_unref (buffer);
+    source_wait_for_clock_wait (h);
+  }
+  fail_unless_equals_uint64 (source_get_stat (h, "frames"), 3);
+  source_check_no_error (h);
   source_teardown (h);
 }
 
@@ -770,6 +809,7 @@ mode_suite (void)
   tcase_add_test (tc, test_warning);
   tcase_add_loop_test (tc, test_counted_picture, 0, G_N_ELEMENTS (io_modes));
   tcase_add_test (tc, test_while_read);
+  tcase_add_test (tc, test_restless);
   tcase_add_test (tc, test_wrong);
   tcase_add_test (tc, test_too_large);
   tcase_add_test (tc, test_gone);
