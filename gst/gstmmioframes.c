@@ -328,14 +328,13 @@ renegotiate (GstMmioVidSrc * self)
   return TRUE;
 }
 
+/* Until there is a frame to send */
 static GstFlowReturn
-gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
+create (GstMmioVidSrc * self, GstBuffer ** result)
 {
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
-  GstBaseSrc *base = GST_BASE_SRC (push);
+  GstBaseSrc *base = GST_BASE_SRC (self);
   GstFlowReturn ret;
 
-  *result = NULL;
   do {
     if (!gst_mmio_follow_renew (self))
       return GST_FLOW_ERROR;
@@ -349,7 +348,19 @@ gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
     ret = get_frame (self, result);
   } while ((ret == GST_FLOW_OK && !*result) || ret == GST_MMIO_FLOW_NO_FRAME);
 
-  if (ret == GST_FLOW_FLUSHING)
+  return ret;
+}
+
+static GstFlowReturn
+gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
+  GstFlowReturn ret;
+
+  *result = NULL;
+  ret = create (self, result);
+  /* Whatever comes after this, it is not for those who wait now */
+  if (ret != GST_FLOW_OK)
     gst_mmio_follow_drop (self);
 
   return ret;

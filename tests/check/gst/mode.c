@@ -278,6 +278,69 @@ GST_START_TEST (test_no_mode)
 
 GST_END_TEST;
 
+static GMutex lock;
+static GCond cond;
+static gboolean has_asked, is_flushing;
+
+static GstPadProbeReturn
+on_query (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
+{
+  if (GST_QUERY_TYPE (GST_PAD_PROBE_INFO_QUERY (info)) != GST_QUERY_CAPS)
+    return GST_PAD_PROBE_OK;
+
+  g_mutex_lock (&lock);
+  has_asked = TRUE;
+  g_cond_broadcast (&cond);
+  while (!is_flushing)
+    g_cond_wait (&cond, &lock);
+  g_mutex_unlock (&lock);
+  return GST_PAD_PROBE_OK;
+}
+
+/* What was due before a flush is none after it, though it was the negotiation
+ * about another mode that the flush has ended */
+GST_START_TEST (test_flush)
+{
+  GstHarness *h = new_source ("copy");
+  const gint64 end = g_get_monotonic_time () + HANG;
+  GstBuffer *buffer;
+  GstPad *pad;
+
+  source_start (h, 2);
+  source_wait_for_clock_wait (h);
+  has_asked = is_flushing = FALSE;
+  pad = gst_element_get_static_pad (h->element, "src");
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM |
+      GST_PAD_PROBE_TYPE_PUSH, on_query, NULL, NULL);
+  gst_object_unref (pad);
+
+  set_mode (16, 12, 2);
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  g_mutex_lock (&lock);
+  while (!has_asked)
+    fail_unless (g_cond_wait_until (&cond, &lock, end));
+  g_mutex_unlock (&lock);
+  fail_unless (gst_element_send_event (h->element,
+          gst_event_new_flush_start ()));
+  g_mutex_lock (&lock);
+  is_flushing = TRUE;
+  g_cond_broadcast (&cond);
+  g_mutex_unlock (&lock);
+  fail_unless (gst_element_send_event (h->element,
+          gst_event_new_flush_stop (FALSE)));
+
+  source_wait_for_clock_wait (h);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+  buffer = source_crank (h);
+  check_frame (h, buffer, 16, 12, 2, 3, TRUE);
+  gst_buffer_unref (buffer);
+  check_stats (h, 3, 1);
+  source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* Some frame-sync wait in other ways; time does not go on in these tests, and
  * the counter stands, so nothing but the end of the wait can end them */
 static const char *syncs[] = { "clock", "counter" };
@@ -524,7 +587,9 @@ GST_START_TEST (test_wrong)
   fail_unless (gst_harness_crank_single_clock_wait (h));
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
       "n_pictures=7", device.path, NULL);
-  check_stats (h, 1, 0);
+  /* Of the base class, when the frame that was due has been given up */
+  source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL, NULL);
+  check_stats (h, 1, 1);
   source_teardown (h);
 }
 
@@ -806,6 +871,7 @@ mode_suite (void)
   tcase_add_loop_test (tc, test_follow, 0, G_N_ELEMENTS (io_modes));
   tcase_add_loop_test (tc, test_no_mode, 0, G_N_ELEMENTS (io_modes));
   tcase_add_loop_test (tc, test_stop, 0, G_N_ELEMENTS (syncs));
+  tcase_add_test (tc, test_flush);
   tcase_add_test (tc, test_warning);
   tcase_add_loop_test (tc, test_counted_picture, 0, G_N_ELEMENTS (io_modes));
   tcase_add_test (tc, test_while_read);
