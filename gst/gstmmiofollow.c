@@ -152,7 +152,8 @@ gst_mmio_follow_take (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   /* What was painted while nothing was shown is to be seen from now on */
   if (follow->is_hidden && gst_mmio_vid_src_is_triggered (self)) {
     GST_OBJECT_LOCK (self);
-    gst_mmio_trigger_delay (&self->trigger, GST_ELEMENT_CAST (self), frame);
+    gst_mmio_trigger_delay (&self->trigger, GST_ELEMENT_CAST (self),
+        gst_mmio_pacer_get_period (&self->timer.pacer), frame);
     GST_OBJECT_UNLOCK (self);
   }
 

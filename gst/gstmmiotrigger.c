@@ -184,13 +184,14 @@ tell_of_stall (GstMmioTrigger * trigger, GstElement * element,
   GST_OBJECT_LOCK (element);
 }
 
-/* Lets go of the object lock meanwhile */
+/* Lets go of the object lock meanwhile.  @end: when it has to end; 0: whenever
+ * there is one */
 static MmioWait
 wait_for_picture (GstMmioTrigger * trigger, GstElement * element,
-    MmioCapture * capture, gint64 patience, MmioCount * count)
+    MmioCapture * capture, gint64 end, MmioCount * count)
 {
   const gint64 now = g_get_monotonic_time ();
-  const gint64 deadline = patience > 0 ? now + patience :
+  const gint64 deadline = end > 0 ? end :
       trigger->stands_still ? now + STALL : MAX (trigger->last + STALL, now);
   gint64 period;
   MmioWait wait;
@@ -223,6 +224,8 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
     GstElement * element, MmioCapture * capture, gint64 patience,
     GstMmioFrameTime * frame)
 {
+  const gint64 end = patience > 0 ? g_get_monotonic_time () + patience : 0;
+
   for (;;) {
     const gboolean was_paused = timer->paused;
     const GstFlowReturn ret = gst_mmio_timer_wait_playing (timer, element);
@@ -238,11 +241,11 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
       mmio_capture_interrupt (capture);
     }
 
-    switch (wait_for_picture (trigger, element, capture, patience, &count)) {
+    switch (wait_for_picture (trigger, element, capture, end, &count)) {
       case MMIO_WAIT_FRAME:
         break;
       case MMIO_WAIT_TIMEOUT:
-        if (patience > 0)
+        if (end > 0)
           return GST_MMIO_FLOW_NO_FRAME;
         /* It has something else to do than to paint */
         if (mmio_capture_look (capture) != MMIO_MODE_SAME) {
@@ -264,8 +267,11 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
       continue;
 
     pts = get_next_running_time (trigger, element, count.time);
-    if (!is_due (trigger, pts, period))
+    if (!is_due (trigger, pts, period)) {
+      if (end > 0 && g_get_monotonic_time () >= end)
+        return GST_MMIO_FLOW_NO_FRAME;
       continue;
+    }
 
     trigger->last_pts = pts;
     *frame = (GstMmioFrameTime) {
@@ -277,19 +283,23 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
 
 /**
  * gst_mmio_trigger_delay:
+ * @wanted_period: as of gst_mmio_trigger_skip()
  * @frame: (inout): a frame that could not be sent when it was there
  *
- * Makes it one of now.
+ * Makes it one of now, and the next one comes after it.
  */
 void
 gst_mmio_trigger_delay (GstMmioTrigger * trigger, GstElement * element,
-    GstMmioFrameTime * frame)
+    GstClockTime wanted_period, GstMmioFrameTime * frame)
 {
   if (!GST_ELEMENT_CLOCK (element))
     return;
 
   frame->pts = get_running_time (element, g_get_monotonic_time ());
   frame->due = frame->pts;
+  trigger->last_pts = frame->pts;
+  if (GST_CLOCK_TIME_IS_VALID (wanted_period))
+    trigger->next = frame->pts + wanted_period;
 }
 
 /**

@@ -40,6 +40,9 @@ get (const guint32 * field)
   return GUINT32_FROM_LE (__atomic_load_n (field, __ATOMIC_SEQ_CST));
 }
 
+/* Ends the threads below; atomic */
+static gint stop;
+
 /* --- The device ----------------------------------------------------------- */
 
 /* From here on there is no picture */
@@ -465,6 +468,86 @@ GST_START_TEST (test_counted_picture)
 
 GST_END_TEST;
 
+/* Faster than it is looked whether it shows one again */
+static gpointer
+count_on (gpointer unused)
+{
+  while (!g_atomic_int_get (&stop)) {
+    count ();
+    count ();
+    g_usleep (2000);
+  }
+
+  return NULL;
+}
+
+/* Pictures that nobody wants keep nobody from looking whether the one that is
+ * wanted can be seen */
+GST_START_TEST (test_busy_counter)
+{
+  GstHarness *h = new_source ("copy");
+  GstTestClock *clock = gst_harness_get_testclock (h);
+  GThread *thread;
+
+  set (h, "frame-sync", "counter");
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=1/1000");
+  source_start (h, 1);
+  begin_mode ();
+  write_mode (16, 12, 9);
+  gst_test_clock_advance_time (clock, 1000 * GST_SECOND);
+  g_atomic_int_set (&stop, 0);
+  thread = g_thread_new ("device", count_on, NULL);
+  gst_message_unref (source_wait_message (h, GST_MESSAGE_WARNING));
+  fail_unless_equals_int (gst_harness_buffers_received (h), 1);
+  end_mode ();
+  gst_buffer_unref (source_pull (h));
+  g_atomic_int_set (&stop, 1);
+  g_thread_join (thread);
+  check_stats (h, 2, 0);
+  gst_object_unref (clock);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* The turn of the next one is a period after one that came late */
+GST_START_TEST (test_late)
+{
+  GstHarness *h = new_source ("copy");
+  GstTestClock *clock = gst_harness_get_testclock (h);
+  GstBuffer *buffer;
+
+  set (h, "frame-sync", "counter");
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=1/1000");
+  source_start (h, 1);
+  begin_mode ();
+  write_mode (16, 12, 9);
+  gst_test_clock_advance_time (clock, 1000 * GST_SECOND);
+  count ();
+  count ();
+  gst_message_unref (source_wait_message (h, GST_MESSAGE_WARNING));
+  gst_test_clock_advance_time (clock, 900 * GST_SECOND);
+  end_mode ();
+  buffer = source_pull (h);
+  fail_unless (GST_BUFFER_PTS (buffer) > 1800 * GST_SECOND);
+  gst_buffer_unref (buffer);
+
+  for (guint i = 0; i < 2; i++) {
+    gst_test_clock_advance_time (clock, (i == 0 ? 100 : 1000) * GST_SECOND);
+    count ();
+    count ();
+    g_usleep (30000);
+  }
+  buffer = source_pull (h);
+  fail_unless (GST_BUFFER_PTS (buffer) > 2800 * GST_SECOND, "%" GST_TIME_FORMAT,
+      GST_TIME_ARGS (GST_BUFFER_PTS (buffer)));
+  gst_buffer_unref (buffer);
+  gst_object_unref (clock);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* --- While it is read ----------------------------------------------------- */
 
 /* How often the device still changes its mode during a read, and how often it
@@ -705,7 +788,6 @@ GST_END_TEST;
  * machine lets anybody look */
 #define PATIENCE 3
 
-static gint stop;
 static gint seen_mode;
 
 static gint
@@ -874,6 +956,8 @@ mode_suite (void)
   tcase_add_test (tc, test_flush);
   tcase_add_test (tc, test_warning);
   tcase_add_loop_test (tc, test_counted_picture, 0, G_N_ELEMENTS (io_modes));
+  tcase_add_test (tc, test_busy_counter);
+  tcase_add_test (tc, test_late);
   tcase_add_test (tc, test_while_read);
   tcase_add_test (tc, test_restless);
   tcase_add_test (tc, test_wrong);
