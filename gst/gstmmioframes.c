@@ -193,8 +193,9 @@ static GstFlowReturn
 get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
 {
   GstBaseSrc *base = GST_BASE_SRC (self);
-  MmioRead read = MMIO_READ_OUTDATED;
   GstBuffer *buffer = NULL;
+  gboolean shows_it = FALSE;
+  MmioRead read;
   GstFlowReturn ret;
 
   /* The buffer first: a pool that has none left makes us wait, and what is
@@ -205,15 +206,19 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
     return ret;
 
   ret = wait_for_frame (self, frame);
-  if (ret == GST_FLOW_OK && gst_mmio_follow_look (self) &&
-      !copy_frame (self, buffer, &read))
-    ret = GST_FLOW_ERROR;
+  if (ret == GST_FLOW_OK) {
+    shows_it = gst_mmio_follow_look (self);
+    if (shows_it && !copy_frame (self, buffer, &read))
+      ret = GST_FLOW_ERROR;
+  }
   if (ret == GST_FLOW_OK) {
     skip_to_current (self, frame);
-    if (read == MMIO_READ_OUTDATED)
+    if (!shows_it)
       gst_mmio_follow_keep (self, frame);
+    else if (read == MMIO_READ_OUTDATED)
+      gst_mmio_follow_retry (self, frame);
   }
-  if (ret != GST_FLOW_OK || !has_picture (read))
+  if (ret != GST_FLOW_OK || !shows_it || !has_picture (read))
     gst_clear_buffer (&buffer);
 
   *result = buffer;
@@ -323,14 +328,13 @@ renegotiate (GstMmioVidSrc * self)
   return TRUE;
 }
 
+/* Until there is a frame to send */
 static GstFlowReturn
-gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
+create (GstMmioVidSrc * self, GstBuffer ** result)
 {
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
-  GstBaseSrc *base = GST_BASE_SRC (push);
+  GstBaseSrc *base = GST_BASE_SRC (self);
   GstFlowReturn ret;
 
-  *result = NULL;
   do {
     if (!gst_mmio_follow_renew (self))
       return GST_FLOW_ERROR;
@@ -344,7 +348,19 @@ gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
     ret = get_frame (self, result);
   } while ((ret == GST_FLOW_OK && !*result) || ret == GST_MMIO_FLOW_NO_FRAME);
 
-  if (ret == GST_FLOW_FLUSHING)
+  return ret;
+}
+
+static GstFlowReturn
+gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
+  GstFlowReturn ret;
+
+  *result = NULL;
+  ret = create (self, result);
+  /* Whatever comes after this, it is not for those who wait now */
+  if (ret != GST_FLOW_OK)
     gst_mmio_follow_drop (self);
 
   return ret;
