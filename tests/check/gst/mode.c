@@ -646,6 +646,38 @@ GST_START_TEST (test_restless)
 
 GST_END_TEST;
 
+/* --- One picture, elsewhere ----------------------------------------------- */
+
+/* A device that shows one picture while it paints the other: copies go on as if
+ * nothing had happened */
+GST_START_TEST (test_flip)
+{
+  static const guint places[] = { 2 * PICTURE, PICTURE };
+  GstHarness *h = new_source ("auto");
+  GstBuffer *buffer;
+
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_ELEMENT), 1);
+  for (guint i = 1; i < 10; i++) {
+    const guint place = places[i % 2];
+
+    memset (memory + place, i, 3 * 32 * 24);
+    begin_mode ();
+    header ()->picture_offset[0] = GUINT64_TO_LE (place);
+    end_mode ();
+    buffer = source_crank (h);
+    check_frame (h, buffer, 32, 24, i, i, FALSE);
+    gst_buffer_unref (buffer);
+    source_wait_for_clock_wait (h);
+  }
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_ELEMENT), 0);
+  check_stats (h, 10, 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* --- What cannot be ------------------------------------------------------- */
 
 static GstHarness *
@@ -960,6 +992,7 @@ mode_suite (void)
   tcase_add_test (tc, test_late);
   tcase_add_test (tc, test_while_read);
   tcase_add_test (tc, test_restless);
+  tcase_add_test (tc, test_flip);
   tcase_add_test (tc, test_wrong);
   tcase_add_test (tc, test_too_large);
   tcase_add_test (tc, test_gone);
