@@ -190,6 +190,31 @@ swap (GstMmioVidSrc * self, MmioCapture * capture, GstMmioWay * way)
   mmio_capture_close (old_capture);
 }
 
+/* The same for a picture that only lies elsewhere, as with a device that shows
+ * one while it paints another; that may be each frame, and nothing but the read
+ * changes.  Returns: FALSE if there is more to do */
+static gboolean
+move (GstMmioVidSrc * self, MmioCapture * capture)
+{
+  MmioCapture *old_capture = self->capture;
+  gboolean ret;
+
+  GST_OBJECT_LOCK (self);
+  ret = gst_mmio_way_move (self->way, capture);
+  if (ret)
+    self->capture = capture;
+  GST_OBJECT_UNLOCK (self);
+
+  if (!ret)
+    return FALSE;
+
+  mmio_capture_close (old_capture);
+  self->follow.is_outdated = FALSE;
+  GST_LOG_OBJECT (self, "the picture lies at byte %" G_GUINT64_FORMAT " now",
+      mmio_capture_get_picture (capture)->start);
+  return TRUE;
+}
+
 /* Captures the picture that the device shows now, if that is another one, and
  * has it negotiated before the next frame.  Returns: FALSE after an error
  * message */
@@ -210,6 +235,9 @@ gst_mmio_follow_renew (GstMmioVidSrc * self)
     GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
     return TRUE;
   }
+
+  if (capture && move (self, capture))
+    return TRUE;
 
   way = capture ? gst_mmio_way_renew (self->way, capture, &error) : NULL;
   if (!way) {

@@ -100,24 +100,22 @@ has_picture (MmioRead read)
 }
 
 /* Wraps the picture that is complete; no buffer, if downstream holds so many
- * that this frame is @missed, or somebody has ended the wait for one */
+ * that this frame is missed, or @read is %MMIO_READ_WOKEN */
 static GstBuffer *
-wrap_frame (GstMmioVidSrc * self, gboolean * missed)
+wrap_frame (GstMmioVidSrc * self, MmioRead * read)
 {
   GstBuffer *buffer = NULL;
   guint picture;
-  MmioRead read;
 
   do {
-    read = mmio_capture_choose (self->capture, &picture);
-  } while (read == MMIO_READ_WOKEN && goes_on (self));
+    *read = mmio_capture_choose (self->capture, &picture);
+  } while (*read == MMIO_READ_WOKEN && goes_on (self));
 
-  if (read != MMIO_READ_WOKEN)
+  if (*read != MMIO_READ_WOKEN)
     buffer = gst_mmio_way_wrap (self->way, picture);
-  if (buffer && read == MMIO_READ_TORN)
+  if (buffer && *read == MMIO_READ_TORN)
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
 
-  *missed = !buffer && read != MMIO_READ_WOKEN;
   return buffer;
 }
 
@@ -213,7 +211,8 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
   }
   if (ret == GST_FLOW_OK) {
     skip_to_current (self, frame);
-    if (!shows_it)
+    /* A pause that ends the wait for a picture ends this frame, not its count */
+    if (!shows_it || read == MMIO_READ_WOKEN)
       gst_mmio_follow_keep (self, frame);
     else if (read == MMIO_READ_OUTDATED)
       gst_mmio_follow_retry (self, frame);
@@ -233,6 +232,7 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
 {
   const GstFlowReturn ret = wait_for_frame (self, frame);
   gboolean missed;
+  MmioRead read;
 
   if (ret != GST_FLOW_OK)
     return ret;
@@ -242,8 +242,13 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
     return GST_FLOW_OK;
   }
 
-  *result = wrap_frame (self, &missed);
+  *result = wrap_frame (self, &read);
   skip_to_current (self, frame);
+  if (read == MMIO_READ_WOKEN) {
+    gst_mmio_follow_keep (self, frame);
+    return GST_FLOW_OK;
+  }
+  missed = *result == NULL;
 
   GST_OBJECT_LOCK (self);
   self->uncopied_frames += *result != NULL;

@@ -320,6 +320,30 @@ mmio_capture_renew (MmioCapture * capture, GError ** error)
 }
 
 /**
+ * mmio_capture_has_moved:
+ * @old: what was captured before
+ *
+ * Returns: whether the pictures are as they were, but for where they lie in the
+ *   BAR: in format, width, height, strides and number
+ */
+gboolean
+mmio_capture_has_moved (const MmioCapture * capture, const MmioCapture * old)
+{
+  const MmioPicture *a = &capture->picture, *b = &old->picture;
+
+  if (!g_str_equal (a->format.name, b->format.name) || a->width != b->width ||
+      a->height != b->height || a->n_buffers != b->n_buffers)
+    return FALSE;
+
+  for (guint i = 0; i < a->format.n_planes; i++)
+    if (a->plane[i].stride != b->plane[i].stride ||
+        a->plane[i].offset - a->start != b->plane[i].offset - b->start)
+      return FALSE;
+
+  return TRUE;
+}
+
+/**
  * mmio_capture_close:
  * @capture: (transfer full): a capture
  *

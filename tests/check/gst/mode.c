@@ -548,6 +548,45 @@ GST_START_TEST (test_late)
 
 GST_END_TEST;
 
+/* A pause may end the wait for a picture that is complete, or not: the frame
+ * that was due is one of those that are counted */
+GST_START_TEST (test_pause)
+{
+  GstHarness *h = new_source ("copy");
+  GstBuffer *buffer;
+
+  g_object_set (h->element, "width", 32, "height", 24, "offset",
+      (guint64) PICTURE, "counter-offset",
+      (guint64) G_STRUCT_OFFSET (MmiovidHeader, counter), "counter-size", 32,
+      "counter-seqlock", TRUE, NULL);
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  for (guint i = 0; i < 10; i++) {
+    /* It waits long for no more than the first that is not complete */
+    count ();
+    fail_unless (gst_harness_crank_single_clock_wait (h));
+    g_usleep (5000);
+    fail_unless (gst_element_set_state (h->element, GST_STATE_PAUSED) !=
+        GST_STATE_CHANGE_FAILURE);
+    g_usleep (10000);
+    fail_unless (gst_element_set_state (h->element, GST_STATE_PLAYING) !=
+        GST_STATE_CHANGE_FAILURE);
+    count ();
+    source_wait_for_clock_wait (h);
+  }
+
+  while ((buffer = gst_harness_try_pull (h)))
+    gst_buffer_unref (buffer);
+  buffer = source_crank (h);
+  fail_unless_equals_uint64 (source_get_stat (h, "frames") +
+      source_get_stat (h, "missed"), GST_BUFFER_OFFSET (buffer) + 1);
+  gst_buffer_unref (buffer);
+  source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* --- While it is read ----------------------------------------------------- */
 
 /* How often the device still changes its mode during a read, and how often it
@@ -641,6 +680,38 @@ GST_START_TEST (test_restless)
   }
   fail_unless_equals_uint64 (source_get_stat (h, "frames"), 3);
   source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* --- One picture, elsewhere ----------------------------------------------- */
+
+/* A device that shows one picture while it paints the other: copies go on as if
+ * nothing had happened */
+GST_START_TEST (test_flip)
+{
+  static const guint places[] = { 2 * PICTURE, PICTURE };
+  GstHarness *h = new_source ("auto");
+  GstBuffer *buffer;
+
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_ELEMENT), 1);
+  for (guint i = 1; i < 10; i++) {
+    const guint place = places[i % 2];
+
+    memset (memory + place, i, 3 * 32 * 24);
+    begin_mode ();
+    header ()->picture_offset[0] = GUINT64_TO_LE (place);
+    end_mode ();
+    buffer = source_crank (h);
+    check_frame (h, buffer, 32, 24, i, i, FALSE);
+    gst_buffer_unref (buffer);
+    source_wait_for_clock_wait (h);
+  }
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_ELEMENT), 0);
+  check_stats (h, 10, 0);
   source_teardown (h);
 }
 
@@ -958,8 +1029,10 @@ mode_suite (void)
   tcase_add_loop_test (tc, test_counted_picture, 0, G_N_ELEMENTS (io_modes));
   tcase_add_test (tc, test_busy_counter);
   tcase_add_test (tc, test_late);
+  tcase_add_test (tc, test_pause);
   tcase_add_test (tc, test_while_read);
   tcase_add_test (tc, test_restless);
+  tcase_add_test (tc, test_flip);
   tcase_add_test (tc, test_wrong);
   tcase_add_test (tc, test_too_large);
   tcase_add_test (tc, test_gone);
