@@ -16,6 +16,9 @@
 
 /* A device that shows no picture for so long is told of */
 #define NO_MODE G_TIME_SPAN_SECOND
+/* And so is one that for as long shows another one whenever it is looked, if it
+ * was so often: somebody may want a frame a minute */
+#define MANY_CHANGES 4
 
 /* For a run that begins anew */
 void
@@ -25,26 +28,46 @@ gst_mmio_follow_reset (GstMmioFollow * follow)
   .lost = 0};
 }
 
-/* Once, for each time that it shows none */
-static void
-tell_of_no_mode (GstMmioVidSrc * self)
+/* The device's mode is why there is no frame.  Returns: whether that is to be
+ * told: once, until there is one */
+static gboolean
+note_loss (GstMmioVidSrc * self)
 {
   GstMmioFollow *follow = &self->follow;
   const gint64 now = g_get_monotonic_time ();
 
-  if (follow->no_mode_since == 0) {
-    GST_INFO_OBJECT (self, "no picture for the time being");
-    follow->no_mode_since = now;
-  }
+  if (follow->no_frame_since == 0)
+    follow->no_frame_since = now;
 
-  if (follow->is_told || now - follow->no_mode_since < NO_MODE)
+  return !follow->is_told && now - follow->no_frame_since >= NO_MODE;
+}
+
+static void
+tell_of_no_mode (GstMmioVidSrc * self)
+{
+  self->follow.is_hidden = TRUE;
+  if (!note_loss (self))
     return;
 
-  follow->is_told = TRUE;
+  self->follow.is_told = TRUE;
   GST_ELEMENT_WARNING (self, RESOURCE, READ,
       ("%s has shown no picture for a second: its display is off, or what "
           "describes its picture is being changed; frames go on when it shows "
           "one.", mmio_capture_get_device_address (self->capture)), (NULL));
+}
+
+static void
+tell_of_change (GstMmioVidSrc * self)
+{
+  self->follow.changes++;
+  if (!note_loss (self) || self->follow.changes < MANY_CHANGES)
+    return;
+
+  self->follow.is_told = TRUE;
+  GST_ELEMENT_WARNING (self, RESOURCE, READ,
+      ("%s changes what describes its picture faster than it can be read; "
+          "frames go on when that stands still.",
+          mmio_capture_get_device_address (self->capture)), (NULL));
 }
 
 /* Looks whether the device still shows the picture that is captured.  Returns:
@@ -58,11 +81,10 @@ gst_mmio_follow_look (GstMmioVidSrc * self)
       return FALSE;
     case MMIO_MODE_OTHER:
       self->follow.is_outdated = TRUE;
+      tell_of_change (self);
       return FALSE;
     case MMIO_MODE_SAME:
     default:
-      self->follow.no_mode_since = 0;
-      self->follow.is_told = FALSE;
       /* There and back again, and nobody was told of the way back */
       return !self->follow.is_outdated;
   }
@@ -77,12 +99,31 @@ gst_mmio_follow_keep (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
   self->follow.frame = *frame;
 }
 
+/* Keeps a frame during whose read the device began to show another picture, so
+ * that it is read once more, from that; once, for a device may never stand
+ * still */
+void
+gst_mmio_follow_retry (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
+{
+  GstMmioFollow *follow = &self->follow;
+
+  gst_mmio_follow_keep (self, frame);
+  if (follow->is_retried) {
+    tell_of_change (self);
+    return;
+  }
+
+  follow->is_retried = TRUE;
+  gst_mmio_follow_look (self);
+}
+
 /* Nobody wants what was due before now, if something was */
 void
 gst_mmio_follow_drop (GstMmioVidSrc * self)
 {
   GstMmioFollow *follow = &self->follow;
 
+  follow->is_retried = FALSE;
   if (!follow->has_frame)
     return;
 
@@ -109,9 +150,10 @@ gst_mmio_follow_take (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   follow->has_frame = FALSE;
 
   /* What was painted while nothing was shown is to be seen from now on */
-  if (follow->no_mode_since > 0 && gst_mmio_vid_src_is_triggered (self)) {
+  if (follow->is_hidden && gst_mmio_vid_src_is_triggered (self)) {
     GST_OBJECT_LOCK (self);
-    gst_mmio_trigger_delay (&self->trigger, GST_ELEMENT_CAST (self), frame);
+    gst_mmio_trigger_delay (&self->trigger, GST_ELEMENT_CAST (self),
+        gst_mmio_pacer_get_period (&self->timer.pacer), frame);
     GST_OBJECT_UNLOCK (self);
   }
 
@@ -122,8 +164,14 @@ gst_mmio_follow_take (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 void
 gst_mmio_follow_find (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
-  frame->missed += self->follow.lost;
-  self->follow.lost = 0;
+  GstMmioFollow *follow = &self->follow;
+
+  frame->missed += follow->lost;
+  follow->lost = 0;
+  follow->is_hidden = FALSE;
+  follow->no_frame_since = 0;
+  follow->changes = 0;
+  follow->is_told = FALSE;
 }
 
 static void
@@ -140,6 +188,31 @@ swap (GstMmioVidSrc * self, MmioCapture * capture, GstMmioWay * way)
   /* What downstream holds of it stays as it is */
   gst_mmio_way_free (old_way);
   mmio_capture_close (old_capture);
+}
+
+/* The same for a picture that only lies elsewhere, as with a device that shows
+ * one while it paints another; that may be each frame, and nothing but the read
+ * changes.  Returns: FALSE if there is more to do */
+static gboolean
+move (GstMmioVidSrc * self, MmioCapture * capture)
+{
+  MmioCapture *old_capture = self->capture;
+  gboolean ret;
+
+  GST_OBJECT_LOCK (self);
+  ret = gst_mmio_way_move (self->way, capture);
+  if (ret)
+    self->capture = capture;
+  GST_OBJECT_UNLOCK (self);
+
+  if (!ret)
+    return FALSE;
+
+  mmio_capture_close (old_capture);
+  self->follow.is_outdated = FALSE;
+  GST_LOG_OBJECT (self, "the picture lies at byte %" G_GUINT64_FORMAT " now",
+      mmio_capture_get_picture (capture)->start);
+  return TRUE;
 }
 
 /* Captures the picture that the device shows now, if that is another one, and
@@ -162,6 +235,9 @@ gst_mmio_follow_renew (GstMmioVidSrc * self)
     GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
     return TRUE;
   }
+
+  if (capture && move (self, capture))
+    return TRUE;
 
   way = capture ? gst_mmio_way_renew (self->way, capture, &error) : NULL;
   if (!way) {

@@ -186,8 +186,9 @@ static GstFlowReturn
 get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
 {
   GstBaseSrc *base = GST_BASE_SRC (self);
-  MmioRead read = MMIO_READ_OUTDATED;
   GstBuffer *buffer = NULL;
+  gboolean shows_it = FALSE;
+  MmioRead read;
   GstFlowReturn ret;
 
   /* The buffer first: a pool that has none left makes us wait, and what is
@@ -200,17 +201,22 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
   ret = wait_for_frame (self, frame);
   if (ret == GST_FLOW_OK && !mmio_capture_is_present (self->capture))
     ret = GST_MMIO_FLOW_GONE;
-  if (ret == GST_FLOW_OK && gst_mmio_follow_look (self) &&
-      !copy_frame (self, buffer, &read))
-    ret = GST_FLOW_ERROR;
-  if (ret == GST_FLOW_OK && read == MMIO_READ_GONE)
-    ret = GST_MMIO_FLOW_GONE;
+  if (ret == GST_FLOW_OK) {
+    shows_it = gst_mmio_follow_look (self);
+    if (shows_it && !copy_frame (self, buffer, &read))
+      ret = GST_FLOW_ERROR;
+    else if (shows_it && read == MMIO_READ_GONE)
+      ret = GST_MMIO_FLOW_GONE;
+  }
   if (ret == GST_FLOW_OK) {
     skip_to_current (self, frame);
-    if (read == MMIO_READ_OUTDATED)
+    /* A pause that ends the wait for a picture ends this frame, not its count */
+    if (!shows_it || read == MMIO_READ_WOKEN)
       gst_mmio_follow_keep (self, frame);
+    else if (read == MMIO_READ_OUTDATED)
+      gst_mmio_follow_retry (self, frame);
   }
-  if (ret != GST_FLOW_OK || !has_picture (read))
+  if (ret != GST_FLOW_OK || !shows_it || !has_picture (read))
     gst_clear_buffer (&buffer);
 
   *result = buffer;
@@ -240,8 +246,13 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
   *result = wrap_frame (self, &read);
   if (read == MMIO_READ_GONE)
     return GST_MMIO_FLOW_GONE;
+
   skip_to_current (self, frame);
-  missed = has_picture (read) && !*result;
+  if (read == MMIO_READ_WOKEN) {
+    gst_mmio_follow_keep (self, frame);
+    return GST_FLOW_OK;
+  }
+  missed = *result == NULL;
 
   GST_OBJECT_LOCK (self);
   self->uncopied_frames += *result != NULL;
@@ -326,14 +337,13 @@ renegotiate (GstMmioVidSrc * self)
   return TRUE;
 }
 
+/* Until there is a frame to send */
 static GstFlowReturn
-gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
+create (GstMmioVidSrc * self, GstBuffer ** result)
 {
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
-  GstBaseSrc *base = GST_BASE_SRC (push);
+  GstBaseSrc *base = GST_BASE_SRC (self);
   GstFlowReturn ret;
 
-  *result = NULL;
   do {
     if (self->follow.is_outdated && !mmio_capture_is_present (self->capture)) {
       post_gone (self);
@@ -355,7 +365,19 @@ gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
     }
   } while ((ret == GST_FLOW_OK && !*result) || ret == GST_MMIO_FLOW_NO_FRAME);
 
-  if (ret == GST_FLOW_FLUSHING)
+  return ret;
+}
+
+static GstFlowReturn
+gst_mmio_frames_create (GstPushSrc * push, GstBuffer ** result)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
+  GstFlowReturn ret;
+
+  *result = NULL;
+  ret = create (self, result);
+  /* Whatever comes after this, it is not for those who wait now */
+  if (ret != GST_FLOW_OK)
     gst_mmio_follow_drop (self);
 
   return ret;

@@ -103,14 +103,33 @@ count_picture (GstMmioTrigger * trigger, const MmioCount * count)
   trigger->interrupted = FALSE;
 }
 
+/* How early a picture may be for a consumer who wants one every @period: a bit;
+ * and it is not taken if the one after it is nearer to the time */
+static GstClockTime
+get_earliness (const GstMmioTrigger * trigger, GstClockTime period)
+{
+  /* Which is the largest of all numbers while it is not known */
+  return MIN (period / 8, trigger->period / 2);
+}
+
+/* The turn comes at most a period after the last picture that was taken, and
+ * that may have been early: before that time only if time itself has begun
+ * anew */
+static gboolean
+began_anew (const GstMmioTrigger * trigger, GstClockTime pts,
+    GstClockTime period)
+{
+  return pts + period + period / 8 < trigger->next;
+}
+
 /* Whether it is one for a consumer who wants one every @period, and not all */
 static gboolean
 is_due (const GstMmioTrigger * trigger, GstClockTime pts, GstClockTime period)
 {
-  /* Running time may have begun anew, and a picture may be a bit early */
   return !GST_CLOCK_TIME_IS_VALID (period) ||
       !GST_CLOCK_TIME_IS_VALID (trigger->next) ||
-      pts + period < trigger->next || pts + period / 8 >= trigger->next;
+      began_anew (trigger, pts, period) ||
+      pts + get_earliness (trigger, period) >= trigger->next;
 }
 
 /* Sends the picture.  Returns: how many the consumer has missed before it */
@@ -123,13 +142,15 @@ take_picture (GstMmioTrigger * trigger, GstClockTime pts, GstClockTime period)
   if (!GST_CLOCK_TIME_IS_VALID (period))
     return missed;
 
-  if (!GST_CLOCK_TIME_IS_VALID (trigger->next) || pts + period < trigger->next) {
+  if (!GST_CLOCK_TIME_IS_VALID (trigger->next) ||
+      began_anew (trigger, pts, period)) {
     trigger->next = pts + period;
     return missed;
   }
 
   /* Of those that nobody saw he would have got his share, and no more */
-  missed = MIN (missed, (pts + period / 8 - trigger->next) / period);
+  missed = MIN (missed, (pts + get_earliness (trigger, period) -
+          trigger->next) / period);
   trigger->next = period + (pts > trigger->next + period ? pts : trigger->next);
   return missed;
 }
@@ -163,13 +184,14 @@ tell_of_stall (GstMmioTrigger * trigger, GstElement * element,
   GST_OBJECT_LOCK (element);
 }
 
-/* Lets go of the object lock meanwhile */
+/* Lets go of the object lock meanwhile.  @end: when it has to end; 0: whenever
+ * there is one */
 static MmioWait
 wait_for_picture (GstMmioTrigger * trigger, GstElement * element,
-    MmioCapture * capture, gint64 patience, MmioCount * count)
+    MmioCapture * capture, gint64 end, MmioCount * count)
 {
   const gint64 now = g_get_monotonic_time ();
-  const gint64 deadline = patience > 0 ? now + patience :
+  const gint64 deadline = end > 0 ? end :
       trigger->stands_still ? now + STALL : MAX (trigger->last + STALL, now);
   gint64 period;
   MmioWait wait;
@@ -202,6 +224,8 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
     GstElement * element, MmioCapture * capture, gint64 patience,
     GstMmioFrameTime * frame)
 {
+  const gint64 end = patience > 0 ? g_get_monotonic_time () + patience : 0;
+
   for (;;) {
     const gboolean was_paused = timer->paused;
     const GstFlowReturn ret = gst_mmio_timer_wait_playing (timer, element);
@@ -217,11 +241,11 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
       mmio_capture_interrupt (capture);
     }
 
-    switch (wait_for_picture (trigger, element, capture, patience, &count)) {
+    switch (wait_for_picture (trigger, element, capture, end, &count)) {
       case MMIO_WAIT_FRAME:
         break;
       case MMIO_WAIT_TIMEOUT:
-        if (patience > 0)
+        if (end > 0)
           return GST_MMIO_FLOW_NO_FRAME;
         /* It has something else to do than to paint */
         if (mmio_capture_look (capture) != MMIO_MODE_SAME) {
@@ -243,8 +267,11 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
       continue;
 
     pts = get_next_running_time (trigger, element, count.time);
-    if (!is_due (trigger, pts, period))
+    if (!is_due (trigger, pts, period)) {
+      if (end > 0 && g_get_monotonic_time () >= end)
+        return GST_MMIO_FLOW_NO_FRAME;
       continue;
+    }
 
     trigger->last_pts = pts;
     *frame = (GstMmioFrameTime) {
@@ -256,19 +283,23 @@ gst_mmio_trigger_wait (GstMmioTrigger * trigger, GstMmioTimer * timer,
 
 /**
  * gst_mmio_trigger_delay:
+ * @wanted_period: as of gst_mmio_trigger_skip()
  * @frame: (inout): a frame that could not be sent when it was there
  *
- * Makes it one of now.
+ * Makes it one of now, and the next one comes after it.
  */
 void
 gst_mmio_trigger_delay (GstMmioTrigger * trigger, GstElement * element,
-    GstMmioFrameTime * frame)
+    GstClockTime wanted_period, GstMmioFrameTime * frame)
 {
   if (!GST_ELEMENT_CLOCK (element))
     return;
 
   frame->pts = get_running_time (element, g_get_monotonic_time ());
   frame->due = frame->pts;
+  trigger->last_pts = frame->pts;
+  if (GST_CLOCK_TIME_IS_VALID (wanted_period))
+    trigger->next = frame->pts + wanted_period;
 }
 
 /**

@@ -43,7 +43,7 @@ GstFlowReturn gst_mmio_trigger_wait (GstMmioTrigger * trigger,
     GstMmioTimer * timer, GstElement * element, MmioCapture * capture,
     gint64 patience, GstMmioFrameTime * frame);
 void gst_mmio_trigger_delay (GstMmioTrigger * trigger, GstElement * element,
-    GstMmioFrameTime * frame);
+    GstClockTime wanted_period, GstMmioFrameTime * frame);
 gboolean gst_mmio_trigger_update_delay (GstMmioTrigger * trigger);
 void gst_mmio_trigger_skip (GstMmioTrigger * trigger, GstElement * element,
     guint64 newer, GstClockTime wanted_period, GstMmioFrameTime * frame);

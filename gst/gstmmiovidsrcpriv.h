@@ -24,8 +24,12 @@ GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
  * @is_outdated: the device shows another picture than is captured
  * @has_frame: a frame was due that could not be read
  * @frame: and waits for that
+ * @is_retried: it was tried once more, at once
  * @lost: frames that were due since the last one, and were none
- * @no_mode_since: when it was first seen that there is no picture; 0: there is
+ * @is_hidden: no picture was shown at some time since the last one
+ * @no_frame_since: when a mode was first the reason for there being no frame;
+ *   0: there is one
+ * @changes: how often it was that it had changed, since then
  * @is_told: applications know
  *
  * What is known of a device that changes its mind.
@@ -34,8 +38,11 @@ typedef struct {
   gboolean is_outdated;
   gboolean has_frame;
   GstMmioFrameTime frame;
+  gboolean is_retried;
   guint64 lost;
-  gint64 no_mode_since;
+  gboolean is_hidden;
+  gint64 no_frame_since;
+  guint changes;
   gboolean is_told;
 } GstMmioFollow;
 
@@ -100,6 +107,8 @@ void gst_mmio_frames_send_next (GstMmioVidSrc * self);
 void gst_mmio_follow_reset (GstMmioFollow * follow);
 gboolean gst_mmio_follow_look (GstMmioVidSrc * self);
 void gst_mmio_follow_keep (GstMmioVidSrc * self,
+    const GstMmioFrameTime * frame);
+void gst_mmio_follow_retry (GstMmioVidSrc * self,
     const GstMmioFrameTime * frame);
 void gst_mmio_follow_drop (GstMmioVidSrc * self);
 gboolean gst_mmio_follow_take (GstMmioVidSrc * self, GstMmioFrameTime * frame);

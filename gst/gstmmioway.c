@@ -35,6 +35,7 @@ struct _GstMmioWay
   GstMmioRing *ring[MMIO_MAX_BUFFERS];
   guint skip;
   char *obstacle;
+  gboolean is_moved;            /* none of that is of the capture's picture */
 
   GstAllocator *allocator;      /* of the map */
 
@@ -109,6 +110,31 @@ share (GstMmioWay * way, GError ** error)
   return TRUE;
 }
 
+static void
+share_if_worth_it (GstMmioWay * way)
+{
+  g_autoptr (GError) reason = NULL;
+
+  if (mmio_capture_get_changes (way->capture) != MMIO_CHANGES_IGNORE)
+    way->obstacle = g_strdup ("To find changes, every frame is read.");
+  else if (!share (way, &reason))
+    way->obstacle = g_strdup (reason->message);
+  /* What nobody can read is not offered */
+  if (way->obstacle)
+    clear_rings (way);
+}
+
+static void
+set_layout (GstMmioWay * way)
+{
+  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+
+  way->format = gst_video_format_from_string (picture->format.name);
+  /* A dma-buf shows all of several pictures */
+  way->is_plain = way->skip == 0 && (way->allocator || picture->n_buffers == 1)
+      && gst_mmio_format_is_default_layout (picture);
+}
+
 /**
  * gst_mmio_way_new:
  * @capture: whose frames; must live longer
@@ -121,8 +147,6 @@ share (GstMmioWay * way, GError ** error)
 GstMmioWay *
 gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (capture);
-  g_autoptr (GError) reason = NULL;
   GstMmioWay *way = g_new0 (GstMmioWay, 1);
 
   way->capture = capture;
@@ -140,23 +164,13 @@ gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
       }
       break;
     case GST_MMIO_IO_MODE_AUTO:
-      if (mmio_capture_get_changes (capture) != MMIO_CHANGES_IGNORE)
-        way->obstacle = g_strdup ("To find changes, every frame is read.");
-      else if (!share (way, &reason))
-        way->obstacle = g_strdup (reason->message);
-      /* What nobody can read is not offered */
-      if (way->obstacle)
-        clear_rings (way);
+      share_if_worth_it (way);
       break;
     case GST_MMIO_IO_MODE_COPY:
       break;
   }
 
-  way->format = gst_video_format_from_string (picture->format.name);
-  /* A dma-buf shows all of several pictures */
-  way->is_plain = way->skip == 0 && (way->allocator || picture->n_buffers == 1)
-      && gst_mmio_format_is_default_layout (picture);
-
+  set_layout (way);
   return way;
 }
 
@@ -166,7 +180,7 @@ gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
  * @capture: whose frames; must live longer
  *
  * Finds out which ways there are for another picture, with the user asking for
- * the same.
+ * the same, and knowing why frames have taken the one that they take.
  *
  * Returns: (nullable): NULL with @error set if what is asked for cannot be
  */
@@ -174,7 +188,32 @@ GstMmioWay *
 gst_mmio_way_renew (const GstMmioWay * way, MmioCapture * capture,
     GError ** error)
 {
-  return gst_mmio_way_new (capture, way->wanted, error);
+  GstMmioWay *renewed = gst_mmio_way_new (capture, way->wanted, error);
+
+  if (renewed)
+    renewed->reason = g_strdup (way->reason);
+  return renewed;
+}
+
+/**
+ * gst_mmio_way_move:
+ * @capture: whose frames; must live longer
+ *
+ * Goes on with pictures that only lie elsewhere, if frames are copied: nobody
+ * downstream can tell.
+ *
+ * Returns: FALSE if that cannot be
+ */
+gboolean
+gst_mmio_way_move (GstMmioWay * way, MmioCapture * capture)
+{
+  if (way->mode != GST_MMIO_IO_MODE_COPY ||
+      !mmio_capture_has_moved (capture, way->capture))
+    return FALSE;
+
+  way->capture = capture;
+  way->is_moved = TRUE;
+  return TRUE;
 }
 
 void
@@ -221,6 +260,16 @@ gst_mmio_way_get_caps (const GstMmioWay * way)
 void
 gst_mmio_way_begin (GstMmioWay * way, GstCaps * downstream)
 {
+  /* What is offered now may be taken */
+  if (way->is_moved && way->wanted == GST_MMIO_IO_MODE_AUTO) {
+    clear_rings (way);
+    g_clear_pointer (&way->obstacle, g_free);
+    way->skip = 0;
+    share_if_worth_it (way);
+    set_layout (way);
+  }
+  way->is_moved = FALSE;
+
   way->negotiating = TRUE;
   g_free (way->objection);
   way->objection = NULL;

@@ -18,6 +18,8 @@ G_BEGIN_DECLS
  * @part: (nullable): what it has instead of BARs, in a word
  * @describe: (nullable): fill in what @spec leaves open, and @bar if that
  *   is -1; NULL where the device has no picture of its own making
+ * @refresh: (nullable): learn anew how large the memory is, before it is asked
+ *   for its picture; NULL where it always is as large as it was
  * @find_teller: (nullable): where registers may be that tell of the picture,
  *   with @bar as the user says it; FALSE if there are none that one may look
  *   at.  Touches nothing.
@@ -45,7 +47,8 @@ typedef struct {
   const char *part;
   gboolean (*describe) (MmioDevice * device, gint * bar, MmioSpec * spec,
       GError ** error);
-    gboolean (*find_teller) (MmioDevice * device, gint bar,
+  void (*refresh) (MmioDevice * device);
+  gboolean (*find_teller) (const MmioDevice * device, gint bar,
       MmioTellerPlace * place);
   MmioRegion *(*map) (MmioDevice * device, guint bar, guint64 offset,
       gsize length, MmioMapping wanted, GError ** error);

@@ -127,8 +127,12 @@ candidate_new (const char *address)
   if (!is_for_pictures (candidate) || !has_memory (address))
     return NULL;
 
+  /* It may have gone since its attributes were read: without a path it would
+   * look like another one */
   path = realpath (link, NULL);
-  candidate->path = g_strdup (path ? path : link);
+  if (!path)
+    return NULL;
+  candidate->path = g_strdup (path);
   free (path);
   mmio_pci_names_init (&candidate->names, vendor, device);
   return g_steal_pointer (&candidate);

@@ -156,8 +156,7 @@ has_counter (const MmioCapture * old, const MmioCapture * capture)
 {
   return old && old->counter &&
       equal_register (&old->counter_spec, &capture->counter_spec) &&
-      old->counter_is_seqlock == capture->counter_is_seqlock &&
-      old->picture.n_buffers == capture->picture.n_buffers;
+      old->counter_is_seqlock == capture->counter_is_seqlock;
 }
 
 /* Opens what tells of pictures.  After the picture: the first map of a page
@@ -268,10 +267,12 @@ take_over (MmioCapture * capture, MmioCapture * old)
   capture->interrupt_time = old->interrupt_time;
   capture->interrupt_is_stale = old->interrupt_is_stale;
   capture->interrupt_rate = old->interrupt_rate;
+  capture->patience = old->patience;
   /* They share it, and it is the new one's now */
   old->interrupt_fd = -1;
   if (has_counter (old, capture)) {
     capture->counter = g_steal_pointer (&old->counter);
+    mmio_counter_set_buffers (capture->counter, capture->picture.n_buffers);
     mmio_turn_set_counter (capture->turn, capture->counter);
     mmio_turn_set_counter (old->turn, NULL);
   }
@@ -317,6 +318,30 @@ mmio_capture_renew (MmioCapture * capture, GError ** error)
 
   take_over (renewed, capture);
   return renewed;
+}
+
+/**
+ * mmio_capture_has_moved:
+ * @old: what was captured before
+ *
+ * Returns: whether the pictures are as they were, but for where they lie in the
+ *   BAR: in format, width, height, strides and number
+ */
+gboolean
+mmio_capture_has_moved (const MmioCapture * capture, const MmioCapture * old)
+{
+  const MmioPicture *a = &capture->picture, *b = &old->picture;
+
+  if (!g_str_equal (a->format.name, b->format.name) || a->width != b->width ||
+      a->height != b->height || a->n_buffers != b->n_buffers)
+    return FALSE;
+
+  for (guint i = 0; i < a->format.n_planes; i++)
+    if (a->plane[i].stride != b->plane[i].stride ||
+        a->plane[i].offset - a->start != b->plane[i].offset - b->start)
+      return FALSE;
+
+  return TRUE;
 }
 
 /**
@@ -472,9 +497,9 @@ mmio_capture_shares_bar (const MmioCapture * capture)
  *   page
  *
  * Makes a dma-buf of the pages that the picture lies in, of several pictures
- * those of all.  It shows what the
- * region's pages show (mmio_region_get_pages()), for as long as somebody holds
- * the region; as the map, it may stay after the capture is closed.
+ * those of all.  It shows what the region's pages show
+ * (mmio_region_get_pages()), for as long as somebody holds the region; as the
+ * map, it may stay after the capture is closed.
  *
  * Returns: a descriptor that the caller closes, or -1 with @error set
  */

@@ -116,6 +116,8 @@ void mmio_capture_close (MmioCapture * capture);
 
 MmioModeLook mmio_capture_look (const MmioCapture * capture);
 MmioCapture *mmio_capture_renew (MmioCapture * capture, GError ** error);
+gboolean mmio_capture_has_moved (const MmioCapture * capture,
+    const MmioCapture * old);
 
 const MmioPicture *mmio_capture_get_picture (const MmioCapture * capture);
 MmioRegion *mmio_capture_get_region (MmioCapture * capture);

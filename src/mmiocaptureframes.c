@@ -13,12 +13,6 @@
  * have begun at the wrong moment, and one that begins when it has changed */
 #define FEWER_TRIES 2
 
-/* How long it is waited for a picture that is complete, in all, for one frame:
- * longer than a picture at 25 Hz takes to be written; and the pause
- * between two looks.  Microseconds. */
-#define MAX_WAIT 50000
-#define LOOK_PAUSE 200
-
 static guint64
 get_picture_bytes (const MmioPicture * picture)
 {
@@ -202,68 +196,6 @@ read_once (MmioCapture * capture, const MmioTarget * target,
   return TRUE;
 }
 
-/* Whether a wait is in vain, that began with @first in the counter: something
- * stands still that was waited for in vain before, or the next picture is
- * already written, and that one was over before anybody saw it */
-static gboolean
-is_in_vain (const MmioCapture * capture, MmioObstacle obstacle, guint64 first)
-{
-  const guint64 count = mmio_turn_get_count (capture->turn);
-
-  return obstacle == MMIO_OBSTACLE_WRITING ? count != first ||
-      (capture->gave_up == obstacle && capture->gave_up_count == count) :
-      capture->gave_up == obstacle;
-}
-
-/* As wait_for_complete() */
-static gboolean
-look_for_complete (MmioCapture * capture, gint64 deadline,
-    MmioObstacle * obstacle)
-{
-  guint64 first = 0;
-
-  for (guint looks = 0;; looks++) {
-    *obstacle = mmio_turn_begin_read (capture->turn);
-    if (*obstacle == MMIO_OBSTACLE_NONE) {
-      capture->gave_up = MMIO_OBSTACLE_NONE;
-      return TRUE;
-    }
-
-    if (looks == 0)
-      first = mmio_turn_get_count (capture->turn);
-    if (is_in_vain (capture, *obstacle, first))
-      return TRUE;
-    if (g_get_monotonic_time () >= deadline) {
-      capture->gave_up = *obstacle;
-      capture->gave_up_count = mmio_turn_get_count (capture->turn);
-      return TRUE;
-    }
-    if (mmio_sync_sleep (capture->sync, LOOK_PAUSE) == MMIO_WAIT_WOKEN)
-      return FALSE;
-  }
-}
-
-/* Waits for a picture that is complete.  @obstacle: (out): why there is none;
- * Returns: FALSE if somebody has ended the wait */
-static gboolean
-wait_for_complete (MmioCapture * capture, MmioObstacle * obstacle)
-{
-  const gint64 begin = g_get_monotonic_time ();
-  const gboolean ret = look_for_complete (capture,
-      begin + MAX_WAIT - capture->waited, obstacle);
-
-  capture->waited += g_get_monotonic_time () - begin;
-  return ret;
-}
-
-static void
-note_obstacle (MmioCapture * capture, MmioObstacle obstacle)
-{
-  if (capture->obstacle == MMIO_OBSTACLE_NONE)
-    capture->obstacle_time = g_get_monotonic_time ();
-  capture->obstacle = obstacle;
-}
-
 /* Reads it until it stands still meanwhile.  @tries: (out): how often that was;
  * @obstacle: (out): why it is not whole; @written: (out): whether there is
  * anything in @target.  Returns: FALSE if somebody has ended the wait */
@@ -272,15 +204,16 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage, guint * tries, MmioObstacle * obstacle,
     gboolean * written)
 {
-  const guint max_tries = capture->obstacle == MMIO_OBSTACLE_NONE ?
+  const guint max_tries = capture->patience.obstacle == MMIO_OBSTACLE_NONE ?
       MAX_TRIES : FEWER_TRIES;
   gboolean woken = FALSE;
 
   *tries = 0;
   *written = FALSE;
-  capture->waited = 0;
+  mmio_patience_begin (&capture->patience);
   do {
-    woken = !wait_for_complete (capture, obstacle);
+    woken = !mmio_patience_wait (&capture->patience, capture->turn,
+        capture->sync, obstacle);
     /* What there is already is no worse than one that is not complete */
     if (woken || (*obstacle != MMIO_OBSTACLE_NONE && *tries > 0))
       break;
@@ -314,9 +247,9 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
  * Reads the picture as it is now, of several pictures the one that is complete:
  * each byte of it is loaded once.  If none is complete, it waits for one, for
  * the twentieth part of a second at most, and not twice for the same.  If a
- * counter or an index tell that it may have changed meanwhile, it is read again,
- * a few times.  If the device has begun to show another one, with another
- * geometry, or has gone, what was read is nothing.
+ * counter or an index tell that it may have changed meanwhile, it is read
+ * again, a few times.  If the device has begun to show another one, with
+ * another geometry, or has gone, what was read is nothing.
  *
  * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
  *   been written
@@ -341,7 +274,7 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
   if (is_outdated)
     mmio_capture_forget (capture);
   else if (completed)
-    note_obstacle (capture, obstacle);
+    mmio_patience_end (&capture->patience, obstacle);
 
   g_mutex_lock (&capture->lock);
   if (completed && !is_outdated && !is_gone) {
@@ -350,7 +283,8 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
     capture->stats.torn += written && is_torn;
   }
   capture->stats.bytes_read += tries * get_picture_bytes (&capture->picture);
-  capture->stats.copy_time += g_get_monotonic_time () - begin - capture->waited;
+  capture->stats.copy_time += g_get_monotonic_time () - begin -
+      capture->patience.waited;
   g_mutex_unlock (&capture->lock);
 
   return is_gone ? MMIO_READ_GONE :
@@ -380,16 +314,17 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
     return MMIO_READ_GONE;
 
   if (capture->picture.n_buffers == 1) {
-    note_obstacle (capture, MMIO_OBSTACLE_NONE);
+    mmio_patience_end (&capture->patience, MMIO_OBSTACLE_NONE);
     return MMIO_READ_WHOLE;
   }
 
-  capture->waited = 0;
-  if (!wait_for_complete (capture, &obstacle))
+  mmio_patience_begin (&capture->patience);
+  if (!mmio_patience_wait (&capture->patience, capture->turn, capture->sync,
+          &obstacle))
     return MMIO_READ_WOKEN;
 
   *buffer = mmio_turn_get_buffer (capture->turn);
-  note_obstacle (capture, obstacle);
+  mmio_patience_end (&capture->patience, obstacle);
   if (obstacle == MMIO_OBSTACLE_NONE) {
     if (capture->counter)
       mmio_counter_accept_read (capture->counter);
@@ -407,8 +342,8 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
  *
  * For the thread that waits and reads.
  *
- * Returns: by how many pictures the one that was read, or chosen, is newer than the one
- *   that was waited for; mmio_capture_wait() does not tell of these
+ * Returns: by how many pictures the one that was read, or chosen, is newer than
+ *   the one that was waited for; mmio_capture_wait() does not tell of these
  */
 guint64
 mmio_capture_take_newer (MmioCapture * capture)
@@ -446,9 +381,9 @@ MmioObstacle
 mmio_capture_get_obstacle (const MmioCapture * capture, gint64 * since,
     guint64 * index)
 {
-  *since = capture->obstacle_time;
+  *since = capture->patience.since;
   *index = mmio_turn_get_index (capture->turn);
-  return capture->obstacle;
+  return capture->patience.obstacle;
 }
 
 /**

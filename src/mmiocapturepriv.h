@@ -5,6 +5,7 @@
  * mmiocaptureframes.c.  Nobody else includes this. */
 
 #include "mmiocapture.h"
+#include "mmiopatience.h"
 #include "mmiorate.h"
 
 G_BEGIN_DECLS
@@ -32,11 +33,7 @@ struct _MmioCapture
   gboolean interrupt_is_stale;  /* it may have come before anybody waited */
   MmioRate interrupt_rate;
 
-  MmioObstacle obstacle;        /* of the last frame */
-  gint64 obstacle_time;         /* since when no frame was whole */
-  MmioObstacle gave_up;         /* what was waited for in vain, and the counter */
-  guint64 gave_up_count;
-  gint64 waited;                /* for the frame; microseconds */
+  MmioPatience patience;
 
   GMutex lock;
   MmioCaptureStats stats;

@@ -80,6 +80,19 @@ mmio_counter_free (MmioCounter * counter)
   g_free (counter);
 }
 
+/**
+ * mmio_counter_set_buffers:
+ * @n_buffers: pictures that the device writes in turn from now on
+ *
+ * Not between mmio_counter_begin_read() and mmio_counter_end_read().  It counts
+ * on as before.
+ */
+void
+mmio_counter_set_buffers (MmioCounter * counter, guint n_buffers)
+{
+  counter->n_buffers = n_buffers;
+}
+
 static guint64
 get_mask (const MmioCounter * counter)
 {

@@ -29,6 +29,8 @@ MmioCounter *mmio_counter_new (MmioRegister * reg, gboolean is_seqlock,
     guint n_buffers);
 void mmio_counter_free (MmioCounter * counter);
 
+void mmio_counter_set_buffers (MmioCounter * counter, guint n_buffers);
+
 gboolean mmio_counter_look (MmioCounter * counter, gint64 now,
     MmioCount * count);
 gint64 mmio_counter_get_pause (const MmioCounter * counter, gint64 now);

@@ -326,6 +326,9 @@ ask_mode (MmioDevice * device, gint * bar, MmioSpec * spec, MmioMode ** mode,
   MmioTellerPlace place;
   gboolean tells;
 
+  if (device->backend->refresh)
+    device->backend->refresh (device);
+
   if (!device->backend->find_teller ||
       !device->backend->find_teller (device, *bar, &place)) {
     g_clear_pointer (mode, mmio_mode_free);
@@ -581,8 +584,9 @@ mmio_device_find_bar (const MmioDevice * device, gint * bar,
  * @picture: the picture
  * @wanted: how to map it
  *
- * Maps the part of the BAR from @picture's start to its end, of several pictures
- * all that lies between, read-only; and the pages that mmio_device_export() makes a dma-buf of.
+ * Maps the part of the BAR from @picture's start to its end, of several
+ * pictures all that lies between, read-only; and the pages that
+ * mmio_device_export() makes a dma-buf of.
  *
  * Returns: (transfer full) (nullable): the mapped part, or NULL with @error
  *   set
@@ -665,10 +669,10 @@ mmio_device_shares_bars (const MmioDevice * device)
  *   page
  *
  * Makes a dma-buf of the pages that the picture lies in, with the padding
- * behind its last row if the BAR has that, for other devices to
- * read without a copy.  It does not keep @device alive, and a BAR's is revoked
- * for good when the last reference to its device goes: who hands it on holds
- * one (or a region, which does) until nobody uses it any more.
+ * behind its last row if the BAR has that, for other devices to read without a
+ * copy.  It does not keep @device alive, and a BAR's is revoked for good when
+ * the last reference to its device goes: who hands it on holds one (or a
+ * region, which does) until nobody uses it any more.
  *
  * Returns: a descriptor that the caller closes, or -1 with @error set
  */
@@ -704,8 +708,9 @@ mmio_device_export (MmioDevice * device, guint bar,
  * vector, or else INTx.
  *
  * An MSI is a write to memory, so the device becomes a bus master until
- * mmio_device_close_interrupt(), or the last reference to it goes.  The IOMMU shows it no memory at all; the write
- * that is the interrupt is all that comes through.
+ * mmio_device_close_interrupt(), or the last reference to it goes.  The IOMMU
+ * shows it no memory at all; the write that is the interrupt is all that comes
+ * through.
  *
  * Returns: (transfer none): a descriptor that polls as readable (%POLLIN) when
  *   one has come, valid until mmio_device_close_interrupt(); or -1 with @error

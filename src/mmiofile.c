@@ -23,17 +23,23 @@ typedef struct
   struct stat opened;           /* what was opened */
 } MmioFile;
 
-/* Reading a file has no side effects.  It may have been made larger, for a
- * picture that was not there when it was opened. */
-static gboolean
-mmio_file_find_teller (MmioDevice * device, gint bar, MmioTellerPlace * place)
+/* It may have been made larger, for a picture that was not there when it was
+ * opened */
+static void
+mmio_file_refresh (MmioDevice * device)
 {
   MmioFile *file = (MmioFile *) device;
   struct stat st;
 
   if (fstat (file->fd, &st) == 0)
     device->bar[0].size = st.st_size;
+}
 
+/* Reading a file has no side effects */
+static gboolean
+mmio_file_find_teller (const MmioDevice * device, gint bar,
+    MmioTellerPlace * place)
+{
   return mmio_known_find_header (device, 0, place);
 }
 
@@ -114,6 +120,7 @@ mmio_file_free (MmioDevice * device)
 
 static const MmioBackend mmio_file_backend = {
   .access = "file",
+  .refresh = mmio_file_refresh,
   .find_teller = mmio_file_find_teller,
   .map = mmio_file_map,
   .export = mmio_file_export,

@@ -52,13 +52,29 @@ load_description (const guint8 * registers, MmiovidHeader * header)
         offsetof (MmiovidHeader, picture_offset) + 8 * i);
 }
 
+/* The sequence tells it all, unless it has begun anew and come to the same
+ * number again: gateware after a reset, a machine that was started again.  Then
+ * the picture still is not taken for what it is not any more. */
 static gboolean
 mmio_header_look (const guint8 * registers, MmioStamp * stamp)
 {
-  memset (stamp, 0, sizeof (*stamp));
-  stamp->word[0] = LOAD (registers, sequence);
+  const gsize offset = offsetof (MmiovidHeader, picture_offset);
+  guint32 *word = stamp->word;
 
-  return stamp->word[0] % 2 == 0;
+  memset (stamp, 0, sizeof (*stamp));
+  word[0] = LOAD (registers, sequence);
+  if (word[0] % 2 != 0)
+    return FALSE;
+
+  mmio_reader_fence ();
+  word[1] = LOAD (registers, format);
+  word[2] = LOAD (registers, width);
+  word[3] = LOAD (registers, height);
+  word[4] = LOAD (registers, stride);
+  word[5] = mmio_reader_load_u32 (registers + offset);
+  word[6] = mmio_reader_load_u32 (registers + offset + 4);
+
+  return TRUE;
 }
 
 /* Reads it until it stands still meanwhile */
@@ -197,6 +213,27 @@ get_register (guint bar, gsize offset)
   .bar = bar,.offset = offset,.bits = 32};
 }
 
+/* Each of them is possible; all of them together? */
+static gboolean
+check_pictures (const char *address, const MmioSpec * told, GError ** error)
+{
+  g_autoptr (GString) offsets = NULL;
+  MmioPicture picture;
+
+  if (mmio_picture_init (&picture, told, NULL))
+    return TRUE;
+
+  offsets = g_string_new (NULL);
+  for (guint i = 0; i < told->n_buffers; i++)
+    g_string_append_printf (offsets, "%spicture_offset[%u]=%"
+        G_GUINT64_FORMAT, i == 0 ? "" : ", ", i, told->buffer_offset[i]);
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The mmiovid header of %s says %s, but %u x %u %s pixels overlap there, "
+      "or lie over more than 2 GiB" ADVICE, address, offsets->str, told->width,
+      told->height, told->format.name);
+  return FALSE;
+}
+
 static gboolean
 parse (const MmioDevice * device, guint bar, const MmiovidHeader * header,
     MmioSpec * told, GError ** error)
@@ -232,6 +269,8 @@ parse (const MmioDevice * device, guint bar, const MmiovidHeader * header,
     for (guint i = 0; i < header->n_pictures; i++)
       told->buffer_offset[i] = header->picture_offset[i];
     told->index = get_register (bar, offsetof (MmiovidHeader, index));
+    if (!check_pictures (address, told, error))
+      return FALSE;
   }
 
   if (header->flags & MMIOVID_HEADER_COUNTER) {

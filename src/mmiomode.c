@@ -15,6 +15,7 @@ struct _MmioMode
   MmioDevice *device;
   MmioTellerPlace place;
   MmioRegion *region;           /* NULL until it is watched */
+  gboolean was_told;
   MmioStamp stamp;              /* of what was taken from it */
 };
 
@@ -51,7 +52,9 @@ map (const MmioMode * mode, GError ** error)
       mode->place.offset, mode->place.teller->length, error);
 }
 
-/* Pictures that take turns begin where the device says, all of them or none */
+/* Pictures that take turns begin where the device says, all of them or none,
+ * unless the user says how far apart they are.  As many as it has are its own,
+ * be it that the user says so too. */
 static void
 complete_buffers (MmioSpec * spec, const MmioSpec * told)
 {
@@ -59,13 +62,15 @@ complete_buffers (MmioSpec * spec, const MmioSpec * told)
     return;
 
   spec->offset = told->offset;
-  if (spec->n_buffers > 0)
+  if (spec->n_buffers > 0 && spec->n_buffers != told->n_buffers)
     return;
 
   spec->n_buffers = told->n_buffers;
-  spec->buffer_step = told->buffer_step;
-  memcpy (spec->buffer_offset, told->buffer_offset,
-      sizeof (spec->buffer_offset));
+  if (spec->buffer_step == 0) {
+    spec->buffer_step = told->buffer_step;
+    memcpy (spec->buffer_offset, told->buffer_offset,
+        sizeof (spec->buffer_offset));
+  }
   if (spec->index.bits == 0)
     spec->index = told->index;
 }
@@ -102,6 +107,42 @@ complete (const MmioMode * mode, gint * bar, MmioSpec * spec,
   return TRUE;
 }
 
+/* Asks, and looks before and after it.  Registers that have told are no others
+ * now if they move: whoever writes them has just not come to what they are
+ * known by. */
+static MmioTold
+ask (const MmioMode * mode, const guint8 * registers, MmioStamp * stamp,
+    MmioSpec * told, GError ** error)
+{
+  const MmioTeller *teller = mode->place.teller;
+  MmioStamp before, after;
+  gboolean stood;
+  MmioTold ret;
+
+  /* What may be no such registers is not looked at */
+  if (!mode->was_told)
+    return teller->ask (mode->device, mode->place.bar, registers, stamp, told,
+        error);
+
+  stood = teller->look (registers, &before);
+  mmio_reader_fence ();
+  ret = teller->ask (mode->device, mode->place.bar, registers, stamp, told,
+      error);
+  if (ret != MMIO_TOLD_NOTHING)
+    return ret;
+
+  mmio_reader_fence ();
+  if (stood && teller->look (registers, &after) &&
+      memcmp (&before, &after, sizeof (before)) == 0)
+    return ret;
+
+  mmio_set_error (error, MMIO_ERROR_NO_MODE,
+      "The device %s is just changing what tells of its picture; see that "
+      "whoever paints there comes to an end, or set width, height, format, "
+      "stride and offset.", mmio_device_get_address (mode->device));
+  return MMIO_TOLD_NO_MODE;
+}
+
 /**
  * mmio_mode_ask:
  * @bar: (inout): the BAR that holds the picture, filled in if -1
@@ -129,12 +170,12 @@ mmio_mode_ask (MmioMode * mode, gint * bar, MmioSpec * spec, gboolean * tells,
   if (!region)
     return FALSE;
 
-  switch (mode->place.teller->ask (mode->device, mode->place.bar,
-          mmio_region_get_data (region), &stamp, &told, error)) {
+  switch (ask (mode, mmio_region_get_data (region), &stamp, &told, error)) {
     case MMIO_TOLD_PICTURE:
       if (!complete (mode, bar, spec, &told, error))
         return FALSE;
       *tells = TRUE;
+      mode->was_told = TRUE;
       mode->stamp = stamp;
       return TRUE;
     case MMIO_TOLD_NOTHING:

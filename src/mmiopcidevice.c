@@ -44,7 +44,7 @@ mmio_pci_device_check (MmioDevice * device, guint bar, GError ** error)
 
 /* For back ends: where the device may tell of its picture */
 gboolean
-mmio_pci_device_find_teller (MmioDevice * device, gint bar,
+mmio_pci_device_find_teller (const MmioDevice * device, gint bar,
     MmioTellerPlace * place)
 {
   const MmioPciDevice *pci = (const MmioPciDevice *) device;

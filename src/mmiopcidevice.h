@@ -29,7 +29,7 @@ void mmio_pci_device_clear (MmioPciDevice * pci);
 
 gboolean mmio_pci_device_check (MmioDevice * device, guint bar,
     GError ** error);
-gboolean mmio_pci_device_find_teller (MmioDevice * device, gint bar,
+gboolean mmio_pci_device_find_teller (const MmioDevice * device, gint bar,
     MmioTellerPlace * place);
 
 G_END_DECLS

@@ -194,8 +194,8 @@ init_buffers (MmioPicture * picture, const MmioSpec * spec, guint64 step,
  * @spec: what is known of it, with format, width and height set
  *
  * Works out where each plane lies, and each of several pictures, and checks
- * that they can.  Whether a BAR is
- * large enough is checked where the BAR is chosen.
+ * that they can.  Whether a BAR is large enough is checked where the BAR is
+ * chosen.
  *
  * Returns: TRUE, or FALSE with %MMIO_ERROR_SETTINGS
  */

@@ -36,14 +36,22 @@ typedef struct {
 } MmioStamp;
 
 /**
+ * MmioLook:
+ *
+ * Loads as little as it can, to see whether it would be told the same again.
+ *
+ * Returns: FALSE if there is no picture for the time being
+ */
+typedef gboolean (*MmioLook) (const guint8 * registers, MmioStamp * stamp);
+
+/**
  * MmioTeller:
  * @length: bytes of the registers
  * @ask: loads the registers and makes of them what they say.  @bar: the BAR
  *   that they are in; @stamp: (out): of what was told; @told: (inout): empty,
  *   to be filled in after %MMIO_TOLD_PICTURE.  @error is set after
  *   %MMIO_TOLD_NO_MODE, with %MMIO_ERROR_NO_MODE, and %MMIO_TOLD_WRONG.
- * @look: loads as little as it can, to see whether it would be told the same
- *   again.  Returns: FALSE if there is no picture for the time being
+ * @look: whether it would tell the same again
  *
  * How to ask registers for a picture, wherever they are.
  */
@@ -52,7 +60,7 @@ typedef struct {
   MmioTold (*ask) (const MmioDevice * device, guint bar,
       const guint8 * registers, MmioStamp * stamp, MmioSpec * told,
       GError ** error);
-  gboolean (*look) (const guint8 * registers, MmioStamp * stamp);
+  MmioLook look;
 } MmioTeller;
 
 /**

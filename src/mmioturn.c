@@ -13,11 +13,11 @@
  * what is read is whole, though the index has moved, as long as the counter has
  * not gone so far.  (A seqlock that is odd from the beginning of a picture on
  * would tell more, that it has not begun yet; but one that is odd only while
- * the index changes is as good, and the two look alike.)  This holds where the counter is not ahead of the
- * index, so that the picture that the index names is no older than the one that
- * the counter, read before it, speaks of.  That both have moved alike is looked
- * at as well: a device that does otherwise is taken for one that writes
- * anywhere, and what was read is read again.
+ * the index changes is as good, and the two look alike.)  This holds where the
+ * counter is not ahead of the index, so that the picture that the index names
+ * is no older than the one that the counter, read before it, speaks of.  That
+ * both have moved alike is looked at as well: a device that does otherwise is
+ * taken for one that writes anywhere, and what was read is read again.
  */
 #include "mmioturn.h"
 

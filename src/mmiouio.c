@@ -169,7 +169,8 @@ mmio_uio_free (MmioDevice * device)
 
 /* The node of a device of which nothing is known but its maps */
 static gboolean
-mmio_uio_find_teller (MmioDevice * device, gint bar, MmioTellerPlace * place)
+mmio_uio_find_teller (const MmioDevice * device, gint bar,
+    MmioTellerPlace * place)
 {
   return mmio_known_find_header (device, bar, place);
 }

@@ -84,15 +84,15 @@ mmio_vbe_look (const guint8 * registers, MmioStamp * stamp)
 
 /* Reads them until they stand still */
 static gboolean
-read_mode (const guint8 * registers, MmioStamp * vbe)
+read_mode (const guint8 * registers, MmioLook look, MmioStamp * vbe)
 {
   MmioStamp before;
 
-  mmio_vbe_look (registers, vbe);
+  look (registers, vbe);
   for (guint i = 1; i < MAX_TRIES; i++) {
     before = *vbe;
     mmio_reader_fence ();
-    mmio_vbe_look (registers, vbe);
+    look (registers, vbe);
     if (memcmp (&before, vbe, sizeof (before)) == 0)
       return TRUE;
   }
@@ -100,12 +100,20 @@ read_mode (const guint8 * registers, MmioStamp * vbe)
   return FALSE;
 }
 
-static MmioTold
-mmio_vbe_ask (const MmioDevice * device, guint bar, const guint8 * registers,
-    MmioStamp * stamp, MmioSpec * told, GError ** error)
+/**
+ * mmio_vbe_ask_by:
+ * @look: how to load them
+ *
+ * What #MmioTeller has as ask(), for registers that are loaded in any way.
+ *
+ * Returns: what came of it
+ */
+MmioTold
+mmio_vbe_ask_by (const MmioDevice * device, const guint8 * registers,
+    MmioLook look, MmioStamp * stamp, MmioSpec * told, GError ** error)
 {
   const char *address = mmio_device_get_address (device);
-  const gboolean stands_still = read_mode (registers, stamp);
+  const gboolean stands_still = read_mode (registers, look, stamp);
   const guint32 *vbe = stamp->word;
   const char *format;
   guint bytes;
@@ -146,6 +154,13 @@ mmio_vbe_ask (const MmioDevice * device, guint bar, const guint8 * registers,
   told->offset = (guint64) told->stride * vbe[VBE_Y_OFFSET] +
       bytes * vbe[VBE_X_OFFSET];
   return MMIO_TOLD_PICTURE;
+}
+
+static MmioTold
+mmio_vbe_ask (const MmioDevice * device, guint bar, const guint8 * registers,
+    MmioStamp * stamp, MmioSpec * told, GError ** error)
+{
+  return mmio_vbe_ask_by (device, registers, mmio_vbe_look, stamp, told, error);
 }
 
 const MmioTeller mmio_vbe_teller = {

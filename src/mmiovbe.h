@@ -10,4 +10,7 @@ G_BEGIN_DECLS
 
 extern const MmioTeller mmio_vbe_teller;
 
+MmioTold mmio_vbe_ask_by (const MmioDevice * device, const guint8 * registers,
+    MmioLook look, MmioStamp * stamp, MmioSpec * told, GError ** error);
+
 G_END_DECLS

@@ -79,12 +79,13 @@
  * @stride: bytes from one row to the next; 0: no padding.  In a planar format
  *   it is that of the first plane, and the planes follow each other.
  * @flags: MMIOVID_HEADER_COUNTER, MMIOVID_HEADER_SEQLOCK; others are 0
- * @n_pictures: pictures that are written in turn, 1 to
+ * @n_pictures: pictures that are written in turn, 0, 1, 2, 0, ..., 1 to
  *   MMIOVID_HEADER_MAX_PICTURES; all have the same geometry
  * @picture_offset: bytes from the BAR's start to each of them, @size or more;
  *   those after @n_pictures are 0
  * @counter: counts the pictures, where the flag says so; begins again at 0
- *   after its highest value
+ *   after its highest value.  A write barrier before it is written, and one
+ *   after it, before anything of the next picture is.
  * @index: which of the pictures is complete, from 0; with one picture nobody
  *   looks
  *

@@ -115,9 +115,9 @@ fake_free (MmioDevice * device)
 
 /* As PCI devices are of which nothing is known */
 static gboolean
-fake_find_teller (MmioDevice * device, gint bar, MmioTellerPlace * place)
+fake_find_teller (const MmioDevice * device, gint bar, MmioTellerPlace * place)
 {
-  return ((FakeDevice *) device)->may_tell &&
+  return ((const FakeDevice *) device)->may_tell &&
       mmio_known_find_header (device, bar, place);
 }
 

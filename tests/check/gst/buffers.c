@@ -29,15 +29,8 @@ static gint painted;
 static void
 setup (void)
 {
-  g_autofree guint8 *zeros = g_malloc0 (FILE_SIZE);
-  int fd;
-
   temp_setup ();
-  path = temp_file ("bar", zeros, FILE_SIZE);
-  fd = open (path, O_RDWR | O_CLOEXEC);
-  memory = mmap (NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  fail_unless (memory != MAP_FAILED);
-  close (fd);
+  memory = temp_map ("bar", FILE_SIZE, &path);
   stop = painted = 0;
 }
 

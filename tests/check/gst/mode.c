@@ -11,6 +11,7 @@
 
 #include "mmiovid-header.h"
 #include "testdmabuf.h"
+#include "testpool.h"
 
 #define PICTURE 4096
 #define N_PAGES 256
@@ -38,6 +39,9 @@ get (const guint32 * field)
 {
   return GUINT32_FROM_LE (__atomic_load_n (field, __ATOMIC_SEQ_CST));
 }
+
+/* Ends the threads below; atomic */
+static gint stop;
 
 /* --- The device ----------------------------------------------------------- */
 
@@ -277,6 +281,69 @@ GST_START_TEST (test_no_mode)
 
 GST_END_TEST;
 
+static GMutex lock;
+static GCond cond;
+static gboolean has_asked, is_flushing;
+
+static GstPadProbeReturn
+on_query (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
+{
+  if (GST_QUERY_TYPE (GST_PAD_PROBE_INFO_QUERY (info)) != GST_QUERY_CAPS)
+    return GST_PAD_PROBE_OK;
+
+  g_mutex_lock (&lock);
+  has_asked = TRUE;
+  g_cond_broadcast (&cond);
+  while (!is_flushing)
+    g_cond_wait (&cond, &lock);
+  g_mutex_unlock (&lock);
+  return GST_PAD_PROBE_OK;
+}
+
+/* What was due before a flush is none after it, though it was the negotiation
+ * about another mode that the flush has ended */
+GST_START_TEST (test_flush)
+{
+  GstHarness *h = new_source ("copy");
+  const gint64 end = g_get_monotonic_time () + HANG;
+  GstBuffer *buffer;
+  GstPad *pad;
+
+  source_start (h, 2);
+  source_wait_for_clock_wait (h);
+  has_asked = is_flushing = FALSE;
+  pad = gst_element_get_static_pad (h->element, "src");
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM |
+      GST_PAD_PROBE_TYPE_PUSH, on_query, NULL, NULL);
+  gst_object_unref (pad);
+
+  set_mode (16, 12, 2);
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  g_mutex_lock (&lock);
+  while (!has_asked)
+    fail_unless (g_cond_wait_until (&cond, &lock, end));
+  g_mutex_unlock (&lock);
+  fail_unless (gst_element_send_event (h->element,
+          gst_event_new_flush_start ()));
+  g_mutex_lock (&lock);
+  is_flushing = TRUE;
+  g_cond_broadcast (&cond);
+  g_mutex_unlock (&lock);
+  fail_unless (gst_element_send_event (h->element,
+          gst_event_new_flush_stop (FALSE)));
+
+  source_wait_for_clock_wait (h);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+  buffer = source_crank (h);
+  check_frame (h, buffer, 16, 12, 2, 3, TRUE);
+  gst_buffer_unref (buffer);
+  check_stats (h, 3, 1);
+  source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* Some frame-sync wait in other ways; time does not go on in these tests, and
  * the counter stands, so nothing but the end of the wait can end them */
 static const char *syncs[] = { "clock", "counter" };
@@ -309,8 +376,9 @@ GST_START_TEST (test_stop)
 
 GST_END_TEST;
 
+/* All of which say this */
 static guint
-count_warnings (GstHarness * h)
+count_warnings (GstHarness * h, const char *words)
 {
   GstMessage *message;
   guint n = 0;
@@ -321,8 +389,7 @@ count_warnings (GstHarness * h)
     gst_message_parse_warning (message, &error, NULL);
     fail_unless (strstr (error->message, device.path) != NULL, "%s",
         error->message);
-    fail_unless (strstr (error->message, "no picture for a second") != NULL,
-        "%s", error->message);
+    fail_unless (strstr (error->message, words) != NULL, "%s", error->message);
     gst_message_unref (message);
     n++;
   }
@@ -330,10 +397,14 @@ count_warnings (GstHarness * h)
   return n;
 }
 
+#define NO_MODE "no picture for a second"
+
 static void
-wait_for_warning (GstHarness * h)
+wait_for_warning (GstHarness * h, const char *words)
 {
-  for (gint64 end = g_get_monotonic_time () + HANG; count_warnings (h) == 0;) {
+  const gint64 end = g_get_monotonic_time () + HANG;
+
+  while (count_warnings (h, words) == 0) {
     fail_unless (g_get_monotonic_time () < end, "no warning came");
     crank (h);
     g_usleep (10000);
@@ -351,12 +422,12 @@ GST_START_TEST (test_warning)
   for (guint i = 0; i < 2; i++) {
     begin = g_get_monotonic_time ();
     begin_mode ();
-    wait_for_warning (h);
+    wait_for_warning (h, NO_MODE);
     fail_unless (g_get_monotonic_time () - begin >= G_TIME_SPAN_SECOND);
     begin = g_get_monotonic_time ();
     while (g_get_monotonic_time () - begin < 1500 * G_TIME_SPAN_MILLISECOND)
       crank (h);
-    fail_unless_equals_int (count_warnings (h), 0);
+    fail_unless_equals_int (count_warnings (h, NO_MODE), 0);
 
     end_mode ();
     gst_buffer_unref (source_crank (h));
@@ -397,6 +468,255 @@ GST_START_TEST (test_counted_picture)
 
 GST_END_TEST;
 
+/* Faster than it is looked whether it shows one again */
+static gpointer
+count_on (gpointer unused)
+{
+  while (!g_atomic_int_get (&stop)) {
+    count ();
+    count ();
+    g_usleep (2000);
+  }
+
+  return NULL;
+}
+
+/* Pictures that nobody wants keep nobody from looking whether the one that is
+ * wanted can be seen */
+GST_START_TEST (test_busy_counter)
+{
+  GstHarness *h = new_source ("copy");
+  GstTestClock *clock = gst_harness_get_testclock (h);
+  GThread *thread;
+
+  set (h, "frame-sync", "counter");
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=1/1000");
+  source_start (h, 1);
+  begin_mode ();
+  write_mode (16, 12, 9);
+  gst_test_clock_advance_time (clock, 1000 * GST_SECOND);
+  g_atomic_int_set (&stop, 0);
+  thread = g_thread_new ("device", count_on, NULL);
+  gst_message_unref (source_wait_message (h, GST_MESSAGE_WARNING));
+  fail_unless_equals_int (gst_harness_buffers_received (h), 1);
+  end_mode ();
+  gst_buffer_unref (source_pull (h));
+  g_atomic_int_set (&stop, 1);
+  g_thread_join (thread);
+  check_stats (h, 2, 0);
+  gst_object_unref (clock);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* The turn of the next one is a period after one that came late */
+GST_START_TEST (test_late)
+{
+  GstHarness *h = new_source ("copy");
+  GstTestClock *clock = gst_harness_get_testclock (h);
+  GstBuffer *buffer;
+
+  set (h, "frame-sync", "counter");
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=1/1000");
+  source_start (h, 1);
+  begin_mode ();
+  write_mode (16, 12, 9);
+  gst_test_clock_advance_time (clock, 1000 * GST_SECOND);
+  count ();
+  count ();
+  gst_message_unref (source_wait_message (h, GST_MESSAGE_WARNING));
+  gst_test_clock_advance_time (clock, 900 * GST_SECOND);
+  end_mode ();
+  buffer = source_pull (h);
+  fail_unless (GST_BUFFER_PTS (buffer) > 1800 * GST_SECOND);
+  gst_buffer_unref (buffer);
+
+  for (guint i = 0; i < 2; i++) {
+    gst_test_clock_advance_time (clock, (i == 0 ? 100 : 1000) * GST_SECOND);
+    count ();
+    count ();
+    g_usleep (30000);
+  }
+  buffer = source_pull (h);
+  fail_unless (GST_BUFFER_PTS (buffer) > 2800 * GST_SECOND, "%" GST_TIME_FORMAT,
+      GST_TIME_ARGS (GST_BUFFER_PTS (buffer)));
+  gst_buffer_unref (buffer);
+  gst_object_unref (clock);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* A pause may end the wait for a picture that is complete, or not: the frame
+ * that was due is one of those that are counted */
+GST_START_TEST (test_pause)
+{
+  GstHarness *h = new_source ("copy");
+  GstBuffer *buffer;
+
+  g_object_set (h->element, "width", 32, "height", 24, "offset",
+      (guint64) PICTURE, "counter-offset",
+      (guint64) G_STRUCT_OFFSET (MmiovidHeader, counter), "counter-size", 32,
+      "counter-seqlock", TRUE, NULL);
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  for (guint i = 0; i < 10; i++) {
+    /* It waits long for no more than the first that is not complete */
+    count ();
+    fail_unless (gst_harness_crank_single_clock_wait (h));
+    g_usleep (5000);
+    fail_unless (gst_element_set_state (h->element, GST_STATE_PAUSED) !=
+        GST_STATE_CHANGE_FAILURE);
+    g_usleep (10000);
+    fail_unless (gst_element_set_state (h->element, GST_STATE_PLAYING) !=
+        GST_STATE_CHANGE_FAILURE);
+    count ();
+    source_wait_for_clock_wait (h);
+  }
+
+  while ((buffer = gst_harness_try_pull (h)))
+    gst_buffer_unref (buffer);
+  buffer = source_crank (h);
+  fail_unless_equals_uint64 (source_get_stat (h, "frames") +
+      source_get_stat (h, "missed"), GST_BUFFER_OFFSET (buffer) + 1);
+  gst_buffer_unref (buffer);
+  source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* --- While it is read ----------------------------------------------------- */
+
+/* How often the device still changes its mode during a read, and how often it
+ * has */
+static gint changes_left;
+static gint n_changes;
+
+/* After it was looked whether it has, and before the first byte is read */
+static void
+change_mode (void)
+{
+  const guint n = g_atomic_int_get (&n_changes);
+
+  if (g_atomic_int_get (&changes_left) == 0)
+    return;
+
+  g_atomic_int_add (&changes_left, -1);
+  set_mode (n % 2 ? 32 : 16, 24, 10 + n % 100);
+  g_atomic_int_inc (&n_changes);
+}
+
+static GstHarness *
+start_with_changes (void)
+{
+  TestAllocator *allocator = test_allocator_new ();
+  GstHarness *h = new_source ("copy");
+
+  g_atomic_int_set (&changes_left, 0);
+  g_atomic_int_set (&n_changes, 0);
+  allocator->before_write = change_mode;
+  gst_harness_set_propose_allocator (h, GST_ALLOCATOR (allocator), NULL);
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  return h;
+}
+
+/* The frame that was being read is read once more, and is not lost; but once
+ * only */
+GST_START_TEST (test_while_read)
+{
+  GstHarness *h = start_with_changes ();
+  GstBuffer *buffer;
+
+  g_atomic_int_set (&changes_left, 1);
+  buffer = source_crank (h);
+  check_frame (h, buffer, 16, 24, 10, 1, TRUE);
+  gst_buffer_unref (buffer);
+  check_stats (h, 2, 0);
+  source_wait_for_clock_wait (h);
+
+  g_atomic_int_set (&changes_left, 3);
+  crank (h);
+  fail_unless_equals_int (g_atomic_int_get (&n_changes), 3);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+  buffer = source_crank (h);
+  check_frame (h, buffer, 32, 24, 13, 3, TRUE);
+  gst_buffer_unref (buffer);
+  check_stats (h, 3, 1);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* One that never stands still is told of, and no more work is made of each frame
+ * than of one that does */
+GST_START_TEST (test_restless)
+{
+  GstHarness *h = start_with_changes ();
+  GstBuffer *buffer;
+  gint64 begin;
+  gint before;
+
+  for (guint i = 0; i < 2; i++) {
+    begin = g_get_monotonic_time ();
+    g_atomic_int_set (&changes_left, G_MAXINT);
+    wait_for_warning (h, "faster than it can be read");
+    fail_unless (g_get_monotonic_time () - begin >= G_TIME_SPAN_SECOND);
+    begin = g_get_monotonic_time ();
+    while (g_get_monotonic_time () - begin < 1500 * G_TIME_SPAN_MILLISECOND) {
+      before = g_atomic_int_get (&n_changes);
+      crank (h);
+      fail_unless (g_atomic_int_get (&n_changes) <= before + 2);
+    }
+    fail_unless_equals_int (count_warnings (h, ""), 0);
+    fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+
+    g_atomic_int_set (&changes_left, 0);
+    buffer = source_crank (h);
+    gst_buffer_unref (buffer);
+    source_wait_for_clock_wait (h);
+  }
+  fail_unless_equals_uint64 (source_get_stat (h, "frames"), 3);
+  source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* --- One picture, elsewhere ----------------------------------------------- */
+
+/* A device that shows one picture while it paints the other: copies go on as if
+ * nothing had happened */
+GST_START_TEST (test_flip)
+{
+  static const guint places[] = { 2 * PICTURE, PICTURE };
+  GstHarness *h = new_source ("auto");
+  GstBuffer *buffer;
+
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_ELEMENT), 1);
+  for (guint i = 1; i < 10; i++) {
+    const guint place = places[i % 2];
+
+    memset (memory + place, i, 3 * 32 * 24);
+    begin_mode ();
+    header ()->picture_offset[0] = GUINT64_TO_LE (place);
+    end_mode ();
+    buffer = source_crank (h);
+    check_frame (h, buffer, 32, 24, i, i, FALSE);
+    gst_buffer_unref (buffer);
+    source_wait_for_clock_wait (h);
+  }
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_ELEMENT), 0);
+  check_stats (h, 10, 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* --- What cannot be ------------------------------------------------------- */
 
 static GstHarness *
@@ -421,7 +741,9 @@ GST_START_TEST (test_wrong)
   fail_unless (gst_harness_crank_single_clock_wait (h));
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
       "n_pictures=7", device.path, NULL);
-  check_stats (h, 1, 0);
+  /* Of the base class, when the frame that was due has been given up */
+  source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL, NULL);
+  check_stats (h, 1, 1);
   source_teardown (h);
 }
 
@@ -531,9 +853,19 @@ GST_END_TEST;
 #define SMALL_HEIGHT 500
 #define PICTURES_A_MODE 4
 #define NUMBERS 248
-#define N_FRAMES 400
+#define MIN_FRAMES 400
+#define MIN_MODES 10
+/* Of so many modes it shows one until somebody has seen it, however seldom the
+ * machine lets anybody look */
+#define PATIENCE 3
 
-static gint stop;
+static gint seen_mode;
+
+static gint
+get_mode (guint n)
+{
+  return n % NUMBERS / PICTURES_A_MODE;
+}
 
 static void
 paint (guint n)
@@ -556,8 +888,14 @@ static gpointer
 run_device (gpointer unused)
 {
   for (guint n = 1; !g_atomic_int_get (&stop); n++) {
+    const gboolean is_last = n % PICTURES_A_MODE == PICTURES_A_MODE - 1;
+
     paint (n);
-    g_usleep (1500);
+    do
+      g_usleep (1500);
+    while (is_last && get_mode (n) % PATIENCE == 0 &&
+        g_atomic_int_get (&seen_mode) != get_mode (n) &&
+        !g_atomic_int_get (&stop));
   }
 
   return NULL;
@@ -621,16 +959,22 @@ on_buffer (GstPad * pad, GstPadProbeInfo * info, gpointer data)
   seen->number = number;
   seen->pts = GST_BUFFER_PTS (buffer);
   seen->frames++;
+  g_atomic_int_set (&seen_mode, get_mode (seen->value));
   gst_buffer_unmap (buffer, &map);
 
-  return GST_PAD_PROBE_OK;
+  if (seen->frames < MIN_FRAMES || seen->modes < MIN_MODES)
+    return GST_PAD_PROBE_OK;
+
+  gst_buffer_unref (buffer);
+  GST_PAD_PROBE_INFO_FLOW_RETURN (info) = GST_FLOW_EOS;
+  return GST_PAD_PROBE_HANDLED;
 }
 
 GST_START_TEST (test_running)
 {
   g_autofree char *text = g_strdup_printf ("mmiovidsrc name=source device=%s "
-      "io-mode=copy num-buffers=%u frame-sync=%s ! video/x-raw%s ! fakesink "
-      "sync=false", device.path, N_FRAMES, syncs[__i__],
+      "io-mode=copy frame-sync=%s ! video/x-raw%s ! fakesink sync=false",
+      device.path, syncs[__i__],
       __i__ == 0 ? ",framerate=1000/1" : "");
   g_autoptr (GstElement) pipeline = gst_parse_launch (text, NULL);
   g_autoptr (GstElement) source = gst_bin_get_by_name (GST_BIN (pipeline),
@@ -646,6 +990,7 @@ GST_START_TEST (test_running)
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, &seen, NULL);
   paint (0);
   g_atomic_int_set (&stop, 0);
+  g_atomic_int_set (&seen_mode, -1);
   thread = g_thread_new ("device", run_device, NULL);
   fail_unless (gst_element_set_state (pipeline, GST_STATE_PLAYING) !=
       GST_STATE_CHANGE_FAILURE);
@@ -661,10 +1006,8 @@ GST_START_TEST (test_running)
   fail_unless (gst_structure_get (stats, "frames", G_TYPE_UINT64, &frames,
           "missed", G_TYPE_UINT64, &missed, NULL));
   GST_INFO ("%u modes, %" GST_PTR_FORMAT, seen.modes, stats);
-  fail_unless_equals_int (seen.frames, N_FRAMES);
-  fail_unless_equals_uint64 (frames, N_FRAMES);
+  fail_unless_equals_uint64 (frames, seen.frames);
   fail_unless_equals_uint64 (frames + missed, seen.number + 1);
-  fail_unless (seen.modes > 10, "%u", seen.modes);
   gst_structure_free (stats);
   gst_element_set_state (pipeline, GST_STATE_NULL);
 }
@@ -681,8 +1024,15 @@ mode_suite (void)
   tcase_add_loop_test (tc, test_follow, 0, G_N_ELEMENTS (io_modes));
   tcase_add_loop_test (tc, test_no_mode, 0, G_N_ELEMENTS (io_modes));
   tcase_add_loop_test (tc, test_stop, 0, G_N_ELEMENTS (syncs));
+  tcase_add_test (tc, test_flush);
   tcase_add_test (tc, test_warning);
   tcase_add_loop_test (tc, test_counted_picture, 0, G_N_ELEMENTS (io_modes));
+  tcase_add_test (tc, test_busy_counter);
+  tcase_add_test (tc, test_late);
+  tcase_add_test (tc, test_pause);
+  tcase_add_test (tc, test_while_read);
+  tcase_add_test (tc, test_restless);
+  tcase_add_test (tc, test_flip);
   tcase_add_test (tc, test_wrong);
   tcase_add_test (tc, test_too_large);
   tcase_add_test (tc, test_gone);

@@ -176,6 +176,10 @@ test_allocator_free (GstAllocator * allocator, GstMemory * memory)
 static gpointer
 test_allocator_map (GstMemory * memory, gsize maxsize, GstMapFlags flags)
 {
+  TestAllocator *self = TEST_ALLOCATOR (memory->allocator);
+
+  if ((flags & GST_MAP_WRITE) && self->before_write)
+    self->before_write ();
   return ((TestMemory *) memory)->data;
 }
 

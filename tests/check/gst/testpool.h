@@ -53,6 +53,7 @@ G_DECLARE_FINAL_TYPE (TestAllocator, test_allocator, TEST, ALLOCATOR,
 /**
  * TestAllocator:
  * @has_no_memory: allocates nothing
+ * @before_write: (nullable): called whenever somebody maps a memory to write
  * @allocated: memories that were allocated
  * @last_params: what the last one was allocated with
  */
@@ -60,6 +61,7 @@ struct _TestAllocator {
   GstAllocator parent;
 
   gboolean has_no_memory;
+  void (*before_write) (void);
 
   guint allocated;
   GstAllocationParams last_params;

@@ -283,6 +283,32 @@ GST_START_TEST (test_opens_nothing)
 
 GST_END_TEST;
 
+/* A realpath() of something that has just gone */
+static gboolean has_gone;
+
+char *__real_realpath (const char *, char *);
+char *__wrap_realpath (const char *, char *);
+
+char *
+__wrap_realpath (const char *path, char *resolved)
+{
+  return has_gone ? NULL : __real_realpath (path, resolved);
+}
+
+/* What goes while it is looked at is not there, rather than another one */
+GST_START_TEST (test_goes_meanwhile)
+{
+  const Device device = { "0000:03:00.0", 0x10ee, 0x7024, PAGE_BAR };
+
+  make_bus ();
+  put_class (&device, 0x048000);
+  check_list (device.slot);
+  has_gone = TRUE;
+  check_list ("");
+}
+
+GST_END_TEST;
+
 static Suite *
 candidate_suite (void)
 {
@@ -298,6 +324,7 @@ candidate_suite (void)
   tcase_add_test (tc, test_description);
   tcase_add_test (tc, test_unknown_name);
   tcase_add_test (tc, test_opens_nothing);
+  tcase_add_test (tc, test_goes_meanwhile);
 
   return s;
 }

@@ -297,6 +297,13 @@ static const struct
       {"picture_offset[1]=41217"}},
   {PICTURE_OFFSET + 8, 0, 0x80000000, MMIO_ERROR_SETTINGS,
       {"picture_offset[1]=9223372036854775808"}},
+  /* The other one is at 32768, and each has 24320 bytes */
+  {PICTURE_OFFSET, 32768, 0, MMIO_ERROR_SETTINGS,
+      {"picture_offset[0]=32768, picture_offset[1]=32768", "overlap"}},
+  {PICTURE_OFFSET, 32768 - 24319, 0, MMIO_ERROR_SETTINGS,
+      {"picture_offset[0]=8449, picture_offset[1]=32768", "overlap"}},
+  {PICTURE_OFFSET + 8, 4096 + 24319, 0, MMIO_ERROR_SETTINGS,
+      {"picture_offset[1]=28415", "overlap"}},
   /* Larger than where it is, though each side is possible */
   {HEIGHT, 65535, 0, MMIO_ERROR_SETTINGS, {"picture_offset[0]=4096"}},
 };
@@ -333,6 +340,15 @@ GST_START_TEST (test_limits)
   put_offset (memory, 1, 41216);
   fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
   fail_unless_equals_uint64 (told.buffer_offset[1], 41216);
+
+  /* One right after the other, in either order */
+  put_offset (memory, 1, 4096 + 24320);
+  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  put_offset (memory, 1, 4096);
+  put_offset (memory, 0, 4096 + 24320);
+  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_uint64 (told.offset, 4096 + 24320);
+  fail_unless_equals_uint64 (told.buffer_offset[1], 4096);
 
   make_header (memory);
   put (memory, SIZE, 4096);
@@ -377,13 +393,38 @@ GST_START_TEST (test_odd)
   fail_unless (mmio_header_teller.look (memory, &later));
   fail_unless (memcmp (&stamp, &later, sizeof (stamp)) == 0);
 
-  /* Nothing but the sequence tells */
-  put (memory, WIDTH, 63);
-  fail_unless (mmio_header_teller.look (memory, &later));
-  fail_unless (memcmp (&stamp, &later, sizeof (stamp)) == 0);
   put (memory, SEQUENCE, 8);
   fail_unless (mmio_header_teller.look (memory, &later));
   fail_if (memcmp (&stamp, &later, sizeof (stamp)) == 0);
+}
+
+GST_END_TEST;
+
+/* A sequence that has begun anew, and come to the same number: another picture
+ * is another one all the same.  What else there is, it has to tell. */
+GST_START_TEST (test_same_sequence)
+{
+  static const guint telling[] = { SEQUENCE, FORMAT, WIDTH, HEIGHT, STRIDE,
+    PICTURE_OFFSET, PICTURE_OFFSET + 4
+  };
+  MmioStamp stamp, later;
+  MmioSpec told;
+
+  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  for (guint offset = 0; offset < MMIOVID_HEADER_SIZE; offset += 4) {
+    const guint32 value = GST_READ_UINT32_LE (memory + offset);
+    gboolean tells = FALSE;
+
+    for (guint i = 0; i < G_N_ELEMENTS (telling); i++)
+      tells |= offset == telling[i];
+    put (memory, offset, value + 2);
+    fail_unless (mmio_header_teller.look (memory, &later));
+    if ((memcmp (&stamp, &later, sizeof (stamp)) != 0) != tells)
+      fail ("byte %u: %d", offset, tells);
+    put (memory, offset, value);
+    fail_unless (mmio_header_teller.look (memory, &later));
+    fail_unless (memcmp (&stamp, &later, sizeof (stamp)) == 0);
+  }
 }
 
 GST_END_TEST;
@@ -489,6 +530,12 @@ is_right (const guint8 * h)
 
     if (offset < size || (gdouble) offset + bytes > BAR_SIZE)
       return FALSE;
+    for (guint j = 0; j < i; j++) {
+      const guint64 other = GST_READ_UINT64_LE (h + PICTURE_OFFSET + 8 * j);
+
+      if (MAX (offset, other) - MIN (offset, other) < bytes)
+        return FALSE;
+    }
   }
 
   return TRUE;
@@ -589,6 +636,7 @@ header_suite (void)
   tcase_add_test (tc, test_limits);
   tcase_add_test (tc, test_no_magic);
   tcase_add_test (tc, test_odd);
+  tcase_add_test (tc, test_same_sequence);
   tcase_add_test (tc, test_torn);
   tcase_add_test (tc, test_random);
   tcase_add_test (tc, test_no_more_loads);

@@ -498,6 +498,24 @@ temp_file (const char *name, const guint8 * data, gsize size)
   return path;
 }
 
+/* A file of zeros, for a test to write to; munmap() it */
+guint8 *
+temp_map (const char *name, gsize size, char **path)
+{
+  g_autofree guint8 *zeros = g_malloc0 (size);
+  guint8 *memory;
+  int fd;
+
+  *path = temp_file (name, zeros, size);
+  fd = open (*path, O_RDWR | O_CLOEXEC);
+  fail_unless (fd >= 0);
+  memory = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  fail_unless (memory != MAP_FAILED);
+  close (fd);
+
+  return memory;
+}
+
 static MmioRegion *
 fake_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
     MmioMapping wanted, GError ** error)

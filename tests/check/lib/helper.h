@@ -80,6 +80,7 @@ void temp_setup (void);
 void temp_teardown (void);
 char *temp_path (const char *name);
 char *temp_file (const char *name, const guint8 * data, gsize size);
+guint8 *temp_map (const char *name, gsize size, char **path);
 
 /* A device of which the test is master: its BARs are memory */
 

@@ -105,47 +105,142 @@ GST_START_TEST (test_vbe)
 
 GST_END_TEST;
 
-static gint stop;
+static guint16 registers[N_REGISTERS];
+static guint n_looks, n_changes;
 
-/* A driver that is never done */
-static gpointer
-set_modes (gpointer data)
+/* A driver that writes something after each of the first looks */
+static gboolean
+look_and_change (const guint8 * data, MmioStamp * stamp)
 {
-  volatile guint16 *registers = data;
+  const gboolean ret = mmio_vbe_teller.look (data, stamp);
 
-  while (!g_atomic_int_get (&stop))
-    registers[XRES] = GUINT16_TO_LE (GUINT16_FROM_LE (registers[XRES]) % 999 +
-        1);
+  if (n_looks++ < n_changes)
+    registers[XRES] = GUINT16_TO_LE (GUINT16_FROM_LE (registers[XRES]) + 1);
 
-  return NULL;
+  return ret;
+}
+
+static MmioTold
+ask_changing (FakeDevice * fake, guint changes, MmioSpec * spec,
+    GError ** error)
+{
+  MmioStamp stamp;
+
+  for (guint i = 0; i < N_REGISTERS; i++)
+    registers[i] = GUINT16_TO_LE (usual[i]);
+  n_looks = 0;
+  n_changes = changes;
+  *spec = test_spec (NULL, 0, 0, 0, 0);
+
+  return mmio_vbe_ask_by (&fake->parent, (const guint8 *) registers,
+      look_and_change, &stamp, spec, error);
 }
 
 /* Registers that do not stand still are no mode, for the time being */
 GST_START_TEST (test_vbe_changing)
 {
   FakeDevice *fake = fake_new ();
-  guint16 registers[N_REGISTERS];
   GError *error = NULL;
-  MmioTold told = MMIO_TOLD_PICTURE;
-  GThread *thread;
+  MmioSpec spec;
 
-  for (guint i = 0; i < N_REGISTERS; i++)
-    registers[i] = GUINT16_TO_LE (usual[i]);
-  g_atomic_int_set (&stop, FALSE);
-  thread = g_thread_new ("driver", set_modes, registers);
-  for (const gint64 end = g_get_monotonic_time () + HANG;
-      told == MMIO_TOLD_PICTURE && g_get_monotonic_time () < end;) {
-    MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
-    MmioStamp stamp;
-
-    told = mmio_vbe_teller.ask (&fake->parent, 2, (const guint8 *) registers,
-        &stamp, &spec, &error);
+  /* What is told was seen twice, and is what there is now */
+  for (guint i = 0; i < 3; i++) {
+    fail_unless_equals_int (ask_changing (fake, i, &spec, &error),
+        MMIO_TOLD_PICTURE);
+    fail_unless_equals_int (spec.width, 640 + i);
+    fail_unless_equals_int (n_looks, 2 + i);
   }
-  g_atomic_int_set (&stop, TRUE);
-  g_thread_join (thread);
 
-  fail_unless_equals_int (told, MMIO_TOLD_NO_MODE);
+  fail_unless_equals_int (ask_changing (fake, G_MAXUINT, &spec, &error),
+      MMIO_TOLD_NO_MODE);
   check_error (&error, MMIO_ERROR_NO_MODE, "0000:aa:11.3", NULL);
+  fail_unless_equals_int (spec.width, 0);
+  mmio_device_unref (&fake->parent);
+}
+
+GST_END_TEST;
+
+/* --- Registers that are lost ---------------------------------------------- */
+
+typedef struct
+{
+  gboolean tells, stands, moves;
+} Answer;
+
+static Answer answer;
+static guint n_asks;
+
+static MmioTold
+ask_answer (const MmioDevice * device, guint bar, const guint8 * data,
+    MmioStamp * stamp, MmioSpec * told, GError ** error)
+{
+  memset (stamp, 0, sizeof (*stamp));
+  n_asks++;
+  if (!answer.tells)
+    return MMIO_TOLD_NOTHING;
+
+  told->format = *mmio_format_find ("RGB");
+  told->width = told->height = 8;
+  return MMIO_TOLD_PICTURE;
+}
+
+static gboolean
+look_at_answer (const guint8 * data, MmioStamp * stamp)
+{
+  memset (stamp, 0, sizeof (*stamp));
+  if (answer.moves)
+    stamp->word[0] = n_asks;
+
+  return answer.stands;
+}
+
+/* What is being written is no more than late; what never told is not looked at
+ * again, and what stands still is lost */
+GST_START_TEST (test_lost)
+{
+  static const MmioTeller teller = {.length = 4,.ask = ask_answer,.look =
+        look_at_answer
+  };
+  static const struct
+  {
+    gboolean told_before;
+    Answer answer;
+    gboolean late;
+  } cases[] = {
+    {FALSE, {FALSE, TRUE, FALSE}, FALSE}, {FALSE, {FALSE, FALSE, FALSE}, FALSE},
+    {FALSE, {FALSE, TRUE, TRUE}, FALSE}, {TRUE, {FALSE, TRUE, FALSE}, FALSE},
+    {TRUE, {FALSE, FALSE, FALSE}, TRUE}, {TRUE, {FALSE, TRUE, TRUE}, TRUE},
+  };
+  FakeDevice *fake = fake_new ();
+  const MmioTellerPlace place = {.teller = &teller,.bar = 2,.picture_bar = 2 };
+
+  fake_set_memory (fake, 2, 4096);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (MmioMode) mode = mmio_mode_new (&fake->parent, &place);
+    MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
+    GError *error = NULL;
+    gboolean tells;
+    gint bar = -1;
+
+    answer = (Answer) {
+    TRUE, TRUE, FALSE};
+    if (cases[i].told_before)
+      fail_unless (mmio_mode_ask (mode, &bar, &spec, &tells, NULL) && tells);
+
+    answer = cases[i].answer;
+    fail_unless_equals_int (mmio_mode_ask (mode, &bar, &spec, &tells, &error),
+        !cases[i].late);
+    fail_if (tells);
+    if (cases[i].late)
+      check_error (&error, MMIO_ERROR_NO_MODE, "0000:aa:11.3", "set width",
+          NULL);
+    else
+      fail_unless (error == NULL);
+
+    answer = (Answer) {
+    TRUE, TRUE, FALSE};
+    fail_unless (mmio_mode_ask (mode, &bar, &spec, &tells, NULL) && tells);
+  }
   mmio_device_unref (&fake->parent);
 }
 
@@ -182,7 +277,7 @@ typedef struct
 {
   const char *format;
   guint width, height, stride, n_buffers;
-  guint64 offset;
+  guint64 offset, buffer_step;
   guint index_bits, counter_bits;
   gint bar;
 } User;
@@ -196,6 +291,10 @@ GST_START_TEST (test_user_first)
     {.bar = -1}, {.bar = 1}, {.width = 7,.bar = -1}, {.height = 5,.bar = -1},
     {.stride = 200,.bar = -1}, {.offset = 8192,.bar = -1},
     {.n_buffers = 2,.bar = -1}, {.index_bits = 8,.bar = -1},
+    {.n_buffers = 3,.bar = -1}, {.buffer_step = 8192,.bar = -1},
+    {.n_buffers = 3,.buffer_step = 8192,.bar = -1},
+    {.n_buffers = 3,.index_bits = 8,.bar = -1},
+    {.n_buffers = 2,.buffer_step = 8192,.bar = -1},
     {.counter_bits = 16,.bar = -1}, {.format = "RGB",.bar = -1},
   };
 
@@ -206,11 +305,13 @@ GST_START_TEST (test_user_first)
     const User *user = &users[i];
     MmioSpec spec = test_spec (user->format, user->width, user->height,
         user->offset, user->stride);
-    const gboolean own = user->offset > 0 || user->n_buffers > 0;
+    const gboolean own = user->offset > 0 || user->n_buffers == 2;
+    const gboolean own_places = own || user->buffer_step > 0;
     gint bar = user->bar;
     MmioMode *mode;
 
     spec.n_buffers = user->n_buffers;
+    spec.buffer_step = user->buffer_step;
     spec.index = (MmioRegisterSpec) {
     1, 64, user->index_bits};
     spec.counter = (MmioRegisterSpec) {
@@ -230,8 +331,10 @@ GST_START_TEST (test_user_first)
 
     /* Pictures that take turns are the device's or the user's */
     fail_unless_equals_int (spec.n_buffers, own ? user->n_buffers : 3);
-    fail_unless_equals_uint64 (spec.buffer_offset[0], own ? 0 : OFFSET);
-    fail_unless_equals_uint64 (spec.buffer_offset[2], own ? 0 : 3 * OFFSET);
+    fail_unless_equals_uint64 (spec.buffer_step, user->buffer_step);
+    fail_unless_equals_uint64 (spec.buffer_offset[0], own_places ? 0 : OFFSET);
+    fail_unless_equals_uint64 (spec.buffer_offset[2], own_places ? 0 :
+        3 * OFFSET);
     fail_unless_equals_int (spec.index.bits, user->index_bits ? 8 :
         own ? 0 : 32);
     mmio_mode_free (mode);
@@ -422,18 +525,34 @@ GST_START_TEST (test_counter)
       MMIO_WAIT_FRAME);
   fail_unless_equals_uint64 (count.steps, 3);
 
+  /* Two pictures instead of one: only when one of them may be read is new */
+  write_header (memory, 6, 16, 8, 2);
+  set_counter (27);
+  capture = renew (capture);
+  fail_unless_equals_int (mmio_capture_wait (capture, never, &count),
+      MMIO_WAIT_FRAME);
+  fail_unless_equals_uint64 (count.steps, 5);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_WHOLE);
+  write_header (memory, 8, 16, 8, 1);
+  set_counter (31);
+  capture = renew (capture);
+  fail_unless_equals_int (mmio_capture_wait (capture, never, &count),
+      MMIO_WAIT_FRAME);
+  fail_unless_equals_uint64 (count.steps, 2);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_TORN);
+
   /* It counts in another way, so it is another counter */
-  write_header (memory, 6, 16, 8, 1);
+  write_header (memory, 10, 16, 8, 1);
   GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, flags),
       MMIOVID_HEADER_COUNTER);
-  set_counter (20);
+  set_counter (40);
   capture = renew (capture);
   fail_unless_equals_int (mmio_capture_wait (capture, never, &count),
       MMIO_WAIT_FRAME);
   fail_unless_equals_uint64 (count.steps, 1);
 
   /* None at all */
-  write_header (memory, 8, 16, 8, 1);
+  write_header (memory, 12, 16, 8, 1);
   GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, flags), 0);
   {
     GError *error = NULL;
@@ -442,6 +561,40 @@ GST_START_TEST (test_counter)
     check_error (&error, MMIO_ERROR_SETTINGS, "does not tell where it counts",
         NULL);
   }
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
+/* Frames that are not whole stay so, and what was waited for in vain is not
+ * waited for again, because of another mode */
+GST_START_TEST (test_patience)
+{
+  MmioCapture *capture = open_file (MMIO_FRAME_SYNC_COUNTER,
+      MMIO_CHANGES_IGNORE);
+  gint64 since, since_before;
+  guint64 index;
+
+  set_counter (11);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_TORN);
+  fail_unless_equals_int (mmio_capture_get_obstacle (capture, &since_before,
+          &index), MMIO_OBSTACLE_WRITING);
+
+  write_header (memory, 4, 16, 8, 1);
+  capture = renew (capture);
+  fail_unless_equals_int (mmio_capture_get_obstacle (capture, &since, &index),
+      MMIO_OBSTACLE_WRITING);
+  /* Who waits is woken */
+  mmio_capture_wake (capture);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_TORN);
+  fail_unless_equals_int (mmio_capture_get_obstacle (capture, &since, &index),
+      MMIO_OBSTACLE_WRITING);
+  fail_unless_equals_int64 (since, since_before);
+
+  set_counter (12);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_WHOLE);
+  fail_unless_equals_int (mmio_capture_get_obstacle (capture, &since, &index),
+      MMIO_OBSTACLE_NONE);
   mmio_capture_close (capture);
 }
 
@@ -475,9 +628,19 @@ GST_START_TEST (test_renew_fails)
   check_picture (capture, 200, 128);
   fail_unless_equals_int (count_fds (), n_fds);
 
+  /* Whoever wipes his memory in the middle of a change has not ended it */
+  write_header (memory, 11, 200, 128, 1);
+  memset (memory, 0, 8);
+  fail_unless (mmio_capture_renew (capture, &error) == NULL);
+  check_error (&error, MMIO_ERROR_NO_MODE, path, NULL);
+  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_NONE);
+  write_header (memory, 12, 100, 128, 1);
+  capture = renew (capture);
+  check_picture (capture, 100, 128);
+
   /* It has lost its header */
   memset (memory, 0, 8);
-  GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, sequence), 12);
+  GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, sequence), 14);
   fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_OTHER);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
   check_error (&error, MMIO_ERROR_SETTINGS, "cannot tell", NULL);
@@ -522,9 +685,8 @@ mode_suite (void)
   TCase *tc = add_case (s, "registers");
 
   tcase_add_test (tc, test_vbe);
-  /* There a thread runs for longer than it takes to look a few times */
-  if (!RUNNING_ON_VALGRIND)
-    tcase_add_test (tc, test_vbe_changing);
+  tcase_add_test (tc, test_vbe_changing);
+  tcase_add_test (tc, test_lost);
   tcase_add_test (tc, test_user_first);
 
   tc = add_case (s, "capture");
@@ -533,6 +695,7 @@ mode_suite (void)
       MMIO_CHANGES_DROP + 1);
   tcase_add_test (tc, test_same_device);
   tcase_add_test (tc, test_counter);
+  tcase_add_test (tc, test_patience);
   tcase_add_test (tc, test_renew_fails);
   tcase_add_test (tc, test_not_followed);
 

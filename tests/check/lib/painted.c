@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "painted.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,17 +9,10 @@ Painted painted;
 void
 painted_setup (void)
 {
-  g_autofree guint8 *zeros = g_malloc0 (PAINTED_FILE_SIZE);
-  int fd;
-
   temp_setup ();
   painted = (Painted) {
-  .path = temp_file ("bar", zeros, PAINTED_FILE_SIZE),.bits = 32};
-  fd = open (painted.path, O_RDWR | O_CLOEXEC);
-  painted.memory = mmap (NULL, PAINTED_FILE_SIZE, PROT_READ | PROT_WRITE,
-      MAP_SHARED, fd, 0);
-  fail_unless (painted.memory != MAP_FAILED);
-  close (fd);
+  .bits = 32};
+  painted.memory = temp_map ("bar", PAINTED_FILE_SIZE, &painted.path);
 }
 
 void
