@@ -103,13 +103,12 @@ count_picture (GstMmioTrigger * trigger, const MmioCount * count)
   trigger->interrupted = FALSE;
 }
 
-/* How early a picture may be for a consumer who wants one every @period: a bit;
- * and it is not taken if the one after it is nearer to the time */
+/* How early a picture may be for a consumer who wants one every @period: a bit.
+ * The next turn is counted from this one's, so that his rate stays. */
 static GstClockTime
-get_earliness (const GstMmioTrigger * trigger, GstClockTime period)
+get_earliness (GstClockTime period)
 {
-  /* Which is the largest of all numbers while it is not known */
-  return MIN (period / 8, trigger->period / 2);
+  return period / 8;
 }
 
 /* The turn comes at most a period after the last picture that was taken, and
@@ -129,7 +128,7 @@ is_due (const GstMmioTrigger * trigger, GstClockTime pts, GstClockTime period)
   return !GST_CLOCK_TIME_IS_VALID (period) ||
       !GST_CLOCK_TIME_IS_VALID (trigger->next) ||
       began_anew (trigger, pts, period) ||
-      pts + get_earliness (trigger, period) >= trigger->next;
+      pts + get_earliness (period) >= trigger->next;
 }
 
 /* Sends the picture.  Returns: how many the consumer has missed before it */
@@ -149,7 +148,7 @@ take_picture (GstMmioTrigger * trigger, GstClockTime pts, GstClockTime period)
   }
 
   /* Of those that nobody saw he would have got his share, and no more */
-  missed = MIN (missed, (pts + get_earliness (trigger, period) -
+  missed = MIN (missed, (pts + get_earliness (period) -
           trigger->next) / period);
   trigger->next = period + (pts > trigger->next + period ? pts : trigger->next);
   return missed;
