@@ -118,7 +118,7 @@ static gboolean
 began_anew (const GstMmioTrigger * trigger, GstClockTime pts,
     GstClockTime period)
 {
-  return pts + period + period / 8 < trigger->next;
+  return pts + period + get_earliness (period) < trigger->next;
 }
 
 /* Whether it is one for a consumer who wants one every @period, and not all */
