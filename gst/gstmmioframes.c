@@ -100,7 +100,7 @@ has_picture (MmioRead read)
 }
 
 /* Wraps the picture that is complete; no buffer, if downstream holds so many
- * that this frame is missed, or @read is %MMIO_READ_WOKEN */
+ * that this frame is missed, or there is nothing to @read */
 static GstBuffer *
 wrap_frame (GstMmioVidSrc * self, MmioRead * read)
 {
@@ -111,7 +111,7 @@ wrap_frame (GstMmioVidSrc * self, MmioRead * read)
     *read = mmio_capture_choose (self->capture, &picture);
   } while (*read == MMIO_READ_WOKEN && goes_on (self));
 
-  if (*read != MMIO_READ_WOKEN)
+  if (has_picture (*read))
     buffer = gst_mmio_way_wrap (self->way, picture);
   if (buffer && *read == MMIO_READ_TORN)
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
@@ -150,11 +150,6 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
   if (ret == GST_FLOW_OK)
     gst_mmio_follow_drop (self);
-
-  if (ret == GST_MMIO_FLOW_GONE) {
-    post_gone (self);
-    return GST_FLOW_ERROR;
-  }
 
   if (ret == GST_FLOW_ERROR)
     GST_ELEMENT_ERROR (self, CORE, CLOCK,
@@ -204,10 +199,14 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
     return ret;
 
   ret = wait_for_frame (self, frame);
+  if (ret == GST_FLOW_OK && !mmio_capture_is_present (self->capture))
+    ret = GST_MMIO_FLOW_GONE;
   if (ret == GST_FLOW_OK) {
     shows_it = gst_mmio_follow_look (self);
     if (shows_it && !copy_frame (self, buffer, &read))
       ret = GST_FLOW_ERROR;
+    else if (shows_it && read == MMIO_READ_GONE)
+      ret = GST_MMIO_FLOW_GONE;
   }
   if (ret == GST_FLOW_OK) {
     skip_to_current (self, frame);
@@ -236,6 +235,8 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
 
   if (ret != GST_FLOW_OK)
     return ret;
+  if (!mmio_capture_is_present (self->capture))
+    return GST_MMIO_FLOW_GONE;
 
   if (!gst_mmio_follow_look (self)) {
     gst_mmio_follow_keep (self, frame);
@@ -243,6 +244,9 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
   }
 
   *result = wrap_frame (self, &read);
+  if (read == MMIO_READ_GONE)
+    return GST_MMIO_FLOW_GONE;
+
   skip_to_current (self, frame);
   if (read == MMIO_READ_WOKEN) {
     gst_mmio_follow_keep (self, frame);
@@ -341,6 +345,10 @@ create (GstMmioVidSrc * self, GstBuffer ** result)
   GstFlowReturn ret;
 
   do {
+    if (self->follow.is_outdated && !mmio_capture_is_present (self->capture)) {
+      post_gone (self);
+      return GST_FLOW_ERROR;
+    }
     if (!gst_mmio_follow_renew (self))
       return GST_FLOW_ERROR;
 
@@ -351,6 +359,10 @@ create (GstMmioVidSrc * self, GstBuffer ** result)
           GST_FLOW_NOT_NEGOTIATED;
 
     ret = get_frame (self, result);
+    if (ret == GST_MMIO_FLOW_GONE) {
+      post_gone (self);
+      return GST_FLOW_ERROR;
+    }
   } while ((ret == GST_FLOW_OK && !*result) || ret == GST_MMIO_FLOW_NO_FRAME);
 
   return ret;

@@ -36,6 +36,9 @@ G_BEGIN_DECLS
  *   the next one come, and never blocks.  FALSE: there will be no more.
  * @close_interrupt: (nullable): silence the device, as it was before
  *   @open_interrupt, which may follow again
+ * @check: (nullable): whether the device is still the one that was opened, with
+ *   @bar where it was; cheap, as it is asked before and after each frame, and
+ *   first when @bar was mapped.  NULL where it cannot go away.
  * @free: free what the back end added, after the last region is unmapped
  */
 typedef struct {
@@ -54,6 +57,7 @@ typedef struct {
   int (*open_interrupt) (MmioDevice * device, GError ** error);
   gboolean (*take_interrupts) (MmioDevice * device, guint * count);
   void (*close_interrupt) (MmioDevice * device);
+  gboolean (*check) (MmioDevice * device, guint bar, GError ** error);
   void (*free) (MmioDevice * device);
 } MmioBackend;
 

@@ -140,7 +140,8 @@ map_picture (MmioCapture * capture, GError ** error)
   capture->reader = mmio_reader_choose (config->engine,
       mmio_region_get_mapping (capture->region), &capture->engine_reason,
       error);
-  return capture->reader != NULL;
+  return capture->reader != NULL &&
+      mmio_device_check (capture->device, capture->bar, error);
 }
 
 static gboolean
@@ -359,6 +360,7 @@ mmio_capture_close (MmioCapture * capture)
   g_clear_pointer (&capture->sync, mmio_sync_free);
   if (capture->interrupt_fd >= 0)
     mmio_device_close_interrupt (capture->device);
+  g_clear_error (&capture->loss);
   g_clear_pointer (&capture->mode, mmio_mode_free);
   g_clear_pointer (&capture->region, mmio_region_unref);
   mmio_device_unref (capture->device);

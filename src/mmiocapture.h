@@ -86,6 +86,8 @@ typedef struct {
  * @MMIO_READ_TORN: perhaps parts of more than one, as none stood still
  * @MMIO_READ_WOKEN: nothing, as somebody has ended the wait for a picture that
  *   is complete
+ * @MMIO_READ_GONE: nothing, as the device has gone, or does not answer; see
+ *   mmio_capture_set_gone_error()
  * @MMIO_READ_OUTDATED: nothing, as the device shows another picture now; see
  *   mmio_capture_look()
  *
@@ -96,6 +98,7 @@ typedef enum {
   MMIO_READ_WHOLE,
   MMIO_READ_TORN,
   MMIO_READ_WOKEN,
+  MMIO_READ_GONE,
   MMIO_READ_OUTDATED,
 } MmioRead;
 
@@ -130,6 +133,8 @@ gint mmio_capture_get_bar (const MmioCapture * capture);
 
 gboolean mmio_capture_shares_bar (const MmioCapture * capture);
 int mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error);
+
+gboolean mmio_capture_is_present (MmioCapture * capture);
 
 MmioFrameSync mmio_capture_get_frame_sync (const MmioCapture * capture);
 gint64 mmio_capture_get_period (const MmioCapture * capture);

@@ -46,6 +46,48 @@ mmio_capture_get_period (const MmioCapture * capture)
   }
 }
 
+/* Says why the memory of a device that is still there has gone */
+static void
+set_lost_error (MmioCapture * capture)
+{
+  const char *address = mmio_capture_get_device_address (capture);
+
+  if (mmio_device_has_bars (capture->device))
+    mmio_set_error (&capture->loss, MMIO_ERROR_GONE,
+        "The memory of %s was taken away while it was read, by a driver that "
+        "was bound to it or a device that was switched off; see dmesg, and "
+        "start again when it is free.", address);
+  else
+    mmio_set_error (&capture->loss, MMIO_ERROR_GONE,
+        "%s has become shorter than its picture; start again when it is "
+        "complete.", address);
+}
+
+/**
+ * mmio_capture_is_present:
+ *
+ * For the thread that reads: asked before a frame is read, and after it.
+ *
+ * Returns: whether what is in the map now is the device's.  What has gone stays
+ *   so; see mmio_capture_set_gone_error().
+ */
+gboolean
+mmio_capture_is_present (MmioCapture * capture)
+{
+  if (capture->loss)
+    return FALSE;
+
+  if (!mmio_device_check (capture->device, capture->bar, &capture->loss))
+    return FALSE;
+
+  if (mmio_region_is_lost (capture->region)) {
+    set_lost_error (capture);
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
 static MmioWait
 wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
 {
@@ -77,9 +119,13 @@ wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
 MmioWait
 mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
 {
-  return capture->config.frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
+  const MmioWait wait =
+      capture->config.frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
       wait_for_interrupt (capture, deadline, count) :
       mmio_sync_wait (capture->sync, capture->counter, deadline, count);
+
+  /* A register of a device that has gone stands still, or reads as anything */
+  return mmio_capture_is_present (capture) ? wait : MMIO_WAIT_GONE;
 }
 
 /**
@@ -98,13 +144,19 @@ mmio_capture_interrupt (MmioCapture * capture)
 /**
  * mmio_capture_set_gone_error:
  *
- * Sets @error to what a user is to be told after %MMIO_WAIT_GONE.
+ * Sets @error to what a user is to be told after %MMIO_WAIT_GONE or
+ * %MMIO_READ_GONE.
  */
 void
 mmio_capture_set_gone_error (const MmioCapture * capture, GError ** error)
 {
   const gboolean is_uio =
       g_str_equal (mmio_capture_get_access (capture), "uio");
+
+  if (capture->loss) {
+    g_propagate_error (error, g_error_copy (capture->loss));
+    return;
+  }
 
   mmio_set_error (error, MMIO_ERROR_GONE,
       "%s has gone, for it was unplugged or its driver unbound; start again "
@@ -197,7 +249,7 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
  * the twentieth part of a second at most, and not twice for the same.  If a
  * counter or an index tell that it may have changed meanwhile, it is read
  * again, a few times.  If the device has begun to show another one, with
- * another geometry, what was read is nothing.
+ * another geometry, or has gone, what was read is nothing.
  *
  * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
  *   been written
@@ -208,19 +260,24 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
 {
   const gint64 begin = g_get_monotonic_time ();
   MmioObstacle obstacle;
-  gboolean completed, is_outdated, is_torn, written;
+  gboolean completed, is_gone, is_outdated, is_torn, written;
   guint tries;
+
+  if (!mmio_capture_is_present (capture))
+    return MMIO_READ_GONE;
 
   completed = read_whole (capture, target, damage, &tries, &obstacle, &written);
   is_torn = obstacle != MMIO_OBSTACLE_NONE;
   is_outdated = mmio_capture_look (capture) != MMIO_MODE_SAME;
+  /* Last, as it is about everything that was read before */
+  is_gone = !mmio_capture_is_present (capture);
   if (is_outdated)
     mmio_capture_forget (capture);
   else if (completed)
     mmio_patience_end (&capture->patience, obstacle);
 
   g_mutex_lock (&capture->lock);
-  if (completed && !is_outdated) {
+  if (completed && !is_outdated && !is_gone) {
     capture->stats.frames += written;
     capture->stats.unchanged += damage->n_ranges == 0;
     capture->stats.torn += written && is_torn;
@@ -230,7 +287,8 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
       capture->patience.waited;
   g_mutex_unlock (&capture->lock);
 
-  return is_outdated ? MMIO_READ_OUTDATED : !completed ? MMIO_READ_WOKEN :
+  return is_gone ? MMIO_READ_GONE :
+      is_outdated ? MMIO_READ_OUTDATED : !completed ? MMIO_READ_WOKEN :
       !written ? MMIO_READ_UNCHANGED :
       is_torn ? MMIO_READ_TORN : MMIO_READ_WHOLE;
 }
@@ -243,7 +301,8 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
  * It waits for one as mmio_capture_read() does.
  *
  * Returns: %MMIO_READ_WHOLE; %MMIO_READ_TORN if the device tells of none, and
- *   @buffer is the last one that it has told of; or %MMIO_READ_WOKEN
+ *   @buffer is the last one that it has told of; or %MMIO_READ_WOKEN or
+ *   %MMIO_READ_GONE
  */
 MmioRead
 mmio_capture_choose (MmioCapture * capture, guint * buffer)
@@ -251,6 +310,9 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
   MmioObstacle obstacle;
 
   *buffer = 0;
+  if (!mmio_capture_is_present (capture))
+    return MMIO_READ_GONE;
+
   if (capture->picture.n_buffers == 1) {
     mmio_patience_end (&capture->patience, MMIO_OBSTACLE_NONE);
     return MMIO_READ_WHOLE;

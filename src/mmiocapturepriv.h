@@ -27,6 +27,7 @@ struct _MmioCapture
   MmioCounter *counter;
   MmioTurn *turn;
   MmioSync *sync;
+  GError *loss;                 /* what has become of the device, if it has gone */
   int interrupt_fd;             /* the device's */
   gint64 interrupt_time;        /* 0: not known */
   gboolean interrupt_is_stale;  /* it may have come before anybody waited */

@@ -633,6 +633,23 @@ mmio_device_map_register (MmioDevice * device, guint bar, guint64 offset,
 }
 
 /**
+ * mmio_device_check:
+ * @bar: a BAR that was mapped
+ *
+ * Asks whether the device is still the one that was opened, and has the BAR
+ * where it was; a few system calls, so that it can be asked before and after
+ * each frame.  The first time is when the BAR was mapped.
+ *
+ * Returns: FALSE with %MMIO_ERROR_GONE set if what a map shows now may not be
+ *   the device's
+ */
+gboolean
+mmio_device_check (MmioDevice * device, guint bar, GError ** error)
+{
+  return !device->backend->check || device->backend->check (device, bar, error);
+}
+
+/**
  * mmio_device_shares_bars:
  *
  * Returns: whether it is a PCI device, reached in a way by which the kernel may

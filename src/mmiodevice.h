@@ -83,6 +83,8 @@ MmioRegion *mmio_device_map (MmioDevice * device, gint * bar,
 MmioRegion *mmio_device_map_register (MmioDevice * device, guint bar,
     guint64 offset, gsize length, GError ** error);
 
+gboolean mmio_device_check (MmioDevice * device, guint bar, GError ** error);
+
 gboolean mmio_device_shares_bars (const MmioDevice * device);
 int mmio_device_export (MmioDevice * device, guint bar,
     const MmioPicture * picture, guint * skip, GError ** error);

@@ -33,11 +33,36 @@ mmio_error_private_clear (MmioErrorPrivate * priv)
 G_DEFINE_EXTENDED_ERROR (MmioError, mmio_error)
 /* *INDENT-ON* */
 
+/* A sentence quotes what somebody has typed, or a device has said, and goes to
+ * screens and logs: valid UTF-8, in one line.  Takes @text. */
+static char *
+make_printable (char *text)
+{
+  char *valid = g_utf8_make_valid (text, -1);
+
+  for (char *c = valid; *c; c++) {
+    if (g_ascii_iscntrl (*c))
+      *c = '?';
+  }
+
+  g_free (text);
+  return valid;
+}
+
+static GError *
+create_error (MmioErrorCode code, const char *format, va_list args)
+{
+  g_autofree char *text = make_printable (g_strdup_vprintf (format, args));
+
+  return g_error_new_literal (MMIO_ERROR, code, text);
+}
+
 /**
  * mmio_set_error:
  * @error: (nullable) (out): where to put the error
  * @code: what kind of error
- * @format: printf() format of the sentence
+ * @format: printf() format of the sentence; what is no valid UTF-8 in it, or no
+ *   text, is replaced
  *
  * Sets @error where no system call is to blame.
  */
@@ -50,7 +75,7 @@ mmio_set_error (GError ** error, MmioErrorCode code, const char *format, ...)
     return;
 
   va_start (args, format);
-  *error = g_error_new_valist (MMIO_ERROR, code, format, args);
+  *error = create_error (code, format, args);
   va_end (args);
 }
 
@@ -74,11 +99,12 @@ mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
     return;
 
   va_start (args, format);
-  *error = g_error_new_valist (MMIO_ERROR, code, format, args);
+  *error = create_error (code, format, args);
   va_end (args);
 
   mmio_error_get_private (*error)->system =
-      g_strdup_printf ("%s: %s (errno %d)", call, g_strerror (errnum), errnum);
+      make_printable (g_strdup_printf ("%s: %s (errno %d)", call,
+          g_strerror (errnum), errnum));
 }
 
 /**

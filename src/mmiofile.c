@@ -20,6 +20,7 @@ typedef struct
 {
   MmioDevice parent;
   int fd;
+  struct stat opened;           /* what was opened */
 } MmioFile;
 
 /* It may have been made larger, for a picture that was not there when it was
@@ -90,6 +91,24 @@ mmio_file_export (MmioDevice * device, guint bar, guint64 offset,
   return -1;
 }
 
+/* Whoever replaces a file has his reasons, and the old one is nobody's any more.
+ * One that has no name now is still whose it was. */
+static gboolean
+mmio_file_check (MmioDevice * device, guint bar, GError ** error)
+{
+  const MmioFile *file = (const MmioFile *) device;
+  struct stat now;
+
+  if (stat (device->address, &now) < 0 ||
+      (now.st_dev == file->opened.st_dev && now.st_ino == file->opened.st_ino))
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_GONE,
+      "%s has been replaced by another file; start again to see that one.",
+      device->address);
+  return FALSE;
+}
+
 static void
 mmio_file_free (MmioDevice * device)
 {
@@ -105,6 +124,7 @@ static const MmioBackend mmio_file_backend = {
   .find_teller = mmio_file_find_teller,
   .map = mmio_file_map,
   .export = mmio_file_export,
+  .check = mmio_file_check,
   .free = mmio_file_free,
 };
 
@@ -195,6 +215,7 @@ mmio_file_open (const char *path, GError ** error)
       g_strdup_printf ("file %s", base), g_strdup (path));
   file->parent.bar[0].size = st.st_size;
   file->fd = fd;
+  file->opened = st;
 
   return &file->parent;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Devices that come and go, by libudev.
+ * Devices that come and go.
  *
  * That something has happened is only a reason to look at the list anew, but
  * for one thing: that a device was removed, as the same one may be back when we
@@ -9,15 +9,12 @@
 #include "mmiomonitor.h"
 
 #include <errno.h>
-#include <libudev.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "mmioerror.h"
-
-/* libudev is deaf where it finds no udevd, which this file is the sign of */
-#define UDEV_CONTROL "/run/udev/control"
+#include "mmiouevents.h"
 
 /* The kernel announces a device before its BARs can be used, and says nothing
  * more: we look again for a while */
@@ -29,8 +26,7 @@ struct _MmioMonitor
   MmioMonitorFunc func;
   gpointer data;
 
-  struct udev *udev;
-  struct udev_monitor *events;
+  MmioUevents *events;
   int wake_fd;                  /* readable: it is time to end */
   GThread *thread;
 
@@ -113,17 +109,16 @@ start_settling (MmioMonitor * monitor)
 static void
 take_events (MmioMonitor * monitor)
 {
-  struct udev_device *device;
+  g_autofree char *action = NULL;
+  g_autofree char *address = NULL;
 
-  while ((device = udev_monitor_receive_device (monitor->events))) {
-    const char *action = udev_device_get_action (device);
-    const char *address = udev_device_get_sysname (device);
-
+  while (mmio_uevents_take (monitor->events, &action, &address)) {
     if (address && g_strcmp0 (action, "remove") == 0)
       forget (monitor, address);
     else if (g_strcmp0 (action, "add") == 0)
       start_settling (monitor);
-    udev_device_unref (device);
+    g_clear_pointer (&action, g_free);
+    g_clear_pointer (&address, g_free);
   }
 }
 
@@ -133,7 +128,7 @@ run (gpointer data)
   MmioMonitor *monitor = data;
   GPollFD fds[] = {
     {monitor->wake_fd, G_IO_IN, 0},
-    {udev_monitor_get_fd (monitor->events), G_IO_IN, 0},
+    {mmio_uevents_get_fd (monitor->events), G_IO_IN, 0},
   };
 
   do {
@@ -149,34 +144,6 @@ run (gpointer data)
   } while (!fds[0].revents);
 
   return NULL;
-}
-
-/* Events of udevd, when that has done what its rules say, such as to give
- * somebody the permission to read; without it those of the kernel.
- *
- * Returns: 0, or the system's error: libudev returns it negative, and sets errno
- *   where it returns NULL */
-static int
-listen_to_events (MmioMonitor * monitor)
-{
-  const gboolean has_udevd = access (UDEV_CONTROL, F_OK) == 0;
-  int ret;
-
-  monitor->udev = udev_new ();
-  if (!monitor->udev)
-    return errno;
-
-  monitor->events = udev_monitor_new_from_netlink (monitor->udev,
-      has_udevd ? "udev" : "kernel");
-  if (!monitor->events)
-    return errno;
-
-  ret = udev_monitor_filter_add_match_subsystem_devtype (monitor->events, "pci",
-      NULL);
-  if (ret >= 0)
-    ret = udev_monitor_enable_receiving (monitor->events);
-
-  return ret < 0 ? -ret : 0;
 }
 
 /**
@@ -203,7 +170,10 @@ mmio_monitor_new (MmioMonitorFunc func, gpointer data, GError ** error)
       (GDestroyNotify) mmio_candidate_free);
   monitor->wake_fd = eventfd (0, EFD_CLOEXEC);
 
-  errnum = monitor->wake_fd < 0 ? errno : listen_to_events (monitor);
+  if (monitor->wake_fd < 0)
+    errnum = errno;
+  else
+    monitor->events = mmio_uevents_new (&errnum);
   if (errnum != 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
         "eventfd or udev_monitor_enable_receiving",
@@ -234,8 +204,7 @@ mmio_monitor_free (MmioMonitor * monitor)
     g_thread_join (monitor->thread);
   }
 
-  g_clear_pointer (&monitor->events, udev_monitor_unref);
-  g_clear_pointer (&monitor->udev, udev_unref);
+  g_clear_pointer (&monitor->events, mmio_uevents_free);
   if (monitor->wake_fd >= 0)
     close (monitor->wake_fd);
   g_hash_table_unref (monitor->known);

@@ -23,6 +23,25 @@ mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
   }
 }
 
+/* For back ends: ends it */
+void
+mmio_pci_device_clear (MmioPciDevice * pci)
+{
+  g_clear_pointer (&pci->identity, mmio_identity_free);
+}
+
+/* For back ends: whether it is still what it was */
+gboolean
+mmio_pci_device_check (MmioDevice * device, guint bar, GError ** error)
+{
+  MmioPciDevice *pci = (MmioPciDevice *) device;
+
+  if (!pci->identity)
+    pci->identity = mmio_identity_new (device->address, bar, error);
+
+  return pci->identity && mmio_identity_check (pci->identity, error);
+}
+
 /* For back ends: where the device may tell of its picture */
 gboolean
 mmio_pci_device_find_teller (const MmioDevice * device, gint bar,

@@ -5,6 +5,7 @@
  * this. */
 
 #include "mmiobackend.h"
+#include "mmioidentity.h"
 
 G_BEGIN_DECLS
 
@@ -12,17 +13,22 @@ G_BEGIN_DECLS
  * MmioPciDevice:
  * @parent: the device
  * @info: what the bus says of it; its name is in @parent
+ * @identity: what it was when it was mapped, or NULL
  *
  * Back ends put it first into a structure of their own.
  */
 typedef struct {
   MmioDevice parent;
   MmioPciInfo info;
+  MmioIdentity *identity;
 } MmioPciDevice;
 
 void mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
     const MmioPciInfo * info);
+void mmio_pci_device_clear (MmioPciDevice * pci);
 
+gboolean mmio_pci_device_check (MmioDevice * device, guint bar,
+    GError ** error);
 gboolean mmio_pci_device_find_teller (const MmioDevice * device, gint bar,
     MmioTellerPlace * place);
 

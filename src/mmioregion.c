@@ -8,11 +8,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "mmioguard.h"
+
 struct _MmioRegion
 {
   gatomicrefcount ref_count;
   guint8 *map;
   gsize map_length;
+  MmioGuard *guard;
   const guint8 *data;
   gsize length;
   MmioMapping mapping;
@@ -39,6 +42,15 @@ mmio_mapping_get_name (MmioMapping mapping)
     default:
       return "auto";
   }
+}
+
+/* Bytes of the pages that @length bytes from a page's start on are in */
+static gsize
+get_pages_length (gsize length)
+{
+  const gsize page = sysconf (_SC_PAGESIZE);
+
+  return (length + page - 1) / page * page;
 }
 
 /**
@@ -102,6 +114,7 @@ mmio_region_map_within (int fd, guint64 start, guint64 skip, gsize length,
   g_atomic_ref_count_init (&region->ref_count);
   region->map = map;
   region->map_length = skip + length;
+  region->guard = mmio_guard_new (map, get_pages_length (skip + length));
   region->data = map + skip;
   region->length = length;
   region->mapping = mapping;
@@ -135,6 +148,7 @@ mmio_region_unref (MmioRegion * region)
   if (!g_atomic_ref_count_dec (&region->ref_count))
     return;
 
+  mmio_guard_free (region->guard);
   munmap (region->map, region->map_length);
   if (region->release)
     region->release (region->owner);
@@ -180,8 +194,36 @@ mmio_region_get_pages (const MmioRegion * region, gsize * length)
   const gsize before = (region->data - region->map) / page * page;
 
   if (length)
-    *length = (region->map_length - before + page - 1) / page * page;
+    *length = get_pages_length (region->map_length - before);
   return region->map + before;
+}
+
+/**
+ * mmio_region_revoke:
+ *
+ * Takes the memory away from whoever reads the region, now or later: zeros are
+ * in its place, as after mmio_region_is_lost(), and the device does not know of
+ * a map any more.  For any thread.
+ */
+void
+mmio_region_revoke (MmioRegion * region)
+{
+  /* It cannot fail: it is a map for a map */
+  if (!mmio_guard_fire (region->guard))
+    g_warning ("mmap (MAP_FIXED): %s", g_strerror (errno));
+}
+
+/**
+ * mmio_region_is_lost:
+ *
+ * For any thread.  Who has read from a region asks afterwards.
+ *
+ * Returns: whether its memory has gone away; it reads as zeros then, wholly
+ */
+gboolean
+mmio_region_is_lost (const MmioRegion * region)
+{
+  return mmio_guard_has_fired (region->guard);
 }
 
 /**

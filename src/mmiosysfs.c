@@ -154,6 +154,7 @@ mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
 static void
 mmio_sysfs_free (MmioDevice * device)
 {
+  mmio_pci_device_clear ((MmioPciDevice *) device);
   g_free (device);
 }
 
@@ -162,6 +163,7 @@ static const MmioBackend mmio_sysfs_backend = {
   .has_bars = TRUE,
   .find_teller = mmio_pci_device_find_teller,
   .map = mmio_sysfs_map,
+  .check = mmio_pci_device_check,
   .free = mmio_sysfs_free,
 };
 

@@ -163,6 +163,7 @@ mmio_uio_free (MmioDevice * device)
   if (uio->fd >= 0)
     close (uio->fd);
   mmio_uio_node_clear (&uio->node);
+  mmio_pci_device_clear (&uio->pci);
   g_free (uio);
 }
 
@@ -179,6 +180,7 @@ static const MmioBackend mmio_uio_pci_backend = {
   .has_bars = TRUE,
   .find_teller = mmio_pci_device_find_teller,
   .map = mmio_uio_map,
+  .check = mmio_pci_device_check,
   .open_interrupt = mmio_uio_open_interrupt,
   .take_interrupts = mmio_uio_take_interrupts,
   .close_interrupt = mmio_uio_close_interrupt,

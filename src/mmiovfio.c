@@ -205,6 +205,7 @@ mmio_vfio_free (MmioDevice * device)
   MmioVfio *vfio = (MmioVfio *) device;
 
   g_clear_pointer (&vfio->group, mmio_vfio_group_close);
+  mmio_pci_device_clear (&vfio->pci);
   g_free (vfio);
 }
 
@@ -213,6 +214,7 @@ static const MmioBackend mmio_vfio_backend = {
   .has_bars = TRUE,
   .find_teller = mmio_pci_device_find_teller,
   .map = mmio_vfio_map,
+  .check = mmio_pci_device_check,
   .export = mmio_vfio_export,
   .open_interrupt = mmio_vfio_open_interrupt,
   .take_interrupts = mmio_vfio_take_interrupts,

@@ -58,7 +58,7 @@ class Boot:
 _BARS = {"large": 16 << 20, "small": 1 << 20}
 _LARGE = {"large": 16 << 20}
 # Of devices that are plugged in later; QEMU gives none to a second one
-_PLUGGED = {f"plugged{n}": 1 << 20 for n in range(4)}
+_PLUGGED = {f"plugged{n}": 1 << 20 for n in range(7)}
 
 # Without a text console: that would be in ordinary memory, which such a display
 # shows only where the host's /dev/udmabuf is a real one

@@ -23,6 +23,7 @@ import check_probe          # noqa: F401
 import check_console        # noqa: F401
 import check_modes          # noqa: F401
 import check_discovery      # noqa: F401
+import check_gone           # noqa: F401
 import check_kms            # noqa: F401
 import check_vfio           # noqa: F401
 import check_interrupts    # noqa: F401

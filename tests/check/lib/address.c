@@ -114,7 +114,9 @@ check_equal (const MmioAddress * a, const MmioAddress * b)
 static void
 check_refused (const char *text)
 {
-  g_autofree char *quoted = g_strdup_printf ("'%s'", text ? text : "");
+  /* What is no text is quoted as far as it can be */
+  g_autofree char *valid = g_utf8_make_valid (text ? text : "", -1);
+  g_autofree char *quoted = g_strdup_printf ("'%s'", valid);
   MmioAddress address, before;
   GError *error = NULL;
 

@@ -52,6 +52,22 @@ GST_START_TEST (test_system)
 GST_END_TEST;
 
 /* Other people's errors have nothing to say there */
+/* Whatever is quoted */
+GST_START_TEST (test_printable)
+{
+  GError *error = NULL;
+
+  mmio_set_system_error (&error, MMIO_ERROR_NOT_FOUND, ENOENT,
+      "open /dev/\xff\n", "There is no /dev/\xff\n\x1b[31m\xc3\xbc\x7f.");
+  fail_unless_equals_string (error->message,
+      "There is no /dev/\xef\xbf\xbd??[31m\xc3\xbc?.");
+  fail_unless (g_str_has_prefix (mmio_error_get_system (error),
+          "open /dev/\xef\xbf\xbd?: "));
+  g_clear_error (&error);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_foreign)
 {
   g_autoptr (GError) error = NULL;
@@ -70,6 +86,7 @@ error_suite (void)
 
   tcase_add_test (tc, test_plain);
   tcase_add_test (tc, test_system);
+  tcase_add_test (tc, test_printable);
   tcase_add_test (tc, test_foreign);
 
   return s;

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whether what is mapped is still the device that was opened.
+ *
+ * A map of sysfs stays when its device is unplugged, and when another one is
+ * plugged in at the same address, the old map reads that one's memory.  So who
+ * reads a frame asks before and after it: an attribute of sysfs that was opened
+ * in time belongs to the device that was there then, and never to a later one
+ * (seen: ENODEV).  The same read tells whether the device still answers at this
+ * address.
+ */
+#include "mmioidentity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mmioerror.h"
+#include "mmiopcistate.h"
+
+/* Configuration space (PCI Local Bus 3.0, 6.1): everybody may read these 64
+ * bytes */
+#define PCI_COMMAND 0x04
+#define PCI_COMMAND_MEMORY 0x2
+#define PCI_BAR(n) (0x10 + 4 * (n))
+#define PCI_BAR_IS_64(bar) (((bar) & 0x7) == 0x4)
+/* What nobody answers reads as */
+#define PCI_NOBODY 0xffffffff
+
+struct _MmioIdentity
+{
+  char *address;
+  guint bar;
+  int config_fd;
+  int power_fd;                 /* -1: kernels before 5.11 */
+  guint32 base[2];              /* the BAR's registers */
+  gsize base_size;
+};
+
+/* Returns: 0, or errno */
+static int
+read_config (const MmioIdentity * identity, guint offset, gpointer data,
+    gsize size)
+{
+  const gssize n = pread (identity->config_fd, data, size, offset);
+
+  return n == (gssize) size ? 0 : n < 0 ? errno : ENODATA;
+}
+
+static int
+open_attribute (const char *address, const char *name)
+{
+  g_autofree char *path = g_build_filename (MMIO_PCI_SYSFS, address, name,
+      NULL);
+
+  return open (path, O_RDONLY | O_CLOEXEC);
+}
+
+/**
+ * mmio_identity_new:
+ * @address: the device's full PCI address
+ * @bar: the BAR that is captured
+ *
+ * Returns: (transfer full) (nullable): what the device is now, or NULL with
+ *   @error set
+ */
+MmioIdentity *
+mmio_identity_new (const char *address, guint bar, GError ** error)
+{
+  g_autoptr (MmioIdentity) identity = g_new0 (MmioIdentity, 1);
+  guint32 base;
+  int errnum;
+
+  identity->address = g_strdup (address);
+  identity->bar = bar;
+  identity->power_fd = -1;
+  identity->config_fd = open_attribute (address, "config");
+  errnum = identity->config_fd < 0 ? errno :
+      read_config (identity, PCI_BAR (bar), &base, sizeof (base));
+  if (errnum == 0) {
+    identity->base_size = PCI_BAR_IS_64 (GUINT32_FROM_LE (base)) ? 8 : 4;
+    errnum = read_config (identity, PCI_BAR (bar), identity->base,
+        identity->base_size);
+  }
+  if (errnum != 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
+        "open or pread config",
+        "The configuration of %s cannot be read; is it still in lspci -D?",
+        address);
+    return NULL;
+  }
+
+  identity->power_fd = open_attribute (address, "power_state");
+  return g_steal_pointer (&identity);
+}
+
+void
+mmio_identity_free (MmioIdentity * identity)
+{
+  if (identity->config_fd >= 0)
+    close (identity->config_fd);
+  if (identity->power_fd >= 0)
+    close (identity->power_fd);
+  g_free (identity->address);
+  g_free (identity);
+}
+
+/* D3hot or D3cold; the memory of a device that sleeps reads as ones */
+static gboolean
+is_asleep (const MmioIdentity * identity)
+{
+  char state[2];
+
+  return identity->power_fd >= 0 &&
+      pread (identity->power_fd, state, sizeof (state), 0) == sizeof (state) &&
+      memcmp (state, "D3", sizeof (state)) == 0;
+}
+
+/* What the rest is read from is asleep, or answers by waking: looked at first */
+static gboolean
+check_awake (const MmioIdentity * identity, GError ** error)
+{
+  if (!is_asleep (identity))
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_GONE,
+      "%s has gone to sleep; keep it awake with: echo on | sudo tee "
+      MMIO_PCI_SYSFS "/%s/power/control", identity->address, identity->address);
+  return FALSE;
+}
+
+static gboolean
+check_command (const MmioIdentity * identity, GError ** error)
+{
+  const char *address = identity->address;
+  guint32 command;
+  const int errnum = read_config (identity, PCI_COMMAND, &command,
+      sizeof (command));
+
+  if (errnum != 0) {
+    mmio_set_system_error (error, MMIO_ERROR_GONE, errnum, "pread config",
+        "%s has been unplugged, or removed from the bus; look for it with: "
+        "echo 1 | sudo tee /sys/bus/pci/rescan", address);
+    return FALSE;
+  }
+
+  if (command == PCI_NOBODY) {
+    mmio_set_error (error, MMIO_ERROR_GONE,
+        "%s does not answer any more; if it is plugged in and powered, find it "
+        "again with: echo 1 | sudo tee " MMIO_PCI_SYSFS "/%s/remove "
+        "/sys/bus/pci/rescan", address, address);
+    return FALSE;
+  }
+
+  if (!(GUINT32_FROM_LE (command) & PCI_COMMAND_MEMORY)) {
+    mmio_set_error (error, MMIO_ERROR_GONE,
+        "Memory decoding of %s was switched off, or it was reset; switch it on "
+        "with: sudo setpci -s %s COMMAND=2:2", address, address);
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+static gboolean
+check_base (const MmioIdentity * identity, GError ** error)
+{
+  guint32 base[2];
+
+  if (read_config (identity, PCI_BAR (identity->bar), base,
+          identity->base_size) == 0 &&
+      memcmp (base, identity->base, identity->base_size) == 0)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_GONE,
+      "BAR %u of %s is not where it was, or the device was reset; start again "
+      "when it is ready.", identity->bar, identity->address);
+  return FALSE;
+}
+
+/**
+ * mmio_identity_check:
+ *
+ * Asks whether the device is still there, answers to its memory BARs, and has
+ * the BAR where it was: three or four reads of configuration space, a
+ * microsecond each, about.
+ *
+ * Returns: FALSE with %MMIO_ERROR_GONE if what the map reads now may not be the
+ *   device's
+ */
+gboolean
+mmio_identity_check (const MmioIdentity * identity, GError ** error)
+{
+  return check_awake (identity, error) && check_command (identity, error) &&
+      check_base (identity, error);
+}

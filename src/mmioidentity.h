@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/**
+ * MmioIdentity:
+ *
+ * What a PCI device was when it was opened.  Any thread may compare.
+ */
+typedef struct _MmioIdentity MmioIdentity;
+
+MmioIdentity *mmio_identity_new (const char *address, guint bar,
+    GError ** error);
+void mmio_identity_free (MmioIdentity * identity);
+
+gboolean mmio_identity_check (const MmioIdentity * identity, GError ** error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioIdentity, mmio_identity_free)
+
+G_END_DECLS

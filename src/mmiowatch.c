@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Hears what happens to one device, in a thread of its own: what the bus
+ * announces, and what vfio asks for.  It says only that something has happened:
+ * what that is, mmioidentity tells.
+ */
+#include "mmiowatch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "mmioerror.h"
+#include "mmiouevents.h"
+
+struct _MmioWatch
+{
+  char *address;
+  int request_fd;
+  MmioWatchFunc func;
+  gpointer data;
+
+  MmioUevents *events;
+  int wake_fd;                  /* readable: it is time to end */
+  GThread *thread;
+  gint requested;
+};
+
+static gboolean
+take_events (MmioWatch * watch)
+{
+  g_autofree char *action = NULL;
+  g_autofree char *address = NULL;
+  gboolean concerned = FALSE;
+
+  while (mmio_uevents_take (watch->events, &action, &address)) {
+    concerned |= g_strcmp0 (address, watch->address) == 0;
+    g_clear_pointer (&action, g_free);
+    g_clear_pointer (&address, g_free);
+  }
+
+  return concerned;
+}
+
+static gboolean
+take_request (MmioWatch * watch)
+{
+  guint64 times;
+
+  /* It is asked again and again until the device is let go */
+  if (read (watch->request_fd, &times, sizeof (times)) != sizeof (times))
+    return FALSE;
+
+  g_atomic_int_set (&watch->requested, TRUE);
+  return TRUE;
+}
+
+static gpointer
+run (gpointer data)
+{
+  MmioWatch *watch = data;
+  struct pollfd fds[] = {
+    {.fd = watch->wake_fd,.events = POLLIN},
+    {.fd = mmio_uevents_get_fd (watch->events),.events = POLLIN},
+    {.fd = watch->request_fd,.events = POLLIN},
+  };
+
+  for (;;) {
+    gboolean concerned = FALSE;
+
+    if (poll (fds, G_N_ELEMENTS (fds), -1) < 0)
+      continue;                 /* a signal */
+    if (fds[0].revents)
+      return NULL;
+    if (fds[1].revents)
+      concerned |= take_events (watch);
+    if (fds[2].revents)
+      concerned |= take_request (watch);
+    if (concerned)
+      watch->func (watch->data);
+  }
+}
+
+/**
+ * mmio_watch_new:
+ * @address: the device's full PCI address
+ * @request_fd: an eventfd by which the kernel asks for the device (vfio); -1:
+ *   none.  It must live longer.
+ * @func: called from a thread when something has happened to the device; it must
+ *   not free the watch
+ * @data: for @func
+ * @error: where to put what is wrong
+ *
+ * Returns: (transfer full) (nullable): the watch, or NULL with %MMIO_ERROR_FAILED
+ */
+MmioWatch *
+mmio_watch_new (const char *address, int request_fd, MmioWatchFunc func,
+    gpointer data, GError ** error)
+{
+  MmioWatch *watch = g_new0 (MmioWatch, 1);
+  int errnum = 0;
+
+  watch->address = g_strdup (address);
+  watch->request_fd = request_fd;
+  watch->func = func;
+  watch->data = data;
+  watch->wake_fd = eventfd (0, EFD_CLOEXEC);
+  if (watch->wake_fd < 0)
+    errnum = errno;
+  else
+    watch->events = mmio_uevents_new (&errnum);
+
+  if (errnum != 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
+        "eventfd or udev_monitor_enable_receiving",
+        "Nobody tells when %s goes away; is netlink forbidden here?", address);
+    mmio_watch_free (watch);
+    return NULL;
+  }
+
+  watch->thread = g_thread_new ("mmio-watch", run, watch);
+  return watch;
+}
+
+/**
+ * mmio_watch_free:
+ * @watch: (transfer full): a watch
+ *
+ * Ends it: its function is not called any more.
+ */
+void
+mmio_watch_free (MmioWatch * watch)
+{
+  if (watch->thread) {
+    /* Cannot fail: the counter was zero */
+    eventfd_write (watch->wake_fd, 1);
+    g_thread_join (watch->thread);
+  }
+
+  g_clear_pointer (&watch->events, mmio_uevents_free);
+  if (watch->wake_fd >= 0)
+    close (watch->wake_fd);
+  g_free (watch->address);
+  g_free (watch);
+}
+
+/**
+ * mmio_watch_is_requested:
+ *
+ * For any thread.
+ *
+ * Returns: whether the kernel asks for the device, as somebody unplugs it or
+ *   unbinds its driver, and waits until it is let go
+ */
+gboolean
+mmio_watch_is_requested (const MmioWatch * watch)
+{
+  return g_atomic_int_get (&watch->requested);
+}
