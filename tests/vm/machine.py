@@ -24,10 +24,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # Everything is emulated: the machine under the tests needs no virtualisation,
 # and the guest sees the same hardware everywhere.
 MACHINE = ["-machine", "q35", "-accel", "tcg,thread=multi", "-smp", "2",
-           "-m", "2G", "-nodefaults", "-display", "none"]
+           "-m", "2G", "-nodefaults", "-display", "none", "-no-reboot"]
 SHARED_MEMORY = ["-object", "memory-backend-memfd,id=memory,size=2G,share=on",
                  "-machine", "memory-backend=memory"]
-KERNEL_ARGUMENTS = "console=ttyS0 root=/dev/vda ro init=/init quiet loglevel=4"
+# A panic ends QEMU (-no-reboot), so that nobody waits for a dead guest
+KERNEL_ARGUMENTS = ("console=ttyS0 root=/dev/vda ro init=/init quiet "
+                    "loglevel=4 panic=-1")
 
 
 # Lines of QEMU's log
@@ -42,6 +44,10 @@ UDMABUF = "/dev/udmabuf"
 
 class GuestError(Failure):
     """Something went wrong in the guest; the text says what."""
+
+
+class BootPanic(GuestError):
+    """The guest's kernel fell over before it could run anything of ours."""
 
 
 class Bar:
@@ -174,7 +180,13 @@ class Guest:
         threading.Thread(target=self._listen, daemon=True).start()
         self.qmp = qmp.Qmp(self._connect("qmp"))
         began = time.monotonic()
-        if not self.wait_for(lambda: self._ready, self.BOOT_TIMEOUT):
+        try:
+            up = self.wait_for(lambda: self._ready, self.BOOT_TIMEOUT)
+        except GuestError as why:
+            if "Kernel panic" in self.log_tail():
+                raise BootPanic(str(why)) from None
+            raise
+        if not up:
             raise GuestError("the guest does not come up\n" + self.log_tail())
         self._progress(f"guest is up after {time.monotonic() - began:.0f} s")
 
