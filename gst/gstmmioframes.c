@@ -9,7 +9,6 @@
 #include "gstmmiovidsrcpriv.h"
 
 #include "gstmmiobuffer.h"
-#include "gstmmioerror.h"
 #include "gstmmiomessage.h"
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
@@ -45,15 +44,6 @@ count_sent (GstMmioVidSrc * self)
 
   mmio_capture_get_stats (self->capture, &stats);
   return stats.frames + self->uncopied_frames;
-}
-
-static void
-post_gone (GstMmioVidSrc * self)
-{
-  g_autoptr (GError) error = NULL;
-
-  mmio_capture_set_gone_error (self->capture, &error);
-  gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
 }
 
 /* Whether somebody wants frames still, who has ended a wait for one: he may have
@@ -337,32 +327,42 @@ renegotiate (GstMmioVidSrc * self)
   return TRUE;
 }
 
+/* Sees to what comes before a frame, and gets it */
+static GstFlowReturn
+create_once (GstMmioVidSrc * self, GstBuffer ** result)
+{
+  GstPad *pad = GST_BASE_SRC_PAD (self);
+
+  if (!gst_mmio_follow_renew (self))
+    return GST_FLOW_ERROR;
+
+  /* The base class looks for this between frames, but while nothing changes
+   * there may be none for long */
+  if (gst_pad_needs_reconfigure (pad) && !renegotiate (self))
+    return GST_PAD_IS_FLUSHING (pad) ? GST_FLOW_FLUSHING :
+        GST_FLOW_NOT_NEGOTIATED;
+
+  return get_frame (self, result);
+}
+
 /* Until there is a frame to send */
 static GstFlowReturn
 create (GstMmioVidSrc * self, GstBuffer ** result)
 {
-  GstBaseSrc *base = GST_BASE_SRC (self);
+  gboolean doubtful = self->reconnect.is_away;
   GstFlowReturn ret;
 
   do {
-    if (self->follow.is_outdated && !mmio_capture_is_present (self->capture)) {
-      post_gone (self);
-      return GST_FLOW_ERROR;
-    }
-    if (!gst_mmio_follow_renew (self))
-      return GST_FLOW_ERROR;
+    /* Each frame is looked at by whoever reads it */
+    doubtful |= self->follow.is_outdated;
+    if (doubtful && !mmio_capture_is_present (self->capture))
+      ret = GST_MMIO_FLOW_GONE;
+    else
+      ret = create_once (self, result);
 
-    /* The base class looks for this between frames, but while nothing changes
-     * there may be none for long */
-    if (gst_pad_needs_reconfigure (base->srcpad) && !renegotiate (self))
-      return GST_PAD_IS_FLUSHING (base->srcpad) ? GST_FLOW_FLUSHING :
-          GST_FLOW_NOT_NEGOTIATED;
-
-    ret = get_frame (self, result);
-    if (ret == GST_MMIO_FLOW_GONE) {
-      post_gone (self);
-      return GST_FLOW_ERROR;
-    }
+    doubtful = ret == GST_MMIO_FLOW_NO_FRAME;
+    if (ret == GST_MMIO_FLOW_GONE)
+      ret = gst_mmio_reconnect (self);
   } while ((ret == GST_FLOW_OK && !*result) || ret == GST_MMIO_FLOW_NO_FRAME);
 
   return ret;

@@ -46,46 +46,33 @@ mmio_capture_get_period (const MmioCapture * capture)
   }
 }
 
-/* Says why the memory of a device that is still there has gone */
-static void
-set_lost_error (MmioCapture * capture)
-{
-  const char *address = mmio_capture_get_device_address (capture);
-
-  if (mmio_device_has_bars (capture->device))
-    mmio_set_error (&capture->loss, MMIO_ERROR_GONE,
-        "The memory of %s was taken away while it was read, by a driver that "
-        "was bound to it or a device that was switched off; see dmesg, and "
-        "start again when it is free.", address);
-  else
-    mmio_set_error (&capture->loss, MMIO_ERROR_GONE,
-        "%s has become shorter than its picture; start again when it is "
-        "complete.", address);
-}
-
 /**
  * mmio_capture_is_present:
  *
  * For the thread that reads: asked before a frame is read, and after it.
  *
  * Returns: whether what is in the map now is the device's.  What has gone stays
- *   so; see mmio_capture_set_gone_error().
+ *   so, and was let go; see mmio_capture_get_loss().
  */
 gboolean
 mmio_capture_is_present (MmioCapture * capture)
 {
-  if (capture->loss)
-    return FALSE;
+  return mmio_presence_check (capture->presence, capture->region);
+}
 
-  if (!mmio_device_check (capture->device, capture->bar, &capture->loss))
-    return FALSE;
+/* There will be no more interrupts, of a device that seems to be there */
+static GError *
+new_silence_error (const MmioCapture * capture)
+{
+  const gboolean is_uio =
+      mmio_device_get_way (capture->device) == MMIO_ACCESS_UIO;
+  GError *error = NULL;
 
-  if (mmio_region_is_lost (capture->region)) {
-    set_lost_error (capture);
-    return FALSE;
-  }
-
-  return TRUE;
+  mmio_set_error (&error, MMIO_ERROR_GONE,
+      "%s has gone, for it was unplugged or its driver unbound; start again "
+      "when it is back in: %s", mmio_capture_get_device_address (capture),
+      is_uio ? "ls /sys/class/uio" : "lspci -D");
+  return error;
 }
 
 static MmioWait
@@ -125,7 +112,12 @@ mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
       mmio_sync_wait (capture->sync, capture->counter, deadline, count);
 
   /* A register of a device that has gone stands still, or reads as anything */
-  return mmio_capture_is_present (capture) ? wait : MMIO_WAIT_GONE;
+  if (!mmio_capture_is_present (capture))
+    return MMIO_WAIT_GONE;
+
+  if (wait == MMIO_WAIT_GONE)
+    mmio_presence_lose (capture->presence, new_silence_error (capture));
+  return wait;
 }
 
 /**
@@ -142,26 +134,17 @@ mmio_capture_interrupt (MmioCapture * capture)
 }
 
 /**
- * mmio_capture_set_gone_error:
+ * mmio_capture_get_loss:
  *
- * Sets @error to what a user is to be told after %MMIO_WAIT_GONE or
- * %MMIO_READ_GONE.
+ * For the thread that waits.
+ *
+ * Returns: (transfer none) (nullable): what a user is to be told after
+ *   %MMIO_WAIT_GONE or %MMIO_READ_GONE
  */
-void
-mmio_capture_set_gone_error (const MmioCapture * capture, GError ** error)
+const GError *
+mmio_capture_get_loss (const MmioCapture * capture)
 {
-  const gboolean is_uio =
-      g_str_equal (mmio_capture_get_access (capture), "uio");
-
-  if (capture->loss) {
-    g_propagate_error (error, g_error_copy (capture->loss));
-    return;
-  }
-
-  mmio_set_error (error, MMIO_ERROR_GONE,
-      "%s has gone, for it was unplugged or its driver unbound; start again "
-      "when it is back in: %s", mmio_capture_get_device_address (capture),
-      is_uio ? "ls /sys/class/uio" : "lspci -D");
+  return mmio_presence_get_loss (capture->presence);
 }
 
 /**
