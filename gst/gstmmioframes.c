@@ -153,6 +153,24 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   return ret;
 }
 
+/* The device has gone, and this frame with it: it was due, and is missed */
+static GstFlowReturn
+lose_frame (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
+{
+  gst_mmio_follow_keep (self, frame);
+  return GST_MMIO_FLOW_GONE;
+}
+
+/* Waits for a frame of a device that is there */
+static GstFlowReturn
+wait_for_present_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  const GstFlowReturn ret = wait_for_frame (self, frame);
+
+  return ret == GST_FLOW_OK && !mmio_capture_is_present (self->capture) ?
+      lose_frame (self, frame) : ret;
+}
+
 /* The picture that was there when it was copied, or of several the one that was
  * complete, may be another one than that which was waited for */
 static void
@@ -188,15 +206,13 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
   if (ret != GST_FLOW_OK)
     return ret;
 
-  ret = wait_for_frame (self, frame);
-  if (ret == GST_FLOW_OK && !mmio_capture_is_present (self->capture))
-    ret = GST_MMIO_FLOW_GONE;
+  ret = wait_for_present_frame (self, frame);
   if (ret == GST_FLOW_OK) {
     shows_it = gst_mmio_follow_look (self);
     if (shows_it && !copy_frame (self, buffer, &read))
       ret = GST_FLOW_ERROR;
     else if (shows_it && read == MMIO_READ_GONE)
-      ret = GST_MMIO_FLOW_GONE;
+      ret = lose_frame (self, frame);
   }
   if (ret == GST_FLOW_OK) {
     skip_to_current (self, frame);
@@ -219,14 +235,12 @@ static GstFlowReturn
 get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
     GstBuffer ** result)
 {
-  const GstFlowReturn ret = wait_for_frame (self, frame);
+  const GstFlowReturn ret = wait_for_present_frame (self, frame);
   gboolean missed;
   MmioRead read;
 
   if (ret != GST_FLOW_OK)
     return ret;
-  if (!mmio_capture_is_present (self->capture))
-    return GST_MMIO_FLOW_GONE;
 
   if (!gst_mmio_follow_look (self)) {
     gst_mmio_follow_keep (self, frame);
@@ -235,7 +249,7 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
 
   *result = wrap_frame (self, &read);
   if (read == MMIO_READ_GONE)
-    return GST_MMIO_FLOW_GONE;
+    return lose_frame (self, frame);
 
   skip_to_current (self, frame);
   if (read == MMIO_READ_WOKEN) {

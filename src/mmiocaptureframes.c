@@ -13,6 +13,12 @@
  * have begun at the wrong moment, and one that begins when it has changed */
 #define FEWER_TRIES 2
 
+/* The kernel lets nobody ask a device that it resets, for a tenth of a second and
+ * more (PCI Express 5.0, 6.6.2; the quickest one, through D3hot, is 20 ms).  Who
+ * had to wait so long for the answer, in microseconds, may have read some of that
+ * before; a busy machine may have the same effect, and a frame is read twice. */
+#define RESET_TIME 5000
+
 static guint64
 get_picture_bytes (const MmioPicture * picture)
 {
@@ -73,6 +79,19 @@ new_silence_error (const MmioCapture * capture)
       "when it is back in: %s", mmio_capture_get_device_address (capture),
       is_uio ? "ls /sys/class/uio" : "lspci -D");
   return error;
+}
+
+/* Asks whether the device is there, after a read.  @was_reset: (out): whether it
+ * may have been reset meanwhile, and is there again */
+static gboolean
+is_still_present (MmioCapture * capture, gboolean * was_reset)
+{
+  const gint64 asked = g_get_monotonic_time ();
+  const gboolean ret = mmio_capture_is_present (capture);
+
+  *was_reset = ret && mmio_device_has_bars (capture->device) &&
+      g_get_monotonic_time () - asked >= RESET_TIME;
+  return ret;
 }
 
 static MmioWait
@@ -232,7 +251,7 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
  * the twentieth part of a second at most, and not twice for the same.  If a
  * counter or an index tell that it may have changed meanwhile, it is read
  * again, a few times.  If the device has begun to show another one, with
- * another geometry, or has gone, what was read is nothing.
+ * another geometry, was reset, or has gone, what was read is nothing.
  *
  * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
  *   been written
@@ -243,7 +262,7 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
 {
   const gint64 begin = g_get_monotonic_time ();
   MmioObstacle obstacle;
-  gboolean completed, is_gone, is_outdated, is_torn, written;
+  gboolean completed, is_gone, is_outdated, is_torn, was_reset, written;
   guint tries;
 
   if (!mmio_capture_is_present (capture))
@@ -253,7 +272,8 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
   is_torn = obstacle != MMIO_OBSTACLE_NONE;
   is_outdated = mmio_capture_look (capture) != MMIO_MODE_SAME;
   /* Last, as it is about everything that was read before */
-  is_gone = !mmio_capture_is_present (capture);
+  is_gone = !is_still_present (capture, &was_reset);
+  is_outdated |= was_reset;
   if (is_outdated)
     mmio_capture_forget (capture);
   else if (completed)
