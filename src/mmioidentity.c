@@ -69,7 +69,7 @@ MmioIdentity *
 mmio_identity_new (const char *address, guint bar, GError ** error)
 {
   g_autoptr (MmioIdentity) identity = g_new0 (MmioIdentity, 1);
-  guint32 base;
+  guint32 base = 0;
   int errnum;
 
   identity->address = g_strdup (address);

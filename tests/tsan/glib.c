@@ -356,7 +356,8 @@ g_async_queue_timeout_pop (GAsyncQueue * queue, guint64 timeout)
 
 /* What was done by those who had a reference is done when the last one goes */
 
-void (g_object_unref) (gpointer object) {
+void (g_object_unref) (gpointer object)
+{
   __tsan_acquire (object);
   __tsan_release (object);
   REAL (g_object_unref) (object);
