@@ -71,8 +71,6 @@ canvas_init (Canvas * canvas, const MmioPicture * picture, guint8 * bar)
 {
   const MmioFormat *format = &picture->format;
 
-  /* Every format has one; clang's analyzer cannot know */
-  g_assert (format->n_components > 0);
   canvas->picture = picture;
   canvas->n_samples = format->n_components;
   for (guint i = 0; i < format->n_components; i++) {
@@ -91,6 +89,8 @@ canvas_init (Canvas * canvas, const MmioPicture * picture, guint8 * bar)
 static guint8 *
 sample_at (const Sample * sample, guint x, guint y)
 {
+  /* Every format has the components that are asked for */
+  /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
   const MmioComponent *c = sample->component;
 
   return sample->plane + (y >> c->h_sub) * sample->stride +
