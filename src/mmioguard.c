@@ -39,7 +39,7 @@ static struct sigaction previous;
 
 /* Whether @address is in what @guard stands by, and that is still so now */
 static gboolean
-mmio_guard_has (MmioGuard * guard, gpointer address, gpointer * start,
+mmio_guard_has (MmioGuard * guard, gconstpointer address, gpointer * start,
     gpointer * end)
 {
   const gint changes = g_atomic_int_get (&guard->changes);
@@ -57,6 +57,8 @@ static gboolean
 put_zeros (MmioGuard * guard, gpointer start, gpointer end)
 {
   g_atomic_int_set (&guard->fired, TRUE);
+  /* It takes the place of what is the region's to unmap */
+  /* cppcheck-suppress leakReturnValNotUsed */
   return mmap (start, (guint8 *) end - (guint8 *) start, PROT_READ,
       MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
       0) != MAP_FAILED;
@@ -144,6 +146,8 @@ on_bus_error (int number, siginfo_t * info, void *context)
   const gboolean can_cure = is_load && info->si_code != BUS_ADRALN;
   const int saved = errno;
 
+  /* It returns no memory, but whether there is some in the map's place */
+  /* cppcheck-suppress leakReturnValNotUsed */
   if (!can_cure || !mmio_guard_catch (info->si_addr))
     pass_on (number, info, context, is_load);
 

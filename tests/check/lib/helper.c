@@ -327,9 +327,41 @@ count_fds (void)
   return count_entries ("/proc/self/fd");
 }
 
+#ifdef __SANITIZE_THREAD__
+static gpointer
+get_id (gpointer data)
+{
+  return GINT_TO_POINTER (gettid ());
+}
+
+/* The sanitizer starts a thread of its own with the first one of a process, here
+ * of a forked one, which would be counted as somebody else's */
+static void
+start_sanitizer (void)
+{
+  static pid_t started;
+  GThread *thread;
+  char path[64];
+
+  if (started == getpid ())
+    return;
+
+  started = getpid ();
+  thread = g_thread_new ("sanitizer", get_id, NULL);
+  g_snprintf (path, sizeof (path), "/proc/self/task/%d",
+      GPOINTER_TO_INT (g_thread_join (thread)));
+  /* It may still be on its way out of the kernel */
+  while (access (path, F_OK) == 0)
+    g_usleep (1000);
+}
+#endif
+
 guint
 count_threads (void)
 {
+#ifdef __SANITIZE_THREAD__
+  start_sanitizer ();
+#endif
   return count_entries ("/proc/self/task");
 }
 
