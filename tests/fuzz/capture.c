@@ -5,10 +5,10 @@
 #include "mmioerror.h"
 
 /* So often it is opened, and so many frames are read */
-#define MAX_OPENS 4
-#define MAX_FRAMES 12
-/* As the element waits for a picture; microseconds */
-#define TIMEOUT 100000
+#define MAX_OPENS 3
+#define MAX_FRAMES 6
+/* How long it is waited for a picture; microseconds */
+#define TIMEOUT 20000
 
 typedef unsigned __int128 Wide;
 
