@@ -9,6 +9,8 @@
 #define MAX_FRAMES 6
 /* How long it is waited for a picture; microseconds */
 #define TIMEOUT 20000
+/* And between two looks, where there is no rate; microseconds */
+#define LONGEST_PAUSE 10000
 
 typedef unsigned __int128 Wide;
 
@@ -186,6 +188,18 @@ read_frame (MmioCapture * capture)
   return ret;
 }
 
+/* However it counts, it is looked at again soon */
+static void
+check_pause (const MmioCapture * capture)
+{
+  const gint64 pause = mmio_counter_get_pause (capture->counter,
+      g_get_monotonic_time ());
+  const gint64 period = mmio_counter_get_period (capture->counter);
+
+  CHECK (period >= 0 && period <= MMIO_RATE_MAX_PERIOD);
+  CHECK (pause > 0 && pause <= MAX (period, LONGEST_PAUSE));
+}
+
 static void
 wait_for_frame (MmioCapture * capture)
 {
@@ -219,6 +233,8 @@ take_frame (MmioCapture * capture)
   guint buffer;
 
   wait_for_frame (capture);
+  if (capture->counter)
+    check_pause (capture);
   CHECK (mmio_capture_choose (capture, &buffer) <= MMIO_READ_TORN);
   CHECK (buffer < picture->n_buffers);
   if (fuzz_device_get (capture->bar, picture->start,
@@ -254,6 +270,8 @@ follow (MmioCapture * capture)
     check_capture (capture);
     if (mmio_capture_look (capture) != MMIO_MODE_SAME || !take_frame (capture))
       capture = renew (capture);
+    else if (capture->counter)
+      check_pause (capture);
   }
   if (!capture)
     return;
