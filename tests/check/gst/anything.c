@@ -445,6 +445,30 @@ choose_caps (Round * round)
   g_string_free (caps, TRUE);
 }
 
+/* Has a register say something, if it is in the file at all */
+static void
+put (Round * round, const Register * reg, guint8 value)
+{
+  guint8 bytes[8] = { value };
+
+  if (round->kind == DEVICE_SIM || !reg->is_set ||
+      reg->offset > round->file.size - 1 ||
+      reg->bits / 8 > round->file.size - reg->offset)
+    return;
+
+  test_file_write (&round->file, reg->offset, bytes, reg->bits / 8);
+}
+
+/* What registers have by chance is seldom what devices would write */
+static void
+choose_values (Round * round)
+{
+  if (!seldom (round, 10))
+    put (round, &round->counter, 2 * below (round, 100));
+  if (!seldom (round, 10))
+    put (round, &round->index, below (round, MAX (round->buffers, 1)));
+}
+
 /* --- What is to come of it -------------------------------------------------- */
 
 static gboolean
@@ -900,6 +924,7 @@ run (guint32 seed, Counts * counts)
   choose_device (&round, seed);
   choose_picture (&round);
   choose_ways (&round);
+  choose_values (&round);
   choose_caps (&round);
   predict (&round);
   GST_INFO ("%#x is wrong%s", round.wrong, round.text->str);
