@@ -5,9 +5,11 @@
 #include "mmiouionode.h"
 
 /* The contents of all files, in the order in which they are read; each ends
- * with a 0 */
+ * with a 0; without data they are this machine's */
 static FuzzBytes files;
 
+gboolean __real_g_file_get_contents (const gchar *, gchar **, gsize *,
+    GError **);
 gboolean __wrap_g_file_get_contents (const gchar *, gchar **, gsize *,
     GError **);
 
@@ -15,9 +17,14 @@ gboolean
 __wrap_g_file_get_contents (const gchar * path, gchar ** contents,
     gsize * length, GError ** error)
 {
-  const guint8 *end = memchr (files.data, '\0', files.size);
-  const gsize size = end ? (gsize) (end - files.data) : files.size;
+  const guint8 *end;
+  gsize size;
 
+  if (!files.data)
+    return __real_g_file_get_contents (path, contents, length, error);
+
+  end = memchr (files.data, '\0', files.size);
+  size = end ? (gsize) (end - files.data) : files.size;
   *contents = NULL;
   if (length)
     *length = 0;
@@ -65,6 +72,10 @@ LLVMFuzzerTestOneInput (const guint8 * data, gsize size)
   g_autoptr (GError) error = NULL;
   MmioDevice *device;
 
+  /* libFuzzer has nothing at NULL */
+  if (!data)
+    data = (const guint8 *) "";
+
   files = (FuzzBytes) {
   data, size};
   mmio_uio_node_init (&node, 0);
@@ -77,5 +88,7 @@ LLVMFuzzerTestOneInput (const guint8 * data, gsize size)
   CHECK_ERROR (device != NULL, error);
   CHECK (!device);
 
+  files = (FuzzBytes) {
+  NULL, 0};
   return 0;
 }
