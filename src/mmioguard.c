@@ -169,11 +169,11 @@ install_handler (void)
 }
 
 static void
-mmio_guard_set (MmioGuard * guard, gconstpointer start, gsize length)
+mmio_guard_set (MmioGuard * guard, gconstpointer start, gconstpointer end)
 {
   g_atomic_int_inc (&guard->changes);
   g_atomic_pointer_set (&guard->start, (gpointer) start);
-  g_atomic_pointer_set (&guard->end, (guint8 *) start + length);
+  g_atomic_pointer_set (&guard->end, (gpointer) end);
   g_atomic_int_set (&guard->process, getpid ());
   g_atomic_int_set (&guard->fired, FALSE);
   g_atomic_int_inc (&guard->changes);
@@ -195,6 +195,7 @@ MmioGuard *
 mmio_guard_new (gconstpointer start, gsize length)
 {
   static gsize installed;
+  const guint8 *end = (const guint8 *) start + length;
   MmioGuard *guard;
 
   if (g_once_init_enter (&installed)) {
@@ -205,11 +206,11 @@ mmio_guard_new (gconstpointer start, gsize length)
   G_LOCK (guards);
   for (guard = guards; guard && guard->end; guard = guard->next);
   if (guard) {
-    mmio_guard_set (guard, start, length);
+    mmio_guard_set (guard, start, end);
   } else {
     guard = g_new0 (MmioGuard, 1);
     guard->next = guards;
-    mmio_guard_set (guard, start, length);
+    mmio_guard_set (guard, start, end);
     g_atomic_pointer_set (&guards, guard);
   }
   G_UNLOCK (guards);
@@ -227,7 +228,7 @@ void
 mmio_guard_free (MmioGuard * guard)
 {
   G_LOCK (guards);
-  mmio_guard_set (guard, NULL, 0);
+  mmio_guard_set (guard, NULL, NULL);
   G_UNLOCK (guards);
 }
 
