@@ -436,19 +436,36 @@ get_map_permissions (const char *word)
   return g_strndup (space + 1, 4);
 }
 
+static gboolean
+is_fd_of (int fd, const char *word)
+{
+  g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", fd);
+  g_autofree char *target = g_file_read_link (link, NULL);
+
+  return target && strstr (target, word);
+}
+
 /* Returns: a descriptor of a file with @word in its path, or -1 */
 int
 find_fd (const char *word)
 {
-  for (int fd = 0; fd < 1024; fd++) {
-    g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", fd);
-    g_autofree char *target = g_file_read_link (link, NULL);
-
-    if (target && strstr (target, word))
+  for (int fd = 0; fd < 1024; fd++)
+    if (is_fd_of (fd, word))
       return fd;
-  }
 
   return -1;
+}
+
+/* Descriptors of files with @word in their path */
+guint
+count_fds_of (const char *word)
+{
+  guint n = 0;
+
+  for (int fd = 0; fd < 1024; fd++)
+    n += is_fd_of (fd, word);
+
+  return n;
 }
 
 /* What a program says of itself that is started by fork() and exec(), or by
