@@ -327,11 +327,7 @@ mmio_capture_reopen (MmioCapture * capture, GError ** error)
   if (!device)
     return NULL;
 
-  if (!mmio_device_is_same (capture->device, device)) {
-    mmio_set_error (error, MMIO_ERROR_GONE,
-        "Where %s was there is another device now, %s; plug the right one in, "
-        "or start again to see that.", mmio_device_get_name (capture->device),
-        mmio_device_get_name (device));
+  if (!mmio_device_check_same (capture->device, device, error)) {
     mmio_device_unref (device);
     return NULL;
   }
