@@ -13,8 +13,13 @@
 
 #define N_REGIONS 5
 #define N_THREADS 3
-#define N_ROUNDS (RUNNING_ON_VALGRIND ? 20 : 200)
-#define N_FREES (RUNNING_ON_VALGRIND ? 10 : 100)
+#ifdef __SANITIZE_THREAD__
+#define IS_SLOW TRUE
+#else
+#define IS_SLOW RUNNING_ON_VALGRIND
+#endif
+#define N_ROUNDS (IS_SLOW ? 20 : 200)
+#define N_FREES (IS_SLOW ? 10 : 100)
 
 static const Device card = {
   "0000:03:00.0", 0xdead, 0xbeef, {{0xfd000000, 65536, MEMORY}}
