@@ -174,7 +174,7 @@ GST_START_TEST (test_nothing_else)
 
 GST_END_TEST;
 
-static gint is_wrong;
+static gint is_wrong, has_let_go;
 
 /* Maps as many as it gets, and reads them, until it gets no more.  Returns: one
  * that it holds then, or NULL */
@@ -184,10 +184,20 @@ map_all_the_time (gpointer data)
   MmioDevice *device = data;
   const gsize size = 2 * page_size ();
   g_autoptr (GError) error = NULL;
-  MmioRegion *held = NULL, *region;
+  MmioRegion *held = NULL;
 
-  for (guint n = 0; (region = map (device, 3, size, &error)); n++) {
-    const volatile guint8 *bytes = mmio_region_get_data (region);
+  for (guint n = 0;; n++) {
+    const gboolean is_late = g_atomic_int_get (&has_let_go);
+    MmioRegion *region = map (device, 3, size, &error);
+    const volatile guint8 *bytes;
+
+    if (!region)
+      break;
+    if (is_late) {
+      g_atomic_int_set (&is_wrong, TRUE);
+      return region;
+    }
+    bytes = mmio_region_get_data (region);
 
     for (gsize i = 0; i < size; i += size / 2 - 1)
       if (bytes[i] != 0x5a && bytes[i] != 0)
@@ -211,12 +221,20 @@ let_go (gpointer data)
   return NULL;
 }
 
+static gpointer
+do_nothing (gpointer data)
+{
+  return data;
+}
+
 GST_START_TEST (test_threads)
 {
   g_autofree char *path = make_file (4);
   guint fds, threads, n_held = 0;
 
+  /* What is started once for all is there then */
   mmio_device_unref (open_device (path, MMIO_ACCESS_AUTO));
+  g_thread_join (g_thread_new ("first", do_nothing, NULL));
   fds = count_fds ();
   threads = count_threads ();
 
@@ -225,6 +243,7 @@ GST_START_TEST (test_threads)
     GThread *mappers[N_THREADS], *other;
     g_autoptr (GError) before = NULL, after = NULL;
 
+    g_atomic_int_set (&has_let_go, FALSE);
     for (guint t = 0; t < N_THREADS; t++)
       mappers[t] = g_thread_new ("mapper", map_all_the_time, device);
     g_usleep (g_random_int_range (0, 500));
@@ -232,6 +251,7 @@ GST_START_TEST (test_threads)
     mmio_device_let_go (device, new_reason ("by one"));
     fail_if (mmio_device_check (device, 0, &before));
 
+    g_atomic_int_set (&has_let_go, TRUE);
     g_thread_join (other);
     for (guint t = 0; t < N_THREADS; t++) {
       MmioRegion *held = g_thread_join (mappers[t]);
@@ -290,9 +310,11 @@ fail_unless_told (void)
   fail_unless (g_async_queue_timeout_pop (told, HANG) == told, "it hangs");
 }
 
+/* What is started once for all is there then */
 static MmioDevice *
 plug_card (void)
 {
+  MmioPresence *presence;
   MmioDevice *device;
 
   make_bus ();
@@ -300,6 +322,10 @@ plug_card (void)
   put_device (&card);
   told = g_async_queue_new ();
   device = open_device (card.slot, MMIO_ACCESS_SYSFS);
+  fail_unless (mmio_device_check (device, 0, NULL));
+  presence = mmio_presence_new (device, 0);
+  mmio_presence_watch (presence, tell, told);
+  mmio_presence_free (presence);
   return device;
 }
 
@@ -312,7 +338,7 @@ GST_START_TEST (test_unplugged)
   GError *error = NULL;
   guint fds, threads;
 
-  fail_unless (region != NULL && mmio_device_check (device, 0, NULL));
+  fail_unless (region != NULL);
   fds = count_fds ();
   threads = count_threads ();
   presence = mmio_presence_new (device, 0);
@@ -368,11 +394,8 @@ GST_START_TEST (test_free_during_events)
   MmioDevice *device = plug_card ();
   GThread *thread;
   gint stop = FALSE;
-  guint fds, threads;
+  const guint fds = count_fds (), threads = count_threads ();
 
-  fail_unless (mmio_device_check (device, 0, NULL));
-  fds = count_fds ();
-  threads = count_threads ();
   thread = g_thread_new ("sender", send_all_the_time, &stop);
   for (guint i = 0; i < N_FREES; i++) {
     MmioPresence *presence = mmio_presence_new (device, 0);
