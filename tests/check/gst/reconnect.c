@@ -195,6 +195,36 @@ GST_START_TEST (test_back)
 
 GST_END_TEST;
 
+/* A path is bytes, messages are text */
+GST_START_TEST (test_odd_name)
+{
+  g_autofree char *name = NULL;
+  GstMessage *message;
+  const GstStructure *s;
+  GstHarness *h;
+
+  test_file_clear (&file);
+  test_file_init (&file, "b\xff\nr", SIZE, 1);
+  h = new_source ("copy");
+  g_object_get (h->element, "device-name", &name, NULL);
+  fail_unless (g_utf8_validate (name, -1, NULL));
+
+  source_wait_for_clock_wait (h);
+  take_away ();
+  gst_harness_crank_single_clock_wait (h);
+  do {
+    message = source_wait_message (h, GST_MESSAGE_ELEMENT);
+    s = gst_message_get_structure (message);
+  } while (!gst_structure_has_name (s, "mmiovidsrc-device") &&
+      (gst_message_unref (message), TRUE));
+  fail_unless (g_utf8_validate (gst_structure_get_string (s, "device-address"),
+          -1, NULL));
+  gst_message_unref (message);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* The slots that nobody could fill are missed frames, as any others */
 GST_START_TEST (test_missed)
 {
@@ -461,6 +491,7 @@ reconnect_suite (void)
 
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_loop_test (tc, test_back, 0, G_N_ELEMENTS (io_modes));
+  tcase_add_test (tc, test_odd_name);
   tcase_add_test (tc, test_missed);
   tcase_add_loop_test (tc, test_replaced, 0, G_N_ELEMENTS (io_modes));
   tcase_add_test (tc, test_renegotiated);
