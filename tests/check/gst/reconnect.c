@@ -4,6 +4,7 @@
  * sent when it is back, and what can be done in the meantime.  Files that become
  * shorter, or are replaced, stand in for devices.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -335,6 +336,42 @@ GST_START_TEST (test_renegotiated)
 
 GST_END_TEST;
 
+/* What becomes shorter is lost in the map of the header first, and what goes away
+ * while it changes looks like a change */
+GST_START_TEST (test_described_is_lost)
+{
+  const guint32 odd = GUINT32_TO_LE (1);
+  GstHarness *h;
+  int fd;
+
+  replace_described (32, 24, 1);
+  h = source_new (file.path, "reconnect", TRUE, NULL);
+  source_start (h, 1);
+  check_described (h, 32, 24, 1);
+  source_wait_for_clock_wait (h);
+
+  if (__i__ == 0) {
+    take_away ();
+  } else {
+    fd = open (file.path, O_WRONLY | O_CLOEXEC);
+    fail_unless (pwrite (fd, &odd, sizeof (odd), G_STRUCT_OFFSET
+            (MmiovidHeader, sequence)) == sizeof (odd));
+    close (fd);
+    gst_harness_crank_single_clock_wait (h);
+    replace_described (16, 12, 1);
+  }
+  gst_harness_crank_single_clock_wait (h);
+  check_gone (h, __i__ == 0 ? "shorter" : "replaced");
+  replace_described (64, 12, 2);
+  check_told (h, TRUE, NULL);
+  if (__i__ == 0)
+    check_described (h, 64, 12, 2);
+  source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* It is there, and cannot be used: said once, after a while, and it still goes
  * on when it can */
 GST_START_TEST (test_obstacle)
@@ -495,6 +532,7 @@ reconnect_suite (void)
   tcase_add_test (tc, test_missed);
   tcase_add_loop_test (tc, test_replaced, 0, G_N_ELEMENTS (io_modes));
   tcase_add_test (tc, test_renegotiated);
+  tcase_add_loop_test (tc, test_described_is_lost, 0, 2);
   tcase_add_test (tc, test_obstacle);
   tcase_add_loop_test (tc, test_meanwhile, 0, 3);
   tcase_add_test (tc, test_stop);
