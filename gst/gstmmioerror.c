@@ -48,6 +48,21 @@ get_error_code (const GError * error, GQuark * domain, gint * code)
   }
 }
 
+/* Takes @text */
+static void
+post (GstElement * element, GstMessageType type, const GError * error,
+    char *text)
+{
+  const char *system = error->domain == MMIO_ERROR ?
+      mmio_error_get_system (error) : NULL;
+  GQuark domain;
+  gint code;
+
+  get_error_code (error, &domain, &code);
+  gst_element_message_full (element, type, domain, code, text,
+      g_strdup (system), __FILE__, GST_FUNCTION, __LINE__);
+}
+
 /**
  * gst_mmio_error_post:
  * @element: who posts it
@@ -59,13 +74,21 @@ get_error_code (const GError * error, GQuark * domain, gint * code)
 void
 gst_mmio_error_post (GstElement * element, const GError * error)
 {
-  const char *system = error->domain == MMIO_ERROR ?
-      mmio_error_get_system (error) : NULL;
-  GQuark domain;
-  gint code;
+  post (element, GST_MESSAGE_ERROR, error, g_strdup (error->message));
+}
 
-  get_error_code (error, &domain, &code);
-  gst_element_message_full (element, GST_MESSAGE_ERROR, domain,
-      code, g_strdup (error->message), g_strdup (system), __FILE__,
-      GST_FUNCTION, __LINE__);
+/**
+ * gst_mmio_error_warn:
+ * @element: who posts it
+ * @error: an error of the library
+ * @more: what follows from it, a sentence
+ *
+ * Posts @error as one that the element lives with.
+ */
+void
+gst_mmio_error_warn (GstElement * element, const GError * error,
+    const char *more)
+{
+  post (element, GST_MESSAGE_WARNING, error,
+      g_strdup_printf ("%s %s", error->message, more));
 }

@@ -6,5 +6,7 @@
 G_BEGIN_DECLS
 
 void gst_mmio_error_post (GstElement * element, const GError * error);
+void gst_mmio_error_warn (GstElement * element, const GError * error,
+    const char *more);
 
 G_END_DECLS

@@ -215,38 +215,25 @@ move (GstMmioVidSrc * self, MmioCapture * capture)
   return TRUE;
 }
 
-/* Captures the picture that the device shows now, if that is another one, and
- * has it negotiated before the next frame.  Returns: FALSE after an error
- * message */
+/* Goes on with @capture, which it takes.  Where its picture is another one, or
+ * frames take another way, that is negotiated before the next frame.  Returns:
+ * FALSE with @error set if there is no way, and all is as before */
 gboolean
-gst_mmio_follow_renew (GstMmioVidSrc * self)
+gst_mmio_follow_replace (GstMmioVidSrc * self, MmioCapture * capture,
+    GError ** error)
 {
-  g_autoptr (GError) error = NULL;
-  const MmioPicture *picture;
-  MmioCapture *capture;
+  const MmioPicture *picture = mmio_capture_get_picture (capture);
   GstMmioWay *way;
 
-  if (!self->follow.is_outdated ||
-      mmio_capture_look (self->capture) == MMIO_MODE_NONE)
+  if (move (self, capture))
     return TRUE;
 
-  capture = mmio_capture_renew (self->capture, &error);
-  if (!capture && g_error_matches (error, MMIO_ERROR, MMIO_ERROR_NO_MODE)) {
-    GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
-    return TRUE;
-  }
-
-  if (capture && move (self, capture))
-    return TRUE;
-
-  way = capture ? gst_mmio_way_renew (self->way, capture, &error) : NULL;
+  way = gst_mmio_way_renew (self->way, capture, error);
   if (!way) {
-    g_clear_pointer (&capture, mmio_capture_close);
-    gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
+    mmio_capture_close (capture);
     return FALSE;
   }
 
-  picture = mmio_capture_get_picture (capture);
   GST_INFO_OBJECT (self, "%s shows %s %ux%u at byte %" G_GUINT64_FORMAT
       " of BAR %d now, stride %u", mmio_capture_get_device_address (capture),
       picture->format.name, picture->width, picture->height, picture->start,
@@ -259,4 +246,29 @@ gst_mmio_follow_renew (GstMmioVidSrc * self)
   gst_clear_caps (&self->downstream);
   gst_pad_mark_reconfigure (GST_BASE_SRC_PAD (self));
   return TRUE;
+}
+
+/* Captures the picture that the device shows now, if that is another one.
+ * Returns: FALSE after an error message */
+gboolean
+gst_mmio_follow_renew (GstMmioVidSrc * self)
+{
+  g_autoptr (GError) error = NULL;
+  MmioCapture *capture;
+
+  if (!self->follow.is_outdated ||
+      mmio_capture_look (self->capture) == MMIO_MODE_NONE)
+    return TRUE;
+
+  capture = mmio_capture_renew (self->capture, &error);
+  if (!capture && g_error_matches (error, MMIO_ERROR, MMIO_ERROR_NO_MODE)) {
+    GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
+    return TRUE;
+  }
+
+  if (capture && gst_mmio_follow_replace (self, capture, &error))
+    return TRUE;
+
+  gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
+  return FALSE;
 }

@@ -9,7 +9,6 @@
 #include "gstmmiovidsrcpriv.h"
 
 #include "gstmmiobuffer.h"
-#include "gstmmioerror.h"
 #include "gstmmiomessage.h"
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
@@ -45,15 +44,6 @@ count_sent (GstMmioVidSrc * self)
 
   mmio_capture_get_stats (self->capture, &stats);
   return stats.frames + self->uncopied_frames;
-}
-
-static void
-post_gone (GstMmioVidSrc * self)
-{
-  g_autoptr (GError) error = NULL;
-
-  mmio_capture_set_gone_error (self->capture, &error);
-  gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
 }
 
 /* Whether somebody wants frames still, who has ended a wait for one: he may have
@@ -163,6 +153,24 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   return ret;
 }
 
+/* The device has gone, and this frame with it: it was due, and is missed */
+static GstFlowReturn
+lose_frame (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
+{
+  gst_mmio_follow_keep (self, frame);
+  return GST_MMIO_FLOW_GONE;
+}
+
+/* Waits for a frame of a device that is there */
+static GstFlowReturn
+wait_for_present_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  const GstFlowReturn ret = wait_for_frame (self, frame);
+
+  return ret == GST_FLOW_OK && !mmio_capture_is_present (self->capture) ?
+      lose_frame (self, frame) : ret;
+}
+
 /* The picture that was there when it was copied, or of several the one that was
  * complete, may be another one than that which was waited for */
 static void
@@ -198,15 +206,13 @@ get_copy (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** result)
   if (ret != GST_FLOW_OK)
     return ret;
 
-  ret = wait_for_frame (self, frame);
-  if (ret == GST_FLOW_OK && !mmio_capture_is_present (self->capture))
-    ret = GST_MMIO_FLOW_GONE;
+  ret = wait_for_present_frame (self, frame);
   if (ret == GST_FLOW_OK) {
     shows_it = gst_mmio_follow_look (self);
     if (shows_it && !copy_frame (self, buffer, &read))
       ret = GST_FLOW_ERROR;
     else if (shows_it && read == MMIO_READ_GONE)
-      ret = GST_MMIO_FLOW_GONE;
+      ret = lose_frame (self, frame);
   }
   if (ret == GST_FLOW_OK) {
     skip_to_current (self, frame);
@@ -229,14 +235,12 @@ static GstFlowReturn
 get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
     GstBuffer ** result)
 {
-  const GstFlowReturn ret = wait_for_frame (self, frame);
+  const GstFlowReturn ret = wait_for_present_frame (self, frame);
   gboolean missed;
   MmioRead read;
 
   if (ret != GST_FLOW_OK)
     return ret;
-  if (!mmio_capture_is_present (self->capture))
-    return GST_MMIO_FLOW_GONE;
 
   if (!gst_mmio_follow_look (self)) {
     gst_mmio_follow_keep (self, frame);
@@ -245,7 +249,7 @@ get_wrapped (GstMmioVidSrc * self, GstMmioFrameTime * frame,
 
   *result = wrap_frame (self, &read);
   if (read == MMIO_READ_GONE)
-    return GST_MMIO_FLOW_GONE;
+    return lose_frame (self, frame);
 
   skip_to_current (self, frame);
   if (read == MMIO_READ_WOKEN) {
@@ -337,32 +341,42 @@ renegotiate (GstMmioVidSrc * self)
   return TRUE;
 }
 
+/* Sees to what comes before a frame, and gets it */
+static GstFlowReturn
+create_once (GstMmioVidSrc * self, GstBuffer ** result)
+{
+  GstPad *pad = GST_BASE_SRC_PAD (self);
+
+  if (!gst_mmio_follow_renew (self))
+    return GST_FLOW_ERROR;
+
+  /* The base class looks for this between frames, but while nothing changes
+   * there may be none for long */
+  if (gst_pad_needs_reconfigure (pad) && !renegotiate (self))
+    return GST_PAD_IS_FLUSHING (pad) ? GST_FLOW_FLUSHING :
+        GST_FLOW_NOT_NEGOTIATED;
+
+  return get_frame (self, result);
+}
+
 /* Until there is a frame to send */
 static GstFlowReturn
 create (GstMmioVidSrc * self, GstBuffer ** result)
 {
-  GstBaseSrc *base = GST_BASE_SRC (self);
+  gboolean doubtful = self->reconnect.is_away;
   GstFlowReturn ret;
 
   do {
-    if (self->follow.is_outdated && !mmio_capture_is_present (self->capture)) {
-      post_gone (self);
-      return GST_FLOW_ERROR;
-    }
-    if (!gst_mmio_follow_renew (self))
-      return GST_FLOW_ERROR;
+    /* Each frame is looked at by whoever reads it */
+    doubtful |= self->follow.is_outdated;
+    if (doubtful && !mmio_capture_is_present (self->capture))
+      ret = GST_MMIO_FLOW_GONE;
+    else
+      ret = create_once (self, result);
 
-    /* The base class looks for this between frames, but while nothing changes
-     * there may be none for long */
-    if (gst_pad_needs_reconfigure (base->srcpad) && !renegotiate (self))
-      return GST_PAD_IS_FLUSHING (base->srcpad) ? GST_FLOW_FLUSHING :
-          GST_FLOW_NOT_NEGOTIATED;
-
-    ret = get_frame (self, result);
-    if (ret == GST_MMIO_FLOW_GONE) {
-      post_gone (self);
-      return GST_FLOW_ERROR;
-    }
+    doubtful = ret == GST_MMIO_FLOW_NO_FRAME;
+    if (ret == GST_MMIO_FLOW_GONE)
+      ret = gst_mmio_reconnect (self);
   } while ((ret == GST_FLOW_OK && !*result) || ret == GST_MMIO_FLOW_NO_FRAME);
 
   return ret;

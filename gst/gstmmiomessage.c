@@ -78,6 +78,26 @@ gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way)
 }
 
 /**
+ * gst_mmio_message_post_device:
+ * @capture: of the device
+ * @reason: (nullable): why it has gone; NULL if it is back
+ *
+ * Tells applications of a device that goes and comes.
+ */
+void
+gst_mmio_message_post_device (GstElement * element,
+    const MmioCapture * capture, const char *reason)
+{
+  gst_element_post_message (element,
+      gst_message_new_element (GST_OBJECT_CAST (element),
+          gst_structure_new ("mmiovidsrc-device",
+              "device-address", G_TYPE_STRING,
+              mmio_capture_get_device_address (capture),
+              "present", G_TYPE_BOOLEAN, reason == NULL,
+              "reason", G_TYPE_STRING, reason, NULL)));
+}
+
+/**
  * gst_mmio_message_post_missed:
  * @frame: the frame before which some were missed
  * @period: nanoseconds from one frame to the next

@@ -14,6 +14,9 @@ GstStructure *gst_mmio_message_get_stats (MmioCapture * capture,
 
 void gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way);
 
+void gst_mmio_message_post_device (GstElement * element,
+    const MmioCapture * capture, const char *reason);
+
 void gst_mmio_message_post_missed (GstElement * element,
     const GstMmioFrameTime * frame, GstClockTime period,
     guint64 sent, guint64 missed);

@@ -54,6 +54,7 @@ enum
   PROP_INDEX_BAR,
   PROP_INDEX_OFFSET,
   PROP_INDEX_SIZE,
+  PROP_RECONNECT,
   N_PROPS
 };
 
@@ -191,6 +192,10 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
       g_param_spec_uint ("index-size", "Index size",
           "Bits of the index: 8, 16, 32 or 64", 8, 64, DEFAULT_INDEX_SIZE,
           flags));
+  g_object_class_install_property (object_class, PROP_RECONNECT,
+      g_param_spec_boolean ("reconnect", "Reconnect",
+          "Wait for a device that goes away until it is back, with no frames in "
+          "the meantime (false: it is an error)", FALSE, flags));
 }
 
 /**
@@ -303,6 +308,9 @@ gst_mmio_settings_set_property (GstMmioSettings * settings, guint prop_id,
       settings->index.bits = g_value_get_uint (value);
       settings->index_set = TRUE;
       return TRUE;
+    case PROP_RECONNECT:
+      settings->reconnect = g_value_get_boolean (value);
+      return TRUE;
     default:
       return FALSE;
   }
@@ -383,6 +391,9 @@ gst_mmio_settings_get_property (const GstMmioSettings * settings,
       return TRUE;
     case PROP_INDEX_SIZE:
       g_value_set_uint (value, settings->index.bits);
+      return TRUE;
+    case PROP_RECONNECT:
+      g_value_set_boolean (value, settings->reconnect);
       return TRUE;
     default:
       return FALSE;

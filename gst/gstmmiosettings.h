@@ -9,7 +9,7 @@
 G_BEGIN_DECLS
 
 /* IDs of the element's other properties start here */
-#define GST_MMIO_SETTINGS_N_PROPS 23
+#define GST_MMIO_SETTINGS_N_PROPS 24
 
 /**
  * GstMmioSettings:
@@ -40,6 +40,7 @@ typedef struct {
   guint64 buffer_step;
   MmioRegisterSpec index;
   gboolean index_set;
+  gboolean reconnect;
 } GstMmioSettings;
 
 void gst_mmio_settings_init (GstMmioSettings * settings);

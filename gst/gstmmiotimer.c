@@ -43,6 +43,7 @@ gst_mmio_timer_reset (GstMmioTimer * timer)
 {
   gst_mmio_pacer_reset (&timer->pacer);
   timer->paused = FALSE;
+  timer->interrupted = FALSE;
 }
 
 /* Ends the wait, so that the flags are looked at */
@@ -83,6 +84,16 @@ wait_until (GstMmioTimer * timer, GstElement * element,
   timer->waiting = FALSE;
 }
 
+/* Returns: whether somebody has ended the wait, who has not yet been told */
+static gboolean
+take_interruption (GstMmioTimer * timer)
+{
+  const gboolean interrupted = timer->interrupted;
+
+  timer->interrupted = FALSE;
+  return interrupted;
+}
+
 /**
  * gst_mmio_timer_wait_playing:
  *
@@ -93,11 +104,33 @@ wait_until (GstMmioTimer * timer, GstElement * element,
 GstFlowReturn
 gst_mmio_timer_wait_playing (GstMmioTimer * timer, GstElement * element)
 {
-  while (timer->paused && !timer->unlocked)
+  while (timer->paused && !timer->unlocked && !timer->interrupted)
     g_cond_wait (&timer->resumed, GST_OBJECT_GET_LOCK (element));
 
   return timer->unlocked ? GST_FLOW_FLUSHING :
+      take_interruption (timer) ? GST_MMIO_FLOW_NO_FRAME :
       GST_ELEMENT_CLOCK (element) ? GST_FLOW_OK : GST_FLOW_ERROR;
+}
+
+/**
+ * gst_mmio_timer_sleep:
+ * @microseconds: how long, at most
+ *
+ * Waits for no frame, in a pause or not.  Only the streaming thread does so.
+ *
+ * Returns: %GST_FLOW_OK, if need be at once after gst_mmio_timer_interrupt();
+ *   %GST_FLOW_FLUSHING after gst_mmio_timer_unlock()
+ */
+GstFlowReturn
+gst_mmio_timer_sleep (GstMmioTimer * timer, GstElement * element,
+    gint64 microseconds)
+{
+  const gint64 end = g_get_monotonic_time () + microseconds;
+
+  while (!timer->unlocked && !take_interruption (timer) &&
+      g_cond_wait_until (&timer->resumed, GST_OBJECT_GET_LOCK (element), end));
+
+  return timer->unlocked ? GST_FLOW_FLUSHING : GST_FLOW_OK;
 }
 
 /**
@@ -108,6 +141,7 @@ gst_mmio_timer_wait_playing (GstMmioTimer * timer, GstElement * element)
  * Waits for the next frame. Only the streaming thread does so.
  *
  * Returns: %GST_FLOW_OK; %GST_FLOW_FLUSHING after gst_mmio_timer_unlock();
+ *   %GST_MMIO_FLOW_NO_FRAME after gst_mmio_timer_interrupt();
  *   %GST_FLOW_ERROR if there is no clock
  */
 GstFlowReturn
@@ -136,6 +170,18 @@ gst_mmio_timer_wait (GstMmioTimer * timer, GstElement * element,
 
   gst_mmio_pacer_take (&timer->pacer, frame);
   return GST_FLOW_OK;
+}
+
+/**
+ * gst_mmio_timer_interrupt:
+ *
+ * Ends the wait, or the next one, once: there is something to look at.
+ */
+void
+gst_mmio_timer_interrupt (GstMmioTimer * timer)
+{
+  timer->interrupted = TRUE;
+  wake_up (timer);
 }
 
 /**

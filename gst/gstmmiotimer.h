@@ -5,6 +5,9 @@
 
 G_BEGIN_DECLS
 
+/* No frame, but something to see to before it is waited for one again */
+#define GST_MMIO_FLOW_NO_FRAME GST_FLOW_CUSTOM_SUCCESS
+
 /**
  * GstMmioTimer:
  * @pacer: which frame is due when
@@ -21,6 +24,7 @@ typedef struct {
   /*< private >*/
   GstClockID id;
   gboolean waiting;
+  gboolean interrupted;
   GCond resumed;
   GThread *changing;
 } GstMmioTimer;
@@ -34,6 +38,10 @@ GstFlowReturn gst_mmio_timer_wait_playing (GstMmioTimer * timer,
 GstFlowReturn gst_mmio_timer_wait (GstMmioTimer * timer, GstElement * element,
     GstMmioFrameTime * frame, GstClockTimeDiff * now);
 
+GstFlowReturn gst_mmio_timer_sleep (GstMmioTimer * timer,
+    GstElement * element, gint64 microseconds);
+
+void gst_mmio_timer_interrupt (GstMmioTimer * timer);
 void gst_mmio_timer_set_paused (GstMmioTimer * timer, gboolean paused);
 void gst_mmio_timer_end_change (GstMmioTimer * timer);
 

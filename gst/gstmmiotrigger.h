@@ -6,9 +6,7 @@
 
 G_BEGIN_DECLS
 
-/* No frame, but something to see to before it is waited for one again */
-#define GST_MMIO_FLOW_NO_FRAME GST_FLOW_CUSTOM_SUCCESS
-/* Nor will there be one, as the device has gone */
+/* There will be no frame, as the device has gone */
 #define GST_MMIO_FLOW_GONE GST_FLOW_CUSTOM_ERROR
 
 /**

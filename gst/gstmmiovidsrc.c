@@ -240,6 +240,8 @@ open_capture (GstMmioVidSrc * self, GstMmioWay ** way, GError ** error)
 
   /* Another thread may set the property meanwhile */
   config.device = device;
+  config.on_event = gst_mmio_reconnect_notify;
+  config.event_data = self;
   capture = mmio_capture_open (&config, error);
   if (!capture)
     return NULL;
@@ -296,6 +298,7 @@ start (GstMmioVidSrc * self)
   gst_mmio_trigger_reset (&self->trigger);
   gst_mmio_tears_reset (&self->tears);
   gst_mmio_follow_reset (&self->follow);
+  gst_mmio_reconnect_reset (&self->reconnect);
   GST_OBJECT_UNLOCK (self);
 
   notify_device (self);

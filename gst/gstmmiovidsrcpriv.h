@@ -2,8 +2,8 @@
 #pragma once
 
 /* The element's insides, for its own rooms: gstmmiovidsrc.c,
- * gstmmionegotiation.c, gstmmioframes.c and gstmmiofollow.c.  Nobody else
- * includes this. */
+ * gstmmionegotiation.c, gstmmioframes.c, gstmmiofollow.c and
+ * gstmmioreconnect.c.  Nobody else includes this. */
 
 #include <gst/video/video.h>
 
@@ -46,6 +46,20 @@ typedef struct {
   gboolean is_told;
 } GstMmioFollow;
 
+/**
+ * GstMmioReconnect:
+ * @is_away: the device has gone, applications know, and it is waited for
+ * @obstacle_since: since when it is there, and cannot be captured; 0: it is not
+ * @is_obstacle_told: applications know that
+ *
+ * What is known of a device that goes and comes.
+ */
+typedef struct {
+  gboolean is_away;
+  gint64 obstacle_since;
+  gboolean is_obstacle_told;
+} GstMmioReconnect;
+
 struct _GstMmioVidSrc
 {
   GstPushSrc parent;
@@ -71,6 +85,7 @@ struct _GstMmioVidSrc
   gboolean keeps_allocation;
   GstMmioTears tears;
   GstMmioFollow follow;
+  GstMmioReconnect reconnect;
 
   /* Waiting for the next frame; under the object lock */
   GstMmioTimer timer;
@@ -114,5 +129,11 @@ void gst_mmio_follow_drop (GstMmioVidSrc * self);
 gboolean gst_mmio_follow_take (GstMmioVidSrc * self, GstMmioFrameTime * frame);
 void gst_mmio_follow_find (GstMmioVidSrc * self, GstMmioFrameTime * frame);
 gboolean gst_mmio_follow_renew (GstMmioVidSrc * self);
+gboolean gst_mmio_follow_replace (GstMmioVidSrc * self, MmioCapture * capture,
+    GError ** error);
+
+void gst_mmio_reconnect_reset (GstMmioReconnect * reconnect);
+GstFlowReturn gst_mmio_reconnect (GstMmioVidSrc * self);
+void gst_mmio_reconnect_notify (gpointer data);
 
 G_END_DECLS

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 /**
  * MmioBackend:
  * @access: what `access` says of it
+ * @way: the same, where it is one of several to a PCI device
  * @has_bars: the memory is a device's, in BARs or the like; what has none
  *   counts as BAR 0
  * @part: (nullable): what it has instead of BARs, in a word
@@ -39,10 +40,17 @@ G_BEGIN_DECLS
  * @check: (nullable): whether the device is still the one that was opened, with
  *   @bar where it was; cheap, as it is asked before and after each frame, and
  *   first when @bar was mapped.  NULL where it cannot go away.
+ * @open_request: (nullable): a new eventfd of the caller's by which the kernel
+ *   asks for the device, when somebody unplugs it and waits until it is let go;
+ *   or -1.  NULL where nobody waits for that.
+ * @let_go: (nullable): close whatever the kernel may wait for.  From any thread,
+ *   at any time, once; other functions may be running, and may be called
+ *   afterwards, when they fail.
  * @free: free what the back end added, after the last region is unmapped
  */
 typedef struct {
   const char *access;
+  MmioAccess way;
   gboolean has_bars;
   const char *part;
   gboolean (*describe) (MmioDevice * device, gint * bar, MmioSpec * spec,
@@ -58,8 +66,24 @@ typedef struct {
   gboolean (*take_interrupts) (MmioDevice * device, guint * count);
   void (*close_interrupt) (MmioDevice * device);
   gboolean (*check) (MmioDevice * device, guint bar, GError ** error);
+  int (*open_request) (MmioDevice * device);
+  void (*let_go) (MmioDevice * device);
   void (*free) (MmioDevice * device);
 } MmioBackend;
+
+/**
+ * MmioDeviceMaps:
+ * @lock: for the others
+ * @regions: (element-type MmioDeviceMap): those that are mapped
+ * @loss: (nullable): why the device was let go
+ *
+ * What is mapped of a device, by whomever; mmiodevicemaps.c has it.
+ */
+typedef struct {
+  GMutex lock;
+  GPtrArray *regions;
+  GError *loss;
+} MmioDeviceMaps;
 
 /**
  * MmioDevice:
@@ -69,7 +93,10 @@ typedef struct {
  * @fixed_bar: the BAR that the address itself names (a resource file), or -1
  * @fixed_mapping: how the address itself says to map it (resourceN_wc), or
  *   %MMIO_MAPPING_AUTO
+ * @model: (nullable): what kind of device, as the machine knows it; NULL where
+ *   one is as good as another
  * @interrupt: what @open_interrupt returned, or -1
+ * @maps: what is mapped of it
  * @bar: the BARs
  *
  * Back ends put it first into a structure of their own.
@@ -81,12 +108,17 @@ struct _MmioDevice {
   char *address;
   gint fixed_bar;
   MmioMapping fixed_mapping;
+  char *model;
   int interrupt;
+  MmioDeviceMaps maps;
   MmioBar bar[MMIO_MAX_BARS];
 };
 
 void mmio_device_init (MmioDevice * device, const MmioBackend * backend,
     char *name, char *address);
+
+void mmio_device_maps_init (MmioDeviceMaps * maps);
+void mmio_device_maps_clear (MmioDeviceMaps * maps);
 
 MmioRegion *mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset,
     gsize length, MmioMapping mapping);

@@ -144,6 +144,24 @@ map_picture (MmioCapture * capture, GError ** error)
       mmio_device_check (capture->device, capture->bar, error);
 }
 
+/* From now on it is known whether the device is there.  @old: (nullable): one of
+ * the same, which knows already */
+static void
+watch (MmioCapture * capture, MmioCapture * old)
+{
+  const MmioCaptureConfig *config = &capture->config;
+
+  if (old) {
+    capture->presence = g_steal_pointer (&old->presence);
+    return;
+  }
+
+  capture->presence = mmio_presence_new (capture->device, capture->bar);
+  if (config->on_event)
+    mmio_presence_watch (capture->presence, config->on_event,
+        config->event_data);
+}
+
 static gboolean
 equal_register (const MmioRegisterSpec * a, const MmioRegisterSpec * b)
 {
@@ -220,7 +238,7 @@ new_capture (MmioDevice * device, const MmioCaptureConfig * config)
 
   capture->device = device;
   capture->config = *config;
-  capture->config.device = NULL;        /* it is the caller's, and open */
+  capture->config.device = g_strdup (config->device);
   capture->interrupt_fd = -1;
   capture->interrupt_is_stale = TRUE;
   g_mutex_init (&capture->lock);
@@ -242,7 +260,7 @@ MmioCapture *
 mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
 {
   g_auto (MmioAddress) address = { 0, };
-  g_autoptr (MmioCapture) capture = NULL;
+  MmioCapture *capture;
   MmioDevice *device;
   const char *reason;
 
@@ -256,7 +274,74 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
     return NULL;
 
   capture = new_capture (device, config);
-  return set_up (capture, NULL, error) ? g_steal_pointer (&capture) : NULL;
+  if (!set_up (capture, NULL, error)) {
+    mmio_capture_close (capture);
+    return NULL;
+  }
+
+  watch (capture, NULL);
+  return capture;
+}
+
+/* Whether @device names one of all that are plugged in, by what it is */
+static gboolean
+is_id (const char *device)
+{
+  g_auto (MmioAddress) address = { 0, };
+
+  return mmio_address_parse (&address, device, NULL) &&
+      address.kind == MMIO_ADDRESS_ID;
+}
+
+/**
+ * mmio_capture_reopen:
+ * @capture: a capture whose device has gone
+ *
+ * Captures the same device once more, if it has come back: where it was, of the
+ * same kind, and reached in the same way; whatever was let go in the meantime is
+ * left to the user to bring back.  The settings are the same, so that the
+ * picture may be another one, and statistics go on.
+ *
+ * Returns: (transfer full) (nullable): a capture; or NULL with @error set, which
+ *   is %MMIO_ERROR_GONE if another device is in its place
+ */
+MmioCapture *
+mmio_capture_reopen (MmioCapture * capture, GError ** error)
+{
+  MmioCaptureConfig config = capture->config;
+  MmioDevice *device;
+  g_auto (MmioAddress) address = { 0, };
+  MmioCapture *reopened;
+
+  if (is_id (config.device))
+    config.device = mmio_device_get_address (capture->device);
+  if (config.access == MMIO_ACCESS_AUTO)
+    config.access = mmio_device_get_way (capture->device);
+
+  if (!mmio_address_parse (&address, config.device, error))
+    return NULL;
+  device = mmio_device_open (&address, config.access, error);
+  if (!device)
+    return NULL;
+
+  if (!mmio_device_is_same (capture->device, device)) {
+    mmio_set_error (error, MMIO_ERROR_GONE,
+        "Where %s was there is another device now, %s; plug the right one in, "
+        "or start again to see that.", mmio_device_get_name (capture->device),
+        mmio_device_get_name (device));
+    mmio_device_unref (device);
+    return NULL;
+  }
+
+  reopened = new_capture (device, &capture->config);
+  if (!set_up (reopened, NULL, error)) {
+    mmio_capture_close (reopened);
+    return NULL;
+  }
+
+  watch (reopened, NULL);
+  mmio_capture_get_stats (capture, &reopened->stats);
+  return reopened;
 }
 
 /* What a run has counted and learnt goes on */
@@ -316,6 +401,7 @@ mmio_capture_renew (MmioCapture * capture, GError ** error)
     return NULL;
   }
 
+  watch (renewed, capture);
   take_over (renewed, capture);
   return renewed;
 }
@@ -354,17 +440,18 @@ mmio_capture_has_moved (const MmioCapture * capture, const MmioCapture * old)
 void
 mmio_capture_close (MmioCapture * capture)
 {
+  g_clear_pointer (&capture->presence, mmio_presence_free);
   g_clear_pointer (&capture->shadow, mmio_shadow_free);
   g_clear_pointer (&capture->turn, mmio_turn_free);
   g_clear_pointer (&capture->counter, mmio_counter_free);
   g_clear_pointer (&capture->sync, mmio_sync_free);
   if (capture->interrupt_fd >= 0)
     mmio_device_close_interrupt (capture->device);
-  g_clear_error (&capture->loss);
   g_clear_pointer (&capture->mode, mmio_mode_free);
   g_clear_pointer (&capture->region, mmio_region_unref);
   mmio_device_unref (capture->device);
   g_mutex_clear (&capture->lock);
+  g_free ((char *) capture->config.device);
   g_free (capture);
 }
 

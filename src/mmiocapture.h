@@ -4,6 +4,7 @@
 #include "mmiodevice.h"
 #include "mmioframe.h"
 #include "mmiomode.h"
+#include "mmiopresence.h"
 #include "mmiosync.h"
 #include "mmioturn.h"
 
@@ -47,6 +48,9 @@ typedef enum {
  * @engine: how to load from it
  * @changes: what to do about frames that are as the one before
  * @frame_sync: what starts a frame
+ * @on_event: (nullable): called from another thread when something may have
+ *   happened to the device, so that whoever waits looks; NULL: nobody waits
+ * @event_data: for @on_event
  *
  * What to capture.  A frame counter that @spec tells of guards against torn
  * frames, whatever starts one; where a device has several pictures in turn, so
@@ -61,6 +65,8 @@ typedef struct {
   MmioEngine engine;
   MmioChanges changes;
   MmioFrameSync frame_sync;
+  MmioPresenceFunc on_event;
+  gpointer event_data;
 } MmioCaptureConfig;
 
 /**
@@ -87,9 +93,9 @@ typedef struct {
  * @MMIO_READ_WOKEN: nothing, as somebody has ended the wait for a picture that
  *   is complete
  * @MMIO_READ_GONE: nothing, as the device has gone, or does not answer; see
- *   mmio_capture_set_gone_error()
- * @MMIO_READ_OUTDATED: nothing, as the device shows another picture now; see
- *   mmio_capture_look()
+ *   mmio_capture_get_loss()
+ * @MMIO_READ_OUTDATED: nothing, as the device shows another picture now (see
+ *   mmio_capture_look()), or may have been reset meanwhile
  *
  * What came of reading a frame.
  */
@@ -115,6 +121,8 @@ MmioCapture *mmio_capture_open (const MmioCaptureConfig * config,
 void mmio_capture_close (MmioCapture * capture);
 
 MmioModeLook mmio_capture_look (const MmioCapture * capture);
+MmioCapture *mmio_capture_reopen (MmioCapture * capture,
+    GError ** error);
 MmioCapture *mmio_capture_renew (MmioCapture * capture, GError ** error);
 gboolean mmio_capture_has_moved (const MmioCapture * capture,
     const MmioCapture * old);
@@ -140,8 +148,7 @@ MmioFrameSync mmio_capture_get_frame_sync (const MmioCapture * capture);
 gint64 mmio_capture_get_period (const MmioCapture * capture);
 
 void mmio_capture_interrupt (MmioCapture * capture);
-void mmio_capture_set_gone_error (const MmioCapture * capture,
-    GError ** error);
+const GError *mmio_capture_get_loss (const MmioCapture * capture);
 MmioWait mmio_capture_wait (MmioCapture * capture, gint64 deadline,
     MmioCount * count);
 void mmio_capture_wake (MmioCapture * capture);

@@ -12,8 +12,9 @@ G_BEGIN_DECLS
 
 struct _MmioCapture
 {
-  MmioCaptureConfig config;     /* what the user says; without the device */
+  MmioCaptureConfig config;     /* what the user says; with a device of ours */
   MmioDevice *device;
+  MmioPresence *presence;
   MmioMode *mode;               /* NULL if the device does not tell */
   gint bar;
   MmioPicture picture;
@@ -27,7 +28,6 @@ struct _MmioCapture
   MmioCounter *counter;
   MmioTurn *turn;
   MmioSync *sync;
-  GError *loss;                 /* what has become of the device, if it has gone */
   int interrupt_fd;             /* the device's */
   gint64 interrupt_time;        /* 0: not known */
   gboolean interrupt_is_stale;  /* it may have come before anybody waited */

@@ -139,33 +139,7 @@ mmio_device_init (MmioDevice * device, const MmioBackend * backend, char *name,
   device->address = address;
   device->fixed_bar = -1;
   device->interrupt = -1;
-}
-
-/* For back ends: maps part of a file and keeps the device alive for as long.
- * Returns NULL with errno set. */
-MmioRegion *
-mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset, gsize length,
-    MmioMapping mapping)
-{
-  const guint64 skip = offset % sysconf (_SC_PAGESIZE);
-
-  return mmio_device_map_fd_within (device, fd, offset - skip, skip, length,
-      mapping);
-}
-
-/* For back ends: the same where a file can be mapped from @start on only */
-MmioRegion *
-mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
-    guint64 skip, gsize length, MmioMapping mapping)
-{
-  MmioRegion *region;
-
-  region = mmio_region_map_within (fd, start, skip, length, mapping,
-      (GDestroyNotify) mmio_device_unref, device);
-  if (region)
-    mmio_device_ref (device);
-
-  return region;
+  mmio_device_maps_init (&device->maps);
 }
 
 /* For back ends of ordinary memory, which maps in one way only */
@@ -201,7 +175,7 @@ mmio_device_ref (MmioDevice * device)
 void
 mmio_device_unref (MmioDevice * device)
 {
-  char *name, *address;
+  char *name, *address, *model;
 
   if (!g_atomic_ref_count_dec (&device->ref_count))
     return;
@@ -209,9 +183,12 @@ mmio_device_unref (MmioDevice * device)
   mmio_device_close_interrupt (device);
   name = device->name;
   address = device->address;
+  model = device->model;
+  mmio_device_maps_clear (&device->maps);
   device->backend->free (device);
   g_free (name);
   g_free (address);
+  g_free (model);
 }
 
 /**
@@ -245,6 +222,17 @@ const char *
 mmio_device_get_access (const MmioDevice * device)
 {
   return device->backend->access;
+}
+
+/**
+ * mmio_device_get_way:
+ *
+ * Returns: what to ask mmio_device_open() for to reach it in the same way
+ */
+MmioAccess
+mmio_device_get_way (const MmioDevice * device)
+{
+  return device->backend->way;
 }
 
 /**
@@ -630,23 +618,6 @@ mmio_device_map_register (MmioDevice * device, guint bar, guint64 offset,
   return device->backend->map (device, bar, offset, length,
       device->backend->has_bars ? MMIO_MAPPING_UNCACHED : MMIO_MAPPING_AUTO,
       error);
-}
-
-/**
- * mmio_device_check:
- * @bar: a BAR that was mapped
- *
- * Asks whether the device is still the one that was opened, and has the BAR
- * where it was; a few system calls, so that it can be asked before and after
- * each frame.  The first time is when the BAR was mapped.
- *
- * Returns: FALSE with %MMIO_ERROR_GONE set if what a map shows now may not be
- *   the device's
- */
-gboolean
-mmio_device_check (MmioDevice * device, guint bar, GError ** error)
-{
-  return !device->backend->check || device->backend->check (device, bar, error);
 }
 
 /**

@@ -64,6 +64,7 @@ void mmio_device_unref (MmioDevice * device);
 const char *mmio_device_get_name (const MmioDevice * device);
 const char *mmio_device_get_address (const MmioDevice * device);
 const char *mmio_device_get_access (const MmioDevice * device);
+MmioAccess mmio_device_get_way (const MmioDevice * device);
 
 gboolean mmio_device_has_bars (const MmioDevice * device);
 const MmioBar *mmio_device_get_bar (const MmioDevice * device, guint bar);
@@ -84,6 +85,10 @@ MmioRegion *mmio_device_map_register (MmioDevice * device, guint bar,
     guint64 offset, gsize length, GError ** error);
 
 gboolean mmio_device_check (MmioDevice * device, guint bar, GError ** error);
+int mmio_device_open_request (MmioDevice * device);
+void mmio_device_let_go (MmioDevice * device, GError * reason);
+gboolean mmio_device_is_same (const MmioDevice * device,
+    const MmioDevice * other);
 
 gboolean mmio_device_shares_bars (const MmioDevice * device);
 int mmio_device_export (MmioDevice * device, guint bar,

@@ -31,7 +31,7 @@
 struct _MmioIdentity
 {
   char *address;
-  guint bar;
+  gint bar;                     /* -1: none */
   int config_fd;
   int power_fd;                 /* -1: kernels before 5.11 */
   guint32 base[2];              /* the BAR's registers */
@@ -60,16 +60,16 @@ open_attribute (const char *address, const char *name)
 /**
  * mmio_identity_new:
  * @address: the device's full PCI address
- * @bar: the BAR that is captured
+ * @bar: the BAR that is captured; -1 if it is not known which it is
  *
  * Returns: (transfer full) (nullable): what the device is now, or NULL with
  *   @error set
  */
 MmioIdentity *
-mmio_identity_new (const char *address, guint bar, GError ** error)
+mmio_identity_new (const char *address, gint bar, GError ** error)
 {
   g_autoptr (MmioIdentity) identity = g_new0 (MmioIdentity, 1);
-  guint32 base;
+  guint32 base = 0;
   int errnum;
 
   identity->address = g_strdup (address);
@@ -77,8 +77,8 @@ mmio_identity_new (const char *address, guint bar, GError ** error)
   identity->power_fd = -1;
   identity->config_fd = open_attribute (address, "config");
   errnum = identity->config_fd < 0 ? errno :
-      read_config (identity, PCI_BAR (bar), &base, sizeof (base));
-  if (errnum == 0) {
+      read_config (identity, PCI_BAR (MAX (bar, 0)), &base, sizeof (base));
+  if (errnum == 0 && bar >= 0) {
     identity->base_size = PCI_BAR_IS_64 (GUINT32_FROM_LE (base)) ? 8 : 4;
     errnum = read_config (identity, PCI_BAR (bar), identity->base,
         identity->base_size);
@@ -168,13 +168,16 @@ check_base (const MmioIdentity * identity, GError ** error)
 {
   guint32 base[2];
 
+  if (identity->bar < 0)
+    return TRUE;
+
   if (read_config (identity, PCI_BAR (identity->bar), base,
           identity->base_size) == 0 &&
       memcmp (base, identity->base, identity->base_size) == 0)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_GONE,
-      "BAR %u of %s is not where it was, or the device was reset; start again "
+      "BAR %d of %s is not where it was, or the device was reset; start again "
       "when it is ready.", identity->bar, identity->address);
   return FALSE;
 }

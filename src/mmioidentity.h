@@ -12,7 +12,7 @@ G_BEGIN_DECLS
  */
 typedef struct _MmioIdentity MmioIdentity;
 
-MmioIdentity *mmio_identity_new (const char *address, guint bar,
+MmioIdentity *mmio_identity_new (const char *address, gint bar,
     GError ** error);
 void mmio_identity_free (MmioIdentity * identity);
 

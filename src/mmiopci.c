@@ -144,6 +144,7 @@ static void
 info_init (MmioPciInfo * info, struct pci_device *dev)
 {
   g_auto (MmioPciNames) names = { NULL, };
+  g_autofree char *slot = NULL;
 
   names_init_locked (&names, dev->vendor_id, dev->device_id);
   info->slot.kind = MMIO_ADDRESS_SLOT;
@@ -155,9 +156,14 @@ info_init (MmioPciInfo * info, struct pci_device *dev)
   info->device = dev->device_id;
   info->name = g_steal_pointer (&names.full);
 
+  /* The list may be older than the device: it knows vendor and device, and has
+   * read the BARs just now, but leaves those as they were that have gone */
+  slot = mmio_address_to_string (&info->slot);
+  info->subsystem_vendor = read_id (slot, "subsystem_vendor");
+  info->subsystem = read_id (slot, "subsystem_device");
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
     info->bar[i].base = dev->regions[i].base_addr;
-    info->bar[i].size = dev->regions[i].size;
+    info->bar[i].size = info->bar[i].base ? dev->regions[i].size : 0;
     info->bar[i].is_io = dev->regions[i].is_IO;
     info->bar[i].is_prefetchable = dev->regions[i].is_prefetchable;
   }

@@ -24,6 +24,7 @@ typedef struct {
  * MmioPciInfo:
  * @slot: where it is plugged in
  * @vendor, @device: what it is
+ * @subsystem_vendor, @subsystem: whose board it is on, and which
  * @name: the same in words, owned
  *
  * What the PCI bus says of a device.
@@ -32,6 +33,8 @@ typedef struct {
   MmioAddress slot;
   guint16 vendor;
   guint16 device;
+  guint16 subsystem_vendor;
+  guint16 subsystem;
   char *name;
   MmioPciBar bar[MMIO_MAX_BARS];
 } MmioPciInfo;

@@ -12,7 +12,7 @@
 
 struct _MmioRegion
 {
-  gatomicrefcount ref_count;
+  gint ref_count;
   guint8 *map;
   gsize map_length;
   MmioGuard *guard;
@@ -64,7 +64,7 @@ get_pages_length (gsize length)
  * @owner: what must live as long as the map
  *
  * Maps a part of a file: shared, read-only, and not passed on to forked
- * children, who have no business with the device.
+ * children, who have no business with the device, nor into core dumps.
  *
  * Returns: (transfer full) (nullable): the region, or NULL with errno set
  */
@@ -109,9 +109,12 @@ mmio_region_map_within (int fd, guint64 start, guint64 skip, gsize length,
 
   if (madvise (map, skip + length, MADV_DONTFORK) < 0)
     g_debug ("madvise (MADV_DONTFORK): %s", g_strerror (errno));
+  /* Whatever somebody films is nothing for crash reports */
+  if (madvise (map, skip + length, MADV_DONTDUMP) < 0)
+    g_debug ("madvise (MADV_DONTDUMP): %s", g_strerror (errno));
 
   region = g_new0 (MmioRegion, 1);
-  g_atomic_ref_count_init (&region->ref_count);
+  region->ref_count = 1;
   region->map = map;
   region->map_length = skip + length;
   region->guard = mmio_guard_new (map, get_pages_length (skip + length));
@@ -132,7 +135,31 @@ mmio_region_map_within (int fd, guint64 start, guint64 skip, gsize length,
 MmioRegion *
 mmio_region_ref (MmioRegion * region)
 {
-  g_atomic_ref_count_inc (&region->ref_count);
+  g_atomic_int_inc (&region->ref_count);
+  return region;
+}
+
+/**
+ * mmio_region_ref_if_held:
+ * @region: a region whose release function was not called yet
+ *
+ * For whoever knows of a region without holding it.  For any thread.
+ *
+ * Returns: (transfer full) (nullable): @region, or NULL if nobody holds it any
+ *   more: it is being unmapped
+ */
+MmioRegion *
+mmio_region_ref_if_held (MmioRegion * region)
+{
+  gint count;
+
+  do {
+    count = g_atomic_int_get (&region->ref_count);
+    if (count == 0)
+      return NULL;
+  } while (!g_atomic_int_compare_and_exchange (&region->ref_count, count,
+          count + 1));
+
   return region;
 }
 
@@ -145,7 +172,7 @@ mmio_region_ref (MmioRegion * region)
 void
 mmio_region_unref (MmioRegion * region)
 {
-  if (!g_atomic_ref_count_dec (&region->ref_count))
+  if (!g_atomic_int_dec_and_test (&region->ref_count))
     return;
 
   mmio_guard_free (region->guard);

@@ -38,6 +38,7 @@ MmioRegion *mmio_region_map_within (int fd, guint64 start, guint64 skip,
     gsize length, MmioMapping mapping, GDestroyNotify release, gpointer owner);
 
 MmioRegion *mmio_region_ref (MmioRegion * region);
+MmioRegion *mmio_region_ref_if_held (MmioRegion * region);
 void mmio_region_unref (MmioRegion * region);
 
 const guint8 *mmio_region_get_data (const MmioRegion * region);

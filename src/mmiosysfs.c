@@ -160,6 +160,7 @@ mmio_sysfs_free (MmioDevice * device)
 
 static const MmioBackend mmio_sysfs_backend = {
   .access = "sysfs",
+  .way = MMIO_ACCESS_SYSFS,
   .has_bars = TRUE,
   .find_teller = mmio_pci_device_find_teller,
   .map = mmio_sysfs_map,

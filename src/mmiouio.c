@@ -22,6 +22,9 @@ typedef struct
   MmioPciDevice pci;
   MmioUioNode node;
   int fd;
+  /* An attribute of the node, which cannot be read any more when that has gone,
+   * be there another one of its name */
+  int name_fd;
   MmioUioIrq *irq;
 } MmioUio;
 
@@ -155,10 +158,34 @@ mmio_uio_close_interrupt (MmioDevice * device)
   g_clear_pointer (&((MmioUio *) device)->irq, mmio_uio_irq_close);
 }
 
+/* Of a node; where a PCI device is behind it, of that as well */
+static gboolean
+mmio_uio_check (MmioDevice * device, guint bar, GError ** error)
+{
+  MmioUio *uio = (MmioUio *) device;
+  char first;
+
+  if (uio->name_fd >= 0 && pread (uio->name_fd, &first, 1, 0) < 0) {
+    mmio_set_system_error (error, MMIO_ERROR_GONE, errno, "pread name",
+        "%s has gone, for it was unplugged or its driver unbound; start again "
+        "when it is back in: ls /sys/class/uio", device->address);
+    return FALSE;
+  }
+
+  if (!uio->node.slot)
+    return TRUE;
+  if (!uio->pci.identity)
+    uio->pci.identity = mmio_identity_new (uio->node.slot, -1, error);
+  return uio->pci.identity && mmio_identity_check (uio->pci.identity, error);
+}
+
 static void
 mmio_uio_free (MmioDevice * device)
 {
   MmioUio *uio = (MmioUio *) device;
+
+  if (uio->name_fd >= 0)
+    close (uio->name_fd);
 
   if (uio->fd >= 0)
     close (uio->fd);
@@ -177,6 +204,7 @@ mmio_uio_find_teller (const MmioDevice * device, gint bar,
 
 static const MmioBackend mmio_uio_pci_backend = {
   .access = "uio",
+  .way = MMIO_ACCESS_UIO,
   .has_bars = TRUE,
   .find_teller = mmio_pci_device_find_teller,
   .map = mmio_uio_map,
@@ -189,10 +217,12 @@ static const MmioBackend mmio_uio_pci_backend = {
 
 static const MmioBackend mmio_uio_backend = {
   .access = "uio",
+  .way = MMIO_ACCESS_UIO,
   .has_bars = TRUE,
   .part = "map",
   .find_teller = mmio_uio_find_teller,
   .map = mmio_uio_map,
+  .check = mmio_uio_check,
   .open_interrupt = mmio_uio_open_interrupt,
   .take_interrupts = mmio_uio_take_interrupts,
   .close_interrupt = mmio_uio_close_interrupt,
@@ -226,6 +256,7 @@ mmio_uio_open (const MmioPciInfo * info, GError ** error)
 
   if (mmio_uio_find (MMIO_PCI_SYSFS, address, &number)) {
     uio = g_new0 (MmioUio, 1);
+    uio->name_fd = -1;
     mmio_pci_device_init (&uio->pci, &mmio_uio_pci_backend, info);
     mmio_uio_node_init (&uio->node, number);
     return open_node (uio, error);
@@ -301,6 +332,8 @@ mmio_uio_open_path (guint number, const char *map, GError ** error)
       g_strdup_printf ("UIO device %s", uio->node.name ? uio->node.name : ""),
       g_strdup (uio->node.path));
   uio->pci.parent.fixed_bar = fixed;
+  uio->pci.parent.model = g_strdup (uio->node.name);
+  uio->name_fd = mmio_uio_node_open (&uio->node, "name");
   for (guint i = 0; i < uio->node.n_maps; i++)
     uio->pci.parent.bar[i].size = uio->node.map[i].size;
 

@@ -5,6 +5,7 @@
  */
 #include "mmiouionode.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,6 +101,20 @@ static char *
 get_file (guint number, const char *attribute)
 {
   return g_strdup_printf (CLASS "/uio%u/%s", number, attribute);
+}
+
+/**
+ * mmio_uio_node_open:
+ * @attribute: a file of the device's directory
+ *
+ * Returns: a descriptor of it, for reading, which the caller closes; or -1
+ */
+int
+mmio_uio_node_open (const MmioUioNode * node, const char *attribute)
+{
+  g_autofree char *path = get_file (node->number, attribute);
+
+  return open (path, O_RDONLY | O_CLOEXEC);
 }
 
 /**

@@ -52,6 +52,7 @@ void mmio_uio_node_init (MmioUioNode * node, guint number);
 void mmio_uio_node_clear (MmioUioNode * node);
 
 gboolean mmio_uio_node_exists (const MmioUioNode * node);
+int mmio_uio_node_open (const MmioUioNode * node, const char *attribute);
 char *mmio_uio_node_read (const MmioUioNode * node, const char *attribute);
 gint mmio_uio_node_find_bar (const MmioUioNode * node,
     const MmioPciBar * bar);

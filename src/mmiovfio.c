@@ -199,6 +199,19 @@ mmio_vfio_close_interrupt (MmioDevice * device)
   g_clear_pointer (&((MmioVfio *) device)->irq, mmio_vfio_irq_close);
 }
 
+static int
+mmio_vfio_open_request (MmioDevice * device)
+{
+  return mmio_vfio_request_open (mmio_vfio_group_get_device_fd (((MmioVfio *)
+              device)->group), device->address);
+}
+
+static void
+mmio_vfio_let_go (MmioDevice * device)
+{
+  mmio_vfio_group_let_go (((MmioVfio *) device)->group);
+}
+
 static void
 mmio_vfio_free (MmioDevice * device)
 {
@@ -211,6 +224,7 @@ mmio_vfio_free (MmioDevice * device)
 
 static const MmioBackend mmio_vfio_backend = {
   .access = "vfio",
+  .way = MMIO_ACCESS_VFIO,
   .has_bars = TRUE,
   .find_teller = mmio_pci_device_find_teller,
   .map = mmio_vfio_map,
@@ -219,6 +233,8 @@ static const MmioBackend mmio_vfio_backend = {
   .open_interrupt = mmio_vfio_open_interrupt,
   .take_interrupts = mmio_vfio_take_interrupts,
   .close_interrupt = mmio_vfio_close_interrupt,
+  .open_request = mmio_vfio_open_request,
+  .let_go = mmio_vfio_let_go,
   .free = mmio_vfio_free,
 };
 

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ struct _MmioVfioGroup
   int container;
   int group;
   int device;
+  int nothing;                  /* leads nowhere; to have it in time */
 };
 
 /* The number of the device's IOMMU group, as text */
@@ -250,6 +252,20 @@ open_node (int *fd, const char *node, const char *address, GError ** error)
   return FALSE;
 }
 
+/* What can be opened everywhere, and takes no call that is for the others */
+static gboolean
+open_nothing (MmioVfioGroup * vfio, const char *address, GError ** error)
+{
+  vfio->nothing = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (vfio->nothing >= 0)
+    return TRUE;
+
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "eventfd",
+      "There are no file descriptors left for %s; raise the limit with: "
+      "ulimit -n 4096", address);
+  return FALSE;
+}
+
 static gboolean
 open_all (MmioVfioGroup * vfio, const char *address, GError ** error)
 {
@@ -260,7 +276,8 @@ open_all (MmioVfioGroup * vfio, const char *address, GError ** error)
     return FALSE;
 
   node = get_node (group);
-  if (!open_node (&vfio->container, CONTAINER, address, error) ||
+  if (!open_nothing (vfio, address, error) ||
+      !open_node (&vfio->container, CONTAINER, address, error) ||
       !open_node (&vfio->group, node, address, error) ||
       !check_viable (vfio->group, group, address, error) ||
       !set_iommu (vfio, address, error))
@@ -291,7 +308,7 @@ mmio_vfio_group_open (const char *address, GError ** error)
 {
   MmioVfioGroup *vfio = g_new (MmioVfioGroup, 1);
 
-  vfio->container = vfio->group = vfio->device = -1;
+  vfio->container = vfio->group = vfio->device = vfio->nothing = -1;
   if (open_all (vfio, address, error))
     return vfio;
 
@@ -308,7 +325,27 @@ mmio_vfio_group_close (MmioVfioGroup * vfio)
     close (vfio->group);
   if (vfio->container >= 0)
     close (vfio->container);
+  if (vfio->nothing >= 0)
+    close (vfio->nothing);
   g_free (vfio);
+}
+
+/**
+ * mmio_vfio_group_let_go:
+ *
+ * Gives the device back to the kernel, which may be waiting for it, as soon as
+ * nothing of it is mapped.  Its descriptors lead nowhere from now on, so that
+ * whoever is using one does no harm: what they were, no other file becomes
+ * meanwhile.  For any thread.
+ */
+void
+mmio_vfio_group_let_go (MmioVfioGroup * vfio)
+{
+  const int fds[] = { vfio->device, vfio->group, vfio->container };
+
+  /* It cannot fail, but for a signal: both are open */
+  for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
+    while (dup3 (vfio->nothing, fds[i], O_CLOEXEC) < 0 && errno == EINTR);
 }
 
 /**

@@ -18,6 +18,8 @@ typedef struct _MmioVfioGroup MmioVfioGroup;
 MmioVfioGroup *mmio_vfio_group_open (const char *address, GError ** error);
 void mmio_vfio_group_close (MmioVfioGroup * group);
 
+void mmio_vfio_group_let_go (MmioVfioGroup * vfio);
+
 int mmio_vfio_group_get_device_fd (const MmioVfioGroup * group);
 
 gboolean mmio_vfio_is_bound (const char *address);

@@ -234,3 +234,31 @@ mmio_vfio_irq_take (MmioVfioIrq * irq, guint * count)
   return value == 0 || irq->index != VFIO_PCI_INTX_IRQ_INDEX ||
       act (irq->device, irq->index, VFIO_IRQ_SET_ACTION_UNMASK, 1) == 0;
 }
+
+/**
+ * mmio_vfio_request_open:
+ * @device: the device's descriptor
+ * @address: the device's PCI address
+ *
+ * Has the kernel tell when somebody wants the device back: its driver is being
+ * unbound, as when it is unplugged, and that waits until @device is closed and
+ * nothing of it is mapped.
+ *
+ * Returns: an eventfd of the caller's, which is told every few seconds from then
+ *   on; or -1 if there is none to be had
+ */
+int
+mmio_vfio_request_open (int device, const char *address)
+{
+  int event = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  int errnum = event < 0 ? errno :
+      switch_on (device, VFIO_PCI_REQ_IRQ_INDEX, event);
+
+  if (errnum == 0)
+    return event;
+
+  g_debug ("%s: no request interrupt: %s", address, g_strerror (errnum));
+  if (event >= 0)
+    close (event);
+  return -1;
+}

@@ -19,6 +19,8 @@ void mmio_vfio_irq_close (MmioVfioIrq * irq);
 int mmio_vfio_irq_get_fd (const MmioVfioIrq * irq);
 gboolean mmio_vfio_irq_take (MmioVfioIrq * irq, guint * count);
 
+int mmio_vfio_request_open (int device, const char *address);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioVfioIrq, mmio_vfio_irq_close)
 
 G_END_DECLS

@@ -25,7 +25,6 @@ struct _MmioWatch
   MmioUevents *events;
   int wake_fd;                  /* readable: it is time to end */
   GThread *thread;
-  gint requested;
 };
 
 static gboolean
@@ -50,11 +49,7 @@ take_request (MmioWatch * watch)
   guint64 times;
 
   /* It is asked again and again until the device is let go */
-  if (read (watch->request_fd, &times, sizeof (times)) != sizeof (times))
-    return FALSE;
-
-  g_atomic_int_set (&watch->requested, TRUE);
-  return TRUE;
+  return read (watch->request_fd, &times, sizeof (times)) == sizeof (times);
 }
 
 static gpointer
@@ -68,18 +63,18 @@ run (gpointer data)
   };
 
   for (;;) {
-    gboolean concerned = FALSE;
+    gboolean concerned = FALSE, requested = FALSE;
 
     if (poll (fds, G_N_ELEMENTS (fds), -1) < 0)
       continue;                 /* a signal */
     if (fds[0].revents)
       return NULL;
     if (fds[1].revents)
-      concerned |= take_events (watch);
+      concerned = take_events (watch);
     if (fds[2].revents)
-      concerned |= take_request (watch);
-    if (concerned)
-      watch->func (watch->data);
+      requested = take_request (watch);
+    if (concerned || requested)
+      watch->func (requested, watch->data);
   }
 }
 
@@ -144,18 +139,4 @@ mmio_watch_free (MmioWatch * watch)
     close (watch->wake_fd);
   g_free (watch->address);
   g_free (watch);
-}
-
-/**
- * mmio_watch_is_requested:
- *
- * For any thread.
- *
- * Returns: whether the kernel asks for the device, as somebody unplugs it or
- *   unbinds its driver, and waits until it is let go
- */
-gboolean
-mmio_watch_is_requested (const MmioWatch * watch)
-{
-  return g_atomic_int_get (&watch->requested);
 }

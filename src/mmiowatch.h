@@ -7,11 +7,13 @@ G_BEGIN_DECLS
 
 /**
  * MmioWatchFunc:
+ * @is_requested: whether the kernel asks for the device, as somebody unplugs it
+ *   or unbinds its driver, and waits until it is let go
  * @data: what mmio_watch_new() was given
  *
  * Something has happened to the device, or somebody wants it back.
  */
-typedef void (*MmioWatchFunc) (gpointer data);
+typedef void (*MmioWatchFunc) (gboolean is_requested, gpointer data);
 
 /**
  * MmioWatch:
@@ -23,8 +25,6 @@ typedef struct _MmioWatch MmioWatch;
 MmioWatch *mmio_watch_new (const char *address, int request_fd,
     MmioWatchFunc func, gpointer data, GError ** error);
 void mmio_watch_free (MmioWatch * watch);
-
-gboolean mmio_watch_is_requested (const MmioWatch * watch);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioWatch, mmio_watch_free)
 

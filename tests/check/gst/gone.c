@@ -126,7 +126,7 @@ GST_END_TEST;
  * nothing go on */
 
 #define N_PIPELINES 8
-#define N_ROUNDS 125
+#define N_ROUNDS 250
 
 typedef struct
 {

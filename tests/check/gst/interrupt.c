@@ -355,7 +355,7 @@ GST_START_TEST (test_gone)
   gst_element_set_state (h->element, GST_STATE_NULL);
 
   /* And when it is back */
-  g_atomic_int_set (&fake->has_gone, FALSE);
+  fake_plug (fake);
   gst_harness_play (h);
   fake_raise (fake, 1);
   gst_buffer_unref (source_pull (h));

@@ -41,6 +41,7 @@ static const Property properties[] = {
   {"index-bar", "gint", TRUE, "-1", "5"},
   {"index-offset", "guint64", TRUE, "0", "18446744073709551615"},
   {"index-size", "guint", TRUE, "32", "8"},
+  {"reconnect", "gboolean", TRUE, "false", "true"},
   {"stats", "GstStructure", FALSE, NULL, NULL},
   {"device-name", "gchararray", FALSE, NULL, NULL},
   {"device-address", "gchararray", FALSE, NULL, NULL},

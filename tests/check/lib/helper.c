@@ -657,6 +657,14 @@ fake_unplug (FakeDevice * fake)
   fake_raise (fake, 1);
 }
 
+/* It is back, for whoever opens it */
+void
+fake_plug (FakeDevice * fake)
+{
+  g_atomic_int_set (&fake->has_gone, FALSE);
+  g_clear_error (&fake->parent.maps.loss);
+}
+
 void
 fake_write (FakeDevice * fake, guint bar, gsize offset, gconstpointer data,
     gsize size)

@@ -108,6 +108,7 @@ void fake_set_io (FakeDevice * fake, guint bar, gsize size);
 void fake_add_interrupt (FakeDevice * fake);
 void fake_raise (FakeDevice * fake, guint times);
 void fake_unplug (FakeDevice * fake);
+void fake_plug (FakeDevice * fake);
 void fake_write (FakeDevice * fake, guint bar, gsize offset,
     gconstpointer data, gsize size);
 

@@ -254,7 +254,9 @@ check_map (const char *text, MmioAccess access, gint bar, guint64 start,
   fail_unless_equals_int (fcntl (find_fd (NODE), F_GETFL) & O_ACCMODE,
       O_RDONLY);
   mmio_region_unref (region);
-  fail_unless_equals_int (count_fds (), fds - 1);
+  /* A node has an attribute open, too, which ends with it */
+  fail_unless_equals_int (count_fds (),
+      fds - (g_str_has_prefix (text, "/dev/") ? 2 : 1));
   fail_unless_equals_int (count_maps (NODE), 0);
 }
 
@@ -664,7 +666,8 @@ GST_START_TEST (test_close_interrupt)
   mmio_device_unref (device);
   mmio_region_unref (region);
   fail_unless_equals_int (uio.n_silenced, 2);
-  fail_unless_equals_int (count_fds (), fds - 2);
+  /* The node, its attribute and the interrupt */
+  fail_unless_equals_int (count_fds (), fds - 3);
 }
 
 GST_END_TEST;
@@ -690,7 +693,8 @@ GST_START_TEST (test_gone)
   uio.has_no_interrupt = TRUE;
   fail_unless_equals_int (mmio_capture_wait (capture,
           g_get_monotonic_time () + HANG, &frame), MMIO_WAIT_GONE);
-  mmio_capture_set_gone_error (capture, &error);
+  fail_unless (mmio_capture_get_loss (capture) != NULL);
+  error = g_error_copy (mmio_capture_get_loss (capture));
   check_error (&error, MMIO_ERROR_GONE, NODE " has gone",
       "start again when it is back in: ls /sys/class/uio", NULL);
   mmio_capture_close (capture);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is mapped of a device, and how all of it is let go at once, in whatever
+ * hands it is: the kernel waits for that where a device of vfio is unplugged,
+ * and what a map of one that has gone shows next may be another device.
+ */
+#include "mmiobackend.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* One that is mapped; it is the region's, and ends with it */
+typedef struct
+{
+  MmioDevice *device;
+  MmioRegion *region;
+} MmioDeviceMap;
+
+/* For mmiodevice.c */
+void
+mmio_device_maps_init (MmioDeviceMaps * maps)
+{
+  g_mutex_init (&maps->lock);
+  maps->regions = g_ptr_array_new ();
+}
+
+/* For mmiodevice.c: nothing is mapped any more */
+void
+mmio_device_maps_clear (MmioDeviceMaps * maps)
+{
+  g_ptr_array_unref (maps->regions);
+  g_clear_error (&maps->loss);
+  g_mutex_clear (&maps->lock);
+}
+
+/* The region has been unmapped */
+static void
+forget_map (gpointer data)
+{
+  MmioDeviceMap *map = data;
+  MmioDeviceMaps *maps = &map->device->maps;
+
+  g_mutex_lock (&maps->lock);
+  g_ptr_array_remove_fast (maps->regions, map);
+  g_mutex_unlock (&maps->lock);
+
+  mmio_device_unref (map->device);
+  g_free (map);
+}
+
+/* For back ends: maps part of a file and keeps the device alive for as long.
+ * Returns NULL with errno set, which is ENODEV after the device was let go. */
+MmioRegion *
+mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset, gsize length,
+    MmioMapping mapping)
+{
+  const guint64 skip = offset % sysconf (_SC_PAGESIZE);
+
+  return mmio_device_map_fd_within (device, fd, offset - skip, skip, length,
+      mapping);
+}
+
+/* For back ends: the same where a file can be mapped from @start on only */
+MmioRegion *
+mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
+    guint64 skip, gsize length, MmioMapping mapping)
+{
+  MmioDeviceMaps *maps = &device->maps;
+  MmioDeviceMap *map = g_new0 (MmioDeviceMap, 1);
+  MmioRegion *region = NULL;
+
+  /* Nothing is mapped while all is let go, or after that */
+  g_mutex_lock (&maps->lock);
+  if (maps->loss)
+    errno = ENODEV;
+  else
+    region = mmio_region_map_within (fd, start, skip, length, mapping,
+        forget_map, map);
+  if (region) {
+    map->device = mmio_device_ref (device);
+    map->region = region;
+    g_ptr_array_add (maps->regions, map);
+  }
+  g_mutex_unlock (&maps->lock);
+
+  if (!region)
+    g_free (map);
+  return region;
+}
+
+/**
+ * mmio_device_let_go:
+ * @reason: (transfer full): why, with %MMIO_ERROR_GONE; what
+ *   mmio_device_check() says from now on
+ *
+ * Takes the device away from everybody in this process, and gives it back to the
+ * kernel: what is mapped reads as zeros, nothing more can be mapped, and its
+ * dma-bufs are revoked where the kernel does so (vfio).  It does not come back;
+ * open the device anew.  For any thread, whoever reads meanwhile; the first call
+ * counts.
+ */
+void
+mmio_device_let_go (MmioDevice * device, GError * reason)
+{
+  MmioDeviceMaps *maps = &device->maps;
+  g_autoptr (GPtrArray) held = g_ptr_array_new_with_free_func
+      ((GDestroyNotify) mmio_region_unref);
+
+  g_mutex_lock (&maps->lock);
+  if (maps->loss) {
+    g_mutex_unlock (&maps->lock);
+    g_error_free (reason);
+    return;
+  }
+  maps->loss = reason;
+  for (guint i = 0; i < maps->regions->len; i++) {
+    const MmioDeviceMap *map = g_ptr_array_index (maps->regions, i);
+    MmioRegion *region = mmio_region_ref_if_held (map->region);
+
+    if (region)
+      g_ptr_array_add (held, region);
+  }
+  g_mutex_unlock (&maps->lock);
+
+  /* The last one to let go of a region takes the lock */
+  for (guint i = 0; i < held->len; i++)
+    mmio_region_revoke (g_ptr_array_index (held, i));
+  if (device->backend->let_go)
+    device->backend->let_go (device);
+}
+
+/**
+ * mmio_device_check:
+ * @bar: a BAR that was mapped
+ *
+ * Asks whether the device is still the one that was opened, and has the BAR
+ * where it was; a few system calls, so that it can be asked before and after
+ * each frame.  The first time is when the BAR was mapped; from then on any
+ * thread may ask.
+ *
+ * Returns: FALSE with %MMIO_ERROR_GONE set if what a map shows now may not be
+ *   the device's, or it was let go
+ */
+gboolean
+mmio_device_check (MmioDevice * device, guint bar, GError ** error)
+{
+  MmioDeviceMaps *maps = &device->maps;
+
+  g_mutex_lock (&maps->lock);
+  if (maps->loss) {
+    g_propagate_error (error, g_error_copy (maps->loss));
+    g_mutex_unlock (&maps->lock);
+    return FALSE;
+  }
+  g_mutex_unlock (&maps->lock);
+
+  return !device->backend->check || device->backend->check (device, bar, error);
+}
+
+/**
+ * mmio_device_open_request:
+ *
+ * Returns: a new eventfd of the caller's by which the kernel asks for the
+ *   device, and waits until it is let go; or -1 if it never does
+ */
+int
+mmio_device_open_request (MmioDevice * device)
+{
+  return device->backend->open_request ?
+      device->backend->open_request (device) : -1;
+}
+
+/**
+ * mmio_device_is_same:
+ * @other: what is found where @device was
+ *
+ * Returns: whether it can be the same, come back: it has the same address, and
+ *   is of the same kind
+ */
+gboolean
+mmio_device_is_same (const MmioDevice * device, const MmioDevice * other)
+{
+  return g_str_equal (device->address, other->address) &&
+      g_strcmp0 (device->model, other->model) == 0;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whether a device is there: asked by who reads, told by the bus, and what
+ * follows from it.
+ */
+#include "mmiopresence.h"
+
+#include <unistd.h>
+
+#include "mmioaddress.h"
+#include "mmioerror.h"
+#include "mmiowatch.h"
+
+struct _MmioPresence
+{
+  MmioDevice *device;
+  guint bar;
+  GError *loss;                 /* of the thread that asks */
+  MmioWatch *watch;
+  int request_fd;
+  MmioPresenceFunc func;
+  gpointer data;
+};
+
+/**
+ * mmio_presence_new:
+ * @device: a device that is there, as mmio_device_check() has said
+ * @bar: the BAR that is captured
+ *
+ * Returns: (transfer full): what is known of it
+ */
+MmioPresence *
+mmio_presence_new (MmioDevice * device, guint bar)
+{
+  MmioPresence *presence = g_new0 (MmioPresence, 1);
+
+  presence->device = mmio_device_ref (device);
+  presence->bar = bar;
+  presence->request_fd = -1;
+  return presence;
+}
+
+/**
+ * mmio_presence_free:
+ * @presence: (transfer full): what is known of a device
+ *
+ * Nobody is told of it any more when this returns.
+ */
+void
+mmio_presence_free (MmioPresence * presence)
+{
+  g_clear_pointer (&presence->watch, mmio_watch_free);
+  if (presence->request_fd >= 0)
+    close (presence->request_fd);
+  g_clear_error (&presence->loss);
+  mmio_device_unref (presence->device);
+  g_free (presence);
+}
+
+static GError *
+new_request_error (const MmioDevice * device)
+{
+  GError *error = NULL;
+
+  mmio_set_error (&error, MMIO_ERROR_GONE,
+      "%s is being unplugged, or its driver unbound, so it was let go; look "
+      "for it with: lspci -Dk", mmio_device_get_address (device));
+  return error;
+}
+
+/* From the watch's thread */
+static void
+on_event (gboolean is_requested, gpointer data)
+{
+  MmioPresence *presence = data;
+  g_autoptr (GError) error = NULL;
+
+  if (is_requested)
+    mmio_device_let_go (presence->device, new_request_error (presence->device));
+  else if (!mmio_device_check (presence->device, presence->bar, &error))
+    mmio_device_let_go (presence->device, g_steal_pointer (&error));
+
+  presence->func (presence->data);
+}
+
+/**
+ * mmio_presence_watch:
+ * @func: called whenever something may have happened to the device, from a
+ *   thread of its own, until @presence is freed
+ * @data: for @func
+ *
+ * Listens to the bus and to the kernel, if @presence is that of a PCI device;
+ * lets it go when it has gone, or is asked for.  Where nobody can be heard, as in
+ * a container, or there is no bus, nothing happens: whoever reads asks.
+ */
+void
+mmio_presence_watch (MmioPresence * presence, MmioPresenceFunc func,
+    gpointer data)
+{
+  const char *address = mmio_device_get_address (presence->device);
+  g_auto (MmioAddress) slot = { 0, };
+  g_autoptr (GError) error = NULL;
+
+  if (!mmio_address_parse (&slot, address, NULL) ||
+      slot.kind != MMIO_ADDRESS_SLOT)
+    return;
+
+  presence->func = func;
+  presence->data = data;
+  presence->request_fd = mmio_device_open_request (presence->device);
+  presence->watch = mmio_watch_new (address, presence->request_fd, on_event,
+      presence, &error);
+  if (!presence->watch)
+    g_debug ("%s", error->message);
+}
+
+/* Says why the memory of a device that is still there has gone */
+static GError *
+new_lost_error (const MmioDevice * device)
+{
+  const char *address = mmio_device_get_address (device);
+  GError *error = NULL;
+
+  if (mmio_device_has_bars (device))
+    mmio_set_error (&error, MMIO_ERROR_GONE,
+        "The memory of %s was taken away while it was read, by a driver that "
+        "was bound to it or a device that was switched off; see dmesg, and "
+        "start again when it is free.", address);
+  else
+    mmio_set_error (&error, MMIO_ERROR_GONE,
+        "%s has become shorter than its picture; start again when it is "
+        "complete.", address);
+
+  return error;
+}
+
+/**
+ * mmio_presence_check:
+ * @region: what is read of it
+ *
+ * For one thread: asked before a frame is read, and after it.
+ *
+ * Returns: whether what is in @region now is the device's.  What has gone stays
+ *   so, and was let go; see mmio_presence_get_loss().
+ */
+gboolean
+mmio_presence_check (MmioPresence * presence, const MmioRegion * region)
+{
+  if (presence->loss)
+    return FALSE;
+
+  if (mmio_device_check (presence->device, presence->bar, &presence->loss)) {
+    if (!mmio_region_is_lost (region))
+      return TRUE;
+    /* Unless it has just been taken away by the other thread */
+    if (mmio_device_check (presence->device, presence->bar, &presence->loss))
+      presence->loss = new_lost_error (presence->device);
+  }
+
+  mmio_device_let_go (presence->device, g_error_copy (presence->loss));
+  return FALSE;
+}
+
+/**
+ * mmio_presence_lose:
+ * @presence: what is known of a device that was there when it was last asked
+ * @loss: (transfer full): why it has gone all the same
+ *
+ * For the thread that asks, when it has found out in another way.
+ */
+void
+mmio_presence_lose (MmioPresence * presence, GError * loss)
+{
+  presence->loss = loss;
+  mmio_device_let_go (presence->device, g_error_copy (loss));
+}
+
+/**
+ * mmio_presence_get_loss:
+ *
+ * For the thread that asks.
+ *
+ * Returns: (transfer none) (nullable): what has become of the device, as it has
+ *   gone; or NULL
+ */
+const GError *
+mmio_presence_get_loss (const MmioPresence * presence)
+{
+  return presence->loss;
+}
