@@ -488,7 +488,7 @@ def killed(bench, access):
         whole = float(bench.guest.must(
             f"TIMEFORMAT=%R; time {{ {start} num-buffers=1 ! fakesink; }} "
             ">/dev/null").split()[-1])
-        for part in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.3):
+        for part in (0.7, 0.85, 1.0, 1.3):
             job = bench.guest.run(
                 f"( exec {start} ! video/x-raw,framerate=100/1 ! fakesink ) & "
                 f"sleep {part * whole:.3f}; kill -9 $!; wait $!")
