@@ -22,6 +22,8 @@ PORT = "0000:01:00.0"
 IVSHMEM_SWITCHED = "0000:03:00.0"
 
 NOBODY = "setpriv --reuid=nobody --regid=nogroup --clear-groups "
+# The same in the group whose rules people have
+VIDEO = "setpriv --reuid=nobody --regid=nogroup --groups=video "
 
 _checks = []
 
@@ -52,11 +54,12 @@ class Bench:
         """Writes into a device's memory, from outside of the guest."""
         self.guest.bars[bar].write(data, offset)
 
-    def capture(self, source, caps="", frames=1, nobody=False):
-        """Bytes that come out of mmiovidsrc with these properties."""
+    def capture(self, source, caps="", frames=1, nobody=False, user=""):
+        """Bytes that come out of mmiovidsrc with these properties.  user: what
+        a command begins with that somebody else runs."""
         # Not straight into the shared directory: that file system wants to
         # pin the pages it is given, and a BAR mapped by io-mode=mmap has none
-        command = (f"rm -f /tmp/capture; {NOBODY if nobody else ''}"
+        command = (f"rm -f /tmp/capture; {NOBODY if nobody else user}"
                    "gst-launch-1.0 -q mmiovidsrc "
                    f"num-buffers={frames} {source} ! "
                    f"{caps + ' ! ' if caps else ''}"

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Devices as applications list and watch them, and a player of URIs."""
 
-import contextlib
 import itertools
 import re
 
 from bench import CONSOLE, IVSHMEM, IVSHMEM_SMALL, PORT, check, expect
 from picture import Picture, captured_rows, compare, noise
 from tap import Failure
+from udevd import udevd
 
 _LIST = "gst-device-monitor-1.0 Source/Video"
 # Each device has memory of that name
@@ -129,22 +129,10 @@ def kernel_tells(bench):
     _in_and_out(bench)
 
 
-@contextlib.contextmanager
-def _udevd(bench):
-    job = bench.guest.start("exec /lib/systemd/systemd-udevd")
-    try:
-        bench.until(lambda: bench.guest.run("udevadm control --ping").status
-                    and f"no udevd\n{job.describe()}" or None)
-        yield
-    finally:
-        job.stop("TERM")
-        bench.guest.must("rm -rf /run/udev")
-
-
 @check("relaxed", "discovery: with udevd, hot-plugged devices appear and "
        "disappear")
 def udevd_tells(bench):
-    with _udevd(bench):
+    with udevd(bench):
         _in_and_out(bench)
 
 

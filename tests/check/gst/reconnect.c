@@ -314,6 +314,8 @@ GST_START_TEST (test_obstacle)
   lose (h, "copy");
   check_gone (h, "shorter");
   check_warning (h, "is empty", "It is tried again until that works.");
+  /* A few more tries */
+  g_usleep (1200 * G_TIME_SPAN_MILLISECOND);
   bring_back ();
   check_told (h, TRUE, NULL);
   check_frame (h, TRUE);

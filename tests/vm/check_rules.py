@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The manual's rules for udevd, as people install them: a plain user in the
+group video gets the picture, and nobody else does."""
+
+import contextlib
+import os
+import re
+
+from bench import EDU, IVSHMEM, VIDEO, check, expect
+from check_interrupts import bound
+from check_uio import IDENTITY, KNOWN, NODE
+from check_vfio import DEVICES, group_node, unbind
+from picture import Picture, captured_rows, compare, noise
+from udevd import udevd
+
+_RULES = os.path.join(os.path.dirname(__file__),
+                      "../../docs/manual/70-mmiovid.rules")
+_INSTALLED = "/run/udev/rules.d/70-mmiovid.rules"
+_PICTURE = Picture("RGB", 320, 240)
+
+
+def _choose(part, vendor, device):
+    """One of the parts without its #, for this device."""
+    with open(_RULES, encoding="utf-8") as file:
+        parts = re.split(r"^(?=# --- )", file.read(), flags=re.MULTILINE)
+    chosen = [n for n, text in enumerate(parts)
+              if text.startswith(f"# --- By {part}")]
+    expect(len(chosen) == 1, f"{part}: {parts}")
+    parts[chosen[0]] = re.sub("^#(?! )(?=\\S)|^#(?=  )", "", parts[chosen[0]],
+                              flags=re.MULTILINE)
+    return "".join(parts).replace("0x10ee", vendor).replace("0x7024", device)
+
+
+@contextlib.contextmanager
+def _installed(bench, part, vendor, device):
+    text = _choose(part, vendor, device)
+    with open(bench.guest.path("out/rules"), "w", encoding="utf-8") as file:
+        file.write(text)
+    with udevd(bench):
+        bench.guest.must(f"mkdir -p {os.path.dirname(_INSTALLED)} && "
+                         f"mv /mnt/out/rules {_INSTALLED} && "
+                         "udevadm control --reload")
+        # What the file says to type
+        found = re.findall(r"^#   sudo (udevadm trigger .*)$", text,
+                           re.MULTILINE)
+        expect(len(found) == 1, text)
+        bench.guest.must(found[0] + " && udevadm settle")
+        yield
+
+
+def _check_picture(bench, source, seed):
+    memory = noise(_PICTURE.end(), seed)
+    bench.paint("large", memory)
+    data = bench.capture(f"{source} {_PICTURE.properties()}", user=VIDEO)
+    compare(captured_rows(data, "RGB", 320, 240), _PICTURE.rows(memory))
+    message = bench.error(f"{source} {_PICTURE.properties()}", nobody=True)
+    expect("You may not" in message, message)
+
+
+@check("strict", "rules: udevd lets the group video read a BAR by sysfs")
+def by_sysfs(bench):
+    with _installed(bench, "sysfs", "0x1af4", "0x1110"):
+        try:
+            _check_picture(bench, f"device={IVSHMEM} access=sysfs", 90)
+        finally:
+            bench.guest.must(f"cd {DEVICES}/{IVSHMEM} && "
+                             "chown root:root resource2* && "
+                             "chmod 600 resource2*")
+
+
+@check("strict", "rules: udevd binds a device to vfio-pci for the group video")
+def by_vfio(bench):
+    with _installed(bench, "vfio", "0x1af4", "0x1110"):
+        try:
+            mode = bench.guest.must(f"stat -c '%G %a' {group_node(bench)}")
+            expect(mode.strip() == "video 660", mode)
+            _check_picture(bench, f"device={IVSHMEM} access=vfio", 91)
+        finally:
+            unbind(bench)
+            bench.guest.must(
+                f"for d in {DEVICES}/*; do grep -q vfio $d/driver_override || "
+                "continue; test ! -e $d/driver || echo ${d##*/} "
+                ">$d/driver/unbind; echo >$d/driver_override; done")
+
+
+@check("strict", "rules: udevd lets the group video read by UIO")
+def by_uio(bench):
+    with _installed(bench, "UIO", "0x1234", "0x11e8"), \
+            bound(bench, EDU, "uio_pci_generic"):
+        bench.guest.must("udevadm settle")
+        data = bench.capture(f"device={NODE} {IDENTITY}", user=VIDEO)
+        expect(data == KNOWN, data.hex())
+        message = bench.error(f"device={NODE} {IDENTITY}", nobody=True)
+        expect(f"You may not read {NODE}" in message, message)
