@@ -4,12 +4,10 @@
  *
  * libpciaccess keeps one list of devices for the whole process, a snapshot
  * that is made by pci_system_init(), without locks; the application may use it
- * too.  So the list is made only where there is none, or where it lacks
- * one that sysfs shows, and it is never cleaned up: what the application has got
- * from it stays valid.  (A list that is replaced is lost: some kilobytes, and
- * for root a descriptor of /proc/mtrr, for each device that came between two
- * look-ups and had never been in the list.)  Those in the list that have gone
- * are passed over, and may come back.
+ * too.  So the list is made only where there is none, or where it is not what
+ * sysfs shows any more, and it is never cleaned up: what the application has
+ * got from it stays valid.  (A list that is replaced is lost: some kilobytes
+ * for each time that a device came or went between two look-ups.)
  */
 #include "mmiopci.h"
 
@@ -21,6 +19,20 @@
 
 /* Keeps look-ups of ours apart; an application's own it cannot */
 static GMutex pci_lock;
+
+static guint
+count_listed (void)
+{
+  struct pci_device_iterator *iter = pci_slot_match_iterator_create (NULL);
+  guint n = 0;
+
+  while (iter && pci_device_next (iter))
+    n++;
+  if (iter)
+    pci_iterator_destroy (iter);
+
+  return n;
+}
 
 static guint
 read_id (const char *slot, const char *file)
@@ -35,23 +47,14 @@ read_id (const char *slot, const char *file)
   return g_ascii_strtoull (text, NULL, 16);
 }
 
-/* The list keeps devices that have gone */
-static gboolean
-is_there (const struct pci_device *dev)
-{
-  g_autofree char *path = g_strdup_printf (MMIO_PCI_SYSFS
-      "/%04x:%02x:%02x.%x", dev->domain, dev->bus, dev->dev, dev->func);
-
-  return g_file_test (path, G_FILE_TEST_IS_DIR);
-}
-
-/* Whether the list has all the devices that sysfs shows */
+/* Whether the list has just the devices that sysfs shows */
 static gboolean
 is_fresh (void)
 {
   GDir *dir = g_dir_open (MMIO_PCI_SYSFS, 0, NULL);
   gboolean fresh = TRUE;
   const char *name;
+  guint n = 0;
 
   while (fresh && dir && (name = g_dir_read_name (dir))) {
     g_auto (MmioAddress) slot = { 0, };
@@ -61,6 +64,7 @@ is_fresh (void)
         slot.kind != MMIO_ADDRESS_SLOT)
       continue;
 
+    n++;
     dev = pci_device_find_by_slot (slot.domain, slot.bus, slot.slot,
         slot.function);
     fresh = dev && dev->vendor_id == read_id (name, "vendor") &&
@@ -69,7 +73,7 @@ is_fresh (void)
   if (dir)
     g_dir_close (dir);
 
-  return fresh;
+  return fresh && n == count_listed ();
 }
 
 /* Returns 0 or an error number */
@@ -180,21 +184,6 @@ compare_slots (gconstpointer a, gconstpointer b)
   return one->func < other->func ? -1 : 1;
 }
 
-/* Those that are there, ordered by address */
-static void
-add_devices (GPtrArray * found, struct pci_device_iterator *iter)
-{
-  struct pci_device *dev;
-
-  while (iter && (dev = pci_device_next (iter))) {
-    if (is_there (dev))
-      g_ptr_array_add (found, dev);
-  }
-  if (iter)
-    pci_iterator_destroy (iter);
-  g_ptr_array_sort (found, compare_slots);
-}
-
 static GPtrArray *
 find_matches (const MmioAddress * address)
 {
@@ -204,7 +193,7 @@ find_matches (const MmioAddress * address)
     struct pci_device *dev = pci_device_find_by_slot (address->domain,
         address->bus, address->slot, address->function);
 
-    if (dev && is_there (dev))
+    if (dev)
       g_ptr_array_add (found, dev);
   } else {
     const struct pci_id_match match = {
@@ -213,8 +202,14 @@ find_matches (const MmioAddress * address)
       .subvendor_id = PCI_MATCH_ANY,
       .subdevice_id = PCI_MATCH_ANY,
     };
+    struct pci_device_iterator *iter = pci_id_match_iterator_create (&match);
+    struct pci_device *dev;
 
-    add_devices (found, pci_id_match_iterator_create (&match));
+    while (iter && (dev = pci_device_next (iter)))
+      g_ptr_array_add (found, dev);
+    if (iter)
+      pci_iterator_destroy (iter);
+    g_ptr_array_sort (found, compare_slots);
   }
 
   return found;
@@ -301,8 +296,15 @@ list_locked (void)
 {
   GArray *infos = g_array_new (FALSE, TRUE, sizeof (MmioPciInfo));
   g_autoptr (GPtrArray) found = g_ptr_array_new ();
+  struct pci_device_iterator *iter = pci_slot_match_iterator_create (NULL);
+  struct pci_device *dev;
 
-  add_devices (found, pci_slot_match_iterator_create (NULL));
+  while (iter && (dev = pci_device_next (iter)))
+    g_ptr_array_add (found, dev);
+  if (iter)
+    pci_iterator_destroy (iter);
+  g_ptr_array_sort (found, compare_slots);
+
   g_array_set_clear_func (infos, (GDestroyNotify) mmio_pci_info_clear);
   for (guint i = 0; i < found->len; i++) {
     g_autoptr (GError) error = NULL;
