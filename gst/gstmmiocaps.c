@@ -250,7 +250,7 @@ from_drm (const GstCaps * caps)
  * gst_mmio_caps_parse:
  * @caps: fixed caps
  * @info: (out): the picture in them
- * @is_dma_buf: (out): whether it is to be in a dma-buf
+ * @has_dma_buf: (out): whether it is to be in a dma-buf
  *
  * Returns: FALSE if they are no raw video's
  */

@@ -17,7 +17,7 @@ gboolean gst_mmio_caps_name_dma_buf (GstCaps * caps);
 GstCaps *gst_mmio_caps_prefer_dma_buf (GstCaps * caps);
 
 gboolean gst_mmio_caps_parse (const GstCaps * caps, GstVideoInfo * info,
-    gboolean * is_dma_buf);
+    gboolean * has_dma_buf);
 
 gboolean gst_mmio_caps_equal_but_rate (const GstCaps * a, const GstCaps * b);
 gboolean gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted);

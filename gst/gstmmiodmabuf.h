@@ -15,6 +15,6 @@ G_DECLARE_FINAL_TYPE (GstMmioDmaBufAllocator, gst_mmio_dma_buf_allocator, GST,
 GstMmioDmaBufAllocator *gst_mmio_dma_buf_allocator_new (int fd,
     MmioRegion * region, const MmioReader * reader);
 
-GstMemory *gst_mmio_dma_buf_allocator_wrap (GstMmioDmaBufAllocator * allocator);
+GstMemory *gst_mmio_dma_buf_allocator_wrap (GstMmioDmaBufAllocator * self);
 
 G_END_DECLS

@@ -283,14 +283,18 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   return capture;
 }
 
-/* Whether @device names one of all that are plugged in, by what it is */
-static gboolean
-is_id (const char *device)
+/* What @device is found by once more: where it is plugged in, however it was
+ * named, as another one may have its number by then, be it that of an IOMMU
+ * group.  A path may say more, such as the BAR. */
+static const char *
+get_place (const MmioCaptureConfig * config, const MmioDevice * device)
 {
+  const char *slot = mmio_device_get_address (device);
   g_auto (MmioAddress) address = { 0, };
 
-  return mmio_address_parse (&address, device, NULL) &&
-      address.kind == MMIO_ADDRESS_ID;
+  return mmio_device_get_fixed_bar (device) < 0 &&
+      mmio_address_parse (&address, slot, NULL) &&
+      address.kind == MMIO_ADDRESS_SLOT ? slot : config->device;
 }
 
 /**
@@ -313,8 +317,7 @@ mmio_capture_reopen (MmioCapture * capture, GError ** error)
   g_auto (MmioAddress) address = { 0, };
   MmioCapture *reopened;
 
-  if (is_id (config.device))
-    config.device = mmio_device_get_address (capture->device);
+  config.device = get_place (&config, capture->device);
   if (config.access == MMIO_ACCESS_AUTO)
     config.access = mmio_device_get_way (capture->device);
 
@@ -324,11 +327,7 @@ mmio_capture_reopen (MmioCapture * capture, GError ** error)
   if (!device)
     return NULL;
 
-  if (!mmio_device_is_same (capture->device, device)) {
-    mmio_set_error (error, MMIO_ERROR_GONE,
-        "Where %s was there is another device now, %s; plug the right one in, "
-        "or start again to see that.", mmio_device_get_name (capture->device),
-        mmio_device_get_name (device));
+  if (!mmio_device_check_same (capture->device, device, error)) {
     mmio_device_unref (device);
     return NULL;
   }

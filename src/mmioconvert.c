@@ -69,13 +69,13 @@ EXPAND (x_then_swap, 0xff, src[2], src[1], src[0])
 #ifdef HAVE_X86
 
 __attribute__((target ("ssse3")))
-     static guint
+     static gsize
          expand_ssse3 (const MmioConversion * conversion, guint8 * dest,
     const guint8 * src, guint pixels)
 {
   const __m128i order = _mm_loadu_si128 ((const __m128i *) conversion->order);
   const __m128i fill = _mm_cmpgt_epi8 (_mm_setzero_si128 (), order);
-  guint i;
+  gsize i;
 
   for (i = 0; i + 4 + OVERREAD_PIXELS <= pixels; i += 4) {
     __m128i v = _mm_loadu_si128 ((const __m128i *) (src + 3 * i));
@@ -102,14 +102,14 @@ __attribute__((target ("avx2")))
 }
 
 __attribute__((target ("avx2")))
-     static guint
+     static gsize
          expand_avx2 (const MmioConversion * conversion, guint8 * dest,
     const guint8 * src, guint pixels)
 {
   const __m256i order = _mm256_broadcastsi128_si256
       (_mm_loadu_si128 ((const __m128i *) conversion->order));
   const __m256i fill = _mm256_cmpgt_epi8 (_mm256_setzero_si256 (), order);
-  guint i;
+  gsize i;
 
   for (i = 0; i + 16 + OVERREAD_PIXELS <= pixels; i += 16) {
     mmio_cpu_announce_stores (dest + 4 * i, 64);
@@ -133,13 +133,13 @@ expand_4 (guint8 * dest, const guint8 * src, uint8x16_t order, uint8x16_t fill)
 }
 
 /* Every arm64 CPU has this one */
-static guint
+static gsize
 expand_neon (const MmioConversion * conversion, guint8 * dest,
     const guint8 * src, guint pixels)
 {
   const uint8x16_t order = vld1q_u8 (conversion->order);
   const uint8x16_t fill = vcgeq_u8 (order, vdupq_n_u8 (FILL));
-  guint i;
+  gsize i;
 
   for (i = 0; i + 16 + OVERREAD_PIXELS <= pixels; i += 16) {
     mmio_cpu_announce_stores (dest + 4 * i, 64);
@@ -160,7 +160,7 @@ static void
 expand (const MmioConversion * conversion, guint8 * dest, const guint8 * src,
     guint pixels)
 {
-  guint done = 0;
+  gsize done = 0;
 
 #ifdef HAVE_X86
   if (__builtin_cpu_supports ("avx2"))
@@ -255,14 +255,14 @@ shuffle (const MmioConversion * conversion, guint8 * dest, const guint8 * src,
 {
   guint32 from[256], to[256];
 
-  mmio_cpu_announce_stores (dest, 4 * pixels);
+  mmio_cpu_announce_stores (dest, (gsize) 4 * pixels);
   if (((guintptr) dest | (guintptr) src) % sizeof (guint32) == 0) {
     conversion->shuffle ((guint32 *) dest, (const guint32 *) src, pixels);
     return;
   }
 
   while (pixels > 0) {
-    const guint n = MIN (pixels, G_N_ELEMENTS (from));
+    const gsize n = MIN (pixels, G_N_ELEMENTS (from));
 
     memcpy (from, src, 4 * n);
     conversion->shuffle (to, from, n);

@@ -262,8 +262,10 @@ mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
 
   if (period == 0)
     return MAX (BLIND_PAUSE, quiet);
+  /* After some that were newer than expected the time is a guess, and may be far
+   * ahead */
   if (now < due - counter->margin)
-    return due - counter->margin - now;
+    return MIN (due - counter->margin - now, period);
 
   return MAX (CLAMP (period / 64, 50, BLIND_PAUSE), quiet);
 }
@@ -354,7 +356,8 @@ mmio_counter_accept_read (MmioCounter * counter)
   steps = MAX (get_steps (counter, value), 1);
   counter->newer += steps;
   counter->value = value;
-  if (counter->rate.period > 0) {
+  /* What leaps was no counting, and tells no time */
+  if (counter->rate.period > 0 && steps <= MAX_JUMP) {
     counter->time += steps * counter->rate.period;
     counter->last_look = MAX (counter->last_look, counter->time);
   } else {

@@ -566,6 +566,18 @@ mmio_device_find_bar (const MmioDevice * device, gint * bar,
   return found >= 0;
 }
 
+static MmioRegion *
+map (MmioDevice * device, guint bar, guint64 offset, gsize length,
+    MmioMapping wanted, GError ** error)
+{
+  MmioRegion *region = device->backend->map (device, bar, offset, length,
+      wanted, error);
+
+  if (!region)
+    mmio_device_is_held (device, error);
+  return region;
+}
+
 /**
  * mmio_device_map:
  * @bar: (inout): as of mmio_device_find_bar()
@@ -590,7 +602,7 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
       !apply_fixed_mapping (device, &wanted, error))
     return NULL;
 
-  region = device->backend->map (device, found, picture->start,
+  region = map (device, found, picture->start,
       get_end (device, found, picture) - picture->start, wanted, error);
   if (region) {
     mmio_region_set_length (region, picture->end - picture->start);
@@ -615,7 +627,7 @@ MmioRegion *
 mmio_device_map_register (MmioDevice * device, guint bar, guint64 offset,
     gsize length, GError ** error)
 {
-  return device->backend->map (device, bar, offset, length,
+  return map (device, bar, offset, length,
       device->backend->has_bars ? MMIO_MAPPING_UNCACHED : MMIO_MAPPING_AUTO,
       error);
 }
@@ -664,9 +676,13 @@ mmio_device_export (MmioDevice * device, guint bar,
     return -1;
   }
 
+  if (!mmio_device_is_held (device, error))
+    return -1;
   fd = device->backend->export (device, bar, first, end - first, error);
   if (fd >= 0)
     *skip = picture->start - first;
+  else
+    mmio_device_is_held (device, error);
 
   return fd;
 }
@@ -701,8 +717,13 @@ mmio_device_open_interrupt (MmioDevice * device, GError ** error)
     return -1;
   }
 
+  if (device->interrupt >= 0)
+    return device->interrupt;
+  if (!mmio_device_is_held (device, error))
+    return -1;
+  device->interrupt = device->backend->open_interrupt (device, error);
   if (device->interrupt < 0)
-    device->interrupt = device->backend->open_interrupt (device, error);
+    mmio_device_is_held (device, error);
   return device->interrupt;
 }
 

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "mmioerror.h"
+
 /* One that is mapped; it is the region's, and ends with it */
 typedef struct
 {
@@ -94,8 +96,8 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
  *   mmio_device_check() says from now on
  *
  * Takes the device away from everybody in this process, and gives it back to the
- * kernel: what is mapped reads as zeros, nothing more can be mapped, and its
- * dma-bufs are revoked where the kernel does so (vfio).  It does not come back;
+ * kernel: what is mapped reads as zeros, nothing more can be mapped or shared,
+ * and its dma-bufs are revoked where the kernel does so (vfio).  It does not come back;
  * open the device anew.  For any thread, whoever reads meanwhile; the first call
  * counts.
  */
@@ -129,6 +131,25 @@ mmio_device_let_go (MmioDevice * device, GError * reason)
     device->backend->let_go (device);
 }
 
+/* For mmiodevice.c: whether the device was not let go.  If it was, @error says
+ * why, in the place of what has failed meanwhile, which is no wonder. */
+gboolean
+mmio_device_is_held (MmioDevice * device, GError ** error)
+{
+  MmioDeviceMaps *maps = &device->maps;
+  GError *loss;
+
+  g_mutex_lock (&maps->lock);
+  loss = maps->loss ? g_error_copy (maps->loss) : NULL;
+  g_mutex_unlock (&maps->lock);
+
+  if (!loss)
+    return TRUE;
+  g_clear_error (error);
+  g_propagate_error (error, loss);
+  return FALSE;
+}
+
 /**
  * mmio_device_check:
  * @bar: a BAR that was mapped
@@ -144,17 +165,8 @@ mmio_device_let_go (MmioDevice * device, GError * reason)
 gboolean
 mmio_device_check (MmioDevice * device, guint bar, GError ** error)
 {
-  MmioDeviceMaps *maps = &device->maps;
-
-  g_mutex_lock (&maps->lock);
-  if (maps->loss) {
-    g_propagate_error (error, g_error_copy (maps->loss));
-    g_mutex_unlock (&maps->lock);
-    return FALSE;
-  }
-  g_mutex_unlock (&maps->lock);
-
-  return !device->backend->check || device->backend->check (device, bar, error);
+  return mmio_device_is_held (device, error) && (!device->backend->check ||
+      device->backend->check (device, bar, error));
 }
 
 /**
@@ -170,16 +182,38 @@ mmio_device_open_request (MmioDevice * device)
       device->backend->open_request (device) : -1;
 }
 
+/* All that tells one from another */
+static char *
+describe (const MmioDevice * device)
+{
+  return g_strdup_printf ("%s (%s%s%s)", device->name, device->address,
+      device->model ? ", " : "", device->model ? device->model : "");
+}
+
 /**
- * mmio_device_is_same:
+ * mmio_device_check_same:
  * @other: what is found where @device was
  *
- * Returns: whether it can be the same, come back: it has the same address, and
- *   is of the same kind
+ * Asks whether it can be the same, come back: it has the same address, and is of
+ * the same kind.
+ *
+ * Returns: FALSE with %MMIO_ERROR_GONE set if it cannot
  */
 gboolean
-mmio_device_is_same (const MmioDevice * device, const MmioDevice * other)
+mmio_device_check_same (const MmioDevice * device, const MmioDevice * other,
+    GError ** error)
 {
-  return g_str_equal (device->address, other->address) &&
-      g_strcmp0 (device->model, other->model) == 0;
+  g_autofree char *wanted = NULL;
+  g_autofree char *found = NULL;
+
+  if (g_str_equal (device->address, other->address) &&
+      g_strcmp0 (device->model, other->model) == 0)
+    return TRUE;
+
+  wanted = describe (device);
+  found = describe (other);
+  mmio_set_error (error, MMIO_ERROR_GONE,
+      "Where %s was there is another device now, %s; plug the right one in, "
+      "or start again to see that.", wanted, found);
+  return FALSE;
 }

@@ -15,7 +15,10 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wunused-variable"
 #pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#ifndef __clang__               /* which has no such warning */
 #pragma GCC diagnostic ignored "-Wold-style-declaration"
+#endif
+/* NOLINTNEXTLINE(bugprone-suspicious-include): see above */
 #include "mmioreader-orc.c"
 #pragma GCC diagnostic pop
 

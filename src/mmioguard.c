@@ -39,7 +39,7 @@ static struct sigaction previous;
 
 /* Whether @address is in what @guard stands by, and that is still so now */
 static gboolean
-mmio_guard_has (MmioGuard * guard, gpointer address, gpointer * start,
+mmio_guard_has (MmioGuard * guard, gconstpointer address, gpointer * start,
     gpointer * end)
 {
   const gint changes = g_atomic_int_get (&guard->changes);
@@ -57,6 +57,8 @@ static gboolean
 put_zeros (MmioGuard * guard, gpointer start, gpointer end)
 {
   g_atomic_int_set (&guard->fired, TRUE);
+  /* It takes the place of what is the region's to unmap */
+  /* cppcheck-suppress leakReturnValNotUsed */
   return mmap (start, (guint8 *) end - (guint8 *) start, PROT_READ,
       MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
       0) != MAP_FAILED;
@@ -144,6 +146,8 @@ on_bus_error (int number, siginfo_t * info, void *context)
   const gboolean can_cure = is_load && info->si_code != BUS_ADRALN;
   const int saved = errno;
 
+  /* It returns no memory, but whether there is some in the map's place */
+  /* cppcheck-suppress leakReturnValNotUsed */
   if (!can_cure || !mmio_guard_catch (info->si_addr))
     pass_on (number, info, context, is_load);
 
@@ -165,11 +169,11 @@ install_handler (void)
 }
 
 static void
-mmio_guard_set (MmioGuard * guard, gconstpointer start, gsize length)
+mmio_guard_set (MmioGuard * guard, gconstpointer start, gconstpointer end)
 {
   g_atomic_int_inc (&guard->changes);
   g_atomic_pointer_set (&guard->start, (gpointer) start);
-  g_atomic_pointer_set (&guard->end, (guint8 *) start + length);
+  g_atomic_pointer_set (&guard->end, (gpointer) end);
   g_atomic_int_set (&guard->process, getpid ());
   g_atomic_int_set (&guard->fired, FALSE);
   g_atomic_int_inc (&guard->changes);
@@ -191,6 +195,7 @@ MmioGuard *
 mmio_guard_new (gconstpointer start, gsize length)
 {
   static gsize installed;
+  const guint8 *end = (const guint8 *) start + length;
   MmioGuard *guard;
 
   if (g_once_init_enter (&installed)) {
@@ -201,11 +206,11 @@ mmio_guard_new (gconstpointer start, gsize length)
   G_LOCK (guards);
   for (guard = guards; guard && guard->end; guard = guard->next);
   if (guard) {
-    mmio_guard_set (guard, start, length);
+    mmio_guard_set (guard, start, end);
   } else {
     guard = g_new0 (MmioGuard, 1);
     guard->next = guards;
-    mmio_guard_set (guard, start, length);
+    mmio_guard_set (guard, start, end);
     g_atomic_pointer_set (&guards, guard);
   }
   G_UNLOCK (guards);
@@ -223,7 +228,7 @@ void
 mmio_guard_free (MmioGuard * guard)
 {
   G_LOCK (guards);
-  mmio_guard_set (guard, NULL, 0);
+  mmio_guard_set (guard, NULL, NULL);
   G_UNLOCK (guards);
 }
 

@@ -49,7 +49,7 @@ load_description (const guint8 * registers, MmiovidHeader * header)
         LOAD (registers, flags),.n_pictures = LOAD (registers, n_pictures),};
   for (guint i = 0; i < MMIOVID_HEADER_MAX_PICTURES; i++)
     header->picture_offset[i] = load_u64 (registers +
-        offsetof (MmiovidHeader, picture_offset) + 8 * i);
+        offsetof (MmiovidHeader, picture_offset) + (gsize) 8 * i);
 }
 
 /* The sequence tells it all, unless it has begun anew and come to the same

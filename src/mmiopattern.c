@@ -89,10 +89,12 @@ canvas_init (Canvas * canvas, const MmioPicture * picture, guint8 * bar)
 static guint8 *
 sample_at (const Sample * sample, guint x, guint y)
 {
+  /* Every format has the components that are asked for */
+  /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
   const MmioComponent *c = sample->component;
 
   return sample->plane + (y >> c->h_sub) * sample->stride +
-      (x >> c->w_sub) * c->pixel_stride;
+      (gsize) (x >> c->w_sub) * c->pixel_stride;
 }
 
 static guint32
@@ -235,7 +237,8 @@ ball_init (Ball * ball, const MmioPicture * picture, guint number)
 
   ball->size = size;
   ball->left = strip + (gint64) (room_x - size) * x / 150;
-  ball->top = (gint64) ((gint) picture->height - size) * y * y / (45 * 45);
+  ball->top =
+      (gint64) ((gint) picture->height - size) * y * y / ((gint64) 45 * 45);
 }
 
 static gboolean

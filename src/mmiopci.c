@@ -13,9 +13,13 @@
 
 #include <errno.h>
 #include <pciaccess.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "mmioerror.h"
 #include "mmiopcistate.h"
+
+#define MTRR "/proc/mtrr"
 
 /* Keeps look-ups of ours apart; an application's own it cannot */
 static GMutex pci_lock;
@@ -76,6 +80,63 @@ is_fresh (void)
   return fresh && n == count_listed ();
 }
 
+/* Descriptors by which libpciaccess would set MTRRs, as root */
+static GArray *
+find_mtrrs (void)
+{
+  GArray *fds = g_array_new (FALSE, FALSE, sizeof (int));
+  GDir *dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir))) {
+    g_autofree char *link = g_build_filename ("/proc/self/fd", name, NULL);
+    g_autofree char *target = g_file_read_link (link, NULL);
+    const int fd = atoi (name);
+
+    if (g_strcmp0 (target, MTRR) == 0)
+      g_array_append_val (fds, fd);
+  }
+  if (dir)
+    g_dir_close (dir);
+
+  return fds;
+}
+
+static gboolean
+has_fd (GArray * fds, int fd)
+{
+  for (guint i = 0; i < fds->len; i++)
+    if (g_array_index (fds, int, i) == fd)
+      return TRUE;
+
+  return FALSE;
+}
+
+/* Makes the list.  With one that is replaced, libpciaccess forgets what it has
+ * open, so that is closed here, if it was opened here.  Returns 0 or an error
+ * number. */
+static int
+make_list (void)
+{
+  static int mtrr = -1;
+  g_autoptr (GArray) before = find_mtrrs ();
+  g_autoptr (GArray) after = NULL;
+  const int err = pci_system_init ();
+
+  if (err != 0)
+    return err;
+
+  after = find_mtrrs ();
+  if (mtrr >= 0 && has_fd (before, mtrr))
+    close (mtrr);
+  mtrr = -1;
+  for (guint i = 0; i < after->len; i++)
+    if (!has_fd (before, g_array_index (after, int, i)))
+        mtrr = g_array_index (after, int, i);
+
+  return 0;
+}
+
 /* Returns 0 or an error number */
 static int
 ensure_list (void)
@@ -89,7 +150,7 @@ ensure_list (void)
       return 0;
   }
 
-  return pci_system_init ();
+  return make_list ();
 }
 
 /* Looked up in pci.ids, of which libpciaccess keeps what it has read */

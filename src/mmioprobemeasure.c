@@ -16,7 +16,7 @@
  * from a device may take tens of microseconds, one from the cache a fraction
  * of a nanosecond. */
 #define FIRST_BATCH MMIO_LOADS_ALIGN
-#define LARGEST_BATCH (1024 * 1024)
+#define LARGEST_BATCH ((gsize) 1024 * 1024)
 
 static const struct
 {

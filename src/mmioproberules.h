@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 
 /* A smaller BAR holds registers rather than pictures: a picture of 160 x 120
  * pixels of 24 bits takes 57600 bytes */
-#define MMIO_PROBE_SMALLEST_BAR (64 * 1024)
+#define MMIO_PROBE_SMALLEST_BAR ((guint64) 64 * 1024)
 
 /* The loads that every hypervisor can emulate */
 #define MMIO_PROBE_EMULATED_BYTES 8

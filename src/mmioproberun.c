@@ -14,11 +14,11 @@
 
 /* Bytes that are measured if nobody says more: as much as a full HD picture
  * of 32 bits takes */
-#define DEFAULT_LENGTH (1920 * 1080 * 4)
+#define DEFAULT_LENGTH ((guint64) 1920 * 1080 * 4)
 
 /* Bytes that one measurement in a round loads from a device at most, and so
  * the largest range that makes sense */
-#define MAX_BYTES (64 * 1024 * 1024)
+#define MAX_BYTES ((guint64) 64 * 1024 * 1024)
 
 static void
 mmio_probe_map_free (MmioProbeMap * map)

@@ -75,14 +75,14 @@ append_lines (GString * text, const GPtrArray * lines)
   gsize width[N_COLUMNS] = { 0, };
 
   for (guint i = 0; i < lines->len; i++) {
-    const GStrv line = g_ptr_array_index (lines, i);
+    char *const *line = g_ptr_array_index (lines, i);
 
     for (guint j = 0; j < N_COLUMNS; j++)
       width[j] = MAX (width[j], strlen (line[j]));
   }
 
   for (guint i = 0; i < lines->len; i++) {
-    const GStrv line = g_ptr_array_index (lines, i);
+    char *const *line = g_ptr_array_index (lines, i);
 
     for (guint j = 0; j < N_COLUMNS - 1; j++)
       g_string_append_printf (text, "%-*s  ", (int) width[j], line[j]);

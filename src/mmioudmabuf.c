@@ -16,7 +16,7 @@
 /* What drivers/dma-buf/udmabuf.c registers */
 #define UDMABUF "/dev/udmabuf"
 #define SIZE_LIMIT "/sys/module/udmabuf/parameters/size_limit_mb"
-#define MIB (1024 * 1024)
+#define MIB ((guint64) 1024 * 1024)
 
 /**
  * mmio_udmabuf_can_share:

@@ -76,7 +76,8 @@ mmio_vbe_look (const guint8 * registers, MmioStamp * stamp)
 
   memset (stamp, 0, sizeof (*stamp));
   for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
-    stamp->word[numbers[i]] = mmio_reader_load_u16 (registers + 2 * numbers[i]);
+    stamp->word[numbers[i]] =
+        mmio_reader_load_u16 (registers + (gsize) 2 * numbers[i]);
   stamp->word[VBE_ENABLE] &= VBE_ENABLED;
 
   return !answers (stamp) || has_mode (stamp);
@@ -152,7 +153,7 @@ mmio_vbe_ask_by (const MmioDevice * device, const guint8 * registers,
   told->height = vbe[VBE_YRES];
   told->stride = bytes * MAX (vbe[VBE_VIRT_WIDTH], vbe[VBE_XRES]);
   told->offset = (guint64) told->stride * vbe[VBE_Y_OFFSET] +
-      bytes * vbe[VBE_X_OFFSET];
+      (guint64) bytes *vbe[VBE_X_OFFSET];
   return MMIO_TOLD_PICTURE;
 }
 
@@ -164,7 +165,7 @@ mmio_vbe_ask (const MmioDevice * device, guint bar, const guint8 * registers,
 }
 
 const MmioTeller mmio_vbe_teller = {
-  .length = 2 * VBE_N_REGISTERS,
+  .length = (gsize) 2 * VBE_N_REGISTERS,
   .ask = mmio_vbe_ask,
   .look = mmio_vbe_look,
 };

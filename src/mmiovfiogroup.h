@@ -16,11 +16,11 @@ G_BEGIN_DECLS
 typedef struct _MmioVfioGroup MmioVfioGroup;
 
 MmioVfioGroup *mmio_vfio_group_open (const char *address, GError ** error);
-void mmio_vfio_group_close (MmioVfioGroup * group);
+void mmio_vfio_group_close (MmioVfioGroup * vfio);
 
 void mmio_vfio_group_let_go (MmioVfioGroup * vfio);
 
-int mmio_vfio_group_get_device_fd (const MmioVfioGroup * group);
+int mmio_vfio_group_get_device_fd (const MmioVfioGroup * vfio);
 
 gboolean mmio_vfio_is_bound (const char *address);
 gboolean mmio_vfio_may_open (const char *devices, const char *address);

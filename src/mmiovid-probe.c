@@ -174,7 +174,9 @@ main (int argc, char **argv)
   g_auto (MmioProbeOptions) options = {.devices = NULL };
   g_autoptr (GError) error = NULL;
 
-  /* For the names of files; numbers look the same everywhere */
+  /* For the names of files; numbers look the same everywhere.  There are no
+   * threads yet. */
+  /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
   setlocale (LC_CTYPE, "");
 
   if (!mmio_probe_options_parse (&options, argv, &error) ||
@@ -183,8 +185,9 @@ main (int argc, char **argv)
     return is_usage_error (error) ? USAGE : FAILED;
   }
 
-  /* A full disk is no success */
-  if (fflush (stdout) != 0) {
+  /* A full disk is no success; what did not fit into the buffer was written
+   * before */
+  if (fflush (stdout) != 0 || ferror (stdout)) {
     perror ("mmiovid-probe: standard output");
     return FAILED;
   }

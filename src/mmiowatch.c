@@ -15,6 +15,9 @@
 #include "mmioerror.h"
 #include "mmiouevents.h"
 
+/* How many events are taken before somebody is told, or the end is looked for */
+#define MAX_EVENTS 16
+
 struct _MmioWatch
 {
   char *address;
@@ -34,7 +37,9 @@ take_events (MmioWatch * watch)
   g_autofree char *address = NULL;
   gboolean concerned = FALSE;
 
-  while (mmio_uevents_take (watch->events, &action, &address)) {
+  /* They may come faster than they are taken */
+  for (guint i = 0; i < MAX_EVENTS &&
+      mmio_uevents_take (watch->events, &action, &address); i++) {
     concerned |= g_strcmp0 (address, watch->address) == 0;
     g_clear_pointer (&action, g_free);
     g_clear_pointer (&address, g_free);

@@ -5,17 +5,21 @@
  * calls it with what it invents, and driver.c with what lies in the corpus. */
 
 #include <glib.h>
+#include <stdlib.h>
 #include <string.h>
 
 G_BEGIN_DECLS
 
 int LLVMFuzzerTestOneInput (const guint8 * data, gsize size);
 
-/* Not g_assert(), which is for what cannot be */
+/* Not g_assert(), which is for what cannot be; nor g_error(), whose signal
+ * libFuzzer does not know, so that it would not keep the input */
 #define CHECK(condition) \
     G_STMT_START { \
-      if (!(condition)) \
-        g_error ("%s:%d: not so: %s", __FILE__, __LINE__, #condition); \
+      if (!(condition)) { \
+        g_printerr ("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+        abort (); \
+      } \
     } G_STMT_END
 
 /* An error has a sentence for a person, and only where something failed */

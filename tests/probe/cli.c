@@ -5,6 +5,7 @@
 #include "helper.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -225,25 +226,55 @@ test_plot (void)
 }
 
 static void
+check_full_disk (const char *arguments)
+{
+  g_autofree char *shell = g_strdup_printf ("%s %s > /dev/full", program,
+      arguments);
+  g_autofree char *quoted = g_shell_quote (shell);
+  g_autofree char *command = g_strdup_printf ("sh -c %s", quoted);
+  int status;
+
+  g_assert_true (g_spawn_command_line_sync (command, NULL, NULL, &status,
+          NULL));
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, 1);
+}
+
+static void
 test_full_disk (void)
 {
-  g_autofree char *command = NULL;
-  g_autofree char *shell = NULL;
-  g_autofree char *quoted = NULL;
-  int status;
+  g_autofree char *long_name = g_strnfill (200, 'x');
+  g_autofree char *data = g_malloc0 (1 << 20);
+  g_autofree char *arguments = NULL;
+  g_autofree char *file = NULL;
+  char *path[5];
 
   if (access ("/dev/full", W_OK) != 0) {
     g_test_skip ("no /dev/full here: it comes with any Linux /dev");
     return;
   }
 
-  shell = g_strdup_printf ("%s --version > /dev/full", program);
-  quoted = g_shell_quote (shell);
-  command = g_strdup_printf ("sh -c %s", quoted);
-  g_assert_true (g_spawn_command_line_sync (command, NULL, NULL, &status,
-          NULL));
-  g_assert_true (WIFEXITED (status));
-  g_assert_cmpint (WEXITSTATUS (status), ==, 1);
+  check_full_disk ("--version");
+
+  /* And what does not fit into a buffer, so that only its end is left when the
+   * program ends: it has the name in it, more than once */
+  path[0] = g_strdup (directory);
+  for (guint i = 1; i < G_N_ELEMENTS (path); i++) {
+    path[i] = g_build_filename (path[i - 1], long_name, NULL);
+    g_assert_cmpint (mkdir (path[i], 0700), ==, 0);
+  }
+  file = g_build_filename (path[4], "bar", NULL);
+  g_assert_true (g_file_set_contents (file, data, 1 << 20, NULL));
+  arguments = g_strdup_printf ("--quiet --time 0.1 --json %s", file);
+  check (arguments, 0);
+  g_assert_cmpuint (strlen (out), >, 4096);
+  check_full_disk (arguments);
+
+  g_assert_cmpint (unlink (file), ==, 0);
+  for (guint i = G_N_ELEMENTS (path); i-- > 0; g_free (path[i])) {
+    if (i > 0)
+      g_assert_cmpint (rmdir (path[i]), ==, 0);
+  }
 }
 
 int

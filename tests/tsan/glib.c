@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GLib's locks, for the thread sanitizer: to be preloaded.
+ * What GLib and GStreamer do to keep threads apart, for the thread sanitizer: to
+ * be preloaded.
  *
  * GLib makes its locks of futexes, of which the sanitizer knows nothing, so that
  * all that they keep apart would be a race to it.  Here they are made of those
  * of pthread, which it knows.  GLib itself calls its own ones still; there is no
  * lock that both it and others use.
+ *
+ * Queues and reference counts stay as they are, and tell the sanitizer what
+ * comes before what.
  */
+#include <dlfcn.h>
 #include <errno.h>
-#include <glib.h>
+#include <gst/gst.h>
 #include <pthread.h>
+#include <sanitizer/tsan_interface.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -289,4 +295,78 @@ void (g_once_init_leave) (volatile void *location, gsize result)
   *find_in_making ((void *) location) = NULL;
   pthread_cond_broadcast (&once_cond);
   pthread_mutex_unlock (&once_lock);
+}
+
+/* The function that one of these stands in for */
+static gpointer
+get_real (gpointer * place, const char *name)
+{
+  gpointer real = __atomic_load_n (place, __ATOMIC_ACQUIRE);
+
+  if (!real) {
+    real = dlsym (RTLD_NEXT, name);
+    if (!real)
+      abort ();
+    __atomic_store_n (place, real, __ATOMIC_RELEASE);
+  }
+
+  return real;
+}
+
+#define REAL(name) ({ \
+  static gpointer place; \
+  (__typeof__ (&name)) get_real (&place, #name); \
+})
+
+/* What was done before something is queued is done when it is taken */
+
+void
+g_async_queue_push (GAsyncQueue * queue, gpointer data)
+{
+  __tsan_release (queue);
+  REAL (g_async_queue_push) (queue, data);
+}
+
+gpointer
+g_async_queue_pop (GAsyncQueue * queue)
+{
+  const gpointer data = REAL (g_async_queue_pop) (queue);
+
+  __tsan_acquire (queue);
+  return data;
+}
+
+gpointer
+g_async_queue_try_pop (GAsyncQueue * queue)
+{
+  const gpointer data = REAL (g_async_queue_try_pop) (queue);
+
+  __tsan_acquire (queue);
+  return data;
+}
+
+gpointer
+g_async_queue_timeout_pop (GAsyncQueue * queue, guint64 timeout)
+{
+  const gpointer data = REAL (g_async_queue_timeout_pop) (queue, timeout);
+
+  __tsan_acquire (queue);
+  return data;
+}
+
+/* What was done by those who had a reference is done when the last one goes */
+
+void (g_object_unref) (gpointer object)
+{
+  __tsan_acquire (object);
+  __tsan_release (object);
+  REAL (g_object_unref) (object);
+}
+
+void
+gst_mini_object_unref (GstMiniObject * object)
+{
+  __tsan_acquire (object);
+  __tsan_release (object);
+  REAL (gst_mini_object_unref) (object);
 }

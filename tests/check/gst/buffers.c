@@ -303,9 +303,10 @@ GST_START_TEST (test_never_rests)
     frames++;
   }
   /* One for each picture or so, and not one whenever somebody gives up */
-  GST_INFO ("%u frames of %d pictures", frames, painted);
+  GST_INFO ("%u frames of %d pictures", frames, g_atomic_int_get (&painted));
   if (__i__ == 0 && !RUNNING_ON_VALGRIND)
-    fail_unless (frames > painted / 2u, "%u of %d", frames, painted);
+    fail_unless (frames > (guint) g_atomic_int_get (&painted) / 2, "%u of %d",
+        frames, g_atomic_int_get (&painted));
   check_warning (h, "writes its picture all the time", "flagged as corrupted",
       NULL);
   source_stop (h);

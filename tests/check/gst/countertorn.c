@@ -23,11 +23,14 @@ GST_START_TEST (test_torn)
       "video/x-raw,framerate=5000/1");
   set (h, "counter-seqlock", "true");
   g_object_set (h->element, "num-buffers", frames, NULL);
+  g_atomic_int_set (&painted.seen, 1);
   thread = g_thread_new ("device", paint_restlessly, NULL);
   gst_harness_play (h);
   for (guint i = 0; i < frames; i++) {
     GstBuffer *buffer = source_pull (h);
     const gint64 number = get_number (buffer);
+
+    g_atomic_int_set (&painted.seen, g_atomic_int_get (&painted.pictures));
 
     offset = GST_BUFFER_OFFSET (buffer);
     if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED)) {

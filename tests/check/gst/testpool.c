@@ -156,8 +156,10 @@ test_allocator_alloc (GstAllocator * allocator, gsize size,
   if (self->has_no_memory)
     return NULL;
 
+  GST_OBJECT_LOCK (self);
   self->allocated++;
   self->last_params = *params;
+  GST_OBJECT_UNLOCK (self);
 
   mem = g_new0 (TestMemory, 1);
   gst_memory_init (GST_MEMORY_CAST (mem), params->flags, allocator, NULL,

@@ -64,7 +64,7 @@ struct _TestAllocator {
   void (*before_write) (void);
 
   guint allocated;
-  GstAllocationParams last_params;
+  GstAllocationParams last_params;      /* ask with the lock of the object */
 };
 
 TestAllocator *test_allocator_new (void);

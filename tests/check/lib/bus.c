@@ -147,6 +147,31 @@ put_device (const Device * device)
   put_bars (device);
 }
 
+/* In the configuration that somebody may have open */
+void
+set_command (const Device * device, guint16 command)
+{
+  g_autofree char *path = device_file (device->slot, "config");
+  const guint16 value = GUINT16_TO_LE (command);
+  const int fd = open (path, O_WRONLY | O_CLOEXEC);
+
+  fail_unless (fd >= 0 && pwrite (fd, &value, 2, 4) == 2);
+  close (fd);
+}
+
+/* What is open of it stays; put_device() plugs another one in */
+void
+unplug_device (const Device * device)
+{
+  static guint n_unplugged;
+  g_autofree char *dir = device_file (device->slot, NULL);
+  g_autofree char *link = g_build_filename (DEVICES, device->slot, NULL);
+  g_autofree char *away = g_strdup_printf ("/sys/unplugged-%u", n_unplugged++);
+
+  fail_unless (unlink (link) == 0);
+  fail_unless (rename (dir, away) == 0);
+}
+
 void
 set_driver (const Device * device, const char *driver)
 {

@@ -207,7 +207,7 @@ GST_END_TEST;
 
 #if defined (HAVE_X86) || defined (HAVE_NEON)
 
-typedef guint (*Expand) (const MmioConversion * conversion, guint8 * dest,
+typedef gsize (*Expand) (const MmioConversion * conversion, guint8 * dest,
     const guint8 * src, guint pixels);
 
 /* What it says it has done is done as C does it, the rest is not touched, and

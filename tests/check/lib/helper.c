@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -327,9 +328,41 @@ count_fds (void)
   return count_entries ("/proc/self/fd");
 }
 
+#ifdef __SANITIZE_THREAD__
+static gpointer
+get_id (gpointer data)
+{
+  return GINT_TO_POINTER (gettid ());
+}
+
+/* The sanitizer starts a thread of its own with the first one of a process, here
+ * of a forked one, which would be counted as somebody else's */
+static void
+start_sanitizer (void)
+{
+  static pid_t started;
+  GThread *thread;
+  char path[64];
+
+  if (started == getpid ())
+    return;
+
+  started = getpid ();
+  thread = g_thread_new ("sanitizer", get_id, NULL);
+  g_snprintf (path, sizeof (path), "/proc/self/task/%d",
+      GPOINTER_TO_INT (g_thread_join (thread)));
+  /* It may still be on its way out of the kernel */
+  while (access (path, F_OK) == 0)
+    g_usleep (1000);
+}
+#endif
+
 guint
 count_threads (void)
 {
+#ifdef __SANITIZE_THREAD__
+  start_sanitizer ();
+#endif
   return count_entries ("/proc/self/task");
 }
 
@@ -435,19 +468,101 @@ get_map_permissions (const char *word)
   return g_strndup (space + 1, 4);
 }
 
+static gboolean
+is_fd_of (int fd, const char *word)
+{
+  g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", fd);
+  g_autofree char *target = g_file_read_link (link, NULL);
+
+  return target && strstr (target, word);
+}
+
 /* Returns: a descriptor of a file with @word in its path, or -1 */
 int
 find_fd (const char *word)
 {
-  for (int fd = 0; fd < 1024; fd++) {
-    g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", fd);
-    g_autofree char *target = g_file_read_link (link, NULL);
-
-    if (target && strstr (target, word))
+  for (int fd = 0; fd < 1024; fd++)
+    if (is_fd_of (fd, word))
       return fd;
-  }
 
   return -1;
+}
+
+/* Descriptors of files with @word in their path */
+guint
+count_fds_of (const char *word)
+{
+  guint n = 0;
+
+  for (int fd = 0; fd < 1024; fd++)
+    n += is_fd_of (fd, word);
+
+  return n;
+}
+
+/* What a program says of itself that is started by fork() and exec(), or by
+ * posix_spawn(): what it has open, and mapped */
+static char *
+describe_program (gboolean is_spawned)
+{
+  char *const argv[] = {
+    (char *) "sh", (char *) "-c",
+    (char *) "ls -l /proc/self/fd; cat /proc/self/maps", NULL
+  };
+  GString *text = g_string_new (NULL);
+  posix_spawn_file_actions_t actions;
+  char bytes[4096];
+  int pipes[2], status;
+  gssize n;
+  pid_t pid;
+
+  fail_unless (pipe2 (pipes, O_CLOEXEC) == 0);
+  fail_unless (posix_spawn_file_actions_init (&actions) == 0);
+  posix_spawn_file_actions_adddup2 (&actions, pipes[1], STDOUT_FILENO);
+  if (is_spawned) {
+    fail_unless (posix_spawn (&pid, "/bin/sh", &actions, NULL, argv,
+            environ) == 0);
+  } else {
+    pid = fork ();
+    if (pid == 0) {
+      dup2 (pipes[1], STDOUT_FILENO);
+      execv ("/bin/sh", argv);
+      _exit (127);
+    }
+  }
+  posix_spawn_file_actions_destroy (&actions);
+  close (pipes[1]);
+
+  while ((n = read (pipes[0], bytes, sizeof (bytes))) > 0)
+    g_string_append_len (text, bytes, n);
+  close (pipes[0]);
+  fail_unless (pid > 0 && waitpid (pid, &status, 0) == pid);
+  fail_unless (WIFEXITED (status) && WEXITSTATUS (status) == 0, "%.200s",
+      text->str);
+
+  return g_string_free (text, FALSE);
+}
+
+/* A program that is started from here has neither a descriptor nor a map of
+ * something that is open here, with @word in its path */
+void
+check_not_inherited (const char *word)
+{
+  const int fd = find_fd (word);
+
+  fail_unless (fd >= 0, "nothing with %s is open", word);
+  for (guint is_spawned = 0; is_spawned < 2; is_spawned++) {
+    g_autofree char *text = describe_program (is_spawned);
+    g_autofree char *other = NULL;
+    int inherited;
+
+    fail_if (strstr (text, word), "inherited: %.200s", strstr (text, word));
+    /* It does look */
+    inherited = fcntl (fd, F_DUPFD, 0);
+    other = describe_program (is_spawned);
+    fail_unless (strstr (other, word), "%.200s is not seen", word);
+    close (inherited);
+  }
 }
 
 static char *temp_dir;

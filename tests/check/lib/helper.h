@@ -72,6 +72,8 @@ guint count_maps (const char *word);
 guint count_maps_of_child (const char *word);
 char *get_map_permissions (const char *word);
 int find_fd (const char *word);
+guint count_fds_of (const char *word);
+void check_not_inherited (const char *word);
 void wait_for_threads (guint wanted);
 
 /* Files */

@@ -88,6 +88,22 @@ get_painted_number (const guint32 * pixels)
   return pixels[0];
 }
 
+/* How far they go before somebody looks: less than what is a leap, by far */
+#define MAX_AHEAD 256
+
+static void
+wait_to_be_seen (guint32 number)
+{
+  for (;;) {
+    const gint seen = g_atomic_int_get (&painted.seen);
+
+    if (seen == 0 || number < (guint32) seen + MAX_AHEAD ||
+        g_atomic_int_get (&painted.stop))
+      return;
+    g_usleep (20);
+  }
+}
+
 /* Rests after each for as many turns as @rest says */
 static void
 paint_on (guint (*rest) (guint32 number))
@@ -98,6 +114,7 @@ paint_on (guint (*rest) (guint32 number))
     set_counter (2 * number);
     g_atomic_int_inc (&painted.pictures);
     for (volatile guint i = rest (number); i > 0; i--);
+    wait_to_be_seen (number);
   }
 }
 

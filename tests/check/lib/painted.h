@@ -23,6 +23,8 @@ G_BEGIN_DECLS
  * @value: of the counter
  * @stop: (atomic): ends the threads below
  * @pictures: (atomic): how many these threads have painted
+ * @seen: (atomic): as many as there were when the test last looked, if they are
+ *   not to go much further: a counter that leaps was reset; 0: they may
  */
 typedef struct
 {
@@ -32,6 +34,7 @@ typedef struct
   guint64 value;
   gint stop;
   gint pictures;
+  gint seen;
 } Painted;
 
 extern Painted painted;

@@ -162,6 +162,62 @@ GST_START_TEST (test_not_in_children)
 
 GST_END_TEST;
 
+/* Returns: what the kernel does with the pages of NAME: two letters each, with a
+ * space before and behind */
+static char *
+get_flags (void)
+{
+  g_autofree char *text = NULL;
+  const char *map, *flags, *end;
+
+  fail_unless (g_file_get_contents ("/proc/self/smaps", &text, NULL, NULL));
+  map = strstr (text, NAME);
+  fail_unless (map != NULL);
+  flags = strstr (map, "VmFlags:");
+  fail_unless (flags != NULL);
+  end = strchr (flags, '\n');
+  fail_unless (end != NULL);
+  return g_strdup_printf ("%.*s ", (int) (end - flags), flags);
+}
+
+/* All of its pages are in neither core dumps nor children, and nobody makes them
+ * writable */
+GST_START_TEST (test_flags)
+{
+  g_autofree guint8 *content = NULL;
+  int fd = memory_new (3, &content);
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  int reader = open (path, O_RDONLY | O_CLOEXEC);
+  g_autofree char *plain = NULL;
+  g_autofree char *flags = NULL;
+  MmioRegion *region;
+  gpointer map;
+
+  map = mmap (NULL, page_size (), PROT_READ, MAP_SHARED, fd, 0);
+  plain = get_flags ();
+  fail_if (strstr (plain, " dd ") || strstr (plain, " dc "), "%s", plain);
+  munmap (map, page_size ());
+
+  region = mmio_region_map (reader, page_size () - 1, page_size () + 2,
+      MMIO_MAPPING_CACHED, NULL, NULL);
+  /* All of it, that is, it is still one map */
+  fail_unless_equals_int (count_maps (NAME), 1);
+  flags = get_flags ();
+  fail_unless (strstr (flags, " dd "), "%s", flags);
+  fail_unless (strstr (flags, " dc "), "%s", flags);
+
+  for (guint i = 0; i < 3; i++)
+    fail_unless (mprotect ((guint8 *) mmio_region_get_pages (region, NULL) +
+            i * page_size (), page_size (), PROT_READ | PROT_WRITE) < 0 &&
+        errno == EACCES);
+
+  mmio_region_unref (region);
+  close (reader);
+  close (fd);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_references)
 {
   g_autofree guint8 *content = NULL;
@@ -245,6 +301,7 @@ region_suite (void)
   tcase_add_test (tc, test_within);
   tcase_add_test (tc, test_shared_and_read_only);
   tcase_add_test (tc, test_not_in_children);
+  tcase_add_test (tc, test_flags);
   tcase_add_test (tc, test_references);
   tcase_add_test (tc, test_impossible);
 

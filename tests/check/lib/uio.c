@@ -15,6 +15,7 @@
 #include <glib/gstdio.h>
 
 #include "mmiocapture.h"
+#include "mmiopresence.h"
 #include "mmiouionode.h"
 
 #define CLASS "/sys/class/uio"
@@ -35,6 +36,9 @@ static struct
   guint n_silenced;
   /* Why the configuration cannot be written */
   int config_errnum;
+  /* Why attributes cannot be read any more: the node's, and the PCI device's */
+  int name_errnum;
+  int unplug_errnum;
 } uio;
 
 static gboolean
@@ -102,6 +106,19 @@ __wrap_##pwrite (int fd, const void *data, size_t size, off_t offset) \
 }
 FAILING_PWRITE (pwrite)
 FAILING_PWRITE (pwrite64)
+#define FAILING_PREAD(pread) \
+ssize_t __real_##pread (int, void *, size_t, off_t); \
+ssize_t __wrap_##pread (int, void *, size_t, off_t); \
+\
+ssize_t \
+__wrap_##pread (int fd, void *data, size_t size, off_t offset) \
+{ \
+  errno = is_file (fd, "/uio0/name") ? uio.name_errnum : \
+      is_file (fd, "/config") ? uio.unplug_errnum : 0; \
+  return errno != 0 ? -1 : __real_##pread (fd, data, size, offset); \
+}
+FAILING_PREAD (pread)
+FAILING_PREAD (pread64)
 /* *INDENT-ON* */
 
 /* The second BAR starts within a page, the third is left out, the fourth is no
@@ -702,6 +719,117 @@ GST_START_TEST (test_gone)
 
 GST_END_TEST;
 
+/* What is known of it until @word is why it has gone, as long as it is asked */
+static void
+check_goes (const char *text, MmioAccess access, int *errnum, const char *word,
+    const char *other_word)
+{
+  MmioDevice *device = open_address (text, access, NULL);
+  MmioRegion *region = map (device, 0, 5, 1000, MMIO_MAPPING_AUTO, NULL);
+  MmioPresence *presence;
+  GError *error = NULL;
+
+  fail_unless (region != NULL);
+  fail_unless (mmio_device_check (device, 0, &error), "%s",
+      error ? error->message : "");
+  presence = mmio_presence_new (device, 0);
+  fail_unless (mmio_presence_check (presence, region));
+
+  *errnum = ENODEV;
+  fail_if (mmio_device_check (device, 0, &error));
+  check_error (&error, MMIO_ERROR_GONE, word, other_word, NULL);
+  /* That was a question, and nothing else */
+  *errnum = 0;
+  fail_unless (mmio_presence_check (presence, region));
+  fail_unless_equals_int (count_maps (NODE), 1);
+
+  *errnum = ENODEV;
+  fail_if (mmio_presence_check (presence, region));
+  fail_unless_equals_int (count_maps (NODE), 0);
+  fail_unless_all (mmio_region_get_data (region), 995, 0);
+  *errnum = 0;
+  fail_if (mmio_presence_check (presence, region));
+  error = g_error_copy (mmio_presence_get_loss (presence));
+  check_error (&error, MMIO_ERROR_GONE, word, other_word, NULL);
+
+  mmio_presence_free (presence);
+  mmio_region_unref (region);
+  mmio_device_unref (device);
+}
+
+/* The node goes, whatever there is under its name then */
+GST_START_TEST (test_node_goes)
+{
+  g_autofree guint8 *memory = make_plain ();
+  guint fds;
+
+  mmio_device_unref (open_address (NODE, MMIO_ACCESS_AUTO, NULL));
+  fds = count_fds ();
+  check_goes (NODE, MMIO_ACCESS_AUTO, &uio.name_errnum, NODE " has gone",
+      "ls /sys/class/uio");
+  check_goes (NODE ":registers", MMIO_ACCESS_AUTO, &uio.name_errnum,
+      NODE " has gone", "ls /sys/class/uio");
+  fail_unless_equals_int (count_fds (), fds);
+}
+
+GST_END_TEST;
+
+/* Where a PCI device is behind it, that as well */
+GST_START_TEST (test_unplugged)
+{
+  g_autofree guint8 *memory = make_small ("uio_pci_generic");
+  g_autoptr (MmioDevice) device = NULL;
+  GError *error = NULL;
+  guint fds;
+
+  mmio_device_unref (open_address (NODE, MMIO_ACCESS_AUTO, NULL));
+  mmio_device_unref (open_address ("03:00.1", MMIO_ACCESS_UIO, NULL));
+  fds = count_fds ();
+  check_goes (NODE, MMIO_ACCESS_AUTO, &uio.unplug_errnum,
+      "0000:03:00.1 has been unplugged", "rescan");
+  check_goes (NODE, MMIO_ACCESS_AUTO, &uio.name_errnum, NODE " has gone",
+      "ls /sys/class/uio");
+  check_goes ("03:00.1", MMIO_ACCESS_UIO, &uio.unplug_errnum,
+      "0000:03:00.1 has been unplugged", "rescan");
+  fail_unless_equals_int (count_fds (), fds);
+
+  /* Or does not answer any more */
+  device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
+  fail_unless (mmio_device_check (device, 0, NULL));
+  set_command (&small, 0x0001);
+  fail_if (mmio_device_check (device, 0, &error));
+  check_error (&error, MMIO_ERROR_GONE, "Memory decoding of 0000:03:00.1",
+      "setpci", NULL);
+}
+
+GST_END_TEST;
+
+/* Programs that are started meanwhile, and children */
+GST_START_TEST (test_not_inherited)
+{
+  g_autofree guint8 *memory = make_small ("uio_pci_generic");
+  g_autoptr (MmioDevice) device = NULL;
+  MmioRegion *region;
+
+  /* Let on by the configuration, which is open for that, and to look at it */
+  uio.control_errnum = ENOSYS;
+  device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
+  region = map (device, 0, 5, 1000, MMIO_MAPPING_AUTO, NULL);
+  fail_unless (mmio_device_check (device, 0, NULL));
+  fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
+  fail_unless_equals_int (count_fds_of (NODE), 2);
+  fail_unless_equals_int (count_fds_of ("/config"), 2);
+
+  check_not_inherited (NODE);
+  check_not_inherited ("/config");
+  check_not_inherited ("/uio0/name");
+  fail_unless_equals_int (count_maps (NODE), 1);
+  fail_unless_equals_int (count_maps_of_child (NODE), 0);
+  mmio_region_unref (region);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_interrupt_errors)
 {
   g_autofree guint8 *memory = make_plain ();
@@ -825,6 +953,9 @@ uio_suite (void)
   tcase_add_test (tc, test_interrupts);
   tcase_add_test (tc, test_close_interrupt);
   tcase_add_test (tc, test_gone);
+  tcase_add_test (tc, test_node_goes);
+  tcase_add_test (tc, test_unplugged);
+  tcase_add_test (tc, test_not_inherited);
   tcase_add_test (tc, test_interrupt_errors);
   tcase_add_test (tc, test_interrupts_generic);
 

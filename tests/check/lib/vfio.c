@@ -4,7 +4,7 @@
  * what it asks the kernel for, and what it makes of the answers.  The kernel is
  * one that answers as it is told; the real one is for the guest.
  */
-#include "bus.h"
+#include "uevent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,8 @@
 #include <glib/gstdio.h>
 
 #include "mmiobackend.h"
+#include "mmiocapture.h"
+#include "mmiopresence.h"
 
 #define GROUPS "/sys/kernel/iommu_groups"
 #define PARAMETERS "/sys/module/vfio_iommu_type1/parameters"
@@ -71,8 +73,9 @@ static struct
   gboolean has_no_type1;
   gboolean is_not_viable;
   gboolean is_not_mappable;
-  /* What it has in its regions */
+  /* What it has in its regions, and the descriptor that it gave for it */
   int memory;
+  int device;
   /* What it was asked to export */
   guint32 feature[10];
   /* How many interrupts of each kind it has, and what it does with them: the
@@ -82,6 +85,9 @@ static struct
   int irq_fd;
   guint n_unmasked;
   gboolean has_no_config;
+  /* And where it asks for the device */
+  int request_fd;
+  guint n_request_fds;
 } vfio;
 
 /* Where the configuration is in the device's descriptor, and in it the command
@@ -125,11 +131,29 @@ answer_irq_info (struct vfio_irq_info *info)
   return 0;
 }
 
+/* What vfio_pci_set_req_trigger() makes of it: whoever is told before is
+ * forgotten */
+static int
+answer_set_request (const struct vfio_irq_set *set)
+{
+  fail_unless_equals_int (set->flags, VFIO_IRQ_SET_DATA_EVENTFD |
+      VFIO_IRQ_SET_ACTION_TRIGGER);
+  fail_unless_equals_int (set->argsz, sizeof (*set) + 4);
+  fail_unless_equals_int (set->count, 1);
+  memcpy (&vfio.request_fd, set->data, 4);
+  fail_unless (fcntl (vfio.request_fd, F_GETFD) == FD_CLOEXEC);
+  fail_unless (fcntl (vfio.request_fd, F_GETFL) & O_NONBLOCK);
+  vfio.n_request_fds++;
+  return 0;
+}
+
 /* As vfio_pci_set_irqs_ioctl() has it, as far as it is used */
 static int
 answer_set_irqs (const struct vfio_irq_set *set)
 {
   fail_unless_equals_int (set->start, 0);
+  if (set->index == VFIO_PCI_REQ_IRQ_INDEX)
+    return answer_set_request (set);
 
   switch (set->flags) {
     case VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER:
@@ -182,7 +206,8 @@ answer (gulong request, gpointer argument)
       return 0;
     case VFIO_GROUP_GET_DEVICE_FD:
       fail_unless_equals_string (argument, "0000:03:00.0");
-      return fcntl (vfio.memory, F_DUPFD_CLOEXEC, 0);
+      vfio.device = fcntl (vfio.memory, F_DUPFD_CLOEXEC, 0);
+      return vfio.device;
     case VFIO_DEVICE_GET_REGION_INFO:
       return answer_region (argument);
     case VFIO_DEVICE_FEATURE:
@@ -196,6 +221,16 @@ answer (gulong request, gpointer argument)
       fail ("request %lx", request);
       return -1;
   }
+}
+
+/* What takes the place of vfio's descriptors when the device is let go */
+static gboolean
+is_eventfd (int fd)
+{
+  g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", fd);
+  g_autofree char *target = g_file_read_link (link, NULL);
+
+  return target && strstr (target, "eventfd");
 }
 
 int __real_ioctl (int, unsigned long, ...);
@@ -214,6 +249,8 @@ __wrap_ioctl (int fd, unsigned long request, ...)
   if (!vfio.is_on)
     return __real_ioctl (fd, request, argument);
   fail_unless (fcntl (fd, F_GETFD) >= 0);
+  if (is_eventfd (fd))
+    return __real_ioctl (fd, request, argument);
   if (vfio.fail != request)
     return answer (request, argument);
   errno = vfio.errnum;
@@ -400,7 +437,7 @@ make_vfio (void)
   vfio.memory = memfd_create ("mmiocheck-vfio", MFD_CLOEXEC);
   fail_unless (vfio.memory >= 0 && ftruncate (vfio.memory,
           (gint64) 8 << REGION_SHIFT) == 0);
-  vfio.irq_fd = -1;
+  vfio.irq_fd = vfio.request_fd = -1;
   vfio.is_on = TRUE;
 }
 
@@ -779,6 +816,269 @@ GST_START_TEST (test_interrupt_errors)
 
 GST_END_TEST;
 
+/* --- The kernel asks for the device --------------------------------------- */
+
+#define MEMORY_NAME "mmiocheck-vfio"
+
+static void
+tell (gpointer data)
+{
+  g_async_queue_push (data, data);
+}
+
+static void
+fail_unless_told (GAsyncQueue * told)
+{
+  fail_unless (g_async_queue_timeout_pop (told, HANG) == told, "it hangs");
+}
+
+static void
+check_gone (GError ** error)
+{
+  check_error (error, MMIO_ERROR_GONE, "0000:03:00.0 is being unplugged",
+      "lspci -Dk", NULL);
+}
+
+/* Nothing more is to be had of it, and all say why */
+static void
+check_let_go (MmioDevice * device)
+{
+  const MmioPicture picture = {.start = 0,.end = 100 };
+  const guint fds = count_fds ();
+  GError *error = NULL;
+  gint bar = 0;
+  guint skip;
+
+  fail_if (mmio_device_check (device, 0, &error));
+  check_gone (&error);
+  fail_unless (mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO,
+          &error) == NULL);
+  check_gone (&error);
+  fail_unless (mmio_device_map_register (device, 0, 0, 4, &error) == NULL);
+  check_gone (&error);
+  fail_unless (mmio_device_export (device, 0, &picture, &skip, &error) == -1);
+  check_gone (&error);
+  fail_unless_equals_int (mmio_device_open_request (device), -1);
+  fail_unless_equals_int (count_fds (), fds);
+}
+
+/* Without an interrupt, and with one of each kind */
+GST_START_TEST (test_request)
+{
+  const gboolean has_interrupt = __i__ < VFIO_PCI_ERR_IRQ_INDEX;
+  g_autoptr (GAsyncQueue) told = g_async_queue_new ();
+  MmioPresence *presence;
+  MmioDevice *device;
+  MmioRegion *region;
+  guint8 bytes[100];
+  guint fds, count;
+  GError *error = NULL;
+  int fd[3];
+
+  make_vfio ();
+  enter_network (TRUE);
+  check_access ("03:00.0", MMIO_ACCESS_VFIO, "vfio");
+  fds = count_fds ();
+  device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+  region = map_first (device, bytes);
+  fail_unless (mmio_device_check (device, 0, NULL));
+  if (has_interrupt) {
+    vfio.n_irqs[__i__] = 1;
+    fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
+  }
+  fd[0] = find_fd ("/dev/vfio/vfio");
+  fd[1] = find_fd ("/dev/vfio/7");
+  fd[2] = vfio.device;
+  fail_unless_equals_int (count_fds_of (MEMORY_NAME), 2);
+
+  presence = mmio_presence_new (device, 0);
+  fail_unless_equals_int (vfio.n_request_fds, 0);
+  mmio_presence_watch (presence, tell, told);
+  fail_unless_equals_int (vfio.n_request_fds, 1);
+  fail_unless (mmio_presence_check (presence, region));
+  fail_unless_equals_int (count_maps (MEMORY_NAME), 1);
+
+  /* The kernel asks more than once */
+  for (guint i = 0; i < 2; i++) {
+    fail_unless (eventfd_write (vfio.request_fd, 1) == 0);
+    fail_unless_told (told);
+    fail_unless_equals_int (count_maps (MEMORY_NAME), 0);
+    fail_unless_all (mmio_region_get_data (region), 100, 0);
+    fail_unless_equals_int (find_fd ("/dev/vfio/"), -1);
+    fail_unless_equals_int (count_fds_of (MEMORY_NAME), 1);
+    check_let_go (device);
+  }
+  fail_if (mmio_presence_check (presence, region));
+  error = g_error_copy (mmio_presence_get_loss (presence));
+  check_gone (&error);
+
+  /* What they were, nothing else becomes */
+  for (guint i = 0; i < G_N_ELEMENTS (fd); i++) {
+    fail_unless_equals_int (fcntl (fd[i], F_GETFD), FD_CLOEXEC);
+    fail_unless (is_eventfd (fd[i]));
+  }
+
+  if (has_interrupt) {
+    fail_unless (eventfd_write (vfio.irq_fd, 1) == 0);
+    fail_unless_equals_int (mmio_device_take_interrupts (device, &count),
+        __i__ != VFIO_PCI_INTX_IRQ_INDEX);
+    mmio_device_close_interrupt (device);
+  }
+  fail_unless_equals_int (mmio_device_open_interrupt (device, &error), -1);
+  check_gone (&error);
+
+  mmio_presence_free (presence);
+  mmio_device_unref (device);
+  fail_unless_all (mmio_region_get_data (region), 100, 0);
+  mmio_region_unref (region);
+  fail_unless_equals_int (count_fds (), fds);
+}
+
+GST_END_TEST;
+
+/* A kernel that never asks; the bus tells all the same */
+GST_START_TEST (test_no_request)
+{
+  g_autoptr (GAsyncQueue) told = g_async_queue_new ();
+  MmioPresence *presence;
+  MmioDevice *device;
+  guint fds, open_fds;
+
+  make_vfio ();
+  enter_network (TRUE);
+  check_access ("03:00.0", MMIO_ACCESS_VFIO, "vfio");
+  fds = count_fds ();
+  vfio.fail = VFIO_DEVICE_SET_IRQS;
+  vfio.errnum = EINVAL;
+  device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+  fail_unless (mmio_device_check (device, 0, NULL));
+  open_fds = count_fds ();
+  fail_unless_equals_int (mmio_device_open_request (device), -1);
+  fail_unless_equals_int (count_fds (), open_fds);
+
+  presence = mmio_presence_new (device, 0);
+  mmio_presence_watch (presence, tell, told);
+  send_uevent ("change", card.slot);
+  fail_unless_told (told);
+  fail_unless (mmio_device_check (device, 0, NULL));
+  fail_unless (find_fd ("/dev/vfio/7") >= 0);
+
+  set_command (&card, 0);
+  send_uevent ("unbind", card.slot);
+  fail_unless_told (told);
+  fail_if (mmio_device_check (device, 0, NULL));
+  fail_unless_equals_int (find_fd ("/dev/vfio/"), -1);
+
+  mmio_presence_free (presence);
+  mmio_device_unref (device);
+  fail_unless_equals_int (count_fds (), fds);
+}
+
+GST_END_TEST;
+
+/* Programs that are started meanwhile, and children */
+GST_START_TEST (test_not_inherited)
+{
+  g_autoptr (MmioDevice) device = NULL;
+  guint8 bytes[100];
+  MmioRegion *region;
+  int request;
+
+  make_vfio ();
+  vfio.n_irqs[VFIO_PCI_MSI_IRQ_INDEX] = 1;
+  device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+  region = map_first (device, bytes);
+  fail_unless (mmio_device_check (device, 0, NULL));
+  fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
+  request = mmio_device_open_request (device);
+  fail_unless (request >= 0);
+
+  check_not_inherited ("/dev/vfio/vfio");
+  check_not_inherited ("/dev/vfio/7");
+  check_not_inherited (MEMORY_NAME);
+  check_not_inherited ("eventfd");
+  check_not_inherited ("/config");
+  fail_unless_equals_int (count_maps (MEMORY_NAME), 1);
+  fail_unless_equals_int (count_maps_of_child (MEMORY_NAME), 0);
+
+  mmio_device_let_go (device, g_error_new_literal (MMIO_ERROR,
+          MMIO_ERROR_GONE, "for the test"));
+  check_not_inherited ("eventfd");
+  close (request);
+  mmio_region_unref (region);
+}
+
+GST_END_TEST;
+
+static MmioCapture *
+open_capture (const char *device, MmioAccess access)
+{
+  const MmioCaptureConfig config = {.device = device,.access = access,.bar = 0,
+    .spec = test_spec ("RGB", 16, 8, 0, 0)
+  };
+  GError *error = NULL;
+  MmioCapture *capture = mmio_capture_open (&config, &error);
+
+  fail_unless (capture != NULL, "%s", error ? error->message : "");
+  return capture;
+}
+
+static const char *const capture_names[] = {
+  "0000:03:00.0", "dead:beef", "/dev/vfio/7"
+};
+
+/* What has come by vfio comes back by vfio, however it was named: nobody else's
+ * driver is read behind its back meanwhile */
+GST_START_TEST (test_reopen)
+{
+  g_autofree char *driver = device_file (card.slot, "driver");
+  g_autofree char *group = device_file (card.slot, "iommu_group");
+  MmioCapture *capture, *again;
+  GError *error = NULL;
+  guint fds;
+
+  make_vfio ();
+  check_access ("03:00.0", MMIO_ACCESS_VFIO, "vfio");
+  fds = count_fds ();
+  capture = open_capture (capture_names[__i__], MMIO_ACCESS_AUTO);
+  fail_unless_equals_string (mmio_capture_get_access (capture), "vfio");
+
+  for (guint i = 0; i < 2; i++) {
+    g_autofree char *node = g_strdup_printf ("/dev/vfio/%u", 8 + i);
+
+    set_command (&card, 0);
+    fail_if (mmio_capture_is_present (capture));
+    fail_unless_equals_int (find_fd ("/dev/vfio/"), -1);
+    set_command (&card, 6);
+
+    /* Another driver has it, then none; its files could be read */
+    set_driver (&card, "bochs-drm");
+    fail_unless (mmio_capture_reopen (capture, &error) == NULL);
+    check_error (&error, MMIO_ERROR_BUSY, "0000:03:00.0 is bound to bochs-drm",
+        NULL);
+    fail_unless (unlink (driver) == 0);
+    fail_unless (mmio_capture_reopen (capture, &error) == NULL);
+    check_error (&error, MMIO_ERROR_BUSY, "0000:03:00.0", "vfio-pci", NULL);
+
+    /* It gets another number, as it may */
+    fail_unless (unlink (group) == 0);
+    set_group (&card, node + strlen ("/dev/vfio/"));
+    put_node (node);
+    set_driver (&card, "vfio-pci");
+    again = mmio_capture_reopen (capture, &error);
+    fail_unless (again != NULL, "%s", error ? error->message : "");
+    fail_unless_equals_string (mmio_capture_get_access (again), "vfio");
+    fail_unless (mmio_capture_is_present (again));
+    fail_unless (find_fd (node) >= 0);
+    mmio_capture_close (capture);
+    capture = again;
+  }
+  mmio_capture_close (capture);
+  fail_unless_equals_int (count_fds (), fds);
+}
+
+GST_END_TEST;
+
 /* auto takes vfio only where that is how the device can be reached */
 GST_START_TEST (test_auto)
 {
@@ -846,6 +1146,11 @@ vfio_suite (void)
   tcase_add_test (tc, test_export);
   tcase_add_test (tc, test_interrupts);
   tcase_add_test (tc, test_interrupt_errors);
+  tcase_add_loop_test (tc, test_request, VFIO_PCI_INTX_IRQ_INDEX,
+      VFIO_PCI_ERR_IRQ_INDEX + 1);
+  tcase_add_test (tc, test_no_request);
+  tcase_add_test (tc, test_not_inherited);
+  tcase_add_loop_test (tc, test_reopen, 0, G_N_ELEMENTS (capture_names));
   tcase_add_test (tc, test_auto);
   tcase_add_test (tc, test_group_path);
 
@@ -855,5 +1160,5 @@ vfio_suite (void)
 int
 main (int argc, char **argv)
 {
-  return run_on_bus (argc, argv, vfio_suite, "vfio", __FILE__);
+  return run_with_uevents (argc, argv, vfio_suite, "vfio", __FILE__);
 }

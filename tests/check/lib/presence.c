@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Devices that go away: what becomes of their maps, whoever holds them, and who
+ * finds out.
+ */
+#include "mmiopresence.h"
+#include "uevent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define N_REGIONS 5
+#define N_THREADS 3
+#ifdef __SANITIZE_THREAD__
+#define IS_SLOW TRUE
+#else
+#define IS_SLOW RUNNING_ON_VALGRIND
+#endif
+#define N_ROUNDS (IS_SLOW ? 20 : 200)
+#define N_FREES (IS_SLOW ? 10 : 100)
+
+static const Device card = {
+  "0000:03:00.0", 0xdead, 0xbeef, {{0xfd000000, 65536, MEMORY}}
+};
+
+/* A pread() that fails from now on, as those of a device's attributes do after it
+ * was removed; in any thread */
+static gint pread_errnum;
+
+/* *INDENT-OFF* */
+#define FAILING_PREAD(pread) \
+ssize_t __real_##pread (int, void *, size_t, off_t); \
+ssize_t __wrap_##pread (int, void *, size_t, off_t); \
+\
+ssize_t \
+__wrap_##pread (int fd, void *data, size_t size, off_t offset) \
+{ \
+  errno = g_atomic_int_get (&pread_errnum); \
+  return errno != 0 ? -1 : __real_##pread (fd, data, size, offset); \
+}
+FAILING_PREAD (pread)
+FAILING_PREAD (pread64)
+/* *INDENT-ON* */
+
+static GError *
+new_reason (const char *what)
+{
+  GError *error = NULL;
+
+  mmio_set_error (&error, MMIO_ERROR_GONE, "It was let go %s, they say.", what);
+  return error;
+}
+
+/* A file of @pages pages, no byte of which is zero */
+static char *
+make_file (guint pages)
+{
+  const gsize size = pages * page_size ();
+  g_autofree guint8 *content = g_malloc (size);
+
+  memset (content, 0x5a, size);
+  return temp_file ("memory", content, size);
+}
+
+static MmioDevice *
+open_device (const char *name, MmioAccess access)
+{
+  GError *error = NULL;
+  MmioDevice *device = open_address (name, access, &error);
+
+  fail_unless (device != NULL, "%s", error ? error->message : "");
+  return device;
+}
+
+static MmioRegion *
+map (MmioDevice * device, gsize start, gsize length, GError ** error)
+{
+  const MmioPicture picture = {.start = start,.end = start + length };
+  gint bar = 0;
+
+  return mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, error);
+}
+
+static void
+fail_unless_gone (MmioDevice * device, const char *word)
+{
+  GError *error = NULL;
+
+  fail_if (mmio_device_check (device, 0, &error));
+  check_error (&error, MMIO_ERROR_GONE, word, NULL);
+  fail_if (mmio_device_check (device, 0, NULL));
+}
+
+/* --- Letting go ------------------------------------------------------------ */
+
+GST_START_TEST (test_let_go)
+{
+  const gsize page = page_size ();
+  g_autofree char *path = make_file (8);
+  MmioRegion *region[N_REGIONS];
+  GError *error = NULL;
+  MmioDevice *device;
+  guint fds;
+
+  mmio_device_unref (open_device (path, MMIO_ACCESS_AUTO));
+  fds = count_fds ();
+  device = open_device (path, MMIO_ACCESS_AUTO);
+  for (guint i = 0; i < N_REGIONS; i++) {
+    region[i] = map (device, i * (page + 5), 2 * page, NULL);
+    fail_unless (region[i] != NULL);
+    fail_unless_all (mmio_region_get_data (region[i]), 2 * page, 0x5a);
+  }
+  /* One that is let go before, in the middle */
+  mmio_region_unref (region[1]);
+  region[1] = mmio_region_ref (region[3]);
+  fail_unless (count_maps (path) > 0);
+
+  mmio_device_let_go (device, new_reason ("first"));
+  fail_unless_equals_int (count_maps (path), 0);
+  for (guint i = 0; i < N_REGIONS; i++) {
+    fail_unless (mmio_region_is_lost (region[i]));
+    fail_unless_all (mmio_region_get_data (region[i]), 2 * page, 0);
+  }
+
+  /* Nothing comes back, and the reason stays */
+  for (guint i = 0; i < 3; i++) {
+    errno = 0;
+    fail_unless (mmio_device_map_fd (device, find_fd (path), 0, page,
+            MMIO_MAPPING_CACHED) == NULL);
+    fail_unless_equals_int (errno, ENODEV);
+    fail_unless (map (device, 0, page, &error) == NULL);
+    check_error (&error, MMIO_ERROR_GONE, "let go first", NULL);
+    fail_unless (map (device, 0, page, NULL) == NULL);
+    fail_unless_gone (device, "let go first");
+    mmio_device_let_go (device, new_reason ("once more"));
+  }
+  fail_unless_equals_int (count_maps (path), 0);
+
+  mmio_device_unref (device);
+  for (guint i = 0; i < N_REGIONS; i++) {
+    fail_unless_all (mmio_region_get_data (region[i]), 2 * page, 0);
+    mmio_region_unref (region[i]);
+  }
+  fail_unless_equals_int (count_fds (), fds);
+}
+
+GST_END_TEST;
+
+/* What else takes it away from where it is: nothing is shared of it, or heard,
+ * and the sentence says why */
+GST_START_TEST (test_nothing_else)
+{
+  const MmioPicture picture = {.start = 0,.end = 1 };
+  g_autofree char *path = make_file (1);
+  g_autoptr (MmioDevice) device = open_device (path, MMIO_ACCESS_AUTO);
+  FakeDevice *fake = fake_new ();
+  GError *error = NULL;
+  guint skip;
+
+  mmio_device_let_go (device, new_reason ("first"));
+  fail_unless (mmio_device_export (device, 0, &picture, &skip, &error) < 0);
+  check_error (&error, MMIO_ERROR_GONE, "let go first", NULL);
+  fail_unless (mmio_device_map_register (device, 0, 0, 4, &error) == NULL);
+  check_error (&error, MMIO_ERROR_GONE, "let go first", NULL);
+
+  fake_add_interrupt (fake);
+  mmio_device_let_go (&fake->parent, new_reason ("first"));
+  fail_unless (mmio_device_open_interrupt (&fake->parent, &error) < 0);
+  check_error (&error, MMIO_ERROR_GONE, "let go first", NULL);
+  mmio_device_unref (&fake->parent);
+}
+
+GST_END_TEST;
+
+static gint is_wrong, has_let_go;
+
+/* Maps as many as it gets, and reads them, until it gets no more.  Returns: one
+ * that it holds then, or NULL */
+static gpointer
+map_all_the_time (gpointer data)
+{
+  MmioDevice *device = data;
+  const gsize size = 2 * page_size ();
+  g_autoptr (GError) error = NULL;
+  MmioRegion *held = NULL;
+
+  for (guint n = 0;; n++) {
+    const gboolean is_late = g_atomic_int_get (&has_let_go);
+    MmioRegion *region = map (device, 3, size, &error);
+    const volatile guint8 *bytes;
+
+    if (!region)
+      break;
+    if (is_late) {
+      g_atomic_int_set (&is_wrong, TRUE);
+      return region;
+    }
+    bytes = mmio_region_get_data (region);
+
+    for (gsize i = 0; i < size; i += size / 2 - 1)
+      if (bytes[i] != 0x5a && bytes[i] != 0)
+        g_atomic_int_set (&is_wrong, TRUE);
+    g_clear_pointer (&held, mmio_region_unref);
+    if (n % 2 == 0)
+      held = region;
+    else
+      mmio_region_unref (region);
+  }
+
+  if (!g_error_matches (error, MMIO_ERROR, MMIO_ERROR_GONE))
+    g_atomic_int_set (&is_wrong, TRUE);
+  return held;
+}
+
+static gpointer
+let_go (gpointer data)
+{
+  mmio_device_let_go (data, new_reason ("by another"));
+  return NULL;
+}
+
+static gpointer
+do_nothing (gpointer data)
+{
+  return data;
+}
+
+GST_START_TEST (test_threads)
+{
+  g_autofree char *path = make_file (4);
+  guint fds, threads, n_held = 0;
+
+  /* What is started once for all is there then */
+  mmio_device_unref (open_device (path, MMIO_ACCESS_AUTO));
+  g_thread_join (g_thread_new ("first", do_nothing, NULL));
+  fds = count_fds ();
+  threads = count_threads ();
+
+  for (guint i = 0; i < N_ROUNDS; i++) {
+    MmioDevice *device = open_device (path, MMIO_ACCESS_AUTO);
+    GThread *mappers[N_THREADS], *other;
+    g_autoptr (GError) before = NULL, after = NULL;
+
+    g_atomic_int_set (&has_let_go, FALSE);
+    for (guint t = 0; t < N_THREADS; t++)
+      mappers[t] = g_thread_new ("mapper", map_all_the_time, device);
+    g_usleep (g_random_int_range (0, 500));
+    other = g_thread_new ("other", let_go, device);
+    mmio_device_let_go (device, new_reason ("by one"));
+    fail_if (mmio_device_check (device, 0, &before));
+
+    g_atomic_int_set (&has_let_go, TRUE);
+    g_thread_join (other);
+    for (guint t = 0; t < N_THREADS; t++) {
+      MmioRegion *held = g_thread_join (mappers[t]);
+
+      n_held += held != NULL;
+      fail_unless (!held || mmio_region_is_lost (held), "round %u", i);
+      if (held)
+        fail_unless_all (mmio_region_get_data (held), 2 * page_size (), 0);
+      g_clear_pointer (&held, mmio_region_unref);
+    }
+    fail_if (g_atomic_int_get (&is_wrong), "round %u", i);
+    fail_unless_equals_int (count_maps (path), 0);
+    fail_if (mmio_device_check (device, 0, &after));
+    fail_unless_equals_string (before->message, after->message);
+    mmio_device_unref (device);
+  }
+
+  /* Often one was caught in the middle */
+  fail_unless (n_held > N_ROUNDS / 10, "%u", n_held);
+  fail_unless_equals_int (count_fds (), fds);
+  wait_for_threads (threads);
+}
+
+GST_END_TEST;
+
+/* A program that is started while it is open, and a child */
+GST_START_TEST (test_not_inherited)
+{
+  g_autofree char *path = make_file (2);
+  g_autoptr (MmioDevice) device = open_device (path, MMIO_ACCESS_AUTO);
+  MmioRegion *region = map (device, 5, 100, NULL);
+
+  check_not_inherited (path);
+  fail_unless_equals_int (count_maps (path), 1);
+  fail_unless_equals_int (count_maps_of_child (path), 0);
+  mmio_region_unref (region);
+}
+
+GST_END_TEST;
+
+/* --- Finding out ----------------------------------------------------------- */
+
+static GAsyncQueue *told;
+static gint has_ended;
+
+static void
+tell (gpointer data)
+{
+  fail_if (g_atomic_int_get (&has_ended), "it is told after the end");
+  g_async_queue_push (told, data);
+}
+
+static void
+fail_unless_told (void)
+{
+  fail_unless (g_async_queue_timeout_pop (told, HANG) == told, "it hangs");
+}
+
+/* What is started once for all is there then */
+static MmioDevice *
+plug_card (void)
+{
+  MmioPresence *presence;
+  MmioDevice *device;
+
+  make_bus ();
+  enter_network (TRUE);
+  put_device (&card);
+  told = g_async_queue_new ();
+  device = open_device (card.slot, MMIO_ACCESS_SYSFS);
+  fail_unless (mmio_device_check (device, 0, NULL));
+  presence = mmio_presence_new (device, 0);
+  mmio_presence_watch (presence, tell, told);
+  mmio_presence_free (presence);
+  return device;
+}
+
+/* It is let go by the time that somebody is told of it */
+GST_START_TEST (test_unplugged)
+{
+  MmioDevice *device = plug_card ();
+  MmioRegion *region = map (device, 5, 5000, NULL);
+  MmioPresence *presence;
+  GError *error = NULL;
+  guint fds, threads;
+
+  fail_unless (region != NULL);
+  fds = count_fds ();
+  threads = count_threads ();
+  presence = mmio_presence_new (device, 0);
+  mmio_presence_watch (presence, tell, told);
+  fail_unless_equals_int (count_threads (), threads + 1);
+
+  /* Something that is no harm */
+  send_uevent ("change", card.slot);
+  fail_unless_told ();
+  fail_if (mmio_region_is_lost (region));
+  fail_unless (mmio_presence_check (presence, region));
+  fail_unless (mmio_presence_get_loss (presence) == NULL);
+  fail_unless_equals_int (count_maps ("resource0"), 1);
+
+  g_atomic_int_set (&pread_errnum, ENODEV);
+  send_uevent ("remove", card.slot);
+  fail_unless_told ();
+  fail_unless_equals_int (count_maps ("resource0"), 0);
+  fail_unless_all (mmio_region_get_data (region), 5000, 0);
+  fail_unless_gone (device, "unplugged");
+
+  /* Another one in its place makes no difference */
+  g_atomic_int_set (&pread_errnum, 0);
+  send_uevent ("add", card.slot);
+  fail_unless_told ();
+  fail_unless_gone (device, "unplugged");
+  fail_if (mmio_presence_check (presence, region));
+  error = g_error_copy (mmio_presence_get_loss (presence));
+  check_error (&error, MMIO_ERROR_GONE, card.slot, "unplugged", NULL);
+
+  mmio_presence_free (presence);
+  fail_unless_equals_int (g_async_queue_length (told), 0);
+  fail_unless_equals_int (count_fds (), fds);
+  wait_for_threads (threads);
+  mmio_region_unref (region);
+  mmio_device_unref (device);
+  g_async_queue_unref (told);
+}
+
+GST_END_TEST;
+
+static gpointer
+send_all_the_time (gpointer stop)
+{
+  while (!g_atomic_int_get ((gint *) stop))
+    send_uevent ("change", card.slot);
+  return NULL;
+}
+
+/* Nobody is told of anything after the end */
+GST_START_TEST (test_free_during_events)
+{
+  MmioDevice *device = plug_card ();
+  GThread *thread;
+  gint stop = FALSE;
+  const guint fds = count_fds (), threads = count_threads ();
+
+  thread = g_thread_new ("sender", send_all_the_time, &stop);
+  for (guint i = 0; i < N_FREES; i++) {
+    MmioPresence *presence = mmio_presence_new (device, 0);
+
+    g_atomic_int_set (&has_ended, FALSE);
+    mmio_presence_watch (presence, tell, told);
+    /* Not before one has come, that is, while others come */
+    fail_unless_told ();
+    if (i == N_FREES - 1)
+      g_atomic_int_set (&pread_errnum, ENODEV);
+    mmio_presence_free (presence);
+    g_atomic_int_set (&has_ended, TRUE);
+    while (g_async_queue_try_pop (told));
+  }
+  g_atomic_int_set (&stop, TRUE);
+  g_thread_join (thread);
+  g_atomic_int_set (&pread_errnum, 0);
+
+  fail_unless_equals_int (count_fds (), fds);
+  wait_for_threads (threads);
+  mmio_device_unref (device);
+  g_async_queue_unref (told);
+}
+
+GST_END_TEST;
+
+/* There is no bus to tell of it */
+GST_START_TEST (test_no_watch)
+{
+  g_autofree char *path = make_file (1);
+  const char *const names[] = { path, "sim" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autoptr (MmioDevice) device = open_device (names[i], MMIO_ACCESS_AUTO);
+    const guint fds = count_fds (), threads = count_threads ();
+    g_autoptr (MmioPresence) presence = mmio_presence_new (device, 0);
+
+    mmio_presence_watch (presence, tell, NULL);
+    fail_unless_equals_int (count_fds (), fds);
+    fail_unless_equals_int (count_threads (), threads);
+  }
+}
+
+GST_END_TEST;
+
+static void
+check_lost (MmioDevice * device, const char *word, const char *other_word)
+{
+  g_autoptr (MmioPresence) presence = mmio_presence_new (device, 0);
+  MmioRegion *region = map (device, 0, 100, NULL);
+  MmioRegion *other = map (device, 200, 100, NULL);
+  GError *error = NULL;
+
+  fail_unless (mmio_presence_check (presence, region));
+  /* As after a SIGBUS */
+  mmio_region_revoke (region);
+  fail_if (mmio_region_is_lost (other));
+  for (guint i = 0; i < 2; i++)
+    fail_if (mmio_presence_check (presence, region));
+  fail_unless (mmio_region_is_lost (other));
+  error = g_error_copy (mmio_presence_get_loss (presence));
+  check_error (&error, MMIO_ERROR_GONE, word, other_word,
+      mmio_device_get_address (device), NULL);
+  fail_unless_gone (device, word);
+
+  mmio_region_unref (region);
+  mmio_region_unref (other);
+}
+
+/* Its memory has gone, and nothing else tells of it */
+GST_START_TEST (test_lost)
+{
+  g_autofree char *path = make_file (1);
+  MmioDevice *device = open_device (path, MMIO_ACCESS_AUTO);
+
+  check_lost (device, "has become shorter than its picture", path);
+  mmio_device_unref (device);
+
+  device = plug_card ();
+  check_lost (device, "was taken away while it was read", "dmesg");
+  mmio_device_unref (device);
+  g_async_queue_unref (told);
+}
+
+GST_END_TEST;
+
+/* Who asks has found out in another way */
+GST_START_TEST (test_lose)
+{
+  g_autofree char *path = make_file (1);
+  g_autoptr (MmioDevice) device = open_device (path, MMIO_ACCESS_AUTO);
+  g_autoptr (MmioPresence) presence = mmio_presence_new (device, 0);
+  MmioRegion *region = map (device, 0, 100, NULL);
+
+  mmio_presence_lose (presence, new_reason ("first"));
+  fail_unless (strstr (mmio_presence_get_loss (presence)->message, "first"));
+  fail_if (mmio_presence_check (presence, region));
+  fail_unless_gone (device, "let go first");
+  fail_unless_all (mmio_region_get_data (region), 100, 0);
+  mmio_region_unref (region);
+}
+
+GST_END_TEST;
+
+static Suite *
+presence_suite (void)
+{
+  Suite *s = suite_create ("lib-presence");
+  TCase *tc = add_case (s, "let go");
+
+  tcase_add_unchecked_fixture (tc, temp_setup, temp_teardown);
+  tcase_add_test (tc, test_let_go);
+  tcase_add_test (tc, test_nothing_else);
+  tcase_add_test (tc, test_threads);
+  tcase_add_test (tc, test_not_inherited);
+
+  tc = add_case (s, "find out");
+  tcase_add_unchecked_fixture (tc, temp_setup, temp_teardown);
+  tcase_add_test (tc, test_unplugged);
+  tcase_add_test (tc, test_free_during_events);
+  tcase_add_test (tc, test_no_watch);
+  tcase_add_test (tc, test_lost);
+  tcase_add_test (tc, test_lose);
+
+  return s;
+}
+
+int
+main (int argc, char **argv)
+{
+  return run_with_uevents (argc, argv, presence_suite, "presence", __FILE__);
+}
