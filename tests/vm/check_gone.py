@@ -261,6 +261,7 @@ def swapped(bench, access):
             running(bench, access) as watch:
         until_sum(watch, shown)
         _swap(bench, port)
+        expect_sums(bench, watch, shown)
         until_error(watch, PORT, "unplugged")
         expect_let_go(bench, watch)
         expect_no_more(bench, watch)
@@ -277,6 +278,8 @@ def swapped_paused(bench, access):
         watch.do("pause")
         _swap(bench, port)
         watch.do("play")
+        bench.guest.must("sleep 0.3")
+        expect_sums(bench, watch, shown)
         until_error(watch, PORT, "unplugged")
         expect_let_go(bench, watch)
         expect_sums(bench, watch, shown)
