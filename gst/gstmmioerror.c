@@ -8,6 +8,8 @@
 
 #include "gstmmioerror.h"
 
+#include <string.h>
+
 #include "mmioerror.h"
 
 static void
@@ -83,12 +85,17 @@ gst_mmio_error_post (GstElement * element, const GError * error)
  * @error: an error of the library
  * @more: what follows from it, a sentence
  *
- * Posts @error as one that the element lives with.
+ * Posts @error as one that the element lives with, without the advice to start
+ * again.
  */
 void
 gst_mmio_error_warn (GstElement * element, const GError * error,
     const char *more)
 {
-  post (element, GST_MESSAGE_WARNING, error,
+  const char *advice = strstr (error->message, MMIO_START_AGAIN);
+  const int length = advice ? advice - error->message : -1;
+
+  post (element, GST_MESSAGE_WARNING, error, advice ?
+      g_strdup_printf ("%.*s. %s", length, error->message, more) :
       g_strdup_printf ("%s %s", error->message, more));
 }

@@ -249,26 +249,36 @@ gst_mmio_follow_replace (GstMmioVidSrc * self, MmioCapture * capture,
 }
 
 /* Captures the picture that the device shows now, if that is another one.
- * Returns: FALSE after an error message */
-gboolean
+ * Returns: GST_FLOW_OK; GST_MMIO_FLOW_GONE; or GST_FLOW_ERROR after an error
+ * message */
+GstFlowReturn
 gst_mmio_follow_renew (GstMmioVidSrc * self)
 {
   g_autoptr (GError) error = NULL;
   MmioCapture *capture;
 
-  if (!self->follow.is_outdated ||
-      mmio_capture_look (self->capture) == MMIO_MODE_NONE)
-    return TRUE;
+  if (!self->follow.is_outdated)
+    return GST_FLOW_OK;
+
+  /* What goes may look like another mode first */
+  if (!mmio_capture_is_present (self->capture))
+    return GST_MMIO_FLOW_GONE;
+  if (mmio_capture_look (self->capture) == MMIO_MODE_NONE)
+    return GST_FLOW_OK;
 
   capture = mmio_capture_renew (self->capture, &error);
   if (!capture && g_error_matches (error, MMIO_ERROR, MMIO_ERROR_NO_MODE)) {
     GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
-    return TRUE;
+    return GST_FLOW_OK;
   }
 
   if (capture && gst_mmio_follow_replace (self, capture, &error))
-    return TRUE;
+    return GST_FLOW_OK;
+
+  /* Or go while it is asked */
+  if (!mmio_capture_is_present (self->capture))
+    return GST_MMIO_FLOW_GONE;
 
   gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
-  return FALSE;
+  return GST_FLOW_ERROR;
 }

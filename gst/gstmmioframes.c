@@ -346,9 +346,10 @@ static GstFlowReturn
 create_once (GstMmioVidSrc * self, GstBuffer ** result)
 {
   GstPad *pad = GST_BASE_SRC_PAD (self);
+  const GstFlowReturn ret = gst_mmio_follow_renew (self);
 
-  if (!gst_mmio_follow_renew (self))
-    return GST_FLOW_ERROR;
+  if (ret != GST_FLOW_OK)
+    return ret;
 
   /* The base class looks for this between frames, but while nothing changes
    * there may be none for long */
@@ -368,7 +369,6 @@ create (GstMmioVidSrc * self, GstBuffer ** result)
 
   do {
     /* Each frame is looked at by whoever reads it */
-    doubtful |= self->follow.is_outdated;
     if (doubtful && !mmio_capture_is_present (self->capture))
       ret = GST_MMIO_FLOW_GONE;
     else

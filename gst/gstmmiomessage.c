@@ -88,11 +88,14 @@ void
 gst_mmio_message_post_device (GstElement * element,
     const MmioCapture * capture, const char *reason)
 {
+  /* A path may be anything, a message is text */
+  g_autofree char *address =
+      g_utf8_make_valid (mmio_capture_get_device_address (capture), -1);
+
   gst_element_post_message (element,
       gst_message_new_element (GST_OBJECT_CAST (element),
           gst_structure_new ("mmiovidsrc-device",
-              "device-address", G_TYPE_STRING,
-              mmio_capture_get_device_address (capture),
+              "device-address", G_TYPE_STRING, address,
               "present", G_TYPE_BOOLEAN, reason == NULL,
               "reason", G_TYPE_STRING, reason, NULL)));
 }

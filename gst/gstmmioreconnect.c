@@ -34,8 +34,7 @@ gst_mmio_reconnect_reset (GstMmioReconnect * reconnect)
 static void
 begin (GstMmioVidSrc * self, const GError * loss)
 {
-  self->reconnect = (GstMmioReconnect) {
-  .is_away = TRUE};
+  self->reconnect.is_away = TRUE;
   gst_mmio_error_warn (GST_ELEMENT_CAST (self), loss,
       "Frames go on when it is back.");
   gst_mmio_message_post_device (GST_ELEMENT_CAST (self), self->capture,
@@ -46,6 +45,7 @@ static void
 end (GstMmioVidSrc * self)
 {
   gst_mmio_reconnect_reset (&self->reconnect);
+  self->reconnect.back_since = g_get_monotonic_time ();
   self->discont = TRUE;
 
   GST_OBJECT_LOCK (self);
@@ -98,7 +98,13 @@ try_again (GstMmioVidSrc * self)
 static GstFlowReturn
 wait_for_device (GstMmioVidSrc * self)
 {
-  GstFlowReturn ret;
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  /* It may be there already, but what goes all the time is not asked all the
+   * time */
+  if (g_get_monotonic_time () - self->reconnect.back_since >= PAUSE &&
+      try_again (self))
+    return GST_FLOW_OK;
 
   do {
     GST_OBJECT_LOCK (self);

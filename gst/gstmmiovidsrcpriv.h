@@ -51,6 +51,7 @@ typedef struct {
  * @is_away: the device has gone, applications know, and it is waited for
  * @obstacle_since: since when it is there, and cannot be captured; 0: it is not
  * @is_obstacle_told: applications know that
+ * @back_since: when it came back; 0: it was never away
  *
  * What is known of a device that goes and comes.
  */
@@ -58,6 +59,7 @@ typedef struct {
   gboolean is_away;
   gint64 obstacle_since;
   gboolean is_obstacle_told;
+  gint64 back_since;
 } GstMmioReconnect;
 
 struct _GstMmioVidSrc
@@ -128,7 +130,7 @@ void gst_mmio_follow_retry (GstMmioVidSrc * self,
 void gst_mmio_follow_drop (GstMmioVidSrc * self);
 gboolean gst_mmio_follow_take (GstMmioVidSrc * self, GstMmioFrameTime * frame);
 void gst_mmio_follow_find (GstMmioVidSrc * self, GstMmioFrameTime * frame);
-gboolean gst_mmio_follow_renew (GstMmioVidSrc * self);
+GstFlowReturn gst_mmio_follow_renew (GstMmioVidSrc * self);
 gboolean gst_mmio_follow_replace (GstMmioVidSrc * self, MmioCapture * capture,
     GError ** error);
 

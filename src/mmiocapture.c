@@ -6,6 +6,7 @@
 #include "mmiocapturepriv.h"
 
 #include "mmioerror.h"
+#include "mmioguard.h"
 
 /* Write-combining is for streaming loads.  Who asks for others may have a
  * device that takes no other, and there the CPU might join them. */
@@ -226,9 +227,15 @@ static gboolean
 set_up (MmioCapture * capture, const MmioCapture * old, GError ** error)
 {
   MmioSpec spec;
+  sigset_t signals;
+  gboolean ret;
 
-  return find_picture (capture, &spec, error) && map_picture (capture, error)
+  mmio_guard_enter (&signals);
+  ret = find_picture (capture, &spec, error) && map_picture (capture, error)
       && open_tellers (capture, &spec, old, error);
+  mmio_guard_leave (&signals);
+
+  return ret;
 }
 
 static MmioCapture *
@@ -373,7 +380,16 @@ take_over (MmioCapture * capture, MmioCapture * old)
 MmioModeLook
 mmio_capture_look (const MmioCapture * capture)
 {
-  return capture->mode ? mmio_mode_look (capture->mode) : MMIO_MODE_SAME;
+  MmioModeLook ret;
+  sigset_t signals;
+
+  if (!capture->mode)
+    return MMIO_MODE_SAME;
+
+  mmio_guard_enter (&signals);
+  ret = mmio_mode_look (capture->mode);
+  mmio_guard_leave (&signals);
+  return ret;
 }
 
 /**

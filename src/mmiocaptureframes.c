@@ -5,6 +5,7 @@
 #include "mmiocapturepriv.h"
 
 #include "mmioerror.h"
+#include "mmioguard.h"
 
 /* How often a picture is read that changes meanwhile.  A device that repaints
  * slowly needs a second try; one that changes all the time, none that helps. */
@@ -63,7 +64,7 @@ mmio_capture_get_period (const MmioCapture * capture)
 gboolean
 mmio_capture_is_present (MmioCapture * capture)
 {
-  return mmio_presence_check (capture->presence, capture->region);
+  return mmio_presence_check (capture->presence);
 }
 
 /* There will be no more interrupts, of a device that seems to be there */
@@ -75,8 +76,8 @@ new_silence_error (const MmioCapture * capture)
   GError *error = NULL;
 
   mmio_set_error (&error, MMIO_ERROR_GONE,
-      "%s has gone, for it was unplugged or its driver unbound; start again "
-      "when it is back in: %s", mmio_capture_get_device_address (capture),
+      "%s has gone, for it was unplugged or its driver unbound" MMIO_START_AGAIN
+      " " "when it is back in: %s", mmio_capture_get_device_address (capture),
       is_uio ? "ls /sys/class/uio" : "lspci -D");
   return error;
 }
@@ -125,10 +126,14 @@ wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
 MmioWait
 mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
 {
-  const MmioWait wait =
-      capture->config.frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
+  MmioWait wait;
+  sigset_t signals;
+
+  mmio_guard_enter (&signals);
+  wait = capture->config.frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
       wait_for_interrupt (capture, deadline, count) :
       mmio_sync_wait (capture->sync, capture->counter, deadline, count);
+  mmio_guard_leave (&signals);
 
   /* A register of a device that has gone stands still, or reads as anything */
   if (!mmio_capture_is_present (capture))
@@ -263,12 +268,15 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
   const gint64 begin = g_get_monotonic_time ();
   MmioObstacle obstacle;
   gboolean completed, is_gone, is_outdated, is_torn, was_reset, written;
+  sigset_t signals;
   guint tries;
 
   if (!mmio_capture_is_present (capture))
     return MMIO_READ_GONE;
 
+  mmio_guard_enter (&signals);
   completed = read_whole (capture, target, damage, &tries, &obstacle, &written);
+  mmio_guard_leave (&signals);
   is_torn = obstacle != MMIO_OBSTACLE_NONE;
   is_outdated = mmio_capture_look (capture) != MMIO_MODE_SAME;
   /* Last, as it is about everything that was read before */
@@ -311,6 +319,8 @@ MmioRead
 mmio_capture_choose (MmioCapture * capture, guint * buffer)
 {
   MmioObstacle obstacle;
+  gboolean completed;
+  sigset_t signals;
 
   *buffer = 0;
   if (!mmio_capture_is_present (capture))
@@ -322,8 +332,11 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
   }
 
   mmio_patience_begin (&capture->patience);
-  if (!mmio_patience_wait (&capture->patience, capture->turn, capture->sync,
-          &obstacle))
+  mmio_guard_enter (&signals);
+  completed = mmio_patience_wait (&capture->patience, capture->turn,
+      capture->sync, &obstacle);
+  mmio_guard_leave (&signals);
+  if (!completed)
     return MMIO_READ_WOKEN;
 
   *buffer = mmio_turn_get_buffer (capture->turn);

@@ -135,7 +135,9 @@ mmio_device_init (MmioDevice * device, const MmioBackend * backend, char *name,
 {
   device->backend = backend;
   g_atomic_ref_count_init (&device->ref_count);
-  device->name = name;
+  /* A file may be called anything, and this is for people */
+  device->name = g_utf8_make_valid (name, -1);
+  g_free (name);
   device->address = address;
   device->fixed_bar = -1;
   device->interrupt = -1;

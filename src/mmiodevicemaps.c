@@ -150,6 +150,39 @@ mmio_device_is_held (MmioDevice * device, GError ** error)
   return FALSE;
 }
 
+/* Whoever maps it, and whatever it is: what was lost reads as zeros, which a
+ * counter, say, may show as well */
+static gboolean
+has_lost (MmioDeviceMaps * maps)
+{
+  gboolean ret = FALSE;
+
+  g_mutex_lock (&maps->lock);
+  for (guint i = 0; i < maps->regions->len; i++) {
+    const MmioDeviceMap *map = g_ptr_array_index (maps->regions, i);
+
+    ret |= mmio_region_is_lost (map->region);
+  }
+  g_mutex_unlock (&maps->lock);
+
+  return ret;
+}
+
+/* Says why the memory of a device that is still there has gone */
+static void
+set_lost_error (const MmioDevice * device, GError ** error)
+{
+  if (mmio_device_has_bars (device))
+    mmio_set_error (error, MMIO_ERROR_GONE,
+        "The memory of %s was taken away while it was read, by a driver that "
+        "was bound to it or a device that was switched off (dmesg may say "
+        "which)" MMIO_START_AGAIN " when it is free.", device->address);
+  else
+    mmio_set_error (error, MMIO_ERROR_GONE,
+        "%s has become shorter than its picture" MMIO_START_AGAIN
+        " when it is complete.", device->address);
+}
+
 /**
  * mmio_device_check:
  * @bar: a BAR that was mapped
@@ -165,8 +198,23 @@ mmio_device_is_held (MmioDevice * device, GError ** error)
 gboolean
 mmio_device_check (MmioDevice * device, guint bar, GError ** error)
 {
-  return mmio_device_is_held (device, error) && (!device->backend->check ||
-      device->backend->check (device, bar, error));
+  gboolean is_lost;
+
+  if (!mmio_device_is_held (device, error))
+    return FALSE;
+
+  is_lost = has_lost (&device->maps);
+
+  /* That it has gone says more than what came of it */
+  if (device->backend->check && !device->backend->check (device, bar, error))
+    return FALSE;
+
+  /* Unless it has just been let go */
+  if (!is_lost || !mmio_device_is_held (device, error))
+    return !is_lost;
+
+  set_lost_error (device, error);
+  return FALSE;
 }
 
 /**

@@ -33,6 +33,10 @@ typedef enum {
   MMIO_ERROR_FAILED,
 } MmioErrorCode;
 
+/* Ends a sentence about what has gone, with advice for those who do not wait for
+ * it: whoever does leaves out what follows */
+#define MMIO_START_AGAIN "; start again"
+
 #define MMIO_ERROR (mmio_error_quark ())
 GQuark mmio_error_quark (void);
 

@@ -21,6 +21,8 @@ typedef struct
   MmioDevice parent;
   int fd;
   struct stat opened;           /* what was opened */
+  gboolean is_descriptor;       /* its path is that of somebody's descriptor */
+  guint64 mapped;               /* bytes up to the end of what is mapped */
 } MmioFile;
 
 /* It may have been made larger, for a picture that was not there when it was
@@ -31,6 +33,8 @@ mmio_file_refresh (MmioDevice * device)
   MmioFile *file = (MmioFile *) device;
   struct stat st;
 
+  /* It is mapped anew then */
+  file->mapped = 0;
   if (fstat (file->fd, &st) == 0)
     device->bar[0].size = st.st_size;
 }
@@ -57,14 +61,16 @@ mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   /* It may have shrunk since it was opened */
   if (fstat (file->fd, &st) < 0 || (guint64) st.st_size < offset + length) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s is being truncated; start again when it is complete.",
+        "%s is being truncated" MMIO_START_AGAIN " when it is complete.",
         device->address);
     return NULL;
   }
 
   region = mmio_device_map_fd (device, file->fd, offset, length,
       MMIO_MAPPING_CACHED);
-  if (!region)
+  if (region)
+    file->mapped = MAX (file->mapped, offset + length);
+  else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "mmap",
         "%s cannot be mapped; set device to a file that can, such as one in "
         "/dev/shm.", device->address);
@@ -94,19 +100,45 @@ mmio_file_export (MmioDevice * device, guint bar, guint64 offset,
 /* Whoever replaces a file has his reasons, and the old one is nobody's any more.
  * One that has no name now is still whose it was. */
 static gboolean
+is_replaced (const MmioFile * file)
+{
+  struct stat now;
+
+  return !file->is_descriptor && stat (file->parent.address, &now) == 0 &&
+      (now.st_dev != file->opened.st_dev || now.st_ino != file->opened.st_ino);
+}
+
+/* By less than a page, where no load fails: the rest of it is zeros */
+static gboolean
+is_shorter (const MmioFile * file)
+{
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  struct stat now;
+
+  return fstat (file->fd, &now) == 0 && (guint64) now.st_size < file->mapped &&
+      (guint64) now.st_size > (file->mapped - 1) / page * page;
+}
+
+static gboolean
 mmio_file_check (MmioDevice * device, guint bar, GError ** error)
 {
   const MmioFile *file = (const MmioFile *) device;
-  struct stat now;
 
-  if (stat (device->address, &now) < 0 ||
-      (now.st_dev == file->opened.st_dev && now.st_ino == file->opened.st_ino))
-    return TRUE;
+  if (is_replaced (file)) {
+    mmio_set_error (error, MMIO_ERROR_GONE,
+        "%s has been replaced by another file" MMIO_START_AGAIN
+        " to see that one.", device->address);
+    return FALSE;
+  }
 
-  mmio_set_error (error, MMIO_ERROR_GONE,
-      "%s has been replaced by another file; start again to see that one.",
-      device->address);
-  return FALSE;
+  if (is_shorter (file)) {
+    mmio_set_error (error, MMIO_ERROR_GONE,
+        "%s has become shorter than its picture" MMIO_START_AGAIN
+        " when it is complete.", device->address);
+    return FALSE;
+  }
+
+  return TRUE;
 }
 
 static void
@@ -163,6 +195,16 @@ is_kernels (int fd)
       (fs.f_type == SYSFS_MAGIC || fs.f_type == PROC_SUPER_MAGIC);
 }
 
+/* /proc/PID/fd/N, /dev/fd/N: whose number that is next is another matter */
+static gboolean
+is_descriptor (const char *path)
+{
+  g_autofree char *dir = g_path_get_dirname (path);
+  struct statfs fs;
+
+  return statfs (dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
 /* Opens a file of memory; it counts as BAR 0 of a device that has no other */
 MmioDevice *
 mmio_file_open (const char *path, GError ** error)
@@ -216,6 +258,7 @@ mmio_file_open (const char *path, GError ** error)
   file->parent.bar[0].size = st.st_size;
   file->fd = fd;
   file->opened = st;
+  file->is_descriptor = is_descriptor (path);
 
   return &file->parent;
 }

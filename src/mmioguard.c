@@ -163,8 +163,16 @@ install_handler (void)
   sigemptyset (&action.sa_mask);
 
   /* It stays: others may have put theirs on top and pass on to it */
-  if (sigaction (SIGBUS, NULL, &previous) < 0 ||
-      sigaction (SIGBUS, &action, NULL) < 0)
+  if (sigaction (SIGBUS, NULL, &previous) < 0) {
+    g_warning ("sigaction (SIGBUS): %s", g_strerror (errno));
+    return;
+  }
+
+  /* What somebody sends interrupts no more calls than before */
+  action.sa_flags |= previous.sa_flags & SA_RESTART;
+  if (!(previous.sa_flags & SA_SIGINFO) && previous.sa_handler == SIG_IGN)
+    action.sa_flags |= SA_RESTART;
+  if (sigaction (SIGBUS, &action, NULL) < 0)
     g_warning ("sigaction (SIGBUS): %s", g_strerror (errno));
 }
 
@@ -230,6 +238,35 @@ mmio_guard_free (MmioGuard * guard)
   G_LOCK (guards);
   mmio_guard_set (guard, NULL, NULL);
   G_UNLOCK (guards);
+}
+
+/**
+ * mmio_guard_enter:
+ * @before: (out): for mmio_guard_leave()
+ *
+ * Before this thread loads from a map: a failed load ends the process, whatever
+ * handler there is, where its signal is blocked, as in all threads of a program
+ * that waits for signals in one of them (sigwait(3)).
+ */
+void
+mmio_guard_enter (sigset_t * before)
+{
+  sigset_t bus;
+
+  sigemptyset (&bus);
+  sigaddset (&bus, SIGBUS);
+  pthread_sigmask (SIG_UNBLOCK, &bus, before);
+}
+
+/**
+ * mmio_guard_leave:
+ *
+ * After it has loaded.
+ */
+void
+mmio_guard_leave (const sigset_t * before)
+{
+  pthread_sigmask (SIG_SETMASK, before, NULL);
 }
 
 /**

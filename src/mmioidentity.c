@@ -21,9 +21,11 @@
 
 /* Configuration space (PCI Local Bus 3.0, 6.1): everybody may read these 64
  * bytes */
+#define PCI_VENDOR_ID 0x00
 #define PCI_COMMAND 0x04
 #define PCI_COMMAND_MEMORY 0x2
 #define PCI_BAR(n) (0x10 + 4 * (n))
+#define N_BARS 6
 #define PCI_BAR_IS_64(bar) (((bar) & 0x7) == 0x4)
 /* What nobody answers reads as */
 #define PCI_NOBODY 0xffffffff
@@ -31,11 +33,9 @@
 struct _MmioIdentity
 {
   char *address;
-  gint bar;                     /* -1: none */
   int config_fd;
   int power_fd;                 /* -1: kernels before 5.11 */
-  guint32 base[2];              /* the BAR's registers */
-  gsize base_size;
+  guint32 bar[N_BARS];          /* their registers */
 };
 
 /* Returns: 0, or errno */
@@ -60,29 +60,22 @@ open_attribute (const char *address, const char *name)
 /**
  * mmio_identity_new:
  * @address: the device's full PCI address
- * @bar: the BAR that is captured; -1 if it is not known which it is
  *
  * Returns: (transfer full) (nullable): what the device is now, or NULL with
  *   @error set
  */
 MmioIdentity *
-mmio_identity_new (const char *address, gint bar, GError ** error)
+mmio_identity_new (const char *address, GError ** error)
 {
   g_autoptr (MmioIdentity) identity = g_new0 (MmioIdentity, 1);
-  guint32 base = 0;
   int errnum;
 
   identity->address = g_strdup (address);
-  identity->bar = bar;
   identity->power_fd = -1;
   identity->config_fd = open_attribute (address, "config");
   errnum = identity->config_fd < 0 ? errno :
-      read_config (identity, PCI_BAR (MAX (bar, 0)), &base, sizeof (base));
-  if (errnum == 0 && bar >= 0) {
-    identity->base_size = PCI_BAR_IS_64 (GUINT32_FROM_LE (base)) ? 8 : 4;
-    errnum = read_config (identity, PCI_BAR (bar), identity->base,
-        identity->base_size);
-  }
+      read_config (identity, PCI_BAR (0), identity->bar,
+      sizeof (identity->bar));
   if (errnum != 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
         "open or pread config",
@@ -104,6 +97,22 @@ mmio_identity_free (MmioIdentity * identity)
     close (identity->power_fd);
   g_free (identity->address);
   g_free (identity);
+}
+
+/**
+ * mmio_identity_has_ids:
+ * @vendor, @device: a kind of device
+ *
+ * Returns: whether it is one of these
+ */
+gboolean
+mmio_identity_has_ids (const MmioIdentity * identity, guint16 vendor,
+    guint16 device)
+{
+  guint16 ids[2];
+
+  return read_config (identity, PCI_VENDOR_ID, ids, sizeof (ids)) == 0 &&
+      GUINT16_FROM_LE (ids[0]) == vendor && GUINT16_FROM_LE (ids[1]) == device;
 }
 
 /* D3hot or D3cold; the memory of a device that sleeps reads as ones */
@@ -164,26 +173,26 @@ check_command (const MmioIdentity * identity, GError ** error)
 }
 
 static gboolean
-check_base (const MmioIdentity * identity, GError ** error)
+check_base (const MmioIdentity * identity, guint bar, GError ** error)
 {
-  guint32 base[2];
+  const guint32 *before = identity->bar + bar;
+  const gsize size = bar + 1 < N_BARS &&
+      PCI_BAR_IS_64 (GUINT32_FROM_LE (*before)) ? 8 : 4;
+  guint32 now[2];
 
-  if (identity->bar < 0)
-    return TRUE;
-
-  if (read_config (identity, PCI_BAR (identity->bar), base,
-          identity->base_size) == 0 &&
-      memcmp (base, identity->base, identity->base_size) == 0)
+  if (read_config (identity, PCI_BAR (bar), now, size) == 0 &&
+      memcmp (now, before, size) == 0)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_GONE,
-      "BAR %d of %s is not where it was, or the device was reset; start again "
-      "when it is ready.", identity->bar, identity->address);
+      "BAR %u of %s is not where it was, or the device was reset"
+      MMIO_START_AGAIN " when it is ready.", bar, identity->address);
   return FALSE;
 }
 
 /**
  * mmio_identity_check:
+ * @bar: the BAR that is captured; -1 if it is not known which it is
  *
  * Asks whether the device is still there, answers to its memory BARs, and has
  * the BAR where it was: three or four reads of configuration space, a
@@ -193,8 +202,8 @@ check_base (const MmioIdentity * identity, GError ** error)
  *   device's
  */
 gboolean
-mmio_identity_check (const MmioIdentity * identity, GError ** error)
+mmio_identity_check (const MmioIdentity * identity, gint bar, GError ** error)
 {
   return check_awake (identity, error) && check_command (identity, error) &&
-      check_base (identity, error);
+      (bar < 0 || check_base (identity, bar, error));
 }

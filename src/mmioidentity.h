@@ -12,11 +12,13 @@ G_BEGIN_DECLS
  */
 typedef struct _MmioIdentity MmioIdentity;
 
-MmioIdentity *mmio_identity_new (const char *address, gint bar,
-    GError ** error);
+MmioIdentity *mmio_identity_new (const char *address, GError ** error);
 void mmio_identity_free (MmioIdentity * identity);
 
-gboolean mmio_identity_check (const MmioIdentity * identity, GError ** error);
+gboolean mmio_identity_has_ids (const MmioIdentity * identity,
+    guint16 vendor, guint16 device);
+gboolean mmio_identity_check (const MmioIdentity * identity, gint bar,
+    GError ** error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioIdentity, mmio_identity_free)
 

@@ -4,6 +4,7 @@
  */
 #include "mmiopcidevice.h"
 
+#include "mmioerror.h"
 #include "mmioknown.h"
 
 /* For back ends: begins a device that was found */
@@ -32,16 +33,36 @@ mmio_pci_device_clear (MmioPciDevice * pci)
   g_clear_pointer (&pci->identity, mmio_identity_free);
 }
 
+/* For back ends: remembers what it is, before anything of it is mapped.  It may be
+ * another one than was found by then. */
+gboolean
+mmio_pci_device_identify (MmioPciDevice * pci, GError ** error)
+{
+  const char *address = pci->parent.address;
+
+  if (pci->identity)
+    return TRUE;
+
+  pci->identity = mmio_identity_new (address, error);
+  if (!pci->identity ||
+      mmio_identity_has_ids (pci->identity, pci->info.vendor, pci->info.device))
+    return pci->identity != NULL;
+
+  g_clear_pointer (&pci->identity, mmio_identity_free);
+  mmio_set_error (error, MMIO_ERROR_GONE,
+      "%s has been unplugged, or another one is in its place; see what there is "
+      "with: lspci -Dnn", address);
+  return FALSE;
+}
+
 /* For back ends: whether it is still what it was */
 gboolean
 mmio_pci_device_check (MmioDevice * device, guint bar, GError ** error)
 {
   MmioPciDevice *pci = (MmioPciDevice *) device;
 
-  if (!pci->identity)
-    pci->identity = mmio_identity_new (device->address, bar, error);
-
-  return pci->identity && mmio_identity_check (pci->identity, error);
+  return mmio_pci_device_identify (pci, error) &&
+      mmio_identity_check (pci->identity, bar, error);
 }
 
 /* For back ends: where the device may tell of its picture */

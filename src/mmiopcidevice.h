@@ -13,7 +13,7 @@ G_BEGIN_DECLS
  * MmioPciDevice:
  * @parent: the device
  * @info: what the bus says of it; its name is in @parent
- * @identity: what it was when it was mapped, or NULL
+ * @identity: what it was when it was first mapped, or NULL
  *
  * Back ends put it first into a structure of their own.
  */
@@ -27,6 +27,7 @@ void mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
     const MmioPciInfo * info);
 void mmio_pci_device_clear (MmioPciDevice * pci);
 
+gboolean mmio_pci_device_identify (MmioPciDevice * pci, GError ** error);
 gboolean mmio_pci_device_check (MmioDevice * device, guint bar,
     GError ** error);
 gboolean mmio_pci_device_find_teller (const MmioDevice * device, gint bar,

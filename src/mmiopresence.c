@@ -114,48 +114,22 @@ mmio_presence_watch (MmioPresence * presence, MmioPresenceFunc func,
     g_debug ("%s", error->message);
 }
 
-/* Says why the memory of a device that is still there has gone */
-static GError *
-new_lost_error (const MmioDevice * device)
-{
-  const char *address = mmio_device_get_address (device);
-  GError *error = NULL;
-
-  if (mmio_device_has_bars (device))
-    mmio_set_error (&error, MMIO_ERROR_GONE,
-        "The memory of %s was taken away while it was read, by a driver that "
-        "was bound to it or a device that was switched off; see dmesg, and "
-        "start again when it is free.", address);
-  else
-    mmio_set_error (&error, MMIO_ERROR_GONE,
-        "%s has become shorter than its picture; start again when it is "
-        "complete.", address);
-
-  return error;
-}
-
 /**
  * mmio_presence_check:
- * @region: what is read of it
  *
  * For one thread: asked before a frame is read, and after it.
  *
- * Returns: whether what is in @region now is the device's.  What has gone stays
- *   so, and was let go; see mmio_presence_get_loss().
+ * Returns: whether what is mapped is the device's, all of it.  What has gone
+ *   stays so, and was let go; see mmio_presence_get_loss().
  */
 gboolean
-mmio_presence_check (MmioPresence * presence, const MmioRegion * region)
+mmio_presence_check (MmioPresence * presence)
 {
   if (presence->loss)
     return FALSE;
 
-  if (mmio_device_check (presence->device, presence->bar, &presence->loss)) {
-    if (!mmio_region_is_lost (region))
-      return TRUE;
-    /* Unless it has just been taken away by the other thread */
-    if (mmio_device_check (presence->device, presence->bar, &presence->loss))
-      presence->loss = new_lost_error (presence->device);
-  }
+  if (mmio_device_check (presence->device, presence->bar, &presence->loss))
+    return TRUE;
 
   mmio_device_let_go (presence->device, g_error_copy (presence->loss));
   return FALSE;

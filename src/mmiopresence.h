@@ -29,8 +29,7 @@ void mmio_presence_free (MmioPresence * presence);
 void mmio_presence_watch (MmioPresence * presence, MmioPresenceFunc func,
     gpointer data);
 
-gboolean mmio_presence_check (MmioPresence * presence,
-    const MmioRegion * region);
+gboolean mmio_presence_check (MmioPresence * presence);
 void mmio_presence_lose (MmioPresence * presence, GError * loss);
 const GError *mmio_presence_get_loss (const MmioPresence * presence);
 

@@ -127,7 +127,8 @@ mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   int fd;
 
   if (!choose_mapping (pci, bar, wanted, &mapping, error) ||
-      !mmio_pci_check_awake (device->address, error))
+      !mmio_pci_check_awake (device->address, error) ||
+      !mmio_pci_device_identify (pci, error))
     return NULL;
 
   path = get_path (device, bar, mapping);

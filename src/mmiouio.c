@@ -55,8 +55,8 @@ set_map_error (const MmioUio * uio, gint map, int errnum, GError ** error)
 {
   if (!mmio_uio_node_exists (&uio->node))
     mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "mmap",
-        "%s has gone, for the driver was unbound; start again when it is back "
-        "in: ls /sys/class/uio", uio->node.path);
+        "%s has gone, for the driver was unbound" MMIO_START_AGAIN
+        " when it is back " "in: ls /sys/class/uio", uio->node.path);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
         "Map %d of %s cannot be mapped; dmesg may say why.", map,
@@ -158,25 +158,43 @@ mmio_uio_close_interrupt (MmioDevice * device)
   g_clear_pointer (&((MmioUio *) device)->irq, mmio_uio_irq_close);
 }
 
+/* Whether the driver still has it: nothing else says so, for the map stays */
+static gboolean
+check_node (const MmioUio * uio, GError ** error)
+{
+  char first;
+
+  if (uio->name_fd < 0 || pread (uio->name_fd, &first, 1, 0) >= 0)
+    return TRUE;
+
+  mmio_set_system_error (error, MMIO_ERROR_GONE, errno, "pread name",
+      "%s has gone, for it was unplugged or its driver unbound" MMIO_START_AGAIN
+      " " "when it is back in: ls /sys/class/uio", uio->pci.parent.address);
+  return FALSE;
+}
+
+static gboolean
+mmio_uio_pci_check (MmioDevice * device, guint bar, GError ** error)
+{
+  return check_node ((MmioUio *) device, error) &&
+      mmio_pci_device_check (device, bar, error);
+}
+
 /* Of a node; where a PCI device is behind it, of that as well */
 static gboolean
 mmio_uio_check (MmioDevice * device, guint bar, GError ** error)
 {
   MmioUio *uio = (MmioUio *) device;
-  char first;
 
-  if (uio->name_fd >= 0 && pread (uio->name_fd, &first, 1, 0) < 0) {
-    mmio_set_system_error (error, MMIO_ERROR_GONE, errno, "pread name",
-        "%s has gone, for it was unplugged or its driver unbound; start again "
-        "when it is back in: ls /sys/class/uio", device->address);
+  if (!check_node (uio, error))
     return FALSE;
-  }
 
   if (!uio->node.slot)
     return TRUE;
   if (!uio->pci.identity)
-    uio->pci.identity = mmio_identity_new (uio->node.slot, -1, error);
-  return uio->pci.identity && mmio_identity_check (uio->pci.identity, error);
+    uio->pci.identity = mmio_identity_new (uio->node.slot, error);
+  return uio->pci.identity &&
+      mmio_identity_check (uio->pci.identity, -1, error);
 }
 
 static void
@@ -208,7 +226,7 @@ static const MmioBackend mmio_uio_pci_backend = {
   .has_bars = TRUE,
   .find_teller = mmio_pci_device_find_teller,
   .map = mmio_uio_map,
-  .check = mmio_pci_device_check,
+  .check = mmio_uio_pci_check,
   .open_interrupt = mmio_uio_open_interrupt,
   .take_interrupts = mmio_uio_take_interrupts,
   .close_interrupt = mmio_uio_close_interrupt,
@@ -256,9 +274,9 @@ mmio_uio_open (const MmioPciInfo * info, GError ** error)
 
   if (mmio_uio_find (MMIO_PCI_SYSFS, address, &number)) {
     uio = g_new0 (MmioUio, 1);
-    uio->name_fd = -1;
     mmio_pci_device_init (&uio->pci, &mmio_uio_pci_backend, info);
     mmio_uio_node_init (&uio->node, number);
+    uio->name_fd = mmio_uio_node_open (&uio->node, "name");
     return open_node (uio, error);
   }
 

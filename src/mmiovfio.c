@@ -110,6 +110,7 @@ mmio_vfio_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   }
 
   if (!mmio_pci_check_awake (device->address, error) ||
+      !mmio_pci_device_identify (&vfio->pci, error) ||
       !get_region (vfio, bar, &info, error))
     return NULL;
 

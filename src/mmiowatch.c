@@ -18,6 +18,9 @@
 /* How many events are taken before somebody is told, or the end is looked for */
 #define MAX_EVENTS 16
 
+/* Before it is tried again, where the system cannot: microseconds */
+#define POLL_PAUSE 100000
+
 struct _MmioWatch
 {
   char *address;
@@ -25,7 +28,7 @@ struct _MmioWatch
   MmioWatchFunc func;
   gpointer data;
 
-  MmioUevents *events;
+  MmioUevents *events;          /* NULL: there are none to be had */
   int wake_fd;                  /* readable: it is time to end */
   GThread *thread;
 };
@@ -63,19 +66,25 @@ run (gpointer data)
   MmioWatch *watch = data;
   struct pollfd fds[] = {
     {.fd = watch->wake_fd,.events = POLLIN},
-    {.fd = mmio_uevents_get_fd (watch->events),.events = POLLIN},
+    {.fd = watch->events ? mmio_uevents_get_fd (watch->events) : -1,
+        .events = POLLIN},
     {.fd = watch->request_fd,.events = POLLIN},
   };
 
   for (;;) {
     gboolean concerned = FALSE, requested = FALSE;
 
-    if (poll (fds, G_N_ELEMENTS (fds), -1) < 0)
-      continue;                 /* a signal */
+    if (poll (fds, G_N_ELEMENTS (fds), -1) < 0) {
+      /* A signal; or there is no memory, for a while */
+      if (errno != EINTR)
+        g_usleep (POLL_PAUSE);
+      continue;
+    }
     if (fds[0].revents)
       return NULL;
+    /* Some may have been lost */
     if (fds[1].revents)
-      concerned = take_events (watch);
+      concerned = take_events (watch) || (fds[1].revents & POLLERR);
     if (fds[2].revents)
       requested = take_request (watch);
     if (concerned || requested)
@@ -93,7 +102,10 @@ run (gpointer data)
  * @data: for @func
  * @error: where to put what is wrong
  *
- * Returns: (transfer full) (nullable): the watch, or NULL with %MMIO_ERROR_FAILED
+ * Where the bus cannot be heard, as netlink is forbidden, @request_fd still is.
+ *
+ * Returns: (transfer full) (nullable): the watch, or NULL with
+ *   %MMIO_ERROR_FAILED if there is nothing to hear
  */
 MmioWatch *
 mmio_watch_new (const char *address, int request_fd, MmioWatchFunc func,
@@ -112,7 +124,7 @@ mmio_watch_new (const char *address, int request_fd, MmioWatchFunc func,
   else
     watch->events = mmio_uevents_new (&errnum);
 
-  if (errnum != 0) {
+  if (watch->wake_fd < 0 || (errnum != 0 && request_fd < 0)) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
         "eventfd or udev_monitor_enable_receiving",
         "Nobody tells when %s goes away; is netlink forbidden here?", address);

@@ -5,6 +5,7 @@
  * error says what has happened, and the process lives.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -118,6 +119,65 @@ GST_START_TEST (test_replaced)
       file.path, "replaced", NULL);
   fail_unless_equals_int (gst_harness_buffers_received (h), received);
   source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* Within its last page no load fails */
+GST_START_TEST (test_last_page)
+{
+  GstHarness *h = new_source (io_modes[__i__]);
+  guint received;
+
+  gst_buffer_unref (source_crank (h));
+  received = gst_harness_buffers_received (h);
+  resize (file.path, SIZE - 1);
+  gst_harness_crank_single_clock_wait (h);
+  source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ, NULL,
+      file.path, "shorter than its picture", NULL);
+  fail_unless_equals_int (gst_harness_buffers_received (h), received);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* A descriptor's number may be another file's later */
+GST_START_TEST (test_descriptor)
+{
+  const int fd = open (file.path, O_RDONLY | O_CLOEXEC);
+  g_autofree char *path = g_strdup_printf (__i__ ? "/dev/fd/%d" :
+      "/proc/self/fd/%d", fd);
+  GstHarness *h = source_new (path, "width", WIDTH, "height", HEIGHT, NULL);
+  GstBuffer *buffer;
+
+  source_start (h, 1);
+  fail_unless (dup2 (STDERR_FILENO, fd) == fd);
+  buffer = source_crank (h);
+  fail_unless (gst_buffer_memcmp (buffer, 0, file.data, SIZE) == 0);
+  gst_buffer_unref (buffer);
+  source_check_no_error (h);
+  source_teardown (h);
+  close (fd);
+}
+
+GST_END_TEST;
+
+/* A program that waits for its signals has them blocked in all threads */
+GST_START_TEST (test_blocked_signals)
+{
+  sigset_t all, before;
+  GstHarness *h;
+
+  sigfillset (&all);
+  fail_unless (pthread_sigmask (SIG_BLOCK, &all, &before) == 0);
+  h = new_source ("copy");
+  resize (file.path, 0);
+  gst_harness_crank_single_clock_wait (h);
+  source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ, NULL,
+      file.path, "shorter than its picture", NULL);
+  source_teardown (h);
+  fail_unless (pthread_sigmask (SIG_SETMASK, &before, &all) == 0);
+  fail_unless (sigismember (&all, SIGBUS), "it is not as it was");
 }
 
 GST_END_TEST;
@@ -244,6 +304,9 @@ gone_suite (void)
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_loop_test (tc, test_truncated, 0, 4);
   tcase_add_loop_test (tc, test_replaced, 0, G_N_ELEMENTS (io_modes));
+  tcase_add_loop_test (tc, test_last_page, 0, G_N_ELEMENTS (io_modes));
+  tcase_add_loop_test (tc, test_descriptor, 0, 2);
+  tcase_add_test (tc, test_blocked_signals);
   tcase_add_test (tc, test_many);
 
   return s;

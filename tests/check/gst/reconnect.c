@@ -4,6 +4,7 @@
  * sent when it is back, and what can be done in the meantime.  Files that become
  * shorter, or are replaced, stand in for devices.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -195,6 +196,36 @@ GST_START_TEST (test_back)
 
 GST_END_TEST;
 
+/* A path is bytes, messages are text */
+GST_START_TEST (test_odd_name)
+{
+  g_autofree char *name = NULL;
+  GstMessage *message;
+  const GstStructure *s;
+  GstHarness *h;
+
+  test_file_clear (&file);
+  test_file_init (&file, "b\xff\nr", SIZE, 1);
+  h = new_source ("copy");
+  g_object_get (h->element, "device-name", &name, NULL);
+  fail_unless (g_utf8_validate (name, -1, NULL));
+
+  source_wait_for_clock_wait (h);
+  take_away ();
+  gst_harness_crank_single_clock_wait (h);
+  do {
+    message = source_wait_message (h, GST_MESSAGE_ELEMENT);
+    s = gst_message_get_structure (message);
+  } while (!gst_structure_has_name (s, "mmiovidsrc-device") &&
+      (gst_message_unref (message), TRUE));
+  fail_unless (g_utf8_validate (gst_structure_get_string (s, "device-address"),
+          -1, NULL));
+  gst_message_unref (message);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* The slots that nobody could fill are missed frames, as any others */
 GST_START_TEST (test_missed)
 {
@@ -299,6 +330,42 @@ GST_START_TEST (test_renegotiated)
   check_gone (h, "replaced");
   check_told (h, TRUE, NULL);
   check_described (h, 64, 12, 2);
+  source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* What becomes shorter is lost in the map of the header first, and what goes away
+ * while it changes looks like a change */
+GST_START_TEST (test_described_is_lost)
+{
+  const guint32 odd = GUINT32_TO_LE (1);
+  GstHarness *h;
+  int fd;
+
+  replace_described (32, 24, 1);
+  h = source_new (file.path, "reconnect", TRUE, NULL);
+  source_start (h, 1);
+  check_described (h, 32, 24, 1);
+  source_wait_for_clock_wait (h);
+
+  if (__i__ == 0) {
+    take_away ();
+  } else {
+    fd = open (file.path, O_WRONLY | O_CLOEXEC);
+    fail_unless (pwrite (fd, &odd, sizeof (odd), G_STRUCT_OFFSET
+            (MmiovidHeader, sequence)) == sizeof (odd));
+    close (fd);
+    gst_harness_crank_single_clock_wait (h);
+    replace_described (16, 12, 1);
+  }
+  gst_harness_crank_single_clock_wait (h);
+  check_gone (h, __i__ == 0 ? "shorter" : "replaced");
+  replace_described (64, 12, 2);
+  check_told (h, TRUE, NULL);
+  if (__i__ == 0)
+    check_described (h, 64, 12, 2);
   source_check_no_error (h);
   source_teardown (h);
 }
@@ -461,9 +528,11 @@ reconnect_suite (void)
 
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_loop_test (tc, test_back, 0, G_N_ELEMENTS (io_modes));
+  tcase_add_test (tc, test_odd_name);
   tcase_add_test (tc, test_missed);
   tcase_add_loop_test (tc, test_replaced, 0, G_N_ELEMENTS (io_modes));
   tcase_add_test (tc, test_renegotiated);
+  tcase_add_loop_test (tc, test_described_is_lost, 0, 2);
   tcase_add_test (tc, test_obstacle);
   tcase_add_loop_test (tc, test_meanwhile, 0, 3);
   tcase_add_test (tc, test_stop);

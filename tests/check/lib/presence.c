@@ -174,7 +174,7 @@ GST_START_TEST (test_nothing_else)
 
 GST_END_TEST;
 
-static gint is_wrong, has_let_go;
+static gint is_wrong, has_let_go, n_maps;
 
 /* Maps as many as it gets, and reads them, until it gets no more.  Returns: one
  * that it holds then, or NULL */
@@ -197,6 +197,7 @@ map_all_the_time (gpointer data)
       g_atomic_int_set (&is_wrong, TRUE);
       return region;
     }
+    g_atomic_int_inc (&n_maps);
     bytes = mmio_region_get_data (region);
 
     for (gsize i = 0; i < size; i += size / 2 - 1)
@@ -244,8 +245,12 @@ GST_START_TEST (test_threads)
     g_autoptr (GError) before = NULL, after = NULL;
 
     g_atomic_int_set (&has_let_go, FALSE);
+    g_atomic_int_set (&n_maps, 0);
     for (guint t = 0; t < N_THREADS; t++)
       mappers[t] = g_thread_new ("mapper", map_all_the_time, device);
+    /* All that there is to race with */
+    while (g_atomic_int_get (&n_maps) == 0)
+      g_usleep (10);
     g_usleep (g_random_int_range (0, 500));
     other = g_thread_new ("other", let_go, device);
     mmio_device_let_go (device, new_reason ("by one"));
@@ -269,8 +274,8 @@ GST_START_TEST (test_threads)
     mmio_device_unref (device);
   }
 
-  /* Often one was caught in the middle */
-  fail_unless (n_held > N_ROUNDS / 10, "%u", n_held);
+  /* Some were caught in the middle */
+  fail_unless (n_held > 0);
   fail_unless_equals_int (count_fds (), fds);
   wait_for_threads (threads);
 }
@@ -349,7 +354,7 @@ GST_START_TEST (test_unplugged)
   send_uevent ("change", card.slot);
   fail_unless_told ();
   fail_if (mmio_region_is_lost (region));
-  fail_unless (mmio_presence_check (presence, region));
+  fail_unless (mmio_presence_check (presence));
   fail_unless (mmio_presence_get_loss (presence) == NULL);
   fail_unless_equals_int (count_maps ("resource0"), 1);
 
@@ -365,7 +370,7 @@ GST_START_TEST (test_unplugged)
   send_uevent ("add", card.slot);
   fail_unless_told ();
   fail_unless_gone (device, "unplugged");
-  fail_if (mmio_presence_check (presence, region));
+  fail_if (mmio_presence_check (presence));
   error = g_error_copy (mmio_presence_get_loss (presence));
   check_error (&error, MMIO_ERROR_GONE, card.slot, "unplugged", NULL);
 
@@ -449,12 +454,12 @@ check_lost (MmioDevice * device, const char *word, const char *other_word)
   MmioRegion *other = map (device, 200, 100, NULL);
   GError *error = NULL;
 
-  fail_unless (mmio_presence_check (presence, region));
+  fail_unless (mmio_presence_check (presence));
   /* As after a SIGBUS */
   mmio_region_revoke (region);
   fail_if (mmio_region_is_lost (other));
   for (guint i = 0; i < 2; i++)
-    fail_if (mmio_presence_check (presence, region));
+    fail_if (mmio_presence_check (presence));
   fail_unless (mmio_region_is_lost (other));
   error = g_error_copy (mmio_presence_get_loss (presence));
   check_error (&error, MMIO_ERROR_GONE, word, other_word,
@@ -492,7 +497,7 @@ GST_START_TEST (test_lose)
 
   mmio_presence_lose (presence, new_reason ("first"));
   fail_unless (strstr (mmio_presence_get_loss (presence)->message, "first"));
-  fail_if (mmio_presence_check (presence, region));
+  fail_if (mmio_presence_check (presence));
   fail_unless_gone (device, "let go first");
   fail_unless_all (mmio_region_get_data (region), 100, 0);
   mmio_region_unref (region);

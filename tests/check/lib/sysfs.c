@@ -326,8 +326,10 @@ check_mapped (const char *text, gint bar, guint bar_wanted, guint64 offset,
   fail_unless_equals_string (permissions, "r--s");
   fail_unless_equals_int (count_maps (HOST_BRIDGE), 1);
   fail_unless_equals_int (count_maps_of_child (HOST_BRIDGE), 0);
-  fail_unless_equals_int (count_fds (), fds);
+  /* What tells whether it is still the same, and awake */
+  fail_unless (count_fds () <= fds + 2);
   mmio_region_unref (region);
+  fail_unless_equals_int (count_fds (), fds);
   fail_unless_equals_int (count_maps (HOST_BRIDGE), 0);
 }
 
