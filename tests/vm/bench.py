@@ -99,11 +99,12 @@ class Bench:
                                 f"/sys/bus/pci/devices/{slot}/resource")
         return tuple(int(word, 16) for word in words.split()[:2])
 
-    def until(self, problem, timeout=60):
-        """Calls problem() until it returns None; its last answer is why
-        this fails if that takes longer than `timeout` seconds."""
+    def until(self, problem, timeout=60, pause=0.2):
+        """Calls problem() until it returns None, with this many seconds in
+        between; its last answer is why this fails if that takes longer than
+        `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while (why := problem()) is not None:
             if time.monotonic() > deadline:
                 raise Failure(f"still so after {timeout} s: {why}")
-            time.sleep(0.2)
+            time.sleep(pause)

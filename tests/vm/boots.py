@@ -58,7 +58,9 @@ class Boot:
 _BARS = {"large": 16 << 20, "small": 1 << 20}
 _LARGE = {"large": 16 << 20}
 # Of devices that are plugged in later; QEMU gives none to a second one
-_PLUGGED = {f"plugged{n}": 1 << 20 for n in range(7)}
+_PLUGGED = {f"plugged{n}": 1 << 20 for n in range(4)}
+# ... so that of these each one gets its own backend, see hotplug.py
+_SOCKET = {"one": 1 << 20, "other": 1 << 20}
 
 # Without a text console: that would be in ordinary memory, which such a display
 # shows only where the host's /dev/udmabuf is a real one
@@ -76,8 +78,8 @@ BOOTS = {
     # device to sleep
     "strict": Boot(
         "intel_iommu=on iommu=pt",
-        _IOMMU + _DISPLAY + _IVSHMEM + _NETWORK + _INTERRUPTS,
-        _BARS, {"doorbell": (1 << 20, 2)}),
+        _IOMMU + _DISPLAY + _IVSHMEM + _NETWORK + _INTERRUPTS + _PORT,
+        {**_BARS, **_SOCKET}, {"doorbell": (1 << 20, 2)}),
     # A display that can read a BAR, on a machine that lets it; locked down, as
     # with Secure Boot
     "zerocopy": Boot(

@@ -1,165 +1,601 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Devices that go away under a running pipeline, by sysfs: its map stays, and
-shows what is at its address then. What the pipeline has sent is the device's,
-to the last byte, and the error says what has happened."""
+"""Devices that go away under a running pipeline, and come back.  By sysfs the
+map of one that has gone stays, and shows what is at its address then; by vfio
+the kernel waits until the map is let go.  Whatever happens, what the pipeline
+has sent is the device's picture, to the last byte of each frame."""
 
+import collections
 import contextlib
-import os
+import dataclasses
+import functools
+import hashlib
 import re
 
-from bench import IVSHMEM, NETWORK, PORT, check, expect
+from bench import IVSHMEM, NETWORK, NOBODY, PORT, check, expect
+from hotplug import DEVICE, socket
 from picture import Picture, captured_rows, compare, noise
 from tap import Failure
+from watch import watching
 
 PICTURE = Picture("RGB", 320, 240)
-_FRAMES = "/tmp/frames"
+# The longest that somebody who takes a device away has to wait
+PROMPTLY = 2.0
+CYCLES = 50
 
 
-class _Running:
-    """A pipeline that writes its frames into a file."""
+def both(name):
+    """Registers a check for each way to reach a device."""
+    def register(function):
+        for access in ("sysfs", "vfio"):
+            check("strict", f"gone: by {access}, {name}")(
+                functools.partial(function, access=access))
+        return function
+    return register
 
-    def __init__(self, bench, source):
-        self._bench = bench
-        self._job = bench.guest.start(
-            f"rm -f {_FRAMES}; gst-launch-1.0 mmiovidsrc {source} ! "
-            f"video/x-raw,framerate=100/1 ! filesink location={_FRAMES} "
-            "buffer-mode=unbuffered")
-        bench.until(self._few)
 
-    def _few(self):
-        if not self._job.running():
-            raise Failure(f"it has ended\n{self._job.describe()}")
-        size = self._bench.guest.run(f"stat -c %s {_FRAMES}").output().strip()
-        return None if size.isdigit() and int(size) > 3 * PICTURE.end() else \
-            f"{size} bytes"
+def picture_sum(memory, picture=PICTURE):
+    """What checksumsink tells of a picture whose rows have no padding."""
+    return hashlib.sha1(b"".join(picture.rows(memory)[0])).hexdigest()
 
-    def wait_for_error(self, *words):
-        """It ends, with an error that has these words, and not otherwise."""
-        self._bench.until(lambda: "it runs" if self._job.running() else None)
-        text = self._job.output()
-        expect(self._job.status in (1, 255), self._job.describe())
-        found = re.search(r"^ERROR: from element [^ ]*GstMmioVidSrc:[^ ]+: "
-                          r"(.*)$", text, re.MULTILINE)
-        expect(found, f"no error of mmiovidsrc\n{self._job.describe()}")
-        for word in words:
-            expect(word in found[1], f"no {word} in: {found[1]}")
 
-    def frames(self):
-        guest = self._bench.guest
-        guest.must(f"cp {_FRAMES} /mnt/out/frames")
-        path = guest.path("out/frames")
-        with open(path, "rb") as file:
-            data = file.read()
-        os.unlink(path)
-        return data
-
-    def stop(self):
-        if self._job.running():
-            self._job.stop("KILL")
+def paint(bench, bar, seed, picture=PICTURE):
+    """New noise into a device's memory; the picture's sum."""
+    memory = noise(picture.end(), seed)
+    bench.paint(bar, memory)
+    return picture_sum(memory, picture)
 
 
 @contextlib.contextmanager
-def _running(bench, source):
-    pipeline = _Running(bench, source)
-    try:
-        yield pipeline
-    finally:
-        pipeline.stop()
+def running(bench, access, properties="", device=PORT, nobody=False,
+            picture=PICTURE, env=""):
+    """A pipeline that tells the sum of each frame, and stays as it is after an
+    error."""
+    pipeline = (f"mmiovidsrc name=s device={device} bar=2 access={access} "
+                f"{properties} {picture.properties()} ! "
+                "video/x-raw,framerate=100/1 ! queue ! checksumsink")
+    with watching(bench, pipeline, nobody,
+                  env=f"WATCH_KEEPS=1 {env}") as watch:
+        yield watch
 
 
-def _check_frames(bench, pipeline, memory):
-    """Each frame is the device's picture."""
-    data = pipeline.frames()
-    size = PICTURE.end()
-    expect(len(data) % size == 0, f"{len(data)} bytes")
-    for at in range(0, len(data), size):
-        compare(captured_rows(data[at:at + size], "RGB", 320, 240),
-                PICTURE.rows(memory))
-    bench.comment(f"{len(data) // size} frames")
+def until_sum(watch, wanted, more=3):
+    """Until so many more frames have come, and the last one is this."""
+    before = len(watch.sums())
+
+    def problem():
+        sums = watch.sums()
+        if len(sums) < before + more:
+            return f"{len(sums)} frames, {before} before\n{watch.describe()}"
+        return None if sums[-1] == wanted else f"the last frame is {sums[-1]}"
+
+    watch.until(problem)
 
 
-def _plug(bench, name):
-    bench.guest.qmp.command("device_add", driver="ivshmem-plain",
-                            id=f"device-{name}", bus="socket", memdev=name)
-
-    def missing():
-        job = bench.guest.run(f"test -e /sys/bus/pci/devices/{PORT}/resource2")
-        return f"{PORT} does not come" if job.status else None
-
-    bench.until(missing)
-
-
-def _unplug(bench, name):
-    bench.guest.qmp.command("device_del", id=f"device-{name}")
+def expect_sums(bench, watch, *wanted):
+    """Each frame is the first of these pictures, until each is the next."""
+    sums, left = watch.sums(), list(wanted)
+    for n, got in enumerate(sums):
+        while left and got != left[0]:
+            left.pop(0)
+        expect(left, f"frame {n} of {len(sums)} is no picture that may be "
+               f"there: {got}; it is none of {wanted}, or an old one")
+    expect(len(left) == 1, f"the last {len(left) - 1} pictures never came")
+    bench.comment(f"{len(sums)} frames")
 
 
-def _wait_for_end(bench):
-    def there():
-        job = bench.guest.run(f"test -e /sys/bus/pci/devices/{PORT}")
-        return None if job.status else f"{PORT} is there"
-
-    bench.until(there)
+# GStreamer's own, of every source that has ended with an error
+_AFTERWARDS = "Internal data stream error."
 
 
-@check("relaxed", "gone: by sysfs, a device that is unplugged")
-def unplugged(bench):
-    memory = noise(PICTURE.end(), 80)
-    bench.paint("plugged4", memory)
-    _plug(bench, "plugged4")
-    with _running(bench, f"device={PORT} {PICTURE.properties()}") as pipeline:
-        _unplug(bench, "plugged4")
-        pipeline.wait_for_error(PORT, "unplugged", "rescan")
-        _check_frames(bench, pipeline, memory)
-    _wait_for_end(bench)
+def until_error(watch, *words):
+    """One error, and it has these words."""
+    watch.until(lambda: None if watch.errors("s") else
+                f"no error\n{watch.describe()}")
+    errors = [error for error in watch.errors("s") if error != _AFTERWARDS]
+    expect(len(errors) == 1, errors)
+    for word in words:
+        expect(word in errors[0], f"no {word} in: {errors[0]}")
 
 
-@check("relaxed", "gone: by sysfs, another device at the same address is never "
-       "shown")
-def swapped(bench):
-    memory, other = (noise(PICTURE.end(), seed) for seed in (81, 82))
-    bench.paint("plugged5", memory)
-    bench.paint("plugged6", other)
-    _plug(bench, "plugged5")
-    with _running(bench, f"device={PORT} {PICTURE.properties()}") as pipeline:
-        _unplug(bench, "plugged5")
-        _wait_for_end(bench)
-        _plug(bench, "plugged6")
-        pipeline.wait_for_error(PORT, "unplugged")
-        _check_frames(bench, pipeline, memory)
-    _unplug(bench, "plugged6")
-    _wait_for_end(bench)
+_WAITS = "Frames go on when it is back."
 
 
-@check("relaxed", "gone: by sysfs, memory decoding is switched off")
-def decoding_off(bench):
-    memory = noise(PICTURE.end(), 83)
-    bench.paint("large", memory)
-    with _running(bench, f"device={IVSHMEM} bar=2 {PICTURE.properties()}") \
-            as pipeline:
-        bench.guest.must(f"setpci -s {IVSHMEM} COMMAND=0:2")
-        try:
-            pipeline.wait_for_error(IVSHMEM, "decoding", "setpci")
-        finally:
-            bench.guest.must(f"setpci -s {IVSHMEM} COMMAND=2:2")
-        _check_frames(bench, pipeline, memory)
+def until_told(watch, *states):
+    """What the application was told of the device so far."""
+    def problem():
+        told = [state for _, state, _ in watch.devices("s")]
+        expect(told == list(states)[:len(told)], f"told {told}, not {states}")
+        return None if told == list(states) else \
+            f"told {told}, not yet {states}\n{watch.describe()}"
+    watch.until(problem)
+    for address, state, reason in watch.devices("s"):
+        expect(state == "here" or reason not in ("", "-"), "gone for no reason")
+        expect(re.fullmatch(r"0000:\d\d:\d\d\.0", address), address)
+    expect(not watch.errors("s"), watch.errors("s"))
+    gone = states.count("gone")
+    warnings = [text for text in watch.warnings("s") if _WAITS in text]
+    expect(len(warnings) == gone,
+           f"{gone} times gone, with warnings: {watch.warnings('s')}")
 
+
+# What a process holds of a device, or at all
+
+_HELD = r"vfio|/resource|/uio"
+
+
+def _links(bench, pid):
+    """What its descriptors are of."""
+    # One that is closed meanwhile is an error of ls
+    links = bench.guest.must(f"test -d /proc/{pid}/fd && "
+                             f"ls -l /proc/{pid}/fd 2>/dev/null; "
+                             f"test -d /proc/{pid}/fd")
+    links = re.findall(r" -> (.*)$", links, re.MULTILINE)
+    expect(links, f"process {pid} has no descriptors")
+    return links
+
+
+def device_maps(bench, pid):
+    """Lines of its maps that are a device's."""
+    maps = bench.guest.must(f"cat /proc/{pid}/maps").splitlines()
+    return [line for line in maps if re.search(_HELD, line)]
+
+
+def device_fds(bench, pid):
+    return [link for link in _links(bench, pid) if re.search(_HELD, link)]
+
+
+def expect_let_go(bench, watch):
+    """Its process has nothing of the device, while the pipeline is kept."""
+    pid = watch.pid()
+
+    def problem():
+        held = device_maps(bench, pid) + device_fds(bench, pid)
+        return "\n".join(held) or None
+    watch.until(problem)
+
+
+@dataclasses.dataclass
+class Holdings:
+    """What a process holds: descriptors, threads, maps of devices, all maps."""
+    fds: collections.Counter
+    threads: int
+    device_maps: int
+    maps: int
+
+    @classmethod
+    def of(cls, bench, watch):
+        pid = watch.pid()
+        threads, maps = bench.guest.must(
+            f"ls /proc/{pid}/task | wc -l; wc -l </proc/{pid}/maps").split()
+        # Sockets differ by their numbers
+        fds = (re.sub(r":\[\d+\]", "", link) for link in _links(bench, pid))
+        return cls(collections.Counter(fds), int(threads),
+                   len(device_maps(bench, pid)), int(maps))
+
+    def __str__(self):
+        return (f"{self.fds.total()} descriptors, {self.threads} threads, "
+                f"{self.device_maps} of {self.maps} maps of devices")
+
+    def left_behind(self, before, cycles):
+        """What is more than it was so many times ago, or None."""
+        more = {kind: f"{n - before.fds[kind]} more" for kind, n
+                in self.fds.items() if n > before.fds[kind]}
+        if self.threads > before.threads:
+            more["threads"] = f"{self.threads - before.threads} more"
+        if self.device_maps > before.device_maps:
+            more["maps of devices"] = f"{self.device_maps}"
+        # Memory allocators map and unmap, but not one for each time
+        if self.maps >= before.maps + cycles / 2:
+            more["maps"] = f"{self.maps - before.maps} more"
+        return more or None
+
+
+def timed(bench, command):
+    """How many seconds it took; it fails if that is not prompt."""
+    output = bench.guest.must(f"TIMEFORMAT=%R; time {{ {command}; }}",
+                              timeout=20)
+    took = float(output.split()[-1])
+    bench.comment(f"took {took} s: {command}")
+    expect(took < PROMPTLY, f"{command} took {took} s")
+
+
+def expect_prompt(bench, took):
+    bench.comment(f"device_del: gone after {took:.2f} s")
+    expect(took < PROMPTLY, f"it took {took} s until it had gone")
+
+
+def expect_no_more(bench, watch):
+    """After an error no frame comes."""
+    seen = len(watch.sums())
+    bench.guest.must("sleep 0.3")
+    expect(len(watch.sums()) == seen, "frames after the error")
+
+
+# Unplugged
+
+@both("a device that is unplugged; nothing of it is kept")
+def unplugged(bench, access):
+    shown = paint(bench, "one", 100)
+    with socket(bench, access, "one") as port, \
+            running(bench, access) as watch:
+        until_sum(watch, shown)
+        expect(device_maps(bench, watch.pid()), "no map of it is seen")
+        expect_prompt(bench, port.unplug())
+        until_error(watch, PORT, "unplugged")
+        expect_let_go(bench, watch)
+        expect_no_more(bench, watch)
+        expect_sums(bench, watch, shown)
+        expect(not watch.devices("s") and not watch.warnings("s"),
+               watch.describe())
+
+
+@both("removed from the bus while the pipeline is paused")
+def removed_paused(bench, access):
+    shown = paint(bench, "one", 101)
+    with socket(bench, access, "one") as port, \
+            running(bench, access) as watch:
+        until_sum(watch, shown)
+        watch.do("pause")
+        timed(bench, f"echo 1 >{DEVICE}/remove")
+        expect_let_go(bench, watch)
+        bench.guest.must("echo 1 >/sys/bus/pci/rescan")
+        bench.until(port.missing)
+        paint(bench, "one", 102)
+        watch.do("play")
+        until_error(watch, PORT, "unplugged")
+        expect_sums(bench, watch, shown)
+
+
+def _swap(bench, port):
+    """Another device of the same kind at the same address."""
+    paint(bench, "other", 111)
+    port.unplug()
+    port.plug("other")
+    bench.until(port.missing)
+
+
+@both("another device at the same address is never shown")
+def swapped(bench, access):
+    shown = paint(bench, "one", 110)
+    with socket(bench, access, "one") as port, \
+            running(bench, access) as watch:
+        until_sum(watch, shown)
+        _swap(bench, port)
+        expect_sums(bench, watch, shown)
+        until_error(watch, PORT, "unplugged")
+        expect_let_go(bench, watch)
+        expect_no_more(bench, watch)
+        expect_sums(bench, watch, shown)
+
+
+@both("another device at the same address is not shown by a pipeline that was "
+      "paused")
+def swapped_paused(bench, access):
+    shown = paint(bench, "one", 112)
+    with socket(bench, access, "one") as port, \
+            running(bench, access) as watch:
+        until_sum(watch, shown)
+        watch.do("pause")
+        _swap(bench, port)
+        watch.do("play")
+        bench.guest.must("sleep 0.3")
+        expect_sums(bench, watch, shown)
+        until_error(watch, PORT, "unplugged")
+        expect_let_go(bench, watch)
+        expect_sums(bench, watch, shown)
+
+
+@both("with reconnect, a device of another kind is left alone, and the right "
+      "one shown")
+def other_kind(bench, access):
+    first = paint(bench, "one", 120)
+    with socket(bench, access, "one") as port, \
+            running(bench, access, "reconnect=true") as watch:
+        until_sum(watch, first)
+        port.unplug()
+        until_told(watch, "gone")
+        expect_let_go(bench, watch)
+        second = paint(bench, "one", 121)
+        port.plug_other()
+        bench.until(port.missing)
+        # It has been looked at by then
+        watch.until(lambda: None if len(watch.warnings("s")) == 2 else
+                    f"not told that another one is there\n{watch.describe()}")
+        expect("1b36:0005" in watch.warnings("s")[1], watch.warnings("s"))
+        expect_let_go(bench, watch)
+        port.unplug()
+        until_told(watch, "gone")
+        port.plug("one")
+        until_told(watch, "gone", "here")
+        until_sum(watch, second)
+        expect_sums(bench, watch, first, second)
+
+
+@both(f"{CYCLES} times out and in with reconnect, and nothing is left behind")
+def cycles(bench, access):
+    sums, before = [paint(bench, "one", 1000)], None
+    with socket(bench, access, "one") as port, \
+            running(bench, access, "reconnect=true") as watch:
+        until_sum(watch, sums[0])
+        slowest = 0.0
+        for n in range(1, CYCLES + 1):
+            slowest = max(slowest, port.unplug())
+            sums.append(paint(bench, "one", 1000 + n))
+            port.plug("one")
+            watch.until(lambda: None if watch.sums()[-1] == sums[-1] else
+                        f"not the picture of cycle {n}\n{watch.describe()}")
+            # By now it has had each thing that it needs once
+            if n == 3:
+                before = Holdings.of(bench, watch)
+        until_told(watch, *["gone", "here"] * CYCLES)
+        until_sum(watch, sums[-1])
+        expect_sums(bench, watch, *sums)
+        # Threads that have ended take a moment to go
+        watch.until(lambda: Holdings.of(bench, watch).left_behind(before, n))
+        bench.comment(f"{before}; then {Holdings.of(bench, watch)}; the "
+                      f"slowest time out was {slowest:.2f} s")
+    expect(slowest < PROMPTLY, f"the slowest took {slowest} s")
+
+
+# Still there, but not to be read
+
+@both("memory decoding is switched off, which is an error")
+def decoding_off(bench, access):
+    shown = paint(bench, "one", 130)
+    with socket(bench, access, "one"), running(bench, access) as watch:
+        until_sum(watch, shown)
+        bench.guest.must(f"setpci -s {PORT} COMMAND=0:2")
+        until_error(watch, PORT, "decoding", "setpci")
+        expect_let_go(bench, watch)
+        bench.guest.must(f"setpci -s {PORT} COMMAND=2:2")
+        expect_no_more(bench, watch)
+        expect_sums(bench, watch, shown)
+
+
+@both("memory decoding is switched off and on with reconnect")
+def decoding_off_and_on(bench, access):
+    first = paint(bench, "one", 131)
+    with socket(bench, access, "one"), \
+            running(bench, access, "reconnect=true") as watch:
+        until_sum(watch, first)
+        bench.guest.must(f"setpci -s {PORT} COMMAND=0:2")
+        until_told(watch, "gone")
+        expect("decoding" in watch.devices("s")[0][2], watch.devices("s"))
+        second = paint(bench, "one", 132)
+        bench.guest.must(f"setpci -s {PORT} COMMAND=2:2")
+        until_told(watch, "gone", "here")
+        until_sum(watch, second)
+        expect_sums(bench, watch, first, second)
+
+
+# More than a megabyte would not fit; as much as possible, so that it is being
+# read most of the time
+_LARGE = Picture("RGB", 640, 480)
+_RESETS = 100
+
+
+@both(f"{_RESETS} resets while a large picture is read, with reconnect")
+def resets(bench, access):
+    shown = paint(bench, "one", 140, _LARGE)
+    with socket(bench, access, "one"), \
+            running(bench, access, "reconnect=true engine=u32",
+                    picture=_LARGE) as watch:
+        bench.comment("reset method: "
+                      + bench.guest.must(f"cat {DEVICE}/reset_method").strip())
+        until_sum(watch, shown)
+        bench.guest.must(
+            f"for n in $(seq {_RESETS}); do echo 1 >{DEVICE}/reset && "
+            "sleep 0.0$((RANDOM % 80 + 10)) || exit 1; done")
+        until_sum(watch, shown)
+        bad = sum(1 for got in watch.sums() if got != shown)
+        expect(not bad, f"{bad} of {len(watch.sums())} frames are not right")
+        expect_sums(bench, watch, shown)
+        told = [state for _, state, _ in watch.devices("s")]
+        bench.comment(f"told: {told}")
+        expect(told == ["gone", "here"] * (len(told) // 2), told)
+        expect(not watch.errors("s"), watch.errors("s"))
+
+
+# Drivers
 
 @check("strict", "gone: by sysfs, a driver takes the BAR under the map")
 def driver_bound(bench):
-    # A BAR of the network card that is safe to read: its flash
-    device = f"/sys/bus/pci/devices/{NETWORK}"
-    bench.guest.must(f"modprobe e1000e; test -e {device}/driver || "
+    with _network(bench) as watch:
+        bench.guest.must(f"echo {NETWORK} >/sys/bus/pci/drivers/e1000e/bind")
+        until_error(watch, NETWORK)
+        expect_let_go(bench, watch)
+        expect_no_more(bench, watch)
+        _expect_one_sum(bench, watch)
+
+
+@check("strict", "gone: by sysfs, a driver takes the BAR and gives it back, "
+       "with reconnect")
+def driver_bound_and_unbound(bench):
+    with _network(bench, "reconnect=true") as watch:
+        bench.guest.must(f"echo {NETWORK} >/sys/bus/pci/drivers/e1000e/bind")
+        until_told(watch, "gone")
+        expect_let_go(bench, watch)
+        seen = len(watch.sums())
+        _unbind_network(bench)
+        until_told(watch, "gone", "here")
+        watch.until(lambda: None if len(watch.sums()) >= seen + 3 else
+                    "no more frames")
+        _expect_one_sum(bench, watch)
+
+
+def _unbind_network(bench):
+    bench.guest.must(f"echo {NETWORK} >/sys/bus/pci/drivers/e1000e/unbind")
+
+
+@contextlib.contextmanager
+def _network(bench, properties=""):
+    """A pipeline that shows a BAR of the network card that is safe to read: its
+    flash."""
+    driver = f"/sys/bus/pci/devices/{NETWORK}/driver"
+    bench.guest.must(f"modprobe e1000e; test -e {driver} || "
                      f"echo {NETWORK} >/sys/bus/pci/drivers/e1000e/bind")
-    bench.guest.must(f"echo {NETWORK} >{device}/driver/unbind")
+    _unbind_network(bench)
     small = Picture("RGB", 64, 32)
-    job = bench.guest.start(
-        f"rm -f {_FRAMES}; gst-launch-1.0 mmiovidsrc device={NETWORK} bar=1 "
-        f"{small.properties()} ! video/x-raw,framerate=100/1 ! filesink "
-        f"location={_FRAMES} buffer-mode=unbuffered")
-    bench.until(lambda: None if bench.guest.run(f"test -s {_FRAMES}").status
-                == 0 else f"no frames\n{job.describe()}")
-    bench.guest.must(f"echo {NETWORK} >/sys/bus/pci/drivers/e1000e/bind")
-    bench.until(lambda: "it runs" if job.running() else None)
-    expect(job.status in (1, 255), job.describe())
-    expect("was taken away" in job.output() and NETWORK in job.output(),
-           job.describe())
+    pipeline = (f"mmiovidsrc name=s device={NETWORK} bar=1 access=sysfs "
+                f"{properties} {small.properties()} ! "
+                "video/x-raw,framerate=100/1 ! queue ! checksumsink")
+    try:
+        with watching(bench, pipeline, env="WATCH_KEEPS=1") as watch:
+            watch.until(lambda: None if len(watch.sums()) > 3 else "no frames")
+            yield watch
+    finally:
+        bench.guest.must(f"test -e {driver} || "
+                         f"echo {NETWORK} >/sys/bus/pci/drivers/e1000e/bind")
+
+
+def _expect_one_sum(bench, watch):
+    sums = watch.sums()
+    expect(len(set(sums)) == 1, f"not all are one picture: {set(sums)}")
+    bench.comment(f"{len(sums)} frames")
+
+
+@check("strict", "gone: by sysfs, another program takes the device by vfio")
+def taken_by_vfio(bench):
+    memory = noise(PICTURE.end(), 150)
+    bench.paint("one", memory)
+    with socket(bench, "sysfs", "one"), running(bench, "sysfs") as watch:
+        until_sum(watch, picture_sum(memory))
+        bench.guest.must(f"modprobe vfio-pci; "
+                         f"echo vfio-pci >{DEVICE}/driver_override; "
+                         f"echo {PORT} >/sys/bus/pci/drivers_probe")
+        _expect_shown(bench, "vfio", memory)
+        until_error(watch, PORT)
+        expect_let_go(bench, watch)
+        expect_sums(bench, watch, picture_sum(memory))
+
+
+def _expect_shown(bench, access, memory, nobody=False):
+    """Whoever comes now sees the device's picture."""
+    data = bench.capture(f"device={PORT} bar=2 access={access} "
+                         f"{PICTURE.properties()}", nobody=nobody)
+    compare(captured_rows(data, PICTURE.form, PICTURE.width, PICTURE.height),
+            PICTURE.rows(memory))
+
+
+_UNBIND = f"echo {PORT} >/sys/bus/pci/drivers/vfio-pci/unbind"
+
+
+@check("strict", "gone: by vfio, unbound from its driver, which is an error")
+def unbound(bench):
+    shown = paint(bench, "one", 160)
+    with socket(bench, "vfio", "one") as port, \
+            running(bench, "vfio") as watch:
+        until_sum(watch, shown)
+        port.bind_no_more()
+        timed(bench, _UNBIND)
+        until_error(watch, PORT, "unplugged")
+        expect_let_go(bench, watch)
+        expect_sums(bench, watch, shown)
+
+
+@check("strict", "gone: by vfio, unbound while paused and bound again, with "
+       "reconnect")
+def unbound_and_bound(bench):
+    first = paint(bench, "one", 161)
+    with socket(bench, "vfio", "one") as port, \
+            running(bench, "vfio", "reconnect=true") as watch:
+        until_sum(watch, first)
+        port.bind_no_more()
+        timed(bench, _UNBIND)
+        until_told(watch, "gone")
+        expect_let_go(bench, watch)
+        port.bind_at_once()
+        until_told(watch, "gone", "here")
+        until_sum(watch, first)
+        watch.do("pause")
+        port.bind_no_more()
+        timed(bench, _UNBIND)
+        expect_let_go(bench, watch)
+        second = paint(bench, "one", 162)
+        port.bind_at_once()
+        watch.do("play")
+        until_told(watch, "gone", "here", "gone", "here")
+        until_sum(watch, second)
+        expect_sums(bench, watch, first, second)
+
+
+# Whoever does it
+
+@both("killed at several moments, it leaves the device usable")
+def killed(bench, access):
+    memory = noise(PICTURE.end(), 170)
+    bench.paint("one", memory)
+    start = (f"gst-launch-1.0 mmiovidsrc device={PORT} bar=2 "
+             f"access={access} {PICTURE.properties()}")
+    with socket(bench, access, "one"):
+        # How long it takes until the first frame is out
+        whole = float(bench.guest.must(
+            f"TIMEFORMAT=%R; time {{ {start} num-buffers=1 ! fakesink; }} "
+            ">/dev/null").split()[-1])
+        for part in (0.7, 0.85, 1.0, 1.3):
+            job = bench.guest.run(
+                f"( exec {start} ! video/x-raw,framerate=100/1 ! fakesink ) & "
+                f"sleep {part * whole:.3f}; kill -9 $!; wait $!")
+            expect(job.status == 137, job.describe())
+            _expect_shown(bench, access, memory)
+
+
+@both("a child has nothing of the device")
+def children(bench, access):
+    shown = paint(bench, "one", 180)
+    with socket(bench, access, "one"), running(bench, access) as watch:
+        until_sum(watch, shown)
+        expect(device_maps(bench, watch.pid()), "no map of it is seen")
+        forked, program = watch.fork()
+        bench.until(lambda: None if "sleep" in bench.guest.must(
+            f"cat /proc/{program}/comm") else "it is no other program yet")
+        expect(bench.guest.must(f"cat /proc/{forked}/comm").strip() ==
+               "mmiovid-watch", "it is another program")
+        for pid in (forked, program):
+            expect(not device_maps(bench, pid), device_maps(bench, pid))
+        expect(not device_fds(bench, program), device_fds(bench, program))
+        until_sum(watch, shown)
+        expect_sums(bench, watch, shown)
+
+
+_RULES = "/etc/udev/rules.d/70-mmiovid.rules"
+# As docs/manual/devices.md has them
+_RULE = {
+    "sysfs": 'ACTION=="add", SUBSYSTEM=="pci", ATTR{vendor}=="0x1af4", '
+             'ATTR{device}=="0x1110", '
+             'RUN+="/bin/chgrp nogroup %S%p/resource2", '
+             'RUN+="/bin/chmod g+r %S%p/resource2"',
+    "vfio": 'SUBSYSTEM=="vfio", OWNER="nobody"',
+}
+
+
+@contextlib.contextmanager
+def _udevd(bench, rule):
+    bench.guest.must(f"echo '{rule}' >{_RULES}")
+    job = bench.guest.start("exec /lib/systemd/systemd-udevd")
+    try:
+        bench.until(lambda: bench.guest.run("udevadm control --ping").status
+                    and f"no udevd\n{job.describe()}" or None)
+        yield
+    finally:
+        job.stop("TERM")
+        bench.guest.must(f"rm -rf /run/udev {_RULES}")
+
+
+@both("a plain user for whom there is a udev rule sees it go and come back")
+def plain_user(bench, access):
+    first = paint(bench, "one", 190)
+    with _udevd(bench, _RULE[access]), socket(bench, access, "one") as port:
+        bench.guest.must("udevadm settle")
+        with running(bench, access, "reconnect=true", nobody=True) as watch:
+            until_sum(watch, first)
+            status = bench.guest.must(f"cat /proc/{watch.pid()}/status")
+            expect(re.search(r"^CapEff:\s0+$", status, re.MULTILINE) and
+                   not re.search(r"^Uid:.*\b0\b", status, re.MULTILINE), status)
+            expect_prompt(bench, port.unplug())
+            until_told(watch, "gone")
+            second = paint(bench, "one", 191)
+            port.plug("one")
+            until_told(watch, "gone", "here")
+            until_sum(watch, second)
+            expect_sums(bench, watch, first, second)

@@ -87,6 +87,10 @@ class Job:
     def running(self):
         return self.status is None and self._guest.alive()
 
+    def pid(self):
+        """In the guest: of the shell, or of what that has become."""
+        return int(self._guest.must(f"cat /run/job-{self._ident}"))
+
     def wait(self, timeout):
         """Waits for the end.  A command that takes longer is killed."""
         if not self._guest.wait_for(lambda: self.status is not None, timeout):

@@ -23,12 +23,12 @@ import check_probe          # noqa: F401
 import check_console        # noqa: F401
 import check_modes          # noqa: F401
 import check_discovery      # noqa: F401
-import check_gone           # noqa: F401
 import check_kms            # noqa: F401
 import check_vfio           # noqa: F401
 import check_interrupts    # noqa: F401
 import check_uio            # noqa: F401
 import check_errors         # noqa: F401
+import check_gone           # noqa: F401
 import check_lockdown       # noqa: F401
 import check_rules          # noqa: F401
 import check_udmabuf        # noqa: F401

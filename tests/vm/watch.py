@@ -2,9 +2,14 @@
 """What mmiovid-watch tells of the mmiovidsrcs in a pipeline."""
 
 import contextlib
+import re
 
 from bench import NOBODY
 from tap import Failure
+
+
+# What checksumsink tells of a frame
+_SUM = re.compile(r"^[\d:.]+ ([0-9a-f]{40})$", re.MULTILINE)
 
 
 class Watch:
@@ -44,6 +49,28 @@ class Watch:
     def warnings(self, name):
         return [text for text, in self._lines("warning", name)]
 
+    def errors(self, name):
+        return [text for text, in self._lines("error", name)]
+
+    def devices(self, name):
+        """Where it went ("gone") and came back ("here"): address, which of
+        them, reason."""
+        return [tuple(words) for words in self._lines("device", name)]
+
+    def sums(self):
+        """The SHA-1 of each frame that a checksumsink has seen."""
+        # The last line may still be being written
+        return _SUM.findall(self._job.output().rpartition("\n")[0])
+
+    def pid(self):
+        return self._job.pid()
+
+    def fork(self):
+        """Has it start two children, one of which is another program then;
+        their process numbers."""
+        self.do("fork")
+        return [pid for pid, in self._lines("child")]
+
     def frames(self, name):
         """The rows marked as damaged, of each frame that was sent."""
         return [rows for rows, in self._lines("frame", name)]
@@ -78,8 +105,8 @@ class Watch:
         if self._job.wait(120) != 0:
             raise Failure(self.describe())
 
-    def stop(self):
-        return self._job.stop()
+    def stop(self, name="INT"):
+        return self._job.stop(name)
 
     def describe(self):
         lines = self._job.describe().split("\n")

@@ -10,12 +10,17 @@
  *   warning NAME MESSAGE
  *   error NAME MESSAGE
  *   maps COUNT           after an error: the resource files that are mapped
+ *   device NAME ADDRESS here|gone REASON   it went away, or came back
+ *   child PID
  *
  * with tabs between the words.  Runs until it is interrupted, an error, or the
- * end of the stream.  What it is told on standard input it does, and tells
+ * end of the stream; with WATCH_KEEPS in its environment, it keeps the pipeline
+ * as it is after these.  What it is told on standard input it does, and tells
  * "did" and the same when that is done:
  *
  *   pause, play
+ *   fork                 a child that waits, and one that is another program by
+ *                        then; both end with it
  *   flush                each mmiovidsrc
  *   caps CAPS            of the capsfilter that is named "caps"
  */
@@ -23,11 +28,15 @@
 #include <gst/gst.h>
 #include <gst/video/video.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define STATS_INTERVAL 250
+/* A variable of the environment */
+#define KEEPS "WATCH_KEEPS"
 
 typedef struct
 {
@@ -123,6 +132,18 @@ print_maps (void)
   }
 }
 
+static void
+print_device (const char *name, const GstStructure * structure)
+{
+  const char *reason = gst_structure_get_string (structure, "reason");
+  gboolean present = FALSE;
+
+  gst_structure_get_boolean (structure, "present", &present);
+  printf ("device\t%s\t%s\t%s\t%s\n", name,
+      gst_structure_get_string (structure, "device-address"),
+      present ? "here" : "gone", reason ? reason : "-");
+}
+
 static gboolean
 on_message (GstBus * bus, GstMessage * message, gpointer user_data)
 {
@@ -136,6 +157,8 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
         printf ("way\t%s\t%s\t%s\n", GST_MESSAGE_SRC_NAME (message),
             gst_structure_get_string (structure, "io-mode"),
             gst_structure_get_string (structure, "reason"));
+      else if (gst_structure_has_name (structure, "mmiovidsrc-device"))
+        print_device (GST_MESSAGE_SRC_NAME (message), structure);
       break;
     case GST_MESSAGE_INFO:
       gst_message_parse_info (message, &error, NULL);
@@ -143,7 +166,8 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
       break;
     case GST_MESSAGE_EOS:
       for_each_source (watch, print_stats);
-      g_main_loop_quit (watch->loop);
+      if (!g_getenv (KEEPS))
+        g_main_loop_quit (watch->loop);
       break;
     case GST_MESSAGE_WARNING:
       gst_message_parse_warning (message, &error, NULL);
@@ -156,7 +180,8 @@ on_message (GstBus * bus, GstMessage * message, gpointer user_data)
           error->message);
       print_maps ();
       watch->status = 1;
-      g_main_loop_quit (watch->loop);
+      if (!g_getenv (KEEPS))
+        g_main_loop_quit (watch->loop);
       break;
     default:
       break;
@@ -184,6 +209,25 @@ set_caps (const Watch * watch, const char *text)
   g_object_set (filter, "caps", caps, NULL);
 }
 
+/* GLib's ways to start a program would close what must not need closing */
+static void
+start_child (gboolean is_program)
+{
+  const pid_t pid = fork ();
+
+  if (pid < 0)
+    g_error ("cannot fork");
+  if (pid == 0) {
+    prctl (PR_SET_PDEATHSIG, SIGKILL);
+    if (is_program)
+      execlp ("sleep", "sleep", "infinity", NULL);
+    else
+      pause ();
+    _exit (1);
+  }
+  printf ("child\t%d\n", pid);
+}
+
 static gboolean
 on_command (GIOChannel * channel, GIOCondition condition, gpointer user_data)
 {
@@ -201,7 +245,10 @@ on_command (GIOChannel * channel, GIOCondition condition, gpointer user_data)
     gst_element_set_state (watch->pipeline, GST_STATE_PLAYING);
   else if (strcmp (line, "flush") == 0)
     for_each_source (watch, flush);
-  else if (g_str_has_prefix (line, "caps "))
+  else if (strcmp (line, "fork") == 0) {
+    start_child (FALSE);
+    start_child (TRUE);
+  } else if (g_str_has_prefix (line, "caps "))
     set_caps (watch, line + strlen ("caps "));
   else
     g_error ("unknown command: %s", line);
