@@ -128,7 +128,12 @@ gst_mmio_reconnect (GstMmioVidSrc * self)
   is_wanted = self->settings.reconnect;
   GST_OBJECT_UNLOCK (self);
 
+  /* The base class begins again after a pause, and there is nothing new to say */
+  if (!is_wanted && self->reconnect.is_away)
+    return GST_FLOW_FLUSHING;
+
   if (!is_wanted) {
+    self->reconnect.is_away = TRUE;
     gst_mmio_error_post (GST_ELEMENT_CAST (self), loss);
     return GST_FLOW_ERROR;
   }

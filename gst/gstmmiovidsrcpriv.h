@@ -48,7 +48,7 @@ typedef struct {
 
 /**
  * GstMmioReconnect:
- * @is_away: the device has gone, applications know, and it is waited for
+ * @is_away: the device has gone, and applications know
  * @obstacle_since: since when it is there, and cannot be captured; 0: it is not
  * @is_obstacle_told: applications know that
  * @back_since: when it came back; 0: it was never away

@@ -328,7 +328,8 @@ mmio_capture_reopen (MmioCapture * capture, GError ** error)
   if (config.access == MMIO_ACCESS_AUTO)
     config.access = mmio_device_get_way (capture->device);
 
-  if (!mmio_address_parse (&address, config.device, error))
+  if (!mmio_device_check_place (capture->device, error) ||
+      !mmio_address_parse (&address, config.device, error))
     return NULL;
   device = mmio_device_open (&address, config.access, error);
   if (!device)

@@ -14,12 +14,6 @@
  * have begun at the wrong moment, and one that begins when it has changed */
 #define FEWER_TRIES 2
 
-/* The kernel lets nobody ask a device that it resets, for a tenth of a second and
- * more (PCI Express 5.0, 6.6.2; the quickest one, through D3hot, is 20 ms).  Who
- * had to wait so long for the answer, in microseconds, may have read some of that
- * before; a busy machine may have the same effect, and a frame is read twice. */
-#define RESET_TIME 5000
-
 static guint64
 get_picture_bytes (const MmioPicture * picture)
 {
@@ -80,19 +74,6 @@ new_silence_error (const MmioCapture * capture)
       " " "when it is back in: %s", mmio_capture_get_device_address (capture),
       is_uio ? "ls /sys/class/uio" : "lspci -D");
   return error;
-}
-
-/* Asks whether the device is there, after a read.  @was_reset: (out): whether it
- * may have been reset meanwhile, and is there again */
-static gboolean
-is_still_present (MmioCapture * capture, gboolean * was_reset)
-{
-  const gint64 asked = g_get_monotonic_time ();
-  const gboolean ret = mmio_capture_is_present (capture);
-
-  *was_reset = ret && mmio_device_has_bars (capture->device) &&
-      g_get_monotonic_time () - asked >= RESET_TIME;
-  return ret;
 }
 
 static MmioWait
@@ -183,14 +164,27 @@ mmio_capture_wake (MmioCapture * capture)
   mmio_sync_wake (capture->sync);
 }
 
+static void
+look_between (gpointer capture)
+{
+  mmio_presence_look (((MmioCapture *) capture)->presence);
+}
+
 /* Reads it once */
 static gboolean
-read_once (MmioCapture * capture, const MmioTarget * target,
+read_once (MmioCapture * capture, const MmioTarget * wanted,
     MmioDamage * damage)
 {
   const MmioPicture *picture = &capture->picture;
+  MmioTarget watched = *wanted;
+  const MmioTarget *target = &watched;
   const guint8 *data = mmio_region_get_data (capture->region) +
       picture->buffer[mmio_turn_get_buffer (capture->turn)];
+
+  if (mmio_device_has_bars (capture->device)) {
+    watched.between = look_between;
+    watched.between_data = capture;
+  }
 
   if (capture->shadow)
     return mmio_frame_read_changes (capture->reader, picture, data, target,
@@ -271,7 +265,7 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
   sigset_t signals;
   guint tries;
 
-  if (!mmio_capture_is_present (capture))
+  if (!mmio_presence_begin (capture->presence))
     return MMIO_READ_GONE;
 
   mmio_guard_enter (&signals);
@@ -280,7 +274,7 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
   is_torn = obstacle != MMIO_OBSTACLE_NONE;
   is_outdated = mmio_capture_look (capture) != MMIO_MODE_SAME;
   /* Last, as it is about everything that was read before */
-  is_gone = !is_still_present (capture, &was_reset);
+  is_gone = !mmio_presence_end (capture->presence, &was_reset);
   is_outdated |= was_reset;
   if (is_outdated)
     mmio_capture_forget (capture);

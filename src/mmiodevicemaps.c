@@ -229,39 +229,3 @@ mmio_device_open_request (MmioDevice * device)
   return device->backend->open_request ?
       device->backend->open_request (device) : -1;
 }
-
-/* All that tells one from another */
-static char *
-describe (const MmioDevice * device)
-{
-  return g_strdup_printf ("%s (%s%s%s)", device->name, device->address,
-      device->model ? ", " : "", device->model ? device->model : "");
-}
-
-/**
- * mmio_device_check_same:
- * @other: what is found where @device was
- *
- * Asks whether it can be the same, come back: it has the same address, and is of
- * the same kind.
- *
- * Returns: FALSE with %MMIO_ERROR_GONE set if it cannot
- */
-gboolean
-mmio_device_check_same (const MmioDevice * device, const MmioDevice * other,
-    GError ** error)
-{
-  g_autofree char *wanted = NULL;
-  g_autofree char *found = NULL;
-
-  if (g_str_equal (device->address, other->address) &&
-      g_strcmp0 (device->model, other->model) == 0)
-    return TRUE;
-
-  wanted = describe (device);
-  found = describe (other);
-  mmio_set_error (error, MMIO_ERROR_GONE,
-      "Where %s was there is another device now, %s; plug the right one in, "
-      "or start again to see that.", wanted, found);
-  return FALSE;
-}

@@ -56,6 +56,20 @@ catch_up (Pass * pass, guint plane, guint row)
   pass->held_back = FALSE;
 }
 
+/* Returns: rows that are read in one go */
+static guint
+get_band (const MmioPlane * plane)
+{
+  return MAX (MMIO_FRAME_BAND / MAX (plane->row_bytes, 1), 1);
+}
+
+static void
+take_break (const Pass * pass)
+{
+  if (pass->target->between)
+    pass->target->between (pass->target->between_data);
+}
+
 static void
 read_row (Pass * pass, guint plane, guint y, const guint8 * bar)
 {
@@ -108,8 +122,11 @@ read_through_bounce (Pass * pass)
     const MmioPlane *plane = &picture->plane[i];
     const guint8 *bar = pass->data + (plane->offset - picture->start);
 
-    for (guint y = 0; y < plane->rows; y++, bar += plane->stride)
+    for (guint y = 0; y < plane->rows; y++, bar += plane->stride) {
+      if (y > 0 && y % get_band (plane) == 0)
+        take_break (pass);
       read_row (pass, i, y, bar);
+    }
   }
 
   g_aligned_free (pass->bounce);
@@ -123,9 +140,18 @@ read_straight (const Pass * pass)
   for (guint i = 0; i < picture->format.n_planes; i++) {
     const MmioPlane *plane = &picture->plane[i];
 
-    mmio_reader_copy_rows (pass->reader, pass->target->plane[i],
-        pass->target->stride[i], pass->data + (plane->offset - picture->start),
-        plane->stride, plane->row_bytes, plane->rows);
+    const guint8 *bar = pass->data + (plane->offset - picture->start);
+    const guint stride = pass->target->stride[i];
+    const guint band = pass->target->between ? get_band (plane) : plane->rows;
+
+    for (guint y = 0; y < plane->rows; y += band) {
+      if (y > 0)
+        take_break (pass);
+      mmio_reader_copy_rows (pass->reader,
+          pass->target->plane[i] + (gsize) y * stride, stride,
+          bar + (gsize) y * plane->stride, plane->stride, plane->row_bytes,
+          MIN (band, plane->rows - y));
+    }
   }
 }
 

@@ -12,6 +12,10 @@ G_BEGIN_DECLS
  * @format: format of the pixels there
  * @plane: where each plane starts
  * @stride: bytes from one row to the next
+ * @between: (nullable): called with @between_data every %MMIO_FRAME_BAND bytes,
+ *   about, between two rows: for whoever has to see to something during a read,
+ *   which may take long
+ * @between_data: for @between
  *
  * Memory that a frame is read into.  It is only written, once, in order.
  */
@@ -19,7 +23,14 @@ typedef struct {
   MmioFormat format;
   guint8 *plane[MMIO_MAX_PLANES];
   guint stride[MMIO_MAX_PLANES];
+  void (*between) (gpointer data);
+  gpointer between_data;
 } MmioTarget;
+
+/* Bytes, in whole rows.  The slowest BARs give 2 MB/s, loaded word by word, so
+ * that it is called after 8 ms; where rows have no padding and do not begin with
+ * a line, that is one load more for each. */
+#define MMIO_FRAME_BAND 16384
 
 gboolean mmio_frame_can_read_as (const MmioPicture * picture,
     const MmioFormat * format);

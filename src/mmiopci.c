@@ -91,7 +91,7 @@ find_mtrrs (void)
   while (dir && (name = g_dir_read_name (dir))) {
     g_autofree char *link = g_build_filename ("/proc/self/fd", name, NULL);
     g_autofree char *target = g_file_read_link (link, NULL);
-    const int fd = atoi (name);
+    const int fd = g_ascii_strtoll (name, NULL, 10);
 
     if (g_strcmp0 (target, MTRR) == 0)
       g_array_append_val (fds, fd);
@@ -446,6 +446,18 @@ mmio_pci_list (GError ** error)
   g_mutex_unlock (&pci_lock);
 
   return infos;
+}
+
+/**
+ * mmio_pci_info_get_model:
+ *
+ * Returns: (transfer full): vendor, device and subsystem, as text
+ */
+char *
+mmio_pci_info_get_model (const MmioPciInfo * info)
+{
+  return g_strdup_printf ("%04x:%04x:%04x:%04x", info->vendor, info->device,
+      info->subsystem_vendor, info->subsystem);
 }
 
 /**

@@ -15,8 +15,7 @@ mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
   mmio_device_init (&pci->parent, backend, g_strdup (info->name),
       mmio_address_to_string (&info->slot));
 
-  pci->parent.model = g_strdup_printf ("%04x:%04x:%04x:%04x", info->vendor,
-      info->device, info->subsystem_vendor, info->subsystem);
+  pci->parent.model = mmio_pci_info_get_model (info);
   pci->info = *info;
   pci->info.name = NULL;
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {

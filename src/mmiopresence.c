@@ -11,11 +11,22 @@
 #include "mmioerror.h"
 #include "mmiowatch.h"
 
+/* The kernel lets nobody ask a device that it resets, for 20 ms (through D3hot)
+ * to a tenth of a second and more (PCI Express 5.0, 6.6.2).  Who had to wait so
+ * long for the answer, in microseconds, may have read some of that before; a busy
+ * machine may have the same effect, and a frame is read twice. */
+#define RESET_TIME 5000
+/* So it has to be asked more often than each 15 ms while it is read: after these
+ * microseconds, and the time that there is between two occasions */
+#define LOOK_TIME 5000
+
 struct _MmioPresence
 {
   MmioDevice *device;
   guint bar;
   GError *loss;                 /* of the thread that asks */
+  gint64 asked;                 /* when it was last asked, in a read */
+  gboolean was_reset;           /* in that */
   MmioWatch *watch;
   int request_fd;
   MmioPresenceFunc func;
@@ -133,6 +144,67 @@ mmio_presence_check (MmioPresence * presence)
 
   mmio_device_let_go (presence->device, g_error_copy (presence->loss));
   return FALSE;
+}
+
+static gboolean
+ask (MmioPresence * presence)
+{
+  const gint64 before = g_get_monotonic_time ();
+  const gboolean ret = mmio_presence_check (presence);
+
+  presence->asked = g_get_monotonic_time ();
+  presence->was_reset |= mmio_device_has_bars (presence->device) &&
+      presence->asked - before >= RESET_TIME;
+  return ret;
+}
+
+/**
+ * mmio_presence_begin:
+ *
+ * For one thread, before it reads from the device.
+ *
+ * Returns: as of mmio_presence_check()
+ */
+gboolean
+mmio_presence_begin (MmioPresence * presence)
+{
+  const gboolean ret = ask (presence);
+
+  /* That was before */
+  presence->was_reset = FALSE;
+  return ret;
+}
+
+/**
+ * mmio_presence_look:
+ *
+ * For that thread, whenever it can while it reads, but for every 10 ms at most:
+ * asks now and then.
+ */
+void
+mmio_presence_look (MmioPresence * presence)
+{
+  if (mmio_device_has_bars (presence->device) &&
+      g_get_monotonic_time () - presence->asked >= LOOK_TIME)
+    ask (presence);
+}
+
+/**
+ * mmio_presence_end:
+ * @was_reset: (out): whether the device may have been reset since
+ *   mmio_presence_begin(), and is there again: what was read is nothing
+ *
+ * For that thread, after it has read.
+ *
+ * Returns: as of mmio_presence_check()
+ */
+gboolean
+mmio_presence_end (MmioPresence * presence, gboolean * was_reset)
+{
+  const gboolean ret = ask (presence);
+
+  *was_reset = presence->was_reset;
+  return ret;
 }
 
 /**

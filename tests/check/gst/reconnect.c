@@ -231,13 +231,16 @@ GST_END_TEST;
 GST_START_TEST (test_missed)
 {
   GstHarness *h = new_source ("copy");
+  GstTestClock *clock;
   GstBuffer *buffer;
   guint64 offset;
 
   lose (h, "copy");
   check_gone (h, "shorter");
   offset = source_get_stat (h, "frames");
-  gst_test_clock_advance_time (gst_harness_get_testclock (h), 100 * PERIOD);
+  clock = gst_harness_get_testclock (h);
+  gst_test_clock_advance_time (clock, 100 * PERIOD);
+  gst_object_unref (clock);
   bring_back ();
   check_told (h, TRUE, NULL);
   buffer = source_pull (h);
