@@ -22,7 +22,7 @@ typedef struct
   int fd;
   struct stat opened;           /* what was opened */
   gboolean is_descriptor;       /* its path is that of somebody's descriptor */
-  guint64 mapped;               /* bytes up to the end of what is mapped */
+  gpointer mapped;              /* bytes up to the end of what is mapped; atomic */
 } MmioFile;
 
 /* It may have been made larger, for a picture that was not there when it was
@@ -34,7 +34,7 @@ mmio_file_refresh (MmioDevice * device)
   struct stat st;
 
   /* It is mapped anew then */
-  file->mapped = 0;
+  g_atomic_pointer_set (&file->mapped, NULL);
   if (fstat (file->fd, &st) == 0)
     device->bar[0].size = st.st_size;
 }
@@ -45,6 +45,20 @@ mmio_file_find_teller (const MmioDevice * device, gint bar,
     MmioTellerPlace * place)
 {
   return mmio_known_find_header (device, 0, place);
+}
+
+/* Up to here, at least; whatever other threads map */
+static void
+note_mapped (MmioFile * file, gsize end)
+{
+  gpointer mapped;
+
+  do {
+    mapped = g_atomic_pointer_get (&file->mapped);
+    if (GPOINTER_TO_SIZE (mapped) >= end)
+      return;
+  } while (!g_atomic_pointer_compare_and_exchange (&file->mapped, mapped,
+          GSIZE_TO_POINTER (end)));
 }
 
 static MmioRegion *
@@ -69,7 +83,7 @@ mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   region = mmio_device_map_fd (device, file->fd, offset, length,
       MMIO_MAPPING_CACHED);
   if (region)
-    file->mapped = MAX (file->mapped, offset + length);
+    note_mapped (file, offset + length);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "mmap",
         "%s cannot be mapped; set device to a file that can, such as one in "
@@ -110,19 +124,21 @@ is_replaced (const MmioFile * file)
 
 /* By less than a page, where no load fails: the rest of it is zeros */
 static gboolean
-is_shorter (const MmioFile * file)
+is_shorter (MmioFile * file)
 {
+  const guint64 mapped = GPOINTER_TO_SIZE (g_atomic_pointer_get
+      (&file->mapped));
   const guint64 page = sysconf (_SC_PAGESIZE);
   struct stat now;
 
-  return fstat (file->fd, &now) == 0 && (guint64) now.st_size < file->mapped &&
-      (guint64) now.st_size > (file->mapped - 1) / page * page;
+  return fstat (file->fd, &now) == 0 && (guint64) now.st_size < mapped &&
+      (guint64) now.st_size > (mapped - 1) / page * page;
 }
 
 static gboolean
 mmio_file_check (MmioDevice * device, guint bar, GError ** error)
 {
-  const MmioFile *file = (const MmioFile *) device;
+  MmioFile *file = (MmioFile *) device;
 
   if (is_replaced (file)) {
     mmio_set_error (error, MMIO_ERROR_GONE,

@@ -56,18 +56,16 @@ catch_up (Pass * pass, guint plane, guint row)
   pass->held_back = FALSE;
 }
 
-/* Returns: rows that are read in one go */
-static guint
-get_band (const MmioPlane * plane)
-{
-  return MAX (MMIO_FRAME_BAND / MAX (plane->row_bytes, 1), 1);
-}
-
+/* @taken: (inout): bytes since the last break; @length more have been read */
 static void
-take_break (const Pass * pass)
+take_break (const Pass * pass, gsize * taken, gsize length)
 {
-  if (pass->target->between)
-    pass->target->between (pass->target->between_data);
+  *taken += length;
+  if (!pass->target->between || *taken < MMIO_FRAME_BAND)
+    return;
+
+  *taken = 0;
+  pass->target->between (pass->target->between_data);
 }
 
 static void
@@ -111,7 +109,7 @@ static void
 read_through_bounce (Pass * pass)
 {
   const MmioPicture *picture = pass->picture;
-  gsize longest = 0;
+  gsize longest = 0, taken = 0;
 
   for (guint i = 0; i < picture->format.n_planes; i++)
     longest = MAX (longest, picture->plane[i].row_bytes);
@@ -123,35 +121,51 @@ read_through_bounce (Pass * pass)
     const guint8 *bar = pass->data + (plane->offset - picture->start);
 
     for (guint y = 0; y < plane->rows; y++, bar += plane->stride) {
-      if (y > 0 && y % get_band (plane) == 0)
-        take_break (pass);
       read_row (pass, i, y, bar);
+      take_break (pass, &taken, plane->row_bytes);
     }
   }
 
   g_aligned_free (pass->bounce);
 }
 
+/* Rows without anything between them, here and there, are one long one: broken
+ * off where no load is divided */
+static void
+read_long_row (const Pass * pass, guint8 * dest, const guint8 * bar,
+    gsize length, gsize * taken)
+{
+  gsize end;
+
+  for (gsize x = 0; x < length; x = end) {
+    end = length;
+    if (pass->target->between)
+      end = MIN (end,
+          x + MMIO_FRAME_BAND - (guintptr) (bar + x) % MMIO_FRAME_BAND);
+    mmio_reader_copy (pass->reader, dest + x, bar + x, end - x);
+    take_break (pass, taken, end - x);
+  }
+}
+
 static void
 read_straight (const Pass * pass)
 {
   const MmioPicture *picture = pass->picture;
+  gsize taken = 0;
 
   for (guint i = 0; i < picture->format.n_planes; i++) {
     const MmioPlane *plane = &picture->plane[i];
-
     const guint8 *bar = pass->data + (plane->offset - picture->start);
-    const guint stride = pass->target->stride[i];
-    const guint band = pass->target->between ? get_band (plane) : plane->rows;
+    guint8 *dest = pass->target->plane[i];
+    const gsize stride = pass->target->stride[i];
+    const gboolean is_tight = plane->stride == plane->row_bytes &&
+        stride == plane->row_bytes;
+    const guint rows = is_tight ? 1 : plane->rows;
+    const gsize length = (gsize) plane->row_bytes * plane->rows / rows;
 
-    for (guint y = 0; y < plane->rows; y += band) {
-      if (y > 0)
-        take_break (pass);
-      mmio_reader_copy_rows (pass->reader,
-          pass->target->plane[i] + (gsize) y * stride, stride,
-          bar + (gsize) y * plane->stride, plane->stride, plane->row_bytes,
-          MIN (band, plane->rows - y));
-    }
+    for (guint y = 0; y < rows; y++)
+      read_long_row (pass, dest + y * stride, bar + (gsize) y * plane->stride,
+          length, &taken);
   }
 }
 

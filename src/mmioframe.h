@@ -13,8 +13,7 @@ G_BEGIN_DECLS
  * @plane: where each plane starts
  * @stride: bytes from one row to the next
  * @between: (nullable): called with @between_data every %MMIO_FRAME_BAND bytes,
- *   about, between two rows: for whoever has to see to something during a read,
- *   which may take long
+ *   about: for whoever has to see to something during a read, which may take long
  * @between_data: for @between
  *
  * Memory that a frame is read into.  It is only written, once, in order.
@@ -27,10 +26,9 @@ typedef struct {
   gpointer between_data;
 } MmioTarget;
 
-/* Bytes, in whole rows.  The slowest BARs give 2 MB/s, loaded word by word, so
- * that it is called after 8 ms; where rows have no padding and do not begin with
- * a line, that is one load more for each. */
-#define MMIO_FRAME_BAND 16384
+/* Bytes: a page, so that no load is divided by it.  The slowest BARs give 2 MB/s,
+ * loaded word by word: that is 2 ms. */
+#define MMIO_FRAME_BAND 4096
 
 gboolean mmio_frame_can_read_as (const MmioPicture * picture,
     const MmioFormat * format);

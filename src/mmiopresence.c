@@ -16,17 +16,22 @@
  * long for the answer, in microseconds, may have read some of that before; a busy
  * machine may have the same effect, and a frame is read twice. */
 #define RESET_TIME 5000
-/* So it has to be asked more often than each 15 ms while it is read: after these
- * microseconds, and the time that there is between two occasions */
+/* So it has to be asked more often than every 15 ms while it is read: after these
+ * microseconds, as soon as there is an occasion */
 #define LOOK_TIME 5000
+/* And who was not let do so may have missed one */
+#define MISSED_TIME 15000
 
 struct _MmioPresence
 {
   MmioDevice *device;
   guint bar;
   GError *loss;                 /* of the thread that asks */
-  gint64 asked;                 /* when it was last asked, in a read */
-  gboolean was_reset;           /* in that */
+  /* In a read */
+  gint64 asked;                 /* when it was last asked */
+  gboolean was_reset;           /* it may have been */
+  gboolean was_missed;          /* it was not asked for so long */
+  gboolean is_slow;             /* it was not in the one before, either */
   MmioWatch *watch;
   int request_fd;
   MmioPresenceFunc func;
@@ -152,9 +157,9 @@ ask (MmioPresence * presence)
   const gint64 before = g_get_monotonic_time ();
   const gboolean ret = mmio_presence_check (presence);
 
+  presence->was_missed |= before - presence->asked >= MISSED_TIME;
   presence->asked = g_get_monotonic_time ();
-  presence->was_reset |= mmio_device_has_bars (presence->device) &&
-      presence->asked - before >= RESET_TIME;
+  presence->was_reset |= presence->asked - before >= RESET_TIME;
   return ret;
 }
 
@@ -171,7 +176,7 @@ mmio_presence_begin (MmioPresence * presence)
   const gboolean ret = ask (presence);
 
   /* That was before */
-  presence->was_reset = FALSE;
+  presence->was_reset = presence->was_missed = FALSE;
   return ret;
 }
 
@@ -203,7 +208,10 @@ mmio_presence_end (MmioPresence * presence, gboolean * was_reset)
 {
   const gboolean ret = ask (presence);
 
-  *was_reset = presence->was_reset;
+  /* What is too slow is so each time, and better than nothing */
+  *was_reset = mmio_device_has_bars (presence->device) &&
+      (presence->was_reset || (presence->was_missed && !presence->is_slow));
+  presence->is_slow = presence->was_missed;
   return ret;
 }
 
