@@ -185,18 +185,28 @@ gst_mmio_timer_interrupt (GstMmioTimer * timer)
 }
 
 /**
+ * gst_mmio_timer_begin_change:
+ *
+ * A pause begins or ends in this thread.  Until gst_mmio_timer_end_change(), the
+ * base class may call for gst_mmio_timer_unlock() and
+ * gst_mmio_timer_unlock_stop() from it, and means the pause.
+ */
+void
+gst_mmio_timer_begin_change (GstMmioTimer * timer)
+{
+  timer->changing = g_thread_self ();
+}
+
+/**
  * gst_mmio_timer_set_paused:
  * @paused: whether a pause begins, or ends
  *
- * Begins or ends a pause.  Until gst_mmio_timer_end_change(), the base class
- * may call for gst_mmio_timer_unlock() and gst_mmio_timer_unlock_stop() from
- * this thread, and means the pause.
+ * Begins or ends a pause.
  */
 void
 gst_mmio_timer_set_paused (GstMmioTimer * timer, gboolean paused)
 {
   timer->paused = paused;
-  timer->changing = g_thread_self ();
   wake_up (timer);
 }
 

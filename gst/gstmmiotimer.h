@@ -42,6 +42,7 @@ GstFlowReturn gst_mmio_timer_sleep (GstMmioTimer * timer,
     GstElement * element, gint64 microseconds);
 
 void gst_mmio_timer_interrupt (GstMmioTimer * timer);
+void gst_mmio_timer_begin_change (GstMmioTimer * timer);
 void gst_mmio_timer_set_paused (GstMmioTimer * timer, gboolean paused);
 void gst_mmio_timer_end_change (GstMmioTimer * timer);
 

@@ -369,8 +369,9 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
   if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED ||
       transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
     GST_OBJECT_LOCK (self);
-    gst_mmio_timer_set_paused (&self->timer,
-        transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED);
+    gst_mmio_timer_begin_change (&self->timer);
+    if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
+      gst_mmio_timer_set_paused (&self->timer, TRUE);
     /* The frame before may keep the streaming thread busy until it is over */
     gst_mmio_trigger_interrupt (&self->trigger);
     if (self->capture)
@@ -381,7 +382,11 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
   ret = GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)->change_state
       (element, transition);
 
+  /* A pause ends when it is over for the base class, too: newer ones drop what is
+   * there before */
   GST_OBJECT_LOCK (self);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+    gst_mmio_timer_set_paused (&self->timer, FALSE);
   gst_mmio_timer_end_change (&self->timer);
   GST_OBJECT_UNLOCK (self);
 

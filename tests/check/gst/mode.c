@@ -907,9 +907,12 @@ typedef struct
   guint frames;
   guint modes;
   gint width;
-  guint8 value;
   guint64 number;
   GstClockTime pts;
+  /* Of the last one that is one picture */
+  gboolean has_counted;
+  guint8 value;
+  guint64 counted;
 } Seen;
 
 static GstPadProbeReturn
@@ -918,6 +921,8 @@ on_buffer (GstPad * pad, GstPadProbeInfo * info, gpointer data)
   GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
   g_autoptr (GstCaps) caps = gst_pad_get_current_caps (pad);
   const guint64 number = GST_BUFFER_OFFSET (buffer);
+  const gboolean is_torn =
+      GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
   Seen *seen = data;
   GstVideoInfo video;
   GstMapInfo map;
@@ -933,9 +938,7 @@ on_buffer (GstPad * pad, GstPadProbeInfo * info, gpointer data)
   often_unless (map.size == video.size);
 
   /* Of one mode; and of one picture, where a counter tells of them */
-  step = seen->by_counter &&
-      !GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_CORRUPTED) ?
-      1 : PICTURES_A_MODE;
+  step = seen->by_counter && !is_torn ? 1 : PICTURES_A_MODE;
   for (gsize i = 0; i < map.size; i++)
     often_unless (map.data[i] / step == map.data[0] / step,
         "frame %" G_GUINT64_FORMAT " has pictures %u and %u", number,
@@ -946,20 +949,26 @@ on_buffer (GstPad * pad, GstPadProbeInfo * info, gpointer data)
     often_unless (GST_BUFFER_PTS (buffer) >= seen->pts);
     often_unless (video.width == seen->width ||
         GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT));
-    if (seen->by_counter)
-      often_unless ((number - seen->number) % NUMBERS ==
+  }
+
+  /* What is torn has pictures of more than one number */
+  if (seen->by_counter && !is_torn) {
+    if (seen->has_counted)
+      often_unless ((number - seen->counted) % NUMBERS ==
           (guint64) (NUMBERS + map.data[0] - seen->value) % NUMBERS,
           "number %" G_GUINT64_FORMAT " after %" G_GUINT64_FORMAT
-          ", but picture %u after %u", number, seen->number, map.data[0],
+          ", but picture %u after %u", number, seen->counted, map.data[0],
           seen->value);
+    seen->has_counted = TRUE;
+    seen->counted = number;
+    seen->value = map.data[0];
   }
   seen->modes += video.width != seen->width;
   seen->width = video.width;
-  seen->value = map.data[0];
   seen->number = number;
   seen->pts = GST_BUFFER_PTS (buffer);
   seen->frames++;
-  g_atomic_int_set (&seen_mode, get_mode (seen->value));
+  g_atomic_int_set (&seen_mode, get_mode (map.data[0]));
   gst_buffer_unmap (buffer, &map);
 
   if (seen->frames < MIN_FRAMES || seen->modes < MIN_MODES)
