@@ -17,10 +17,10 @@
  * machine may have the same effect, and a frame is read twice. */
 #define RESET_TIME 5000
 /* So it has to be asked more often than every 15 ms while it is read: after these
- * microseconds, as soon as there is an occasion */
+ * microseconds, as soon as there is an occasion.  (Who is not let run for so long
+ * may miss one; to read again each time that this happens would cost a busy
+ * machine more than it is worth.) */
 #define LOOK_TIME 5000
-/* And who was not let do so may have missed one */
-#define MISSED_TIME 15000
 
 struct _MmioPresence
 {
@@ -30,8 +30,6 @@ struct _MmioPresence
   /* In a read */
   gint64 asked;                 /* when it was last asked */
   gboolean was_reset;           /* it may have been */
-  gboolean was_missed;          /* it was not asked for so long */
-  gboolean is_slow;             /* it was not in the one before, either */
   MmioWatch *watch;
   int request_fd;
   MmioPresenceFunc func;
@@ -157,7 +155,6 @@ ask (MmioPresence * presence)
   const gint64 before = g_get_monotonic_time ();
   const gboolean ret = mmio_presence_check (presence);
 
-  presence->was_missed |= before - presence->asked >= MISSED_TIME;
   presence->asked = g_get_monotonic_time ();
   presence->was_reset |= presence->asked - before >= RESET_TIME;
   return ret;
@@ -176,7 +173,7 @@ mmio_presence_begin (MmioPresence * presence)
   const gboolean ret = ask (presence);
 
   /* That was before */
-  presence->was_reset = presence->was_missed = FALSE;
+  presence->was_reset = FALSE;
   return ret;
 }
 
@@ -208,10 +205,7 @@ mmio_presence_end (MmioPresence * presence, gboolean * was_reset)
 {
   const gboolean ret = ask (presence);
 
-  /* What is too slow is so each time, and better than nothing */
-  *was_reset = mmio_device_has_bars (presence->device) &&
-      (presence->was_reset || (presence->was_missed && !presence->is_slow));
-  presence->is_slow = presence->was_missed;
+  *was_reset = mmio_device_has_bars (presence->device) && presence->was_reset;
   return ret;
 }
 
