@@ -128,9 +128,10 @@ gst_mmio_reconnect (GstMmioVidSrc * self)
   is_wanted = self->settings.reconnect;
   GST_OBJECT_UNLOCK (self);
 
-  /* The base class begins again after a pause, and there is nothing new to say */
+  /* The base class begins again after a pause, in which it may not have heard of
+   * the error; there is nothing new to say, but that this is the end */
   if (!is_wanted && self->reconnect.is_away)
-    return GST_FLOW_FLUSHING;
+    return GST_FLOW_EOS;
 
   if (!is_wanted) {
     self->reconnect.is_away = TRUE;

@@ -434,10 +434,12 @@ def _unbind_network(bench):
 def _network(bench, properties=""):
     """A pipeline that shows a BAR of the network card that is safe to read: its
     flash."""
-    driver = f"/sys/bus/pci/devices/{NETWORK}/driver"
-    bench.guest.must(f"modprobe e1000e; test -e {driver} || "
-                     f"echo {NETWORK} >/sys/bus/pci/drivers/e1000e/bind")
-    _unbind_network(bench)
+    network = f"/sys/bus/pci/devices/{NETWORK}"
+    driver = f"{network}/driver"
+    # Whichever has it
+    bench.guest.must(f"modprobe e1000e; test ! -e {driver} || "
+                     f"echo {NETWORK} >{driver}/unbind; "
+                     f"echo >{network}/driver_override")
     small = Picture("RGB", 64, 32)
     pipeline = (f"mmiovidsrc name=s device={NETWORK} bar=1 access=sysfs "
                 f"{properties} {small.properties()} ! "
