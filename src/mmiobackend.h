@@ -120,6 +120,7 @@ void mmio_device_init (MmioDevice * device, const MmioBackend * backend,
 void mmio_device_maps_init (MmioDeviceMaps * maps);
 void mmio_device_maps_clear (MmioDeviceMaps * maps);
 gboolean mmio_device_is_held (MmioDevice * device, GError ** error);
+void mmio_device_set_lost_error (const MmioDevice * device, GError ** error);
 
 MmioRegion *mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset,
     gsize length, MmioMapping mapping);

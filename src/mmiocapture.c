@@ -253,6 +253,22 @@ new_capture (MmioDevice * device, const MmioCaptureConfig * config)
   return capture;
 }
 
+/* Captures @device, which it takes */
+static MmioCapture *
+begin_capture (MmioDevice * device, const MmioCaptureConfig * config,
+    GError ** error)
+{
+  MmioCapture *capture = new_capture (device, config);
+
+  if (!set_up (capture, NULL, error)) {
+    mmio_capture_close (capture);
+    return NULL;
+  }
+
+  watch (capture, NULL);
+  return capture;
+}
+
 /**
  * mmio_capture_open:
  * @config: what to capture
@@ -267,7 +283,6 @@ MmioCapture *
 mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
 {
   g_auto (MmioAddress) address = { 0, };
-  MmioCapture *capture;
   MmioDevice *device;
   const char *reason;
 
@@ -277,17 +292,7 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
     return NULL;
 
   device = mmio_device_open (&address, config->access, error);
-  if (!device)
-    return NULL;
-
-  capture = new_capture (device, config);
-  if (!set_up (capture, NULL, error)) {
-    mmio_capture_close (capture);
-    return NULL;
-  }
-
-  watch (capture, NULL);
-  return capture;
+  return device ? begin_capture (device, config, error) : NULL;
 }
 
 /* What @device is found by once more: where it is plugged in, however it was
@@ -340,14 +345,9 @@ mmio_capture_reopen (MmioCapture * capture, GError ** error)
     return NULL;
   }
 
-  reopened = new_capture (device, &capture->config);
-  if (!set_up (reopened, NULL, error)) {
-    mmio_capture_close (reopened);
-    return NULL;
-  }
-
-  watch (reopened, NULL);
-  mmio_capture_get_stats (capture, &reopened->stats);
+  reopened = begin_capture (device, &capture->config, error);
+  if (reopened)
+    mmio_capture_get_stats (capture, &reopened->stats);
   return reopened;
 }
 

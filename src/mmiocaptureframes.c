@@ -71,7 +71,7 @@ new_silence_error (const MmioCapture * capture)
 
   mmio_set_error (&error, MMIO_ERROR_GONE,
       "%s has gone, for it was unplugged or its driver unbound" MMIO_START_AGAIN
-      " " "when it is back in: %s", mmio_capture_get_device_address (capture),
+      " when it is back in: %s", mmio_capture_get_device_address (capture),
       is_uio ? "ls /sys/class/uio" : "lspci -D");
   return error;
 }

@@ -97,9 +97,9 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
  *
  * Takes the device away from everybody in this process, and gives it back to the
  * kernel: what is mapped reads as zeros, nothing more can be mapped or shared,
- * and its dma-bufs are revoked where the kernel does so (vfio).  It does not come back;
- * open the device anew.  For any thread, whoever reads meanwhile; the first call
- * counts.
+ * and its dma-bufs are revoked where the kernel does so (vfio).  It does not come
+ * back; open the device anew.  For any thread, whoever reads meanwhile; the first
+ * call counts.
  */
 void
 mmio_device_let_go (MmioDevice * device, GError * reason)
@@ -168,9 +168,10 @@ has_lost (MmioDeviceMaps * maps)
   return ret;
 }
 
-/* Says why the memory of a device that is still there has gone */
-static void
-set_lost_error (const MmioDevice * device, GError ** error)
+/* For back ends, too: says why the memory of a device that is still there has
+ * gone */
+void
+mmio_device_set_lost_error (const MmioDevice * device, GError ** error)
 {
   if (mmio_device_has_bars (device))
     mmio_set_error (error, MMIO_ERROR_GONE,
@@ -213,7 +214,7 @@ mmio_device_check (MmioDevice * device, guint bar, GError ** error)
   if (!is_lost || !mmio_device_is_held (device, error))
     return !is_lost;
 
-  set_lost_error (device, error);
+  mmio_device_set_lost_error (device, error);
   return FALSE;
 }
 

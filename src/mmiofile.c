@@ -148,9 +148,7 @@ mmio_file_check (MmioDevice * device, guint bar, GError ** error)
   }
 
   if (is_shorter (file)) {
-    mmio_set_error (error, MMIO_ERROR_GONE,
-        "%s has become shorter than its picture" MMIO_START_AGAIN
-        " when it is complete.", device->address);
+    mmio_device_set_lost_error (device, error);
     return FALSE;
   }
 

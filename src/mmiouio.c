@@ -169,7 +169,7 @@ check_node (const MmioUio * uio, GError ** error)
 
   mmio_set_system_error (error, MMIO_ERROR_GONE, errno, "pread name",
       "%s has gone, for it was unplugged or its driver unbound" MMIO_START_AGAIN
-      " " "when it is back in: ls /sys/class/uio", uio->pci.parent.address);
+      " when it is back in: ls /sys/class/uio", uio->pci.parent.address);
   return FALSE;
 }
 
