@@ -5,6 +5,7 @@
  */
 #include "mmiopresence.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "mmioaddress.h"
@@ -13,8 +14,7 @@
 
 /* The kernel lets nobody ask a device that it resets, for 20 ms (through D3hot)
  * to a tenth of a second and more (PCI Express 5.0, 6.6.2).  Who had to wait so
- * long for the answer, in microseconds, may have read some of that before; a busy
- * machine may have the same effect, and a frame is read twice. */
+ * long for the answer, in microseconds, may have read some of that before. */
 #define RESET_TIME 5000
 /* So it has to be asked more often than every 15 ms while it is read: after these
  * microseconds, as soon as there is an occasion.  (Who is not let run for so long
@@ -149,14 +149,26 @@ mmio_presence_check (MmioPresence * presence)
   return FALSE;
 }
 
+/* How often this thread has waited for something; that it had to leave the CPU
+ * to others, on a busy machine, is none of these */
+static glong
+count_waits (void)
+{
+  struct rusage usage;
+
+  return getrusage (RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
 static gboolean
 ask (MmioPresence * presence)
 {
   const gint64 before = g_get_monotonic_time ();
+  const glong waits = count_waits ();
   const gboolean ret = mmio_presence_check (presence);
 
   presence->asked = g_get_monotonic_time ();
-  presence->was_reset |= presence->asked - before >= RESET_TIME;
+  presence->was_reset |= presence->asked - before >= RESET_TIME &&
+      count_waits () != waits;
   return ret;
 }
 

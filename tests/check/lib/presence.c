@@ -28,6 +28,8 @@ static const Device card = {
 /* A pread() that fails from now on, as those of a device's attributes do after it
  * was removed; in any thread */
 static gint pread_errnum;
+/* What it does before, for as long as a reset may take.  One thread asks then. */
+static void (*pread_delay) (void);
 
 /* *INDENT-OFF* */
 #define FAILING_PREAD(pread) \
@@ -37,6 +39,8 @@ ssize_t __wrap_##pread (int, void *, size_t, off_t); \
 ssize_t \
 __wrap_##pread (int fd, void *data, size_t size, off_t offset) \
 { \
+  if (pread_delay) \
+    pread_delay (); \
   errno = g_atomic_int_get (&pread_errnum); \
   return errno != 0 ? -1 : __real_##pread (fd, data, size, offset); \
 }
@@ -505,6 +509,65 @@ GST_START_TEST (test_lose)
 
 GST_END_TEST;
 
+#define RESET_TIME (20 * G_TIME_SPAN_MILLISECOND)
+
+/* As the kernel has whoever asks wait while it resets the device */
+static void
+wait_for_reset (void)
+{
+  g_usleep (RESET_TIME);
+}
+
+/* As long, and that is the machine's fault */
+static void
+be_busy (void)
+{
+  const gint64 end = g_get_monotonic_time () + RESET_TIME;
+
+  while (g_get_monotonic_time () < end);
+}
+
+static gboolean
+may_be_reset (MmioPresence * presence, void (*before) (void),
+    void (*during) (void), void (*after) (void))
+{
+  gboolean was_reset = -1;
+
+  pread_delay = before;
+  fail_unless (mmio_presence_begin (presence));
+  pread_delay = during;
+  /* A read that takes its time */
+  be_busy ();
+  mmio_presence_look (presence);
+  pread_delay = after;
+  fail_unless (mmio_presence_end (presence, &was_reset));
+  pread_delay = NULL;
+  fail_unless (was_reset == TRUE || was_reset == FALSE);
+  return was_reset;
+}
+
+/* Who is kept waiting for an answer has read from a device that is reset; who
+ * comes late because the machine is busy has not */
+GST_START_TEST (test_reset)
+{
+  MmioDevice *device = plug_card ();
+  MmioPresence *presence = mmio_presence_new (device, 0);
+
+  fail_if (may_be_reset (presence, NULL, NULL, NULL));
+  fail_unless (may_be_reset (presence, NULL, NULL, wait_for_reset));
+  fail_unless (may_be_reset (presence, NULL, wait_for_reset, NULL));
+  /* It was over before, and that does not stay */
+  fail_if (may_be_reset (presence, wait_for_reset, NULL, NULL));
+  fail_if (may_be_reset (presence, be_busy, be_busy, be_busy));
+  fail_unless (mmio_presence_get_loss (presence) == NULL);
+
+  mmio_presence_free (presence);
+  mmio_device_unref (device);
+  g_async_queue_unref (told);
+}
+
+GST_END_TEST;
+
 static Suite *
 presence_suite (void)
 {
@@ -524,6 +587,7 @@ presence_suite (void)
   tcase_add_test (tc, test_no_watch);
   tcase_add_test (tc, test_lost);
   tcase_add_test (tc, test_lose);
+  tcase_add_test (tc, test_reset);
 
   return s;
 }
