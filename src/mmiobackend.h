@@ -76,6 +76,8 @@ typedef struct {
  * @lock: for the others
  * @regions: (element-type MmioDeviceMap): those that are mapped
  * @loss: (nullable): why the device was let go
+ * @on_unmapped: (nullable): called once when nothing is mapped any more
+ * @on_unmapped_data: for @on_unmapped
  *
  * What is mapped of a device, by whomever; mmiodevicemaps.c has it.
  */
@@ -83,6 +85,8 @@ typedef struct {
   GMutex lock;
   GPtrArray *regions;
   GError *loss;
+  GDestroyNotify on_unmapped;
+  gpointer on_unmapped_data;
 } MmioDeviceMaps;
 
 /**

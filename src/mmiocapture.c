@@ -451,12 +451,12 @@ mmio_capture_has_moved (const MmioCapture * capture, const MmioCapture * old)
  * @capture: (transfer full): a capture
  *
  * Lets go of the device.  Regions that others hold stay mapped until they let
- * go too, and interrupt nobody.
+ * go too, or the device goes away, and interrupt nobody.  Who listens is not
+ * called any more when this returns.
  */
 void
 mmio_capture_close (MmioCapture * capture)
 {
-  g_clear_pointer (&capture->presence, mmio_presence_free);
   g_clear_pointer (&capture->shadow, mmio_shadow_free);
   g_clear_pointer (&capture->turn, mmio_turn_free);
   g_clear_pointer (&capture->counter, mmio_counter_free);
@@ -465,6 +465,8 @@ mmio_capture_close (MmioCapture * capture)
     mmio_device_close_interrupt (capture->device);
   g_clear_pointer (&capture->mode, mmio_mode_free);
   g_clear_pointer (&capture->region, mmio_region_unref);
+  /* Last: what is mapped now is what others hold */
+  g_clear_pointer (&capture->presence, mmio_presence_free);
   mmio_device_unref (capture->device);
   g_mutex_clear (&capture->lock);
   g_free ((char *) capture->config.device);

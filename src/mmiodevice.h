@@ -87,6 +87,9 @@ MmioRegion *mmio_device_map_register (MmioDevice * device, guint bar,
 gboolean mmio_device_check (MmioDevice * device, guint bar, GError ** error);
 int mmio_device_open_request (MmioDevice * device);
 void mmio_device_let_go (MmioDevice * device, GError * reason);
+gboolean mmio_device_is_in_use (MmioDevice * device);
+void mmio_device_call_when_unmapped (MmioDevice * device, GDestroyNotify func,
+    gpointer data);
 gboolean mmio_device_check_place (const MmioDevice * device, GError ** error);
 gboolean mmio_device_check_same (const MmioDevice * device,
     const MmioDevice * other, GError ** error);

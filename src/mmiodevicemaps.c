@@ -35,6 +35,17 @@ mmio_device_maps_clear (MmioDeviceMaps * maps)
   g_mutex_clear (&maps->lock);
 }
 
+/* Locked */
+static void
+tell_if_unmapped (MmioDeviceMaps * maps)
+{
+  if (maps->regions->len > 0 || !maps->on_unmapped)
+    return;
+
+  maps->on_unmapped (maps->on_unmapped_data);
+  maps->on_unmapped = NULL;
+}
+
 /* The region has been unmapped */
 static void
 forget_map (gpointer data)
@@ -44,6 +55,7 @@ forget_map (gpointer data)
 
   g_mutex_lock (&maps->lock);
   g_ptr_array_remove_fast (maps->regions, map);
+  tell_if_unmapped (maps);
   g_mutex_unlock (&maps->lock);
 
   mmio_device_unref (map->device);
@@ -129,6 +141,46 @@ mmio_device_let_go (MmioDevice * device, GError * reason)
     mmio_region_revoke (g_ptr_array_index (held, i));
   if (device->backend->let_go)
     device->backend->let_go (device);
+}
+
+/**
+ * mmio_device_is_in_use:
+ *
+ * For any thread.
+ *
+ * Returns: whether somebody still has it mapped, and it was not let go
+ */
+gboolean
+mmio_device_is_in_use (MmioDevice * device)
+{
+  MmioDeviceMaps *maps = &device->maps;
+  gboolean ret;
+
+  g_mutex_lock (&maps->lock);
+  ret = maps->regions->len > 0 && !maps->loss;
+  g_mutex_unlock (&maps->lock);
+
+  return ret;
+}
+
+/**
+ * mmio_device_call_when_unmapped:
+ * @func: called once with @data, from whatever thread is the last to let go of a
+ *   map, or at once if there is none; it may call nothing of the device
+ *
+ * For one who waits for the end of all that is mapped of the device.
+ */
+void
+mmio_device_call_when_unmapped (MmioDevice * device, GDestroyNotify func,
+    gpointer data)
+{
+  MmioDeviceMaps *maps = &device->maps;
+
+  g_mutex_lock (&maps->lock);
+  maps->on_unmapped = func;
+  maps->on_unmapped_data = data;
+  tell_if_unmapped (maps);
+  g_mutex_unlock (&maps->lock);
 }
 
 /* For mmiodevice.c: whether the device was not let go.  If it was, @error says

@@ -32,7 +32,8 @@ struct _MmioPresence
   gboolean was_reset;           /* it may have been */
   MmioWatch *watch;
   int request_fd;
-  MmioPresenceFunc func;
+  GMutex lock;                  /* of the next two */
+  MmioPresenceFunc func;        /* NULL: nobody wants to know */
   gpointer data;
 };
 
@@ -51,24 +52,59 @@ mmio_presence_new (MmioDevice * device, guint bar)
   presence->device = mmio_device_ref (device);
   presence->bar = bar;
   presence->request_fd = -1;
+  g_mutex_init (&presence->lock);
   return presence;
+}
+
+/* Nobody watches any more */
+static void
+destroy (gpointer data)
+{
+  MmioPresence *presence = data;
+
+  if (presence->request_fd >= 0)
+    close (presence->request_fd);
+  g_clear_error (&presence->loss);
+  mmio_device_unref (presence->device);
+  g_mutex_clear (&presence->lock);
+  g_free (presence);
+}
+
+static void
+end_watch (gpointer watch)
+{
+  mmio_watch_end (watch);
 }
 
 /**
  * mmio_presence_free:
  * @presence: (transfer full): what is known of a device
  *
- * Nobody is told of it any more when this returns.
+ * Nobody is told of it any more when this returns.  But where others still have
+ * it mapped, as buffers of an application, it is let go for them, too, when it
+ * goes away: that is listened for until they have let go of it.
  */
 void
 mmio_presence_free (MmioPresence * presence)
 {
-  g_clear_pointer (&presence->watch, mmio_watch_free);
-  if (presence->request_fd >= 0)
-    close (presence->request_fd);
-  g_clear_error (&presence->loss);
-  mmio_device_unref (presence->device);
-  g_free (presence);
+  MmioWatch *watch = presence->watch;
+  MmioDevice *device = presence->device;
+
+  g_mutex_lock (&presence->lock);
+  presence->func = NULL;
+  g_mutex_unlock (&presence->lock);
+
+  if (!watch || !mmio_device_is_in_use (device)) {
+    g_clear_pointer (&presence->watch, mmio_watch_free);
+    destroy (presence);
+    return;
+  }
+
+  /* All of it may end as soon as that can be told */
+  mmio_device_ref (device);
+  mmio_watch_detach (watch, destroy);
+  mmio_device_call_when_unmapped (device, end_watch, watch);
+  mmio_device_unref (device);
 }
 
 static GError *
@@ -94,7 +130,10 @@ on_event (gboolean is_requested, gpointer data)
   else if (!mmio_device_check (presence->device, presence->bar, &error))
     mmio_device_let_go (presence->device, g_steal_pointer (&error));
 
-  presence->func (presence->data);
+  g_mutex_lock (&presence->lock);
+  if (presence->func)
+    presence->func (presence->data);
+  g_mutex_unlock (&presence->lock);
 }
 
 /**

@@ -30,7 +30,8 @@ struct _MmioWatch
 
   MmioUevents *events;          /* NULL: there are none to be had */
   int wake_fd;                  /* readable: it is time to end */
-  GThread *thread;
+  GThread *thread;              /* NULL: it is its own master */
+  GDestroyNotify destroy;       /* of @data then */
 };
 
 static gboolean
@@ -60,10 +61,9 @@ take_request (MmioWatch * watch)
   return read (watch->request_fd, &times, sizeof (times)) == sizeof (times);
 }
 
-static gpointer
-run (gpointer data)
+static void
+listen (MmioWatch * watch)
 {
-  MmioWatch *watch = data;
   struct pollfd fds[] = {
     {.fd = watch->wake_fd,.events = POLLIN},
     {.fd = watch->events ? mmio_uevents_get_fd (watch->events) : -1,
@@ -81,7 +81,7 @@ run (gpointer data)
       continue;
     }
     if (fds[0].revents)
-      return NULL;
+      return;
     /* Some may have been lost */
     if (fds[1].revents)
       concerned = take_events (watch) || (fds[1].revents & POLLERR);
@@ -90,6 +90,24 @@ run (gpointer data)
     if (concerned || requested)
       watch->func (requested, watch->data);
   }
+}
+
+static gpointer
+run (gpointer data)
+{
+  MmioWatch *watch = data;
+  gpointer watched = watch->data;
+  GDestroyNotify destroy;
+
+  listen (watch);
+
+  destroy = g_atomic_pointer_get (&watch->destroy);
+  if (destroy) {
+    mmio_watch_free (watch);
+    destroy (watched);
+  }
+
+  return NULL;
 }
 
 /**
@@ -134,6 +152,34 @@ mmio_watch_new (const char *address, int request_fd, MmioWatchFunc func,
 
   watch->thread = g_thread_new ("mmio-watch", run, watch);
   return watch;
+}
+
+/**
+ * mmio_watch_detach:
+ * @watch: (transfer full): a watch
+ * @destroy: called with its function's data when it has ended, from its thread
+ *
+ * Leaves it to itself, until mmio_watch_end(), which may be called from its
+ * function.
+ */
+void
+mmio_watch_detach (MmioWatch * watch, GDestroyNotify destroy)
+{
+  g_clear_pointer (&watch->thread, g_thread_unref);
+  g_atomic_pointer_set (&watch->destroy, destroy);
+}
+
+/**
+ * mmio_watch_end:
+ * @watch: (transfer full): one that was left to itself
+ *
+ * Has it end soon.  It waits for nothing.
+ */
+void
+mmio_watch_end (MmioWatch * watch)
+{
+  /* Cannot fail: the counter was zero */
+  eventfd_write (watch->wake_fd, 1);
 }
 
 /**

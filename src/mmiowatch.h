@@ -26,6 +26,9 @@ MmioWatch *mmio_watch_new (const char *address, int request_fd,
     MmioWatchFunc func, gpointer data, GError ** error);
 void mmio_watch_free (MmioWatch * watch);
 
+void mmio_watch_detach (MmioWatch * watch, GDestroyNotify destroy);
+void mmio_watch_end (MmioWatch * watch);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioWatch, mmio_watch_free)
 
 G_END_DECLS

@@ -4,14 +4,14 @@ map of one that has gone stays, and shows what is at its address then; by vfio
 the kernel waits until the map is let go.  Whatever happens, what the pipeline
 has sent is the device's picture, to the last byte of each frame."""
 
-import collections
 import contextlib
-import dataclasses
 import functools
 import hashlib
 import re
 
 from bench import IVSHMEM, NETWORK, NOBODY, PORT, check, expect
+from holdings import (Holdings, device_fds, device_maps, expect_let_go,
+                      has_thread)
 from hotplug import DEVICE, socket
 from picture import Picture, captured_rows, compare, noise
 from tap import Failure
@@ -118,78 +118,6 @@ def until_told(watch, *states):
            f"{gone} times gone, with warnings: {watch.warnings('s')}")
 
 
-# What a process holds of a device, or at all
-
-_HELD = r"vfio|/resource|/uio"
-
-
-def _links(bench, pid):
-    """What its descriptors are of."""
-    # One that is closed meanwhile is an error of ls
-    links = bench.guest.must(f"test -d /proc/{pid}/fd && "
-                             f"ls -l /proc/{pid}/fd 2>/dev/null; "
-                             f"test -d /proc/{pid}/fd")
-    links = re.findall(r" -> (.*)$", links, re.MULTILINE)
-    expect(links, f"process {pid} has no descriptors")
-    return links
-
-
-def device_maps(bench, pid):
-    """Lines of its maps that are a device's."""
-    maps = bench.guest.must(f"cat /proc/{pid}/maps").splitlines()
-    return [line for line in maps if re.search(_HELD, line)]
-
-
-def device_fds(bench, pid):
-    return [link for link in _links(bench, pid) if re.search(_HELD, link)]
-
-
-def expect_let_go(bench, watch):
-    """Its process has nothing of the device, while the pipeline is kept."""
-    pid = watch.pid()
-
-    def problem():
-        held = device_maps(bench, pid) + device_fds(bench, pid)
-        return "\n".join(held) or None
-    watch.until(problem)
-
-
-@dataclasses.dataclass
-class Holdings:
-    """What a process holds: descriptors, threads, maps of devices, all maps."""
-    fds: collections.Counter
-    threads: int
-    device_maps: int
-    maps: int
-
-    @classmethod
-    def of(cls, bench, watch):
-        pid = watch.pid()
-        threads, maps = bench.guest.must(
-            f"ls /proc/{pid}/task | wc -l; wc -l </proc/{pid}/maps").split()
-        # Sockets differ by their numbers
-        fds = (re.sub(r":\[\d+\]", "", link) for link in _links(bench, pid))
-        return cls(collections.Counter(fds), int(threads),
-                   len(device_maps(bench, pid)), int(maps))
-
-    def __str__(self):
-        return (f"{self.fds.total()} descriptors, {self.threads} threads, "
-                f"{self.device_maps} of {self.maps} maps of devices")
-
-    def left_behind(self, before, cycles):
-        """What is more than it was so many times ago, or None."""
-        more = {kind: f"{n - before.fds[kind]} more" for kind, n
-                in self.fds.items() if n > before.fds[kind]}
-        if self.threads > before.threads:
-            more["threads"] = f"{self.threads - before.threads} more"
-        if self.device_maps > before.device_maps:
-            more["maps of devices"] = f"{self.device_maps}"
-        # Memory allocators map and unmap, but not one for each time
-        if self.maps >= before.maps + cycles / 2:
-            more["maps"] = f"{self.maps - before.maps} more"
-        return more or None
-
-
 def timed(bench, command):
     """How many seconds it took; it fails if that is not prompt."""
     output = bench.guest.must(f"TIMEFORMAT=%R; time {{ {command}; }}",
@@ -244,6 +172,24 @@ def removed_paused(bench, access):
         watch.do("play")
         until_error(watch, PORT, "unplugged")
         expect_sums(bench, watch, shown)
+
+
+@both("unplugged while an application keeps a frame of a pipeline that has "
+      "ended")
+def unplugged_and_kept(bench, access):
+    shown = paint(bench, "one", 103)
+    with socket(bench, access, "one") as port, \
+            running(bench, access, "io-mode=mmap") as watch:
+        until_sum(watch, shown)
+        watch.do("keep")
+        watch.do("ready")
+        expect(device_maps(bench, watch.pid()), "no map of it is kept")
+        expect_prompt(bench, port.unplug())
+        expect_let_go(bench, watch)
+        expect_sums(bench, watch, shown)
+        watch.do("drop")
+        watch.until(lambda: "it is still listened for"
+                    if has_thread(bench, watch, "mmio-watch") else None)
 
 
 def _swap(bench, port):

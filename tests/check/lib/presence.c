@@ -314,6 +314,12 @@ tell (gpointer data)
 }
 
 static void
+count_told (gpointer unused)
+{
+  fail_if (g_atomic_int_get (&has_ended), "it is told after the end");
+}
+
+static void
 fail_unless_told (void)
 {
   fail_unless (g_async_queue_timeout_pop (told, HANG) == told, "it hangs");
@@ -426,6 +432,145 @@ GST_START_TEST (test_free_during_events)
   fail_unless_equals_int (count_fds (), fds);
   wait_for_threads (threads);
   mmio_device_unref (device);
+  g_async_queue_unref (told);
+}
+
+GST_END_TEST;
+
+static void
+wait_until_lost (const MmioRegion * region)
+{
+  const gint64 end = g_get_monotonic_time () + HANG;
+
+  while (!mmio_region_is_lost (region)) {
+    fail_unless (g_get_monotonic_time () < end, "it hangs");
+    g_usleep (1000);
+  }
+}
+
+static void
+wait_for_fds (guint wanted)
+{
+  const gint64 end = g_get_monotonic_time () + HANG;
+
+  while (count_fds () != wanted) {
+    fail_unless (g_get_monotonic_time () < end, "%u descriptors, not %u",
+        count_fds (), wanted);
+    g_usleep (1000);
+  }
+}
+
+/* Whoever captured it has gone, and somebody has kept a map: that is taken from
+ * him, too, when the device goes */
+GST_START_TEST (test_kept)
+{
+  const gboolean is_unplugged = __i__ > 0;
+  MmioDevice *device = plug_card ();
+  MmioRegion *kept, *other;
+  MmioPresence *presence;
+  guint fds, threads;
+
+  mmio_device_unref (device);
+  fds = count_fds ();
+  threads = count_threads ();
+  device = open_device (card.slot, MMIO_ACCESS_SYSFS);
+  kept = map (device, 5, 5000, NULL);
+  other = map (device, 0, 1, NULL);
+  presence = mmio_presence_new (device, 0);
+  mmio_presence_watch (presence, tell, told);
+  mmio_presence_free (presence);
+  g_atomic_int_set (&has_ended, TRUE);
+  mmio_device_unref (device);
+  mmio_region_unref (other);
+  fail_unless_equals_int (count_threads (), threads + 1);
+  send_uevent ("change", card.slot);
+
+  if (is_unplugged) {
+    g_atomic_int_set (&pread_errnum, ENODEV);
+    send_uevent ("remove", card.slot);
+    wait_until_lost (kept);
+    fail_unless_equals_int (count_maps ("resource0"), 0);
+    fail_unless_all (mmio_region_get_data (kept), 5000, 0);
+  } else {
+    fail_unless_equals_int (count_maps ("resource0"), 1);
+  }
+
+  mmio_region_unref (kept);
+  wait_for_threads (threads);
+  wait_for_fds (fds);
+  fail_unless_equals_int (count_maps ("resource0"), 0);
+  g_atomic_int_set (&pread_errnum, 0);
+  g_atomic_int_set (&has_ended, FALSE);
+  g_async_queue_unref (told);
+}
+
+GST_END_TEST;
+
+/* Who has let it go already has nothing to wait for */
+GST_START_TEST (test_kept_after_loss)
+{
+  MmioDevice *device = plug_card ();
+  MmioRegion *kept = map (device, 5, 5000, NULL);
+  MmioPresence *presence = mmio_presence_new (device, 0);
+  const guint threads = count_threads ();
+
+  mmio_presence_watch (presence, tell, told);
+  mmio_device_let_go (device, new_reason ("first"));
+  mmio_presence_free (presence);
+  fail_unless_equals_int (count_threads (), threads);
+
+  mmio_region_unref (kept);
+  mmio_device_unref (device);
+  g_async_queue_unref (told);
+}
+
+GST_END_TEST;
+
+static gpointer
+unref_region (gpointer region)
+{
+  mmio_region_unref (region);
+  return NULL;
+}
+
+/* The last map goes just when nobody captures it any more, and the device does,
+ * too, in some */
+GST_START_TEST (test_kept_race)
+{
+  GThread *sender;
+  gint stop = FALSE;
+  guint fds, threads;
+
+  mmio_device_unref (plug_card ());
+  fds = count_fds ();
+  threads = count_threads ();
+  sender = g_thread_new ("sender", send_all_the_time, &stop);
+  for (guint i = 0; i < N_FREES; i++) {
+    MmioDevice *device = open_device (card.slot, MMIO_ACCESS_SYSFS);
+    MmioRegion *kept = map (device, 5, 5000, NULL);
+    MmioPresence *presence = mmio_presence_new (device, 0);
+    GThread *thread;
+
+    g_atomic_int_set (&has_ended, FALSE);
+    mmio_presence_watch (presence, count_told, NULL);
+    if (i % 3 == 1)
+      g_atomic_int_set (&pread_errnum, ENODEV);
+    thread = g_thread_new ("consumer", unref_region, kept);
+    if (i % 2 == 0)
+      g_usleep (g_random_int_range (0, 200));
+    mmio_presence_free (presence);
+    g_atomic_int_set (&has_ended, TRUE);
+    mmio_device_unref (device);
+    g_thread_join (thread);
+    g_atomic_int_set (&pread_errnum, 0);
+  }
+  g_atomic_int_set (&stop, TRUE);
+  g_thread_join (sender);
+
+  wait_for_threads (threads);
+  wait_for_fds (fds);
+  fail_unless_equals_int (count_maps ("resource0"), 0);
+  g_atomic_int_set (&has_ended, FALSE);
   g_async_queue_unref (told);
 }
 
@@ -584,6 +729,9 @@ presence_suite (void)
   tcase_add_unchecked_fixture (tc, temp_setup, temp_teardown);
   tcase_add_test (tc, test_unplugged);
   tcase_add_test (tc, test_free_during_events);
+  tcase_add_loop_test (tc, test_kept, 0, 2);
+  tcase_add_test (tc, test_kept_after_loss);
+  tcase_add_test (tc, test_kept_race);
   tcase_add_test (tc, test_no_watch);
   tcase_add_test (tc, test_lost);
   tcase_add_test (tc, test_lose);

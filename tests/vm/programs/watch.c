@@ -19,6 +19,9 @@
  * "did" and the same when that is done:
  *
  *   pause, play
+ *   ready                stops, as an application may without its end
+ *   keep                 the last frame of each sink
+ *   drop                 what was kept
  *   fork                 a child that waits, and one that is another program by
  *                        then; both end with it
  *   flush                each mmiovidsrc
@@ -42,6 +45,7 @@ typedef struct
 {
   GMainLoop *loop;
   GstElement *pipeline;
+  GPtrArray *kept;              /* of GstSample */
   int status;
 } Watch;
 
@@ -209,6 +213,25 @@ set_caps (const Watch * watch, const char *text)
   g_object_set (filter, "caps", caps, NULL);
 }
 
+static void
+keep (const GValue * item, gpointer kept)
+{
+  GstSample *sample = NULL;
+
+  g_object_get (g_value_get_object (item), "last-sample", &sample, NULL);
+  if (sample)
+    g_ptr_array_add (kept, sample);
+}
+
+static void
+keep_frames (const Watch * watch)
+{
+  GstIterator *sinks = gst_bin_iterate_sinks (GST_BIN (watch->pipeline));
+
+  gst_iterator_foreach (sinks, keep, watch->kept);
+  gst_iterator_free (sinks);
+}
+
 /* GLib's ways to start a program would close what must not need closing */
 static void
 start_child (gboolean is_program)
@@ -243,6 +266,12 @@ on_command (GIOChannel * channel, GIOCondition condition, gpointer user_data)
     gst_element_set_state (watch->pipeline, GST_STATE_PAUSED);
   else if (strcmp (line, "play") == 0)
     gst_element_set_state (watch->pipeline, GST_STATE_PLAYING);
+  else if (strcmp (line, "ready") == 0)
+    gst_element_set_state (watch->pipeline, GST_STATE_READY);
+  else if (strcmp (line, "keep") == 0)
+    keep_frames (watch);
+  else if (strcmp (line, "drop") == 0)
+    g_ptr_array_set_size (watch->kept, 0);
   else if (strcmp (line, "flush") == 0)
     for_each_source (watch, flush);
   else if (strcmp (line, "fork") == 0) {
@@ -285,6 +314,8 @@ main (int argc, char **argv)
     return 2;
   }
 
+  watch.kept = g_ptr_array_new_with_free_func
+      ((GDestroyNotify) gst_sample_unref);
   watch.loop = g_main_loop_new (NULL, FALSE);
   bus = gst_element_get_bus (watch.pipeline);
   gst_bus_add_watch (bus, on_message, &watch);
@@ -302,5 +333,6 @@ main (int argc, char **argv)
   gst_bus_remove_watch (bus);
   gst_object_unref (watch.pipeline);
   g_main_loop_unref (watch.loop);
+  g_ptr_array_unref (watch.kept);
   return watch.status;
 }
