@@ -64,6 +64,7 @@ take_request (MmioWatch * watch)
 static void
 listen (MmioWatch * watch)
 {
+  eventfd_t unused;
   struct pollfd fds[] = {
     {.fd = watch->wake_fd,.events = POLLIN},
     {.fd = watch->events ? mmio_uevents_get_fd (watch->events) : -1,
@@ -80,8 +81,11 @@ listen (MmioWatch * watch)
         g_usleep (POLL_PAUSE);
       continue;
     }
-    if (fds[0].revents)
+    if (fds[0].revents) {
+      /* What was done before it was written is seen after it was read */
+      eventfd_read (watch->wake_fd, &unused);
       return;
+    }
     /* Some may have been lost */
     if (fds[1].revents)
       concerned = take_events (watch) || (fds[1].revents & POLLERR);

@@ -370,3 +370,13 @@ gst_mini_object_unref (GstMiniObject * object)
   __tsan_release (object);
   REAL (gst_mini_object_unref) (object);
 }
+
+gboolean (g_atomic_ref_count_dec) (gatomicrefcount * count) {
+  gboolean is_last;
+
+  __tsan_release (count);
+  is_last = REAL (g_atomic_ref_count_dec) (count);
+  if (is_last)
+    __tsan_acquire (count);
+  return is_last;
+}
