@@ -28,7 +28,9 @@ def _choose(part, vendor, device):
     expect(len(chosen) == 1, f"{part}: {parts}")
     parts[chosen[0]] = re.sub("^#(?! )(?=\\S)|^#(?=  )", "", parts[chosen[0]],
                               flags=re.MULTILINE)
-    return "".join(parts).replace("0x10ee", vendor).replace("0x7024", device)
+    for theirs, ours in ("10ee", vendor), ("7024", device):
+        parts = [text.replace(theirs, ours) for text in parts]
+    return "".join(parts)
 
 
 @contextlib.contextmanager
@@ -59,7 +61,7 @@ def _check_picture(bench, source, seed):
 
 @check("strict", "rules: udevd lets the group video read a BAR by sysfs")
 def by_sysfs(bench):
-    with _installed(bench, "sysfs", "0x1af4", "0x1110"):
+    with _installed(bench, "sysfs", "1af4", "1110"):
         try:
             _check_picture(bench, f"device={IVSHMEM} access=sysfs", 90)
         finally:
@@ -70,7 +72,7 @@ def by_sysfs(bench):
 
 @check("strict", "rules: udevd binds a device to vfio-pci for the group video")
 def by_vfio(bench):
-    with _installed(bench, "vfio", "0x1af4", "0x1110"):
+    with _installed(bench, "vfio", "1af4", "1110"):
         try:
             mode = bench.guest.must(f"stat -c '%G %a' {group_node(bench)}")
             expect(mode.strip() == "video 660", mode)
@@ -85,7 +87,7 @@ def by_vfio(bench):
 
 @check("strict", "rules: udevd lets the group video read by UIO")
 def by_uio(bench):
-    with _installed(bench, "UIO", "0x1234", "0x11e8"), \
+    with _installed(bench, "UIO", "1234", "11e8"), \
             bound(bench, EDU, "uio_pci_generic"):
         bench.guest.must("udevadm settle")
         data = bench.capture(f"device={NODE} {IDENTITY}", user=VIDEO)
