@@ -94,6 +94,8 @@ typedef struct {
  * @backend: the functions
  * @name: what it is, in words
  * @address: how it is called: PCI address or path
+ * @slot: (nullable): where it is on the PCI bus, whatever it is called; NULL if it
+ *   is not there
  * @fixed_bar: the BAR that the address itself names (a resource file), or -1
  * @fixed_mapping: how the address itself says to map it (resourceN_wc), or
  *   %MMIO_MAPPING_AUTO
@@ -110,6 +112,7 @@ struct _MmioDevice {
   gatomicrefcount ref_count;
   char *name;
   char *address;
+  char *slot;
   gint fixed_bar;
   MmioMapping fixed_mapping;
   char *model;

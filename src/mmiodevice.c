@@ -177,7 +177,7 @@ mmio_device_ref (MmioDevice * device)
 void
 mmio_device_unref (MmioDevice * device)
 {
-  char *name, *address, *model;
+  char *name, *address, *slot, *model;
 
   if (!g_atomic_ref_count_dec (&device->ref_count))
     return;
@@ -185,11 +185,13 @@ mmio_device_unref (MmioDevice * device)
   mmio_device_close_interrupt (device);
   name = device->name;
   address = device->address;
+  slot = device->slot;
   model = device->model;
   mmio_device_maps_clear (&device->maps);
   device->backend->free (device);
   g_free (name);
   g_free (address);
+  g_free (slot);
   g_free (model);
 }
 
@@ -213,6 +215,18 @@ const char *
 mmio_device_get_address (const MmioDevice * device)
 {
   return device->address;
+}
+
+/**
+ * mmio_device_get_slot:
+ *
+ * Returns: (transfer none) (nullable): the full PCI address, however the device
+ *   is called; NULL if it is not on that bus
+ */
+const char *
+mmio_device_get_slot (const MmioDevice * device)
+{
+  return device->slot;
 }
 
 /**

@@ -63,6 +63,7 @@ void mmio_device_unref (MmioDevice * device);
 
 const char *mmio_device_get_name (const MmioDevice * device);
 const char *mmio_device_get_address (const MmioDevice * device);
+const char *mmio_device_get_slot (const MmioDevice * device);
 const char *mmio_device_get_access (const MmioDevice * device);
 MmioAccess mmio_device_get_way (const MmioDevice * device);
 

@@ -15,6 +15,7 @@ mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
   mmio_device_init (&pci->parent, backend, g_strdup (info->name),
       mmio_address_to_string (&info->slot));
 
+  pci->parent.slot = g_strdup (pci->parent.address);
   pci->parent.model = mmio_pci_info_get_model (info);
   pci->info = *info;
   pci->info.name = NULL;

@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "mmioaddress.h"
 #include "mmioerror.h"
 #include "mmiowatch.h"
 
@@ -142,7 +141,7 @@ on_event (gboolean is_requested, gpointer data)
  *   thread of its own, until @presence is freed
  * @data: for @func
  *
- * Listens to the bus and to the kernel, if @presence is that of a PCI device;
+ * Listens to the bus and to the kernel, if the device is on the PCI bus;
  * lets it go when it has gone, or is asked for.  Where nobody can be heard, as in
  * a container, or there is no bus, nothing happens: whoever reads asks.
  */
@@ -150,18 +149,16 @@ void
 mmio_presence_watch (MmioPresence * presence, MmioPresenceFunc func,
     gpointer data)
 {
-  const char *address = mmio_device_get_address (presence->device);
-  g_auto (MmioAddress) slot = { 0, };
+  const char *slot = mmio_device_get_slot (presence->device);
   g_autoptr (GError) error = NULL;
 
-  if (!mmio_address_parse (&slot, address, NULL) ||
-      slot.kind != MMIO_ADDRESS_SLOT)
+  if (!slot)
     return;
 
   presence->func = func;
   presence->data = data;
   presence->request_fd = mmio_device_open_request (presence->device);
-  presence->watch = mmio_watch_new (address, presence->request_fd, on_event,
+  presence->watch = mmio_watch_new (slot, presence->request_fd, on_event,
       presence, &error);
   if (!presence->watch)
     g_debug ("%s", error->message);

@@ -349,6 +349,7 @@ mmio_uio_open_path (guint number, const char *map, GError ** error)
   mmio_device_init (&uio->pci.parent, &mmio_uio_backend,
       g_strdup_printf ("UIO device %s", uio->node.name ? uio->node.name : ""),
       g_strdup (uio->node.path));
+  uio->pci.parent.slot = g_strdup (uio->node.slot);
   uio->pci.parent.fixed_bar = fixed;
   uio->pci.parent.model = g_strdup (uio->node.name);
   uio->name_fd = mmio_uio_node_open (&uio->node, "name");

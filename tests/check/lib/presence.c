@@ -576,6 +576,41 @@ GST_START_TEST (test_kept_race)
 
 GST_END_TEST;
 
+/* It is on the bus, and known by another name: that of a node */
+GST_START_TEST (test_node)
+{
+  FakeDevice *fake = fake_new ();
+  MmioDevice *device = &fake->parent;
+  MmioPresence *presence = mmio_presence_new (device, 0);
+  MmioRegion *region, *other;
+
+  make_bus ();
+  enter_network (TRUE);
+  told = g_async_queue_new ();
+  device->slot = g_strdup (card.slot);
+  fake_set_memory (fake, 0, 5000);
+  region = map (device, 5, 100, NULL);
+  other = map (device, 0, 1, NULL);
+
+  mmio_presence_watch (presence, tell, told);
+  send_uevent ("unbind", card.slot);
+  fail_unless_told ();
+  fail_if (mmio_region_is_lost (region));
+  /* As after a SIGBUS */
+  mmio_region_revoke (other);
+  send_uevent ("unbind", card.slot);
+  fail_unless_told ();
+  fail_unless (mmio_region_is_lost (region));
+
+  mmio_presence_free (presence);
+  mmio_region_unref (other);
+  mmio_region_unref (region);
+  mmio_device_unref (device);
+  g_async_queue_unref (told);
+}
+
+GST_END_TEST;
+
 /* There is no bus to tell of it */
 GST_START_TEST (test_no_watch)
 {
@@ -732,6 +767,7 @@ presence_suite (void)
   tcase_add_loop_test (tc, test_kept, 0, 2);
   tcase_add_test (tc, test_kept_after_loss);
   tcase_add_test (tc, test_kept_race);
+  tcase_add_test (tc, test_node);
   tcase_add_test (tc, test_no_watch);
   tcase_add_test (tc, test_lost);
   tcase_add_test (tc, test_lose);

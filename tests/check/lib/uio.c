@@ -299,6 +299,7 @@ GST_START_TEST (test_map_numbers)
   fail_unless_equals_string (mmio_device_get_name (device),
       "UIO device camera");
   fail_unless_equals_string (mmio_device_get_address (device), NODE);
+  fail_unless (mmio_device_get_slot (device) == NULL);
   fail_unless_equals_string (mmio_device_get_access (device), "uio");
   fail_unless_equals_uint64 (mmio_device_get_bar (device, 1)->size,
       4 * page - 0x40);
@@ -794,6 +795,7 @@ GST_START_TEST (test_unplugged)
 
   /* Or does not answer any more */
   device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
+  fail_unless_equals_string (mmio_device_get_slot (device), "0000:03:00.1");
   fail_unless (mmio_device_check (device, 0, NULL));
   set_command (&small, 0x0001);
   fail_if (mmio_device_check (device, 0, &error));
