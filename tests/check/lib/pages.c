@@ -20,7 +20,7 @@
 
 #define NAME "mmiocheck-pages"
 #define N_PAGES 4
-#define FAKE_PAGE ((gsize) 64 * 1024)
+#define FAKE_PAGE (16 * page_size ())
 
 /* --- A kernel of our own ------------------------------------------------- */
 
