@@ -162,8 +162,8 @@ set_shorter_error (const MmioFile * file, GError ** error)
       " when it is complete.", file->parent.address);
 }
 
-/* By less than a page, where no load fails: the rest of it is zeros.  The machine's
- * page, as files on hugetlbfs are as long as whole ones of theirs. */
+/* By less than a page, where no load fails: the rest of it is zeros.  It is the
+ * machine's page, as files on hugetlbfs are made shorter by whole ones. */
 static gboolean
 is_shorter_within_page (MmioFile * file)
 {

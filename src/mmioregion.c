@@ -16,7 +16,7 @@ struct _MmioRegion
   gint ref_count;
   guint8 *map;
   gsize map_length;             /* whole pages of the file */
-  gsize end;                    /* bytes from there to the end of what was asked for */
+  gsize end;                    /* bytes from there to what was not asked for */
   MmioGuard *guard;
   const guint8 *data;
   gsize length;
