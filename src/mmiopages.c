@@ -12,7 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* Documentation/admin-guide/mm/hugetlbpage.rst; its name has their size in KiB */
+/* Documentation/admin-guide/mm/hugetlbpage.rst; its name has the size in KiB */
 #define COUNT_FORMAT "/sys/kernel/mm/hugepages/hugepages-%" G_GSIZE_FORMAT \
     "kB/nr_hugepages"
 
@@ -20,7 +20,7 @@
  * mmio_pages_get_size:
  * @fd: any descriptor
  *
- * Returns: bytes of a page of the file; the machine's, unless it is on hugetlbfs
+ * Returns: bytes of a page of the file: the machine's, if it is not on hugetlbfs
  */
 gsize
 mmio_pages_get_size (int fd)

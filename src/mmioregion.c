@@ -16,7 +16,7 @@ struct _MmioRegion
   gint ref_count;
   guint8 *map;
   gsize map_length;             /* whole pages of the file */
-  gsize end;                    /* bytes from there to what was not asked for */
+  gsize end;                    /* bytes, to the end of what was wanted */
   MmioGuard *guard;
   const guint8 *data;
   gsize length;
@@ -211,8 +211,8 @@ mmio_region_get_length (const MmioRegion * region)
  * @length: (out) (optional): bytes from there to the end of the region's last
  *   page, all of which is mapped
  *
- * These are the machine's pages, which dma-bufs are made of, also where those of
- * the file are larger.
+ * These are the machine's pages, which dma-bufs are made of, also where those
+ * of the file are larger.
  *
  * Returns: (transfer none): the page that the region starts in
  */

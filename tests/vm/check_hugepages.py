@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Files on hugetlbfs, as the memory of virtual machines often is: the kernel
-maps and unmaps them by their own pages only, which are larger than the machine's,
-and has no more of them than somebody has set aside."""
+maps and unmaps them by their own pages only, which are larger than the
+machine's, and has no more of them than somebody has set aside."""
 
 import contextlib
 import os
@@ -147,8 +147,8 @@ def hole(bench, io_mode):
             _expect_shown(bench, ACROSS, memory[:PAGE] + bytes(PAGE))
 
 
-@check("relaxed", "hugetlbfs: a file that nobody has written, without pages for "
-       "it, is an error that tells how to have more")
+@check("relaxed", "hugetlbfs: a file that nobody has written, without pages "
+       "for it, is an error that tells how to have more")
 def unwritten(bench):
     with _hugetlbfs(bench):
         bench.guest.must(f"truncate -s {2 * PAGE} {FILE}")
@@ -159,7 +159,8 @@ def unwritten(bench):
         _expect_shown(bench, ACROSS, bytes(2 * PAGE))
 
 
-@check("relaxed", "hugetlbfs: kmssink shows memory in huge pages without a copy")
+@check("relaxed", "hugetlbfs: kmssink shows memory in huge pages without a "
+       "copy")
 def display(bench):
     picture = Picture("BGRx", 640, 480, offset=4096)
     painted = {image(picture, noise(PAGE, seed)).rgb for seed in range(150)}

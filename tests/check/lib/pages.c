@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Files on hugetlbfs, whose pages are larger than the machine's: real ones where
- * the machine has any to give, and an ordinary file of which the test's own
- * kernel says and demands the same.
+ * Files on hugetlbfs, whose pages are larger than the machine's: real ones
+ * where the machine has any to give, and an ordinary file of which the test's
+ * own kernel says and demands the same.
  */
 #include "helper.h"
 
@@ -188,8 +188,8 @@ typedef struct
   guint8 *content;
 } Huge;
 
-/* Returns: bytes of the pages that a memfd is made of by default; 0 if the kernel
- * knows none */
+/* Returns: bytes of the pages that a memfd is made of by default; 0 if the
+ * kernel knows none */
 static gsize
 get_huge_page_size (void)
 {
