@@ -40,6 +40,9 @@ G_BEGIN_DECLS
  * @check: (nullable): whether the device is still the one that was opened, with
  *   @bar where it was; cheap, as it is asked before and after each frame, and
  *   first when @bar was mapped.  NULL where it cannot go away.
+ * @set_lost_error: (nullable): say why loads of the memory have failed, where
+ *   @check finds nothing wrong; %MMIO_ERROR_GONE.  @length: bytes of the maps
+ *   that were lost by that.  NULL where somebody else has taken the memory.
  * @open_request: (nullable): a new eventfd of the caller's by which the kernel
  *   asks for the device, when somebody unplugs it and waits until it is let go;
  *   or -1.  NULL where nobody waits for that.
@@ -66,6 +69,7 @@ typedef struct {
   gboolean (*take_interrupts) (MmioDevice * device, guint * count);
   void (*close_interrupt) (MmioDevice * device);
   gboolean (*check) (MmioDevice * device, guint bar, GError ** error);
+  void (*set_lost_error) (MmioDevice * device, gsize length, GError ** error);
   int (*open_request) (MmioDevice * device);
   void (*let_go) (MmioDevice * device);
   void (*free) (MmioDevice * device);
@@ -127,7 +131,6 @@ void mmio_device_init (MmioDevice * device, const MmioBackend * backend,
 void mmio_device_maps_init (MmioDeviceMaps * maps);
 void mmio_device_maps_clear (MmioDeviceMaps * maps);
 gboolean mmio_device_is_held (MmioDevice * device, GError ** error);
-void mmio_device_set_lost_error (const MmioDevice * device, GError ** error);
 
 MmioRegion *mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset,
     gsize length, MmioMapping mapping);

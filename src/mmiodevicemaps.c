@@ -7,9 +7,9 @@
 #include "mmiobackend.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmiopages.h"
 
 /* One that is mapped; it is the region's, and ends with it */
 typedef struct
@@ -68,7 +68,7 @@ MmioRegion *
 mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset, gsize length,
     MmioMapping mapping)
 {
-  const guint64 skip = offset % sysconf (_SC_PAGESIZE);
+  const guint64 skip = offset % mmio_pages_get_size (fd);
 
   return mmio_device_map_fd_within (device, fd, offset - skip, skip, length,
       mapping);
@@ -203,37 +203,35 @@ mmio_device_is_held (MmioDevice * device, GError ** error)
 }
 
 /* Whoever maps it, and whatever it is: what was lost reads as zeros, which a
- * counter, say, may show as well */
-static gboolean
-has_lost (MmioDeviceMaps * maps)
+ * counter, say, may show as well.  Returns: bytes of the maps */
+static gsize
+get_lost_length (MmioDeviceMaps * maps)
 {
-  gboolean ret = FALSE;
+  gsize ret = 0;
 
   g_mutex_lock (&maps->lock);
   for (guint i = 0; i < maps->regions->len; i++) {
     const MmioDeviceMap *map = g_ptr_array_index (maps->regions, i);
 
-    ret |= mmio_region_is_lost (map->region);
+    if (mmio_region_is_lost (map->region))
+      ret += mmio_region_get_map_length (map->region);
   }
   g_mutex_unlock (&maps->lock);
 
   return ret;
 }
 
-/* For back ends, too: says why the memory of a device that is still there has
- * gone */
-void
-mmio_device_set_lost_error (const MmioDevice * device, GError ** error)
+/* Says why the memory of a device that is still there has gone */
+static void
+set_lost_error (MmioDevice * device, gsize length, GError ** error)
 {
-  if (mmio_device_has_bars (device))
+  if (device->backend->set_lost_error)
+    device->backend->set_lost_error (device, length, error);
+  else
     mmio_set_error (error, MMIO_ERROR_GONE,
         "The memory of %s was taken away while it was read, by a driver that "
         "was bound to it or a device that was switched off (dmesg may say "
         "which)" MMIO_START_AGAIN " when it is free.", device->address);
-  else
-    mmio_set_error (error, MMIO_ERROR_GONE,
-        "%s has become shorter than its picture" MMIO_START_AGAIN
-        " when it is complete.", device->address);
 }
 
 /**
@@ -251,22 +249,22 @@ mmio_device_set_lost_error (const MmioDevice * device, GError ** error)
 gboolean
 mmio_device_check (MmioDevice * device, guint bar, GError ** error)
 {
-  gboolean is_lost;
+  gsize lost_length;
 
   if (!mmio_device_is_held (device, error))
     return FALSE;
 
-  is_lost = has_lost (&device->maps);
+  lost_length = get_lost_length (&device->maps);
 
   /* That it has gone says more than what came of it */
   if (device->backend->check && !device->backend->check (device, bar, error))
     return FALSE;
 
   /* Unless it has just been let go */
-  if (!is_lost || !mmio_device_is_held (device, error))
-    return !is_lost;
+  if (lost_length == 0 || !mmio_device_is_held (device, error))
+    return lost_length == 0;
 
-  mmio_device_set_lost_error (device, error);
+  set_lost_error (device, lost_length, error);
   return FALSE;
 }
 

@@ -14,6 +14,7 @@
 
 #include "mmioerror.h"
 #include "mmioknown.h"
+#include "mmiopages.h"
 #include "mmioudmabuf.h"
 
 typedef struct
@@ -61,6 +62,28 @@ note_mapped (MmioFile * file, gsize end)
           GSIZE_TO_POINTER (end)));
 }
 
+static void
+set_map_error (GError ** error, const MmioFile * file, guint64 offset,
+    gsize length, int errnum)
+{
+  const gsize page = mmio_pages_get_size (file->fd);
+
+  /* The kernel sees to it that there are pages for what a map may show first */
+  if (errnum == ENOMEM && page > (gsize) sysconf (_SC_PAGESIZE)) {
+    g_autofree char *command = mmio_pages_get_command (page,
+        offset % page + length);
+
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
+        "The kernel has no huge pages left for parts of %s that nobody has "
+        "written yet; make more with: %s", file->parent.address, command);
+    return;
+  }
+
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
+      "%s cannot be mapped; set device to a file that can, such as one in "
+      "/dev/shm.", file->parent.address);
+}
+
 static MmioRegion *
 mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
     MmioMapping wanted, GError ** error)
@@ -85,9 +108,7 @@ mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   if (region)
     note_mapped (file, offset + length);
   else
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "mmap",
-        "%s cannot be mapped; set device to a file that can, such as one in "
-        "/dev/shm.", device->address);
+    set_map_error (error, file, offset, length, errno);
 
   return region;
 }
@@ -122,17 +143,34 @@ is_replaced (const MmioFile * file)
       (now.st_dev != file->opened.st_dev || now.st_ino != file->opened.st_ino);
 }
 
-/* By less than a page, where no load fails: the rest of it is zeros */
-static gboolean
-is_shorter (MmioFile * file)
+/* Returns: how many bytes there are no more of what is mapped */
+static guint64
+get_missing (MmioFile * file, guint64 * mapped)
 {
-  const guint64 mapped = GPOINTER_TO_SIZE (g_atomic_pointer_get
-      (&file->mapped));
-  const guint64 page = sysconf (_SC_PAGESIZE);
   struct stat now;
 
-  return fstat (file->fd, &now) == 0 && (guint64) now.st_size < mapped &&
-      (guint64) now.st_size > (mapped - 1) / page * page;
+  *mapped = GPOINTER_TO_SIZE (g_atomic_pointer_get (&file->mapped));
+  return fstat (file->fd, &now) == 0 && (guint64) now.st_size < *mapped ?
+      *mapped - now.st_size : 0;
+}
+
+static void
+set_shorter_error (const MmioFile * file, GError ** error)
+{
+  mmio_set_error (error, MMIO_ERROR_GONE,
+      "%s has become shorter than its picture" MMIO_START_AGAIN
+      " when it is complete.", file->parent.address);
+}
+
+/* By less than a page, where no load fails: the rest of it is zeros.  It is the
+ * machine's page, as files on hugetlbfs are made shorter by whole ones. */
+static gboolean
+is_shorter_within_page (MmioFile * file)
+{
+  guint64 mapped;
+  const guint64 missing = get_missing (file, &mapped);
+
+  return missing > 0 && missing <= (mapped - 1) % sysconf (_SC_PAGESIZE);
 }
 
 static gboolean
@@ -147,12 +185,43 @@ mmio_file_check (MmioDevice * device, guint bar, GError ** error)
     return FALSE;
   }
 
-  if (is_shorter (file)) {
-    mmio_device_set_lost_error (device, error);
+  if (is_shorter_within_page (file)) {
+    set_shorter_error (file, error);
     return FALSE;
   }
 
   return TRUE;
+}
+
+static void
+mmio_file_set_lost_error (MmioDevice * device, gsize length, GError ** error)
+{
+  MmioFile *file = (MmioFile *) device;
+  const gsize page = mmio_pages_get_size (file->fd);
+  guint64 mapped;
+
+  if (get_missing (file, &mapped) > 0) {
+    set_shorter_error (file, error);
+    return;
+  }
+
+  /* Whoever copies a file over another one makes that an empty one first, and
+   * may be ready by now */
+  if (page > (gsize) sysconf (_SC_PAGESIZE)) {
+    g_autofree char *command = mmio_pages_get_command (page, length);
+
+    mmio_set_error (error, MMIO_ERROR_GONE,
+        "The kernel has no huge pages left for parts of %s that nobody has "
+        "written yet, or it was shorter than its picture for a moment"
+        MMIO_START_AGAIN " when there are more, which are made with: %s",
+        device->address, command);
+    return;
+  }
+
+  mmio_set_error (error, MMIO_ERROR_GONE,
+      "%s was shorter than its picture for a moment, or could not be read, as "
+      "its file system is full or has failed (dmesg may say so)"
+      MMIO_START_AGAIN " when it is complete.", device->address);
 }
 
 static void
@@ -171,6 +240,7 @@ static const MmioBackend mmio_file_backend = {
   .map = mmio_file_map,
   .export = mmio_file_export,
   .check = mmio_file_check,
+  .set_lost_error = mmio_file_set_lost_error,
   .free = mmio_file_free,
 };
 

@@ -190,7 +190,7 @@ mmio_guard_set (MmioGuard * guard, gconstpointer start, gconstpointer end)
 /**
  * mmio_guard_new:
  * @start: a map, from the start of a page on
- * @length: bytes, to the end of a page
+ * @length: bytes, to the end of a page; of the file's, where those are larger
  *
  * From now on a load from the map that fails gives zeros, and so do all that
  * follow, to the end of the map.  The first one installs a handler for SIGBUS,

@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "mmioguard.h"
+#include "mmiopages.h"
 
 struct _MmioRegion
 {
   gint ref_count;
   guint8 *map;
-  gsize map_length;
+  gsize map_length;             /* whole pages of the file */
+  gsize end;                    /* bytes, to the end of what was wanted */
   MmioGuard *guard;
   const guint8 *data;
   gsize length;
@@ -44,15 +46,6 @@ mmio_mapping_get_name (MmioMapping mapping)
   }
 }
 
-/* Bytes of the pages that @length bytes from a page's start on are in */
-static gsize
-get_pages_length (gsize length)
-{
-  const gsize page = sysconf (_SC_PAGESIZE);
-
-  return (length + page - 1) / page * page;
-}
-
 /**
  * mmio_region_map:
  * @fd: a file that can be mapped, opened for reading; may be closed afterwards
@@ -72,7 +65,7 @@ MmioRegion *
 mmio_region_map (int fd, guint64 offset, gsize length, MmioMapping mapping,
     GDestroyNotify release, gpointer owner)
 {
-  const guint64 skip = offset % sysconf (_SC_PAGESIZE);
+  const guint64 skip = offset % mmio_pages_get_size (fd);
 
   return mmio_region_map_within (fd, offset - skip, skip, length, mapping,
       release, owner);
@@ -81,7 +74,7 @@ mmio_region_map (int fd, guint64 offset, gsize length, MmioMapping mapping,
 /**
  * mmio_region_map_within:
  * @fd: as for mmio_region_map()
- * @start: what mmap() is told, a multiple of a page
+ * @start: what mmap() is told, a multiple of a page (mmio_pages_get_size())
  * @skip: bytes from there to the region's first
  * @length: as for mmio_region_map(), the others too
  *
@@ -94,30 +87,35 @@ MmioRegion *
 mmio_region_map_within (int fd, guint64 start, guint64 skip, gsize length,
     MmioMapping mapping, GDestroyNotify release, gpointer owner)
 {
+  const gsize page = mmio_pages_get_size (fd);
   MmioRegion *region;
+  gsize map_length;
   guint8 *map;
 
-  if (length == 0 || skip > G_MAXSIZE || length > G_MAXSIZE - skip ||
-      start > G_MAXINT64) {
+  if (length == 0 || skip > G_MAXSIZE - page ||
+      length > G_MAXSIZE - page - skip || start > G_MAXINT64) {
     errno = EINVAL;
     return NULL;
   }
 
-  map = mmap (NULL, skip + length, PROT_READ, MAP_SHARED, fd, start);
+  /* Nothing that is done to a map later may end within a page */
+  map_length = mmio_pages_round_up (skip + length, page);
+  map = mmap (NULL, map_length, PROT_READ, MAP_SHARED, fd, start);
   if (map == MAP_FAILED)
     return NULL;
 
-  if (madvise (map, skip + length, MADV_DONTFORK) < 0)
+  if (madvise (map, map_length, MADV_DONTFORK) < 0)
     g_debug ("madvise (MADV_DONTFORK): %s", g_strerror (errno));
   /* Whatever somebody films is nothing for crash reports */
-  if (madvise (map, skip + length, MADV_DONTDUMP) < 0)
+  if (madvise (map, map_length, MADV_DONTDUMP) < 0)
     g_debug ("madvise (MADV_DONTDUMP): %s", g_strerror (errno));
 
   region = g_new0 (MmioRegion, 1);
   region->ref_count = 1;
   region->map = map;
-  region->map_length = skip + length;
-  region->guard = mmio_guard_new (map, get_pages_length (skip + length));
+  region->map_length = map_length;
+  region->end = skip + length;
+  region->guard = mmio_guard_new (map, map_length);
   region->data = map + skip;
   region->length = length;
   region->mapping = mapping;
@@ -176,7 +174,8 @@ mmio_region_unref (MmioRegion * region)
     return;
 
   mmio_guard_free (region->guard);
-  munmap (region->map, region->map_length);
+  if (munmap (region->map, region->map_length) < 0)
+    g_warning ("munmap: %s", g_strerror (errno));
   if (region->release)
     region->release (region->owner);
   g_free (region);
@@ -212,6 +211,9 @@ mmio_region_get_length (const MmioRegion * region)
  * @length: (out) (optional): bytes from there to the end of the region's last
  *   page, all of which is mapped
  *
+ * These are the machine's pages, which dma-bufs are made of, also where those
+ * of the file are larger.
+ *
  * Returns: (transfer none): the page that the region starts in
  */
 const guint8 *
@@ -221,8 +223,19 @@ mmio_region_get_pages (const MmioRegion * region, gsize * length)
   const gsize before = (region->data - region->map) / page * page;
 
   if (length)
-    *length = get_pages_length (region->map_length - before);
+    *length = mmio_pages_round_up (region->end - before, page);
   return region->map + before;
+}
+
+/**
+ * mmio_region_get_map_length:
+ *
+ * Returns: bytes of all pages that are mapped for it, whole ones of the file
+ */
+gsize
+mmio_region_get_map_length (const MmioRegion * region)
+{
+  return region->map_length;
 }
 
 /**

@@ -45,6 +45,7 @@ const guint8 *mmio_region_get_data (const MmioRegion * region);
 gsize mmio_region_get_length (const MmioRegion * region);
 const guint8 *mmio_region_get_pages (const MmioRegion * region,
     gsize * length);
+gsize mmio_region_get_map_length (const MmioRegion * region);
 void mmio_region_revoke (MmioRegion * region);
 gboolean mmio_region_is_lost (const MmioRegion * region);
 MmioMapping mmio_region_get_mapping (const MmioRegion * region);

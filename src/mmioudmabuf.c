@@ -95,6 +95,21 @@ check_end (int memfd, guint64 end, const char *address, GError ** error)
   return FALSE;
 }
 
+static void
+set_create_error (int errnum, const char *address, GError ** error)
+{
+  /* What has seals is in ordinary pages or in huge ones, which not every
+   * kernel's driver takes */
+  if (errnum == EBADFD)
+    mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, "UDMABUF_CREATE",
+        "This kernel makes no dma-buf of huge pages, which the memory of %s "
+        "is in; use io-mode=copy.", address);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "UDMABUF_CREATE",
+        "The kernel makes no dma-buf of the memory of %s; use io-mode=copy.",
+        address);
+}
+
 /**
  * mmio_udmabuf_export:
  * @memfd: what mmio_udmabuf_can_share()
@@ -130,9 +145,7 @@ mmio_udmabuf_export (int memfd, guint64 offset, guint64 length,
 
   ret = ioctl (fd, UDMABUF_CREATE, &create);
   if (ret < 0)
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "UDMABUF_CREATE",
-        "The kernel makes no dma-buf of the memory of %s; use io-mode=copy.",
-        address);
+    set_create_error (errno, address, error);
   close (fd);
 
   return ret;

@@ -100,10 +100,10 @@ def kms(bench):
 
 
 @contextlib.contextmanager
-def _painter(bench, length):
+def painter(bench, length, kind=""):
     """Memory that is painted anew so seldom that a renderer on an emulated CPU
-    has time to look at all of it.  Its path."""
-    job = bench.guest.start(f"exec /mnt/guest/painter {length}")
+    has time to look at all of it.  kind: "huge" for huge pages.  Its path."""
+    job = bench.guest.start(f"exec /mnt/guest/painter {length} {kind}")
     try:
         bench.until(lambda: None if job.output().endswith("\n")
                     else job.describe())
@@ -124,7 +124,7 @@ def gl(bench):
                 "gldownload ! video/x-raw,format=RGBA ! videorate "
                 "drop-only=true max-rate=4 ! filesink location=/tmp/gl")
     # Of whole pages
-    with _painter(bench, (picture.end() + 4095) // 4096 * 4096) as path, \
+    with painter(bench, (picture.end() + 4095) // 4096 * 4096) as path, \
             watching(bench, pipeline.format(path),
                      env="GST_GL_PLATFORM=egl "
                      "GST_GL_WINDOW=surfaceless") as watch:

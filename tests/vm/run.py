@@ -32,6 +32,7 @@ import check_gone           # noqa: F401
 import check_rules          # noqa: F401
 import check_lockdown       # noqa: F401
 import check_udmabuf        # noqa: F401
+import check_hugepages      # noqa: F401
 import check_counting       # noqa: F401
 import check_zerocopy       # noqa: F401
 from bench import Bench, checks

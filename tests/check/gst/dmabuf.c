@@ -298,6 +298,8 @@ static const struct
   {0, EINVAL, F_SEAL_SHRINK, GST_RESOURCE_ERROR_OPEN_READ,
         "The kernel makes no dma-buf of the memory", "io-mode=copy",
       "UDMABUF_CREATE: "},
+  {0, EBADFD, F_SEAL_SHRINK, GST_RESOURCE_ERROR_SETTINGS,
+      "makes no dma-buf of huge pages", "io-mode=copy", "UDMABUF_CREATE: "},
   {0, 0, 0, GST_RESOURCE_ERROR_SETTINGS, "is no memfd that is sealed",
       "io-mode=copy", NULL},
   {0, 0, F_SEAL_GROW, GST_RESOURCE_ERROR_SETTINGS,
