@@ -33,6 +33,7 @@
 struct _MmioIdentity
 {
   char *address;
+  char *physical;               /* NULL: it is no virtual function */
   int config_fd;
   int power_fd;                 /* -1: kernels before 5.11 */
   guint32 bar[N_BARS];          /* their registers */
@@ -84,6 +85,7 @@ mmio_identity_new (const char *address, GError ** error)
     return NULL;
   }
 
+  identity->physical = mmio_pci_get_physical (MMIO_PCI_SYSFS, address);
   identity->power_fd = open_attribute (address, "power_state");
   return g_steal_pointer (&identity);
 }
@@ -95,8 +97,22 @@ mmio_identity_free (MmioIdentity * identity)
     close (identity->config_fd);
   if (identity->power_fd >= 0)
     close (identity->power_fd);
+  g_free (identity->physical);
   g_free (identity->address);
   g_free (identity);
+}
+
+/* Those of a virtual function are attributes only, which are found by its
+ * address.  If it can still be asked afterwards, they were its own. */
+static gboolean
+is_virtual_one (const MmioIdentity * identity, guint16 vendor, guint16 device)
+{
+  const char *address = identity->address;
+  guint16 ids[2];
+
+  return mmio_pci_get_id (MMIO_PCI_SYSFS, address, "vendor") == vendor &&
+      mmio_pci_get_id (MMIO_PCI_SYSFS, address, "device") == device &&
+      read_config (identity, PCI_VENDOR_ID, ids, sizeof (ids)) == 0;
 }
 
 /**
@@ -110,6 +126,9 @@ mmio_identity_has_ids (const MmioIdentity * identity, guint16 vendor,
     guint16 device)
 {
   guint16 ids[2];
+
+  if (identity->physical)
+    return is_virtual_one (identity, vendor, device);
 
   return read_config (identity, PCI_VENDOR_ID, ids, sizeof (ids)) == 0 &&
       GUINT16_FROM_LE (ids[0]) == vendor && GUINT16_FROM_LE (ids[1]) == device;
@@ -139,6 +158,37 @@ check_awake (const MmioIdentity * identity, GError ** error)
   return FALSE;
 }
 
+static void
+set_unplugged_error (const MmioIdentity * identity, int errnum, GError ** error)
+{
+  if (identity->physical)
+    mmio_set_system_error (error, MMIO_ERROR_GONE, errnum, "pread config",
+        "%s has been unplugged, or virtual functions were switched off; see how "
+        "many %s has with: cat " MMIO_PCI_SYSFS "/%s/sriov_numvfs",
+        identity->address, identity->physical, identity->physical);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_GONE, errnum, "pread config",
+        "%s has been unplugged, or removed from the bus; look for it with: "
+        "echo 1 | sudo tee /sys/bus/pci/rescan", identity->address);
+}
+
+static void
+set_silent_error (const MmioIdentity * identity, GError ** error)
+{
+  const char *address = identity->address;
+
+  if (identity->physical)
+    mmio_set_error (error, MMIO_ERROR_GONE,
+        "%s does not answer any more; see whether %s does, whose virtual "
+        "function it is, with: lspci -vs %s", address, identity->physical,
+        identity->physical);
+  else
+    mmio_set_error (error, MMIO_ERROR_GONE,
+        "%s does not answer any more; if it is plugged in and powered, find it "
+        "again with: echo 1 | sudo tee " MMIO_PCI_SYSFS "/%s/remove "
+        "/sys/bus/pci/rescan", address, address);
+}
+
 static gboolean
 check_command (const MmioIdentity * identity, GError ** error)
 {
@@ -148,21 +198,17 @@ check_command (const MmioIdentity * identity, GError ** error)
       sizeof (command));
 
   if (errnum != 0) {
-    mmio_set_system_error (error, MMIO_ERROR_GONE, errnum, "pread config",
-        "%s has been unplugged, or removed from the bus; look for it with: "
-        "echo 1 | sudo tee /sys/bus/pci/rescan", address);
+    set_unplugged_error (identity, errnum, error);
     return FALSE;
   }
 
   if (command == PCI_NOBODY) {
-    mmio_set_error (error, MMIO_ERROR_GONE,
-        "%s does not answer any more; if it is plugged in and powered, find it "
-        "again with: echo 1 | sudo tee " MMIO_PCI_SYSFS "/%s/remove "
-        "/sys/bus/pci/rescan", address, address);
+    set_silent_error (identity, error);
     return FALSE;
   }
 
-  if (!(GUINT32_FROM_LE (command) & PCI_COMMAND_MEMORY)) {
+  /* The bit of a virtual function is 0: its physical one decodes for it */
+  if (!identity->physical && !(GUINT32_FROM_LE (command) & PCI_COMMAND_MEMORY)) {
     mmio_set_error (error, MMIO_ERROR_GONE,
         "Memory decoding of %s was switched off, or it was reset; switch it on "
         "with: sudo setpci -s %s COMMAND=2:2", address, address);

@@ -38,19 +38,6 @@ count_listed (void)
   return n;
 }
 
-static guint
-read_id (const char *slot, const char *file)
-{
-  g_autofree char *path = g_strconcat (MMIO_PCI_SYSFS "/", slot, "/", file,
-      NULL);
-  g_autofree char *text = NULL;
-
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return G_MAXUINT;
-
-  return g_ascii_strtoull (text, NULL, 16);
-}
-
 /* Whether the list has just the devices that sysfs shows */
 static gboolean
 is_fresh (void)
@@ -63,6 +50,7 @@ is_fresh (void)
   while (fresh && dir && (name = g_dir_read_name (dir))) {
     g_auto (MmioAddress) slot = { 0, };
     struct pci_device *dev;
+    guint vendor, device;
 
     if (!mmio_address_parse (&slot, name, NULL) ||
         slot.kind != MMIO_ADDRESS_SLOT)
@@ -71,8 +59,9 @@ is_fresh (void)
     n++;
     dev = pci_device_find_by_slot (slot.domain, slot.bus, slot.slot,
         slot.function);
-    fresh = dev && dev->vendor_id == read_id (name, "vendor") &&
-        dev->device_id == read_id (name, "device");
+    vendor = mmio_pci_get_id (MMIO_PCI_SYSFS, name, "vendor");
+    device = mmio_pci_get_id (MMIO_PCI_SYSFS, name, "device");
+    fresh = dev && dev->vendor_id == vendor && dev->device_id == device;
   }
   if (dir)
     g_dir_close (dir);
@@ -220,8 +209,9 @@ info_init (MmioPciInfo * info, struct pci_device *dev)
   /* The list may be older than the device: it knows vendor and device, and has
    * read the BARs just now, but leaves those as they were that have gone */
   slot = mmio_address_to_string (&info->slot);
-  info->subsystem_vendor = read_id (slot, "subsystem_vendor");
-  info->subsystem = read_id (slot, "subsystem_device");
+  info->subsystem_vendor = mmio_pci_get_id (MMIO_PCI_SYSFS, slot,
+      "subsystem_vendor");
+  info->subsystem = mmio_pci_get_id (MMIO_PCI_SYSFS, slot, "subsystem_device");
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
     info->bar[i].base = dev->regions[i].base_addr;
     info->bar[i].size = info->bar[i].base ? dev->regions[i].size : 0;

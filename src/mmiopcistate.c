@@ -50,6 +50,17 @@ read_command (const char *devices, const char *address, guint8 command[2])
   return errnum;
 }
 
+/* Returns: (transfer full) (nullable): the name of what the device has a link
+ * to */
+static char *
+read_link (const char *devices, const char *address, const char *name)
+{
+  g_autofree char *path = g_build_filename (devices, address, name, NULL);
+  g_autofree char *target = g_file_read_link (path, NULL);
+
+  return target ? g_path_get_basename (target) : NULL;
+}
+
 /**
  * mmio_pci_get_driver:
  * @devices: the directory of the devices, %MMIO_PCI_SYSFS
@@ -60,10 +71,48 @@ read_command (const char *devices, const char *address, guint8 command[2])
 char *
 mmio_pci_get_driver (const char *devices, const char *address)
 {
-  g_autofree char *path = g_build_filename (devices, address, "driver", NULL);
-  g_autofree char *target = g_file_read_link (path, NULL);
+  return read_link (devices, address, "driver");
+}
 
-  return target ? g_path_get_basename (target) : NULL;
+/**
+ * mmio_pci_get_physical:
+ * @devices: the directory of the devices, %MMIO_PCI_SYSFS
+ * @address: the device's full PCI address
+ *
+ * In the configuration of a virtual function of SR-IOV there are neither its IDs
+ * nor the bit of memory decoding nor its BARs (PCI Express Base 4.0, 9.3.4.1):
+ * the kernel has them from the physical one, where not everybody may read them.
+ *
+ * Returns: (transfer full) (nullable): the address of the physical function, or
+ *   NULL if the device is no virtual one
+ */
+char *
+mmio_pci_get_physical (const char *devices, const char *address)
+{
+  return read_link (devices, address, "physfn");
+}
+
+/**
+ * mmio_pci_get_id:
+ * @devices: the directory of the devices, %MMIO_PCI_SYSFS
+ * @address: the device's full PCI address
+ * @name: vendor, device, subsystem_vendor or subsystem_device
+ *
+ * Asks the kernel, which knows that of virtual functions too.
+ *
+ * Returns: one of the numbers that say what the device is, or %G_MAXUINT if there
+ *   is no such device
+ */
+guint
+mmio_pci_get_id (const char *devices, const char *address, const char *name)
+{
+  g_autofree char *path = g_build_filename (devices, address, name, NULL);
+  g_autofree char *text = NULL;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return G_MAXUINT;
+
+  return g_ascii_strtoull (text, NULL, 16);
 }
 
 /**
@@ -82,6 +131,7 @@ mmio_pci_state_init (MmioPciState * state, const char *devices,
 
   memset (state, 0, sizeof (*state));
   state->driver = mmio_pci_get_driver (devices, address);
+  state->physical = mmio_pci_get_physical (devices, address);
   state->power_state = read_power_state (devices, address);
   state->is_asleep = g_str_has_prefix (state->power_state, "D3");
   if (state->is_asleep)
@@ -89,7 +139,8 @@ mmio_pci_state_init (MmioPciState * state, const char *devices,
 
   state->config_errno = read_command (devices, address, command);
   state->is_gone = command[0] == 0xff && command[1] == 0xff;
-  state->is_decoding = !state->is_gone && (command[0] & PCI_COMMAND_MEMORY);
+  state->is_decoding = !state->is_gone && (state->physical ||
+      (command[0] & PCI_COMMAND_MEMORY));
 }
 
 /**
@@ -101,6 +152,7 @@ void
 mmio_pci_state_clear (MmioPciState * state)
 {
   g_clear_pointer (&state->driver, g_free);
+  g_clear_pointer (&state->physical, g_free);
   g_clear_pointer (&state->power_state, g_free);
 }
 
@@ -131,6 +183,13 @@ mmio_pci_check_awake (const char *address, GError ** error)
         "pread config",
         "The configuration of %s cannot be read; is it still in lspci -D?",
         address);
+    return FALSE;
+  }
+
+  if (state.is_gone && state.physical) {
+    mmio_set_error (error, MMIO_ERROR_OFF,
+        "%s does not answer; see whether %s does, whose virtual function it is, "
+        "with: lspci -vs %s", address, state.physical, state.physical);
     return FALSE;
   }
 

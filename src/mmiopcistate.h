@@ -11,16 +11,20 @@ G_BEGIN_DECLS
 /**
  * MmioPciState:
  * @driver: (nullable): the driver that is bound to the device
+ * @physical: (nullable): the address of the physical function, if the device is
+ *   a virtual one of SR-IOV
  * @power_state: D0, D3hot, ...; "unknown" on kernels before 5.11
  * @is_asleep: it is in D3 and answers nothing; its configuration was not read
  * @config_errno: why the configuration could not be read, or 0
  * @is_gone: the configuration is all ones: nobody answers
- * @is_decoding: it answers to its memory BARs
+ * @is_decoding: it answers to its memory BARs; a virtual function always does, as
+ *   its physical one decodes for it as long as the kernel has it
  *
  * What a PCI device is doing now.
  */
 typedef struct {
   char *driver;
+  char *physical;
   char *power_state;
   gboolean is_asleep;
   int config_errno;
@@ -36,6 +40,9 @@ void mmio_pci_state_clear (MmioPciState * state);
 gboolean mmio_pci_check_awake (const char *address, GError ** error);
 
 char *mmio_pci_get_driver (const char *devices, const char *address);
+char *mmio_pci_get_physical (const char *devices, const char *address);
+guint mmio_pci_get_id (const char *devices, const char *address,
+    const char *name);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (MmioPciState, mmio_pci_state_clear)
 

@@ -315,6 +315,13 @@ test_made_up (void)
   check_bar (bars, 0, 0, MMIO_PROBE_REACH_NO, "memory decoding is off");
   g_ptr_array_unref (bars);
 
+  g_free (link);
+  link = g_build_filename (machine.devices, ADDRESS, "physfn", NULL);
+  g_assert_cmpint (symlink ("../0000:02:00.0", link), ==, 0);
+  bars = list (&machine);
+  check_bar (bars, 0, 0, MMIO_PROBE_REACH_NO, "the kernel is locked down");
+  g_ptr_array_unref (bars);
+
   add_file (&machine, "power_state", "D3cold\n");
   bars = list (&machine);
   check_bar (bars, 1, 2, MMIO_PROBE_REACH_NO, "asleep (D3cold)");

@@ -18,6 +18,9 @@ EDU = "0000:00:17.0"
 E1000 = "0000:00:18.0"
 # ... below the port
 PORT = "0000:01:00.0"
+# ... below another one: what has virtual functions, and the first of these
+PHYSICAL = "0000:02:00.0"
+VIRTUAL = "0000:02:00.1"
 # ... below the switch
 IVSHMEM_SWITCHED = "0000:03:00.0"
 

@@ -23,6 +23,14 @@ _INTERRUPTS = ["-device",
 # Where devices are plugged in and out.  A port has a BAR of its own.
 _PORT = ["-device", "pcie-root-port,id=socket,addr=19.0,chassis=1"]
 
+# A device that can have virtual functions (SR-IOV), each with a vector of MSI-X,
+# whose table is what there is to see of them; no driver shall take it
+_VIRTUAL = ["-device", "pcie-root-port,id=root,addr=1a.0,chassis=2",
+            "-device", "nvme-subsys,id=subsystem",
+            "-device", "nvme,serial=virtual,bus=root,subsys=subsystem,"
+            "sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2,"
+            "max_ioqpairs=6,msix_qsize=3"]
+
 
 _IOMMU = ["-machine", "kernel-irqchip=split",
           "-device", "intel-iommu,intremap=on"]
@@ -77,8 +85,9 @@ BOOTS = {
     # A kernel as people boot it, with an IOMMU, so that vfio-pci can put a
     # device to sleep
     "strict": Boot(
-        "intel_iommu=on iommu=pt",
-        _IOMMU + _DISPLAY + _IVSHMEM + _NETWORK + _INTERRUPTS + _PORT,
+        "intel_iommu=on iommu=pt module_blacklist=nvme",
+        _IOMMU + _DISPLAY + _IVSHMEM + _NETWORK + _INTERRUPTS + _PORT
+        + _VIRTUAL,
         {**_BARS, **_SOCKET}, {"doorbell": (1 << 20, 2)}),
     # A display that can read a BAR, on a machine that lets it; locked down, as
     # with Secure Boot

@@ -29,6 +29,7 @@ import check_interrupts    # noqa: F401
 import check_uio            # noqa: F401
 import check_errors         # noqa: F401
 import check_gone           # noqa: F401
+import check_virtual        # noqa: F401
 import check_rules          # noqa: F401
 import check_lockdown       # noqa: F401
 import check_udmabuf        # noqa: F401

@@ -147,6 +147,20 @@ put_device (const Device * device)
   put_bars (device);
 }
 
+/* Makes it a virtual function of SR-IOV: the configuration of such has no IDs, no
+ * bit of memory decoding, and no BARs */
+void
+put_physical (const Device * device, const char *physical)
+{
+  const Device nobody = {.slot = device->slot,.vendor = 0xffff,.device = 0xffff
+  };
+  g_autofree char *path = device_file (device->slot, "physfn");
+  g_autofree char *target = g_strconcat ("../", physical, NULL);
+
+  fail_unless (symlink (target, path) == 0);
+  put_config (&nobody, 0, 256);
+}
+
 /* In the configuration that somebody may have open */
 void
 set_command (const Device * device, guint16 command)

@@ -38,6 +38,7 @@ char *device_file (const char *slot, const char *name);
 void put (const char *slot, const char *name, gconstpointer data, gssize size);
 void put_config (const Device * device, guint16 command, gsize size);
 void put_device (const Device * device);
+void put_physical (const Device * device, const char *physical);
 void set_command (const Device * device, guint16 command);
 void unplug_device (const Device * device);
 

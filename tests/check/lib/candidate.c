@@ -233,6 +233,22 @@ GST_START_TEST (test_description)
 
 GST_END_TEST;
 
+/* Whatever is in its configuration */
+GST_START_TEST (test_virtual)
+{
+  g_autoptr (MmioCandidate) candidate = NULL;
+
+  make_bus ();
+  put_device (&card);
+  put_physical (&card, "0000:02:00.0");
+  candidate = get_only ();
+  fail_unless_equals_string (candidate->address, card.slot);
+  fail_unless_equals_int (candidate->vendor, card.vendor);
+  fail_unless_equals_int (candidate->device, card.device);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_unknown_name)
 {
   g_autoptr (MmioCandidate) candidate = NULL;
@@ -322,6 +338,7 @@ candidate_suite (void)
   tcase_add_test (tc, test_order);
   tcase_add_test (tc, test_no_bus);
   tcase_add_test (tc, test_description);
+  tcase_add_test (tc, test_virtual);
   tcase_add_test (tc, test_unknown_name);
   tcase_add_test (tc, test_opens_nothing);
   tcase_add_test (tc, test_goes_meanwhile);

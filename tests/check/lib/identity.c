@@ -223,6 +223,95 @@ GST_START_TEST (test_replaced)
 
 GST_END_TEST;
 
+/* --- A virtual function --------------------------------------------------- */
+
+#define PHYSICAL "0000:02:00.0"
+#define NUMVFS DEVICES "/" PHYSICAL "/sriov_numvfs"
+
+static MmioIdentity *
+virtual_new (void)
+{
+  MmioIdentity *identity;
+
+  bar = 2;
+  make_bus ();
+  put_device (&device);
+  put_physical (&device, PHYSICAL);
+  identity = mmio_identity_new (device.slot, NULL);
+  fail_unless (identity != NULL);
+
+  return identity;
+}
+
+/* The bit of memory decoding is another one's */
+GST_START_TEST (test_virtual)
+{
+  static const guint32 there[] = { 0, 0x00100000, 0x00100004, 0x00100002,
+    0xffff0000, 0x0000ffff
+  };
+  g_autoptr (MmioIdentity) identity = virtual_new ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (there); i++) {
+    put_register (COMMAND, there[i]);
+    fail_unless (mmio_identity_check (identity, bar, NULL), "%08x", there[i]);
+  }
+
+  put_power ("D0\n");
+  put_register (COMMAND, 0xffffffff);
+  check_gone (identity, "whether " PHYSICAL " does");
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_virtual_removed)
+{
+  g_autoptr (MmioIdentity) identity = virtual_new ();
+
+  pread_errnum = ENODEV;
+  check_gone (identity, "cat " NUMVFS);
+  pread_errnum = 0;
+}
+
+GST_END_TEST;
+
+static void
+check_ids (const MmioIdentity * identity)
+{
+  fail_unless (mmio_identity_has_ids (identity, device.vendor, device.device));
+  fail_if (mmio_identity_has_ids (identity, device.vendor + 1, device.device));
+  fail_if (mmio_identity_has_ids (identity, device.vendor, device.device + 1));
+}
+
+GST_START_TEST (test_ids)
+{
+  g_autoptr (MmioIdentity) identity = identity_new (0);
+
+  put_config (&device, 0x0002, 64);
+  check_ids (identity);
+}
+
+GST_END_TEST;
+
+/* What the kernel says of it counts only if it was of the one that was opened */
+GST_START_TEST (test_virtual_ids)
+{
+  g_autoptr (MmioIdentity) identity = virtual_new ();
+
+  check_ids (identity);
+  fail_if (mmio_identity_has_ids (identity, 0xffff, 0xffff));
+
+  pread_errnum = ENODEV;
+  fail_if (mmio_identity_has_ids (identity, device.vendor, device.device));
+  pread_errnum = 0;
+
+  put (device.slot, "vendor", "0x1af4\n", -1);
+  fail_if (mmio_identity_has_ids (identity, device.vendor, device.device));
+  unplug_device (&device);
+  fail_if (mmio_identity_has_ids (identity, device.vendor, device.device));
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_none)
 {
   GError *error = NULL;
@@ -253,6 +342,10 @@ identity_suite (void)
   tcase_add_test (tc, test_no_power_state);
   tcase_add_loop_test (tc, test_removed, 0, 3);
   tcase_add_test (tc, test_replaced);
+  tcase_add_test (tc, test_ids);
+  tcase_add_test (tc, test_virtual);
+  tcase_add_test (tc, test_virtual_removed);
+  tcase_add_test (tc, test_virtual_ids);
   tcase_add_test (tc, test_none);
 
   return s;

@@ -435,6 +435,28 @@ GST_START_TEST (test_decoding)
 
 GST_END_TEST;
 
+/* By its address, or as one of several: the physical one is of the same kind */
+GST_START_TEST (test_virtual)
+{
+  static const Device physical = CARD ("0000:02:00.0", 0xdead, 0xbeef);
+  const Device nobody = {.slot = card.slot,.vendor = 0xffff,.device = 0xffff };
+
+  make_bus ();
+  put_device (&physical);
+  put_device (&card);
+  put_physical (&card, physical.slot);
+  check_mapped ("03:00.0", 0, 0, 0, 8192);
+  check_mapped ("03:00.0", 2, 2, 0, 128);
+  check_mapped ("dead:beef@1", 5, 5, 0, 4096);
+  check_mapped (DEVICES "/0000:03:00.0/resource5", -1, 5, 0, 4096);
+
+  put_config (&nobody, 0xffff, 256);
+  check_map_fails ("03:00.0", 0, 0, 1, MMIO_ERROR_OFF, 0,
+      "whether 0000:02:00.0 does", "lspci -vs 0000:02:00.0");
+}
+
+GST_END_TEST;
+
 /* It went away after it was found */
 GST_START_TEST (test_unplugged)
 {
@@ -887,6 +909,7 @@ sysfs_suite (void)
   tcase_add_test (tc, test_no_such_bar);
   tcase_add_test (tc, test_power);
   tcase_add_test (tc, test_decoding);
+  tcase_add_test (tc, test_virtual);
   tcase_add_test (tc, test_unplugged);
   tcase_add_test (tc, test_short_config);
   tcase_add_test (tc, test_write_combining);

@@ -587,6 +587,27 @@ GST_START_TEST (test_map)
 
 GST_END_TEST;
 
+/* One whose configuration says nothing of it */
+GST_START_TEST (test_virtual)
+{
+  guint8 bytes[100];
+  MmioDevice *device;
+  MmioRegion *region;
+  GError *error = NULL;
+
+  make_vfio ();
+  put_physical (&card, "0000:02:00.0");
+  device = open_address ("dead:beef", MMIO_ACCESS_VFIO, NULL);
+  region = map_first (device, bytes);
+  fail_unless (memcmp (mmio_region_get_data (region), bytes, 100) == 0);
+  fail_unless (mmio_device_check (device, 0, &error), "%s",
+      error ? error->message : "");
+  mmio_region_unref (region);
+  mmio_device_unref (device);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_map_errors)
 {
   g_autoptr (MmioDevice) device = NULL;
@@ -1143,6 +1164,7 @@ vfio_suite (void)
   tcase_add_test (tc, test_requests);
   tcase_add_test (tc, test_not_viable);
   tcase_add_test (tc, test_map);
+  tcase_add_test (tc, test_virtual);
   tcase_add_test (tc, test_map_errors);
   tcase_add_test (tc, test_export);
   tcase_add_test (tc, test_interrupts);
