@@ -217,7 +217,8 @@ move (GstMmioVidSrc * self, MmioCapture * capture)
 
 /* Goes on with @capture, which it takes.  Where its picture is another one, or
  * frames take another way, that is negotiated before the next frame.  Returns:
- * FALSE with @error set if there is no way, and all is as before */
+ * FALSE with @error set if there is no way: what was captured before stays, as
+ * far as that is of use */
 gboolean
 gst_mmio_follow_replace (GstMmioVidSrc * self, MmioCapture * capture,
     GError ** error)

@@ -89,7 +89,7 @@ typedef struct {
   GMutex lock;
   GPtrArray *regions;
   GError *loss;
-  GDestroyNotify on_unmapped;
+  MmioDeviceFunc on_unmapped;
   gpointer on_unmapped_data;
 } MmioDeviceMaps;
 

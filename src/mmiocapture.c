@@ -153,7 +153,7 @@ watch (MmioCapture * capture, MmioCapture * old)
   const MmioCaptureConfig *config = &capture->config;
 
   if (old) {
-    capture->presence = g_steal_pointer (&old->presence);
+    capture->presence = mmio_presence_ref (old->presence);
     return;
   }
 
@@ -398,7 +398,8 @@ mmio_capture_look (const MmioCapture * capture)
  * @capture: a capture whose device shows another picture now
  *
  * Captures that, from the same device, with the same settings; statistics go
- * on.  What is left of @capture is to be closed, and good for nothing else.
+ * on.  What is left of @capture is to be closed, and good for nothing else but to
+ * say whether the device is present.
  *
  * Returns: (transfer full) (nullable): a capture; or NULL with @error set: with
  *   %MMIO_ERROR_NO_MODE, @capture is as before, and it may be tried again when
@@ -466,7 +467,7 @@ mmio_capture_close (MmioCapture * capture)
   g_clear_pointer (&capture->mode, mmio_mode_free);
   g_clear_pointer (&capture->region, mmio_region_unref);
   /* Last: what is mapped now is what others hold */
-  g_clear_pointer (&capture->presence, mmio_presence_free);
+  g_clear_pointer (&capture->presence, mmio_presence_unref);
   mmio_device_unref (capture->device);
   g_mutex_clear (&capture->lock);
   g_free ((char *) capture->config.device);

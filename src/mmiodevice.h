@@ -48,6 +48,12 @@ typedef enum {
 typedef struct _MmioDevice MmioDevice;
 
 /**
+ * MmioDeviceFunc:
+ * @data: what whoever wants to be called has given
+ */
+typedef void (*MmioDeviceFunc) (gpointer data);
+
+/**
  * MmioMode:
  *
  * What a device says of its picture, and whether it still says so; see
@@ -89,7 +95,7 @@ gboolean mmio_device_check (MmioDevice * device, guint bar, GError ** error);
 int mmio_device_open_request (MmioDevice * device);
 void mmio_device_let_go (MmioDevice * device, GError * reason);
 gboolean mmio_device_is_in_use (MmioDevice * device);
-void mmio_device_call_when_unmapped (MmioDevice * device, GDestroyNotify func,
+void mmio_device_call_when_unmapped (MmioDevice * device, MmioDeviceFunc func,
     gpointer data);
 gboolean mmio_device_check_place (const MmioDevice * device, GError ** error);
 gboolean mmio_device_check_same (const MmioDevice * device,

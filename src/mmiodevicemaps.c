@@ -35,15 +35,19 @@ mmio_device_maps_clear (MmioDeviceMaps * maps)
   g_mutex_clear (&maps->lock);
 }
 
-/* Locked */
-static void
-tell_if_unmapped (MmioDeviceMaps * maps)
+/* Locked.  Returns: (nullable): what is to be called when it is not any more,
+ * and not again */
+static MmioDeviceFunc
+take_if_unmapped (MmioDeviceMaps * maps)
 {
-  if (maps->regions->len > 0 || !maps->on_unmapped)
-    return;
+  MmioDeviceFunc func = NULL;
 
-  maps->on_unmapped (maps->on_unmapped_data);
-  maps->on_unmapped = NULL;
+  if (maps->regions->len == 0) {
+    func = maps->on_unmapped;
+    maps->on_unmapped = NULL;
+  }
+
+  return func;
 }
 
 /* The region has been unmapped */
@@ -52,12 +56,15 @@ forget_map (gpointer data)
 {
   MmioDeviceMap *map = data;
   MmioDeviceMaps *maps = &map->device->maps;
+  MmioDeviceFunc func;
 
   g_mutex_lock (&maps->lock);
   g_ptr_array_remove_fast (maps->regions, map);
-  tell_if_unmapped (maps);
+  func = take_if_unmapped (maps);
   g_mutex_unlock (&maps->lock);
 
+  if (func)
+    func (maps->on_unmapped_data);
   mmio_device_unref (map->device);
   g_free (map);
 }
@@ -166,21 +173,26 @@ mmio_device_is_in_use (MmioDevice * device)
 /**
  * mmio_device_call_when_unmapped:
  * @func: called once with @data, from whatever thread is the last to let go of a
- *   map, or at once if there is none; it may call nothing of the device
+ *   map, or at once if there is none
  *
- * For one who waits for the end of all that is mapped of the device.
+ * For the one who waits for the end of all that is mapped of the device; there
+ * is no other.  The caller holds a reference of his own meanwhile.
  */
 void
-mmio_device_call_when_unmapped (MmioDevice * device, GDestroyNotify func,
+mmio_device_call_when_unmapped (MmioDevice * device, MmioDeviceFunc func,
     gpointer data)
 {
   MmioDeviceMaps *maps = &device->maps;
 
   g_mutex_lock (&maps->lock);
+  g_warn_if_fail (!maps->on_unmapped);
   maps->on_unmapped = func;
   maps->on_unmapped_data = data;
-  tell_if_unmapped (maps);
+  func = take_if_unmapped (maps);
   g_mutex_unlock (&maps->lock);
+
+  if (func)
+    func (data);
 }
 
 /* For mmiodevice.c: whether the device was not let go.  If it was, @error says

@@ -23,6 +23,7 @@
 
 struct _MmioPresence
 {
+  gint ref_count;
   MmioDevice *device;
   guint bar;
   GError *loss;                 /* of the thread that asks */
@@ -48,6 +49,7 @@ mmio_presence_new (MmioDevice * device, guint bar)
 {
   MmioPresence *presence = g_new0 (MmioPresence, 1);
 
+  presence->ref_count = 1;
   presence->device = mmio_device_ref (device);
   presence->bar = bar;
   presence->request_fd = -1;
@@ -69,25 +71,50 @@ destroy (gpointer data)
   g_free (presence);
 }
 
+/* The last of those who had it mapped has let go of it.  It is closed now and
+ * not when the thread gets round to that: he may want to open it again. */
 static void
-end_watch (gpointer watch)
+on_unmapped (gpointer data)
 {
-  mmio_watch_end (watch);
+  MmioPresence *presence = data;
+  GError *reason = NULL;
+
+  mmio_set_error (&reason, MMIO_ERROR_GONE,
+      "%s is not captured any more" MMIO_START_AGAIN ".",
+      mmio_device_get_address (presence->device));
+  mmio_device_let_go (presence->device, reason);
+  mmio_watch_end (presence->watch);
 }
 
 /**
- * mmio_presence_free:
+ * mmio_presence_ref:
+ *
+ * Returns: (transfer full): @presence
+ */
+MmioPresence *
+mmio_presence_ref (MmioPresence * presence)
+{
+  g_atomic_int_inc (&presence->ref_count);
+  return presence;
+}
+
+/**
+ * mmio_presence_unref:
  * @presence: (transfer full): what is known of a device
  *
- * Nobody is told of it any more when this returns.  But where others still have
- * it mapped, as buffers of an application, it is let go for them, too, when it
- * goes away: that is listened for until they have let go of it.
+ * Nobody is told of it any more when this was the last one.  But where others
+ * still have the device mapped, as buffers of an application, it is let go for
+ * them, too, when it goes away: that is listened for until they have let go of
+ * it.
  */
 void
-mmio_presence_free (MmioPresence * presence)
+mmio_presence_unref (MmioPresence * presence)
 {
   MmioWatch *watch = presence->watch;
   MmioDevice *device = presence->device;
+
+  if (!g_atomic_int_dec_and_test (&presence->ref_count))
+    return;
 
   g_mutex_lock (&presence->lock);
   presence->func = NULL;
@@ -102,7 +129,7 @@ mmio_presence_free (MmioPresence * presence)
   /* All of it may end as soon as that can be told */
   mmio_device_ref (device);
   mmio_watch_detach (watch, destroy);
-  mmio_device_call_when_unmapped (device, end_watch, watch);
+  mmio_device_call_when_unmapped (device, on_unmapped, presence);
   mmio_device_unref (device);
 }
 
@@ -186,13 +213,13 @@ mmio_presence_check (MmioPresence * presence)
 }
 
 /* How often this thread has waited for something; that it had to leave the CPU
- * to others, on a busy machine, is none of these */
+ * to others, on a busy machine, is none of these.  -1: not known */
 static glong
 count_waits (void)
 {
   struct rusage usage;
 
-  return getrusage (RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+  return getrusage (RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : -1;
 }
 
 static gboolean
@@ -204,7 +231,7 @@ ask (MmioPresence * presence)
 
   presence->asked = g_get_monotonic_time ();
   presence->was_reset |= presence->asked - before >= RESET_TIME &&
-      count_waits () != waits;
+      (waits < 0 || count_waits () != waits);
   return ret;
 }
 

@@ -24,7 +24,8 @@ typedef void (*MmioPresenceFunc) (gpointer data);
 typedef struct _MmioPresence MmioPresence;
 
 MmioPresence *mmio_presence_new (MmioDevice * device, guint bar);
-void mmio_presence_free (MmioPresence * presence);
+MmioPresence *mmio_presence_ref (MmioPresence * presence);
+void mmio_presence_unref (MmioPresence * presence);
 
 void mmio_presence_watch (MmioPresence * presence, MmioPresenceFunc func,
     gpointer data);
@@ -37,6 +38,6 @@ gboolean mmio_presence_end (MmioPresence * presence, gboolean * was_reset);
 void mmio_presence_lose (MmioPresence * presence, GError * loss);
 const GError *mmio_presence_get_loss (const MmioPresence * presence);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioPresence, mmio_presence_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioPresence, mmio_presence_unref)
 
 G_END_DECLS

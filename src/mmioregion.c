@@ -14,6 +14,7 @@
 struct _MmioRegion
 {
   gint ref_count;
+  pid_t process;                /* forked children do not have the map */
   guint8 *map;
   gsize map_length;             /* whole pages of the file */
   gsize end;                    /* bytes, to the end of what was wanted */
@@ -112,6 +113,7 @@ mmio_region_map_within (int fd, guint64 start, guint64 skip, gsize length,
 
   region = g_new0 (MmioRegion, 1);
   region->ref_count = 1;
+  region->process = getpid ();
   region->map = map;
   region->map_length = map_length;
   region->end = skip + length;
@@ -174,7 +176,8 @@ mmio_region_unref (MmioRegion * region)
     return;
 
   mmio_guard_free (region->guard);
-  if (munmap (region->map, region->map_length) < 0)
+  if (region->process == getpid () &&
+      munmap (region->map, region->map_length) < 0)
     g_warning ("munmap: %s", g_strerror (errno));
   if (region->release)
     region->release (region->owner);

@@ -30,7 +30,8 @@ struct _MmioWatch
 
   MmioUevents *events;          /* NULL: there are none to be had */
   int wake_fd;                  /* readable: it is time to end */
-  GThread *thread;              /* NULL: it is its own master */
+  GThread *thread;              /* NULL: not begun, or left to itself */
+  pid_t process;                /* forked children do not have the thread */
   GDestroyNotify destroy;       /* of @data then */
 };
 
@@ -138,6 +139,7 @@ mmio_watch_new (const char *address, int request_fd, MmioWatchFunc func,
 
   watch->address = g_strdup (address);
   watch->request_fd = request_fd;
+  watch->process = getpid ();
   watch->func = func;
   watch->data = data;
   watch->wake_fd = eventfd (0, EFD_CLOEXEC);
@@ -182,6 +184,9 @@ mmio_watch_detach (MmioWatch * watch, GDestroyNotify destroy)
 void
 mmio_watch_end (MmioWatch * watch)
 {
+  if (watch->process != getpid ())
+    return;
+
   /* Cannot fail: the counter was zero */
   eventfd_write (watch->wake_fd, 1);
 }
@@ -195,7 +200,7 @@ mmio_watch_end (MmioWatch * watch)
 void
 mmio_watch_free (MmioWatch * watch)
 {
-  if (watch->thread) {
+  if (watch->thread && watch->process == getpid ()) {
     /* Cannot fail: the counter was zero */
     eventfd_write (watch->wake_fd, 1);
     g_thread_join (watch->thread);

@@ -794,6 +794,30 @@ GST_START_TEST (test_fixed_downstream)
 
 GST_END_TEST;
 
+/* The new picture can be read, and no dma-buf be made of it, which was asked
+ * for */
+GST_START_TEST (test_no_way)
+{
+  GstHarness *h = new_source ("dmabuf");
+  GstBuffer *buffer;
+
+  gst_harness_play (h);
+  buffer = source_pull (h);
+  check_frame (h, buffer, 32, 24, 1, 0, TRUE);
+  gst_buffer_unref (buffer);
+  source_wait_for_clock_wait (h);
+
+  set_mode (16, 12, 2);
+  fakekernel_set_udmabuf (0, ENOMEM);
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_OPEN_READ, NULL,
+      "makes no dma-buf", device.path, "io-mode=copy", NULL);
+  source_stop (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* An element that has failed fails again, rather than to send what is not
  * there; and goes on in a run of its own */
 GST_START_TEST (test_again)
@@ -1046,6 +1070,7 @@ mode_suite (void)
   tcase_add_test (tc, test_too_large);
   tcase_add_test (tc, test_gone);
   tcase_add_test (tc, test_fixed_downstream);
+  tcase_add_test (tc, test_no_way);
   tcase_add_test (tc, test_again);
   tcase_add_test (tc, test_not_followed);
 

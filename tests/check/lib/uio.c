@@ -752,7 +752,7 @@ check_goes (const char *text, MmioAccess access, int *errnum, const char *word,
   error = g_error_copy (mmio_presence_get_loss (presence));
   check_error (&error, MMIO_ERROR_GONE, word, other_word, NULL);
 
-  mmio_presence_free (presence);
+  mmio_presence_unref (presence);
   mmio_region_unref (region);
   mmio_device_unref (device);
 }

@@ -949,11 +949,36 @@ GST_START_TEST (test_request)
   fail_unless_equals_int (mmio_device_open_interrupt (device, &error), -1);
   check_gone (&error);
 
-  mmio_presence_free (presence);
+  mmio_presence_unref (presence);
   mmio_device_unref (device);
   fail_unless_all (mmio_region_get_data (region), 100, 0);
   mmio_region_unref (region);
   fail_unless_equals_int (count_fds (), fds);
+}
+
+GST_END_TEST;
+
+/* Who has kept a map can open the device again as soon as he has let go of it */
+GST_START_TEST (test_kept)
+{
+  g_autoptr (GAsyncQueue) told = g_async_queue_new ();
+  guint8 bytes[100];
+
+  make_vfio ();
+  enter_network (TRUE);
+  for (guint i = 0; i < 30; i++) {
+    MmioDevice *device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+    MmioPresence *presence = mmio_presence_new (device, 0);
+    MmioRegion *region = map_first (device, bytes);
+
+    mmio_presence_watch (presence, tell, told);
+    mmio_presence_unref (presence);
+    mmio_device_unref (device);
+    fail_unless (find_fd ("/dev/vfio/7") >= 0);
+
+    mmio_region_unref (region);
+    fail_unless_equals_int (find_fd ("/dev/vfio/"), -1);
+  }
 }
 
 GST_END_TEST;
@@ -991,7 +1016,7 @@ GST_START_TEST (test_no_request)
   fail_if (mmio_device_check (device, 0, NULL));
   fail_unless_equals_int (find_fd ("/dev/vfio/"), -1);
 
-  mmio_presence_free (presence);
+  mmio_presence_unref (presence);
   mmio_device_unref (device);
   fail_unless_equals_int (count_fds (), fds);
 }
@@ -1172,6 +1197,7 @@ vfio_suite (void)
   tcase_add_loop_test (tc, test_request, VFIO_PCI_INTX_IRQ_INDEX,
       VFIO_PCI_ERR_IRQ_INDEX + 1);
   tcase_add_test (tc, test_no_request);
+  tcase_add_test (tc, test_kept);
   tcase_add_test (tc, test_not_inherited);
   tcase_add_loop_test (tc, test_reopen, 0, G_N_ELEMENTS (capture_names));
   tcase_add_test (tc, test_auto);
