@@ -11,31 +11,16 @@ from check_interrupts import bound
 from check_uio import IDENTITY, KNOWN, NODE
 from check_vfio import DEVICES, group_node, unbind
 from picture import Picture, captured_rows, compare, noise
+from rules import choose
 from udevd import udevd
 
-_RULES = os.path.join(os.path.dirname(__file__),
-                      "../../docs/manual/70-mmiovid.rules")
 _INSTALLED = "/run/udev/rules.d/70-mmiovid.rules"
 _PICTURE = Picture("RGB", 320, 240)
 
 
-def _choose(part, vendor, device):
-    """One of the parts without its #, for this device."""
-    with open(_RULES, encoding="utf-8") as file:
-        parts = re.split(r"^(?=# --- )", file.read(), flags=re.MULTILINE)
-    chosen = [n for n, text in enumerate(parts)
-              if text.startswith(f"# --- By {part}")]
-    expect(len(chosen) == 1, f"{part}: {parts}")
-    parts[chosen[0]] = re.sub("^#(?! )(?=\\S)|^#(?=  )", "", parts[chosen[0]],
-                              flags=re.MULTILINE)
-    for theirs, ours in ("10ee", vendor), ("7024", device):
-        parts = [text.replace(theirs, ours) for text in parts]
-    return "".join(parts)
-
-
 @contextlib.contextmanager
 def _installed(bench, part, vendor, device):
-    text = _choose(part, vendor, device)
+    text = choose(part, vendor, device)
     with open(bench.guest.path("out/rules"), "w", encoding="utf-8") as file:
         file.write(text)
     with udevd(bench):
