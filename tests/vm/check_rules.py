@@ -79,3 +79,28 @@ def by_uio(bench):
         expect(data == KNOWN, data.hex())
         message = bench.error(f"device={NODE} {IDENTITY}", nobody=True)
         expect(f"You may not read {NODE}" in message, message)
+
+
+@check("strict", "rules: by sysfs, a file that comes later than its device is "
+       "waited for")
+def file_is_late(bench):
+    device = f"/devices/pci0000:00/{IVSHMEM}"
+    # The kernel makes the real one within a moment: so udevd finds a directory
+    # of ours in its place, and the kernel tells of it by another way
+    with _installed(bench, "sysfs", "1af4", "1110"):
+        try:
+            bench.guest.must(
+                "mkdir /tmp/device /tmp/sysfs && "
+                f"cp -d /sys{device}/{{uevent,vendor,device,subsystem}} "
+                "/tmp/device && mount -t sysfs sysfs /tmp/sysfs && "
+                f"mount --bind /tmp/device /sys{device} && "
+                f"echo add >/tmp/sysfs{device}/uevent && sleep 1 && "
+                "install -m 600 /dev/null /tmp/device/resource2 && "
+                "udevadm settle")
+            mode = bench.guest.must("stat -c '%G %a' /tmp/device/resource2")
+            expect(mode.strip() == "video 640", mode)
+        finally:
+            bench.guest.must(f"umount /sys{device} /tmp/sysfs; "
+                             "rm -r /tmp/device /tmp/sysfs; "
+                             f"cd /sys{device} && chown root:root resource2* && "
+                             "chmod 600 resource2*")
