@@ -35,6 +35,10 @@ class Failure(Exception):
     pass
 
 
+class OtherSinks(Exception):
+    """Not the one that autovideosink is to take."""
+
+
 def expect(condition, what):
     if not condition:
         raise Failure(what)
@@ -230,7 +234,7 @@ class Window:
                 result = condition()
                 if result:
                     return result
-            except (NotThePicture, OSError) as error:
+            except (NotThePicture, OtherSinks, OSError) as error:
                 why = f": {error}"
             if self.process.poll() is not None:
                 break
@@ -252,6 +256,14 @@ class Window:
                 text += dot.read()
         return set(re.findall(r'label="(Gst\w+Sink\w*)\\n', text))
 
+    def plays_by(self, element):
+        """Whether the pipeline that plays has it."""
+        sinks = self.sinks()
+        # The file may still be being written
+        if element not in sinks:
+            raise OtherSinks(f"autovideosink took {sinks or 'nothing yet'}")
+        return True
+
     def end(self, how):
         """Ends it; its status, once nothing of it is left."""
         how()
@@ -272,8 +284,8 @@ class Window:
 def check_window(sink, element):
     with Window(sink) as window:
         first, number = window.until("the picture in a window", window.picture)
-        sinks = window.until("autovideosink to play", window.sinks)
-        expect(element in sinks, f"autovideosink took {sinks}")
+        window.until(f"autovideosink to play by {element}",
+                     lambda: window.plays_by(element))
 
         def later():
             picture, n = window.picture()
@@ -450,12 +462,18 @@ def check_streaming():
             finish(launch(directory, *SOURCE, "rtpvrawpay", "pt=96", "!",
                           "udpsink", "host=127.0.0.1", f"port={port}"))
             sent = frames_of(directory, "sent")
+
+            def arrived():
+                # The last one may still be being written
+                return [frame for frame in frames_of(directory, "got")
+                        if len(frame) == SIZE]
+
             # The last one may wait for one that does not come
-            while len(frames_of(directory, "got")) < len(sent) - 1:
+            while len(arrived()) < len(sent) - 1:
                 expect(time.monotonic() < end, "they do not come: "
-                       f"{len(frames_of(directory, 'got'))} of {len(sent)}")
+                       f"{len(arrived())} of {len(sent)}")
                 time.sleep(0.1)
-            got = frames_of(directory, "got")
+            got = arrived()
         finally:
             receiver.kill()
             receiver.communicate()

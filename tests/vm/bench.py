@@ -104,10 +104,15 @@ class Bench:
 
     def until(self, problem, timeout=60, pause=0.2):
         """Calls problem() until it returns None, with this many seconds in
-        between; its last answer is why this fails if that takes longer than
-        `timeout` seconds."""
-        deadline = time.monotonic() + timeout
+        between.  It fails if the answer stays the same for `timeout` seconds,
+        and after five times that where it changes, which is progress on a slow
+        machine."""
+        began = changed = time.monotonic()
+        last = None
         while (why := problem()) is not None:
-            if time.monotonic() > deadline:
-                raise Failure(f"still so after {timeout} s: {why}")
+            now = time.monotonic()
+            if why != last:
+                last, changed = why, now
+            if now > min(changed + timeout, began + 5 * timeout):
+                raise Failure(f"still so after {now - began:.0f} s: {why}")
             time.sleep(pause)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Devices as applications list and watch them, and a player of URIs."""
 
+import contextlib
 import itertools
 import re
 
 from bench import CONSOLE, IVSHMEM, IVSHMEM_SMALL, PORT, check, expect
+from hotplug import unplug
 from picture import Picture, captured_rows, compare, noise
+from qmp import QmpError
 from tap import Failure
 from udevd import udevd
 
@@ -80,20 +83,20 @@ _ADDED = rf"device\.path = {re.escape(PORT)}\n"
 _REMOVED = r"Device removed:\n\tname  : .*\[1af4:1110\]\n"
 
 
-def _plug(bench):
+@contextlib.contextmanager
+def _plugged(bench):
+    """A device below the port, and the name of its memory."""
     name = next(_NAMES)
     bench.guest.qmp.command("device_add", driver="ivshmem-plain",
                             id=f"device-{name}", bus="socket", memdev=name)
-    return name
-
-
-def _unplug(bench, name):
-    def still_there():
-        job = bench.guest.run(f"test -e /sys/bus/pci/devices/{PORT}")
-        return None if job.status else f"{PORT} is there"
-
-    bench.guest.qmp.command("device_del", id=f"device-{name}")
-    bench.until(still_there)
+    try:
+        yield name
+    except BaseException:
+        # Others need the port
+        with contextlib.suppress(QmpError, Failure):
+            unplug(bench, f"device-{name}")
+        raise
+    unplug(bench, f"device-{name}")
 
 
 def _in_and_out(bench):
@@ -102,12 +105,11 @@ def _in_and_out(bench):
     try:
         for n in (1, 2):
             expect(watch.count(_ADDED) == n - 1, "it is there already")
-            name = _plug(bench)
-            watch.wait(_ADDED, n)
-            # Whoever is told of it can use it at once
-            _capture_plugged(bench, name)
-            expect(watch.count(_REMOVED) == n - 1, "it is told to be gone")
-            _unplug(bench, name)
+            with _plugged(bench) as name:
+                watch.wait(_ADDED, n)
+                # Whoever is told of it can use it at once
+                _capture_plugged(bench, name)
+                expect(watch.count(_REMOVED) == n - 1, "it is told to be gone")
             watch.wait(_REMOVED, n)
     finally:
         watch.stop()

@@ -166,7 +166,7 @@ def display(bench):
     painted = {image(picture, noise(PAGE, seed)).rgb for seed in range(150)}
     _set_aside(bench, 1)
     try:
-        with painter(bench, PAGE, "huge") as path, \
+        with painter(bench, PAGE, kind="huge") as path, \
                 watching(bench, f"mmiovidsrc name=s device={path} "
                          f"io-mode=dmabuf {picture.properties()} ! kmssink "
                          "driver-name=bochs-drm force-modesetting=true"

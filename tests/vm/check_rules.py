@@ -11,31 +11,16 @@ from check_interrupts import bound
 from check_uio import IDENTITY, KNOWN, NODE
 from check_vfio import DEVICES, group_node, unbind
 from picture import Picture, captured_rows, compare, noise
+from rules import choose
 from udevd import udevd
 
-_RULES = os.path.join(os.path.dirname(__file__),
-                      "../../docs/manual/70-mmiovid.rules")
 _INSTALLED = "/run/udev/rules.d/70-mmiovid.rules"
 _PICTURE = Picture("RGB", 320, 240)
 
 
-def _choose(part, vendor, device):
-    """One of the parts without its #, for this device."""
-    with open(_RULES, encoding="utf-8") as file:
-        parts = re.split(r"^(?=# --- )", file.read(), flags=re.MULTILINE)
-    chosen = [n for n, text in enumerate(parts)
-              if text.startswith(f"# --- By {part}")]
-    expect(len(chosen) == 1, f"{part}: {parts}")
-    parts[chosen[0]] = re.sub("^#(?! )(?=\\S)|^#(?=  )", "", parts[chosen[0]],
-                              flags=re.MULTILINE)
-    for theirs, ours in ("10ee", vendor), ("7024", device):
-        parts = [text.replace(theirs, ours) for text in parts]
-    return "".join(parts)
-
-
 @contextlib.contextmanager
 def _installed(bench, part, vendor, device):
-    text = _choose(part, vendor, device)
+    text = choose(part, vendor, device)
     with open(bench.guest.path("out/rules"), "w", encoding="utf-8") as file:
         file.write(text)
     with udevd(bench):
@@ -94,3 +79,28 @@ def by_uio(bench):
         expect(data == KNOWN, data.hex())
         message = bench.error(f"device={NODE} {IDENTITY}", nobody=True)
         expect(f"You may not read {NODE}" in message, message)
+
+
+@check("strict", "rules: by sysfs, a file that comes later than its device is "
+       "waited for")
+def file_is_late(bench):
+    device = f"/devices/pci0000:00/{IVSHMEM}"
+    # The kernel makes the real one within a moment: so udevd finds a directory
+    # of ours in its place, and the kernel tells of it by another way
+    with _installed(bench, "sysfs", "1af4", "1110"):
+        try:
+            bench.guest.must(
+                "mkdir /tmp/device /tmp/sysfs && "
+                f"cp -d /sys{device}/{{uevent,vendor,device,subsystem}} "
+                "/tmp/device && mount -t sysfs sysfs /tmp/sysfs && "
+                f"mount --bind /tmp/device /sys{device} && "
+                f"echo add >/tmp/sysfs{device}/uevent && sleep 1 && "
+                "install -m 600 /dev/null /tmp/device/resource2 && "
+                "udevadm settle")
+            mode = bench.guest.must("stat -c '%G %a' /tmp/device/resource2")
+            expect(mode.strip() == "video 640", mode)
+        finally:
+            bench.guest.must(f"umount /sys{device} /tmp/sysfs; "
+                             "rm -r /tmp/device /tmp/sysfs; "
+                             f"cd /sys{device} && chown root:root resource2* && "
+                             "chmod 600 resource2*")

@@ -7,6 +7,7 @@ import time
 
 from bench import PORT
 from qmp import QmpError
+from stalls import Stalls
 from tap import Failure
 
 DEVICE = f"/sys/bus/pci/devices/{PORT}"
@@ -18,6 +19,18 @@ _IDENTS = itertools.count()
 _BIND = (f"while sleep 0.05; do [ -e {DEVICE}/config -a ! -e {DEVICE}/driver ] "
          f"&& echo vfio-pci >{DEVICE}/driver_override && "
          f"echo {PORT} >/sys/bus/pci/drivers_probe; done")
+
+
+def unplug(bench, ident):
+    """Asks for it, and waits until its place is free."""
+    def still_there():
+        # The guest gives it back last, after it has gone from its sysfs
+        there = bench.guest.qmp.command("qom-list", path="/machine/peripheral")
+        return f"{ident} is still there" if ident in (
+            item["name"] for item in there) else None
+
+    bench.guest.qmp.command("device_del", id=ident)
+    bench.until(still_there, timeout=20, pause=0.02)
 
 
 class Socket:
@@ -69,23 +82,17 @@ class Socket:
         return f"{DEVICE}/{node} does not come" if job.status else None
 
     def unplug(self):
-        """Asks for it; how many seconds it took."""
-        began = time.monotonic()
-        self._bench.guest.qmp.command("device_del", id=self._ident)
-        self._bench.until(self._left, timeout=20, pause=0.02)
-        took = time.monotonic() - began
+        """Asks for it; how many seconds it took, without those in which this
+        machine stood still."""
+        with Stalls() as stalls:
+            began = time.monotonic()
+            unplug(self._bench, self._ident)
+            took = time.monotonic() - began
         self._ident = None
         if self._memory:
             self._bench.guest.qmp.command("object-del", id=self._memory)
             self._memory = None
-        return took
-
-    def _left(self):
-        # The guest gives it back last
-        there = self._bench.guest.qmp.command("qom-list",
-                                              path="/machine/peripheral")
-        return f"{self._ident} is still there" if self._ident in (
-            item["name"] for item in there) else None
+        return took - stalls.seconds
 
     def close(self):
         if self._ident:

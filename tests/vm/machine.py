@@ -62,6 +62,9 @@ class Bar:
     def write(self, data, offset=0):
         self._map[offset:offset + len(data)] = data
 
+    def read(self, length, offset=0):
+        return self._map[offset:offset + length]
+
     def close(self):
         self._map.close()
 

@@ -65,8 +65,9 @@ def arguments():
     parser.add_argument("--shell", choices=BOOTS, metavar="BOOT",
                         help="boot, then run the commands that are typed; "
                         f"one of: {', '.join(BOOTS)}")
-    parser.add_argument("--timeout", type=int, default=2400, metavar="SECONDS",
-                        help="for all boots and checks (default: 2400)")
+    parser.add_argument("--timeout", type=int, default=1000, metavar="SECONDS",
+                        help="for each boot, each build in a guest and each "
+                        "check (default: 1000)")
     return parser.parse_args()
 
 
@@ -115,8 +116,9 @@ def shell(guest):
             print(f"exit {job.status}")
 
 
-def run_boot(name, image, plugin, pattern, report):
+def run_boot(name, image, plugin, options, report):
     """All checks of one boot; where the guest does not come up, they fail."""
+    pattern, patience = options.match, options.timeout
     chosen = checks(name, pattern)
     if not chosen:
         return
@@ -129,7 +131,9 @@ def run_boot(name, image, plugin, pattern, report):
 
         def prepare():
             nonlocal guest
+            signal.alarm(patience)
             guest = stack.enter_context(boot(name, image, report))
+            signal.alarm(patience)
             plugin.put_into(guest)
 
         def diagnose():
@@ -142,7 +146,9 @@ def run_boot(name, image, plugin, pattern, report):
             if broken:
                 report.run(title, not_run, str)
             else:
+                signal.alarm(patience)
                 report.run(title, lambda f=function: f(bench), diagnose)
+        signal.alarm(0)
 
 
 def bail_out(why):
@@ -183,9 +189,8 @@ def main():
             shell(guest)
         return 0
 
-    signal.alarm(options.timeout)
     for name in BOOTS:
-        run_boot(name, image, plugin, options.match, report)
+        run_boot(name, image, plugin, options, report)
     report.plan()
     return 1 if report.failed else 0
 

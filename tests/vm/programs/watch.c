@@ -22,6 +22,7 @@
  *   ready                stops, as an application may without its end
  *   keep                 the last frame of each sink
  *   drop                 what was kept
+ *   again                drop and play, with nothing in between
  *   fork                 a child that waits, and one that is another program by
  *                        then; both end with it
  *   flush                each mmiovidsrc
@@ -272,7 +273,10 @@ on_command (GIOChannel * channel, GIOCondition condition, gpointer user_data)
     keep_frames (watch);
   else if (strcmp (line, "drop") == 0)
     g_ptr_array_set_size (watch->kept, 0);
-  else if (strcmp (line, "flush") == 0)
+  else if (strcmp (line, "again") == 0) {
+    g_ptr_array_set_size (watch->kept, 0);
+    gst_element_set_state (watch->pipeline, GST_STATE_PLAYING);
+  } else if (strcmp (line, "flush") == 0)
     for_each_source (watch, flush);
   else if (strcmp (line, "fork") == 0) {
     start_child (FALSE);
