@@ -267,12 +267,7 @@ GST_START_TEST (test_bad_index)
 
 GST_END_TEST;
 
-/* For how long a frame waits for a picture that is complete, in microseconds */
-#define MAX_WAIT G_GINT64_CONSTANT (50000)
-
 /* --- One that is never complete ------------------------------------------------ */
-
-#define PERIOD 5000
 
 /* Counts on, and is odd whenever somebody looks */
 static gpointer
@@ -282,7 +277,7 @@ never_rest (gpointer unused)
     store (COUNTER, 2 * number + 1);
     paint (0, number);
     g_atomic_int_inc (&painted);
-    g_usleep (PERIOD);
+    g_usleep (5000);
   }
   return NULL;
 }
@@ -293,33 +288,25 @@ GST_START_TEST (test_never_rests)
 {
   GstHarness *h = new_seqlock (__i__ == 0 ? "counter" : "clock");
   const gint64 begin = g_get_monotonic_time ();
-  gint64 end = begin;
-  guint frames = 0, pictures;
-  gboolean is_late;
+  guint frames = 0;
   GThread *thread;
 
   store (COUNTER, 1);
   gst_harness_use_systemclock (h);
   thread = g_thread_new ("device", never_rest, NULL);
   gst_harness_play (h);
-  for (; end < begin + 2 * G_TIME_SPAN_SECOND; end = g_get_monotonic_time ()) {
+  while (g_get_monotonic_time () < begin + 2 * G_TIME_SPAN_SECOND) {
     GstBuffer *buffer = source_pull (h);
 
     fail_unless (is_corrupted (buffer));
     gst_buffer_unref (buffer);
     frames++;
   }
-  pictures = g_atomic_int_get (&painted);
-  /* One for each picture or so, and not one whenever somebody gives up.  A
-   * machine that wakes the device late does so with the element, which has to be
-   * woken more than once for a frame. */
-  is_late = pictures < (end - begin) / PERIOD * 3 / 4;
-  GST_INFO ("%u frames of %u pictures%s", frames, pictures,
-      is_late ? ", which are late" : "");
+  /* One for each picture or so, and not one whenever somebody gives up */
+  GST_INFO ("%u frames of %d pictures", frames, g_atomic_int_get (&painted));
   if (__i__ == 0 && !RUNNING_ON_VALGRIND)
-    fail_unless (frames > pictures / 2 || (is_late &&
-            end - begin < frames * MAX_WAIT), "%u of %u in %" G_GINT64_FORMAT
-        " us", frames, pictures, end - begin);
+    fail_unless (frames > (guint) g_atomic_int_get (&painted) / 2, "%u of %d",
+        frames, g_atomic_int_get (&painted));
   check_warning (h, "writes its picture all the time", "flagged as corrupted",
       NULL);
   source_stop (h);
