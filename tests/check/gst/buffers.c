@@ -269,6 +269,8 @@ GST_END_TEST;
 
 /* --- One that is never complete ------------------------------------------------ */
 
+#define PERIOD 5000
+
 /* Counts on, and is odd whenever somebody looks */
 static gpointer
 never_rest (gpointer unused)
@@ -277,7 +279,7 @@ never_rest (gpointer unused)
     store (COUNTER, 2 * number + 1);
     paint (0, number);
     g_atomic_int_inc (&painted);
-    g_usleep (5000);
+    g_usleep (PERIOD);
   }
   return NULL;
 }
@@ -288,25 +290,32 @@ GST_START_TEST (test_never_rests)
 {
   GstHarness *h = new_seqlock (__i__ == 0 ? "counter" : "clock");
   const gint64 begin = g_get_monotonic_time ();
-  guint frames = 0;
+  gint64 end = begin;
+  guint frames = 0, pictures;
+  gboolean is_late;
   GThread *thread;
 
   store (COUNTER, 1);
   gst_harness_use_systemclock (h);
   thread = g_thread_new ("device", never_rest, NULL);
   gst_harness_play (h);
-  while (g_get_monotonic_time () < begin + 2 * G_TIME_SPAN_SECOND) {
+  for (; end < begin + 2 * G_TIME_SPAN_SECOND; end = g_get_monotonic_time ()) {
     GstBuffer *buffer = source_pull (h);
 
     fail_unless (is_corrupted (buffer));
     gst_buffer_unref (buffer);
     frames++;
   }
-  /* One for each picture or so, and not one whenever somebody gives up */
-  GST_INFO ("%u frames of %d pictures", frames, g_atomic_int_get (&painted));
+  pictures = g_atomic_int_get (&painted);
+  /* One for each picture or so, and not one whenever somebody gives up.  A
+   * machine that wakes the device late does so with the element, too, which has
+   * to be woken up to three times for a frame, where the device is once. */
+  is_late = pictures < (end - begin) / PERIOD * 3 / 4;
+  GST_INFO ("%u frames of %u pictures%s", frames, pictures,
+      is_late ? ", which are late" : "");
   if (__i__ == 0 && !RUNNING_ON_VALGRIND)
-    fail_unless (frames > (guint) g_atomic_int_get (&painted) / 2, "%u of %d",
-        frames, g_atomic_int_get (&painted));
+    fail_unless (frames > pictures / (is_late ? 4 : 2), "%u of %u", frames,
+        pictures);
   check_warning (h, "writes its picture all the time", "flagged as corrupted",
       NULL);
   source_stop (h);
