@@ -609,13 +609,51 @@ GST_END_TEST;
 
 /* --- The simulated device ------------------------------------------------------------ */
 
+/* The next frame is a whole picture, and no older than the one before.  Returns:
+ * its number, which it shows */
+static guint
+check_sim_frame (GstHarness * h, guint last, guint64 * offset)
+{
+  const MmioPicture picture = test_picture ("RGB", 320, 240, 0, 0);
+  GstBuffer *buffer = source_pull (h);
+  GstMapInfo map;
+  guint number;
+
+  *offset = GST_BUFFER_OFFSET (buffer);
+  fail_if (is_corrupted (buffer));
+  fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
+  fail_unless (mmio_pattern_read_number (&picture, map.data, &number),
+      "frame %" G_GUINT64_FORMAT " is torn, and not flagged", *offset);
+  gst_buffer_unmap (buffer, &map);
+  gst_buffer_unref (buffer);
+  fail_unless (number >= last, "frame %" G_GUINT64_FORMAT ": %u after %u",
+      *offset, number, last);
+  return number;
+}
+
+/* Once more, for as long as it takes until it has painted so many */
+static void
+wait_for_pictures (GstHarness * h, guint wanted)
+{
+  const gint64 end = g_get_monotonic_time () + HANG;
+  guint64 offset;
+  guint last = 0;
+
+  g_object_set (h->element, "num-buffers", -1, NULL);
+  gst_harness_play (h);
+  while (last < wanted) {
+    fail_unless (g_get_monotonic_time () < end, "it hangs");
+    last = check_sim_frame (h, last, &offset);
+  }
+  source_stop (h);
+}
+
 /* It tells of its index, and says in each picture which one it is: none is torn,
  * by its counter or by the clock, and with a counter none is lost uncounted */
 GST_START_TEST (test_sim)
 {
   const gboolean by_counter = __i__ % 2;
   const guint frames = RUNNING_ON_VALGRIND ? 20 : 60;
-  const MmioPicture picture = test_picture ("RGB", 320, 240, 0, 0);
   GstHarness *h = source_new ("sim", "width", 320, "height", 240, "buffers",
       __i__ / 2 + 2, "num-buffers", frames, NULL);
   guint first = 0, last = 0;
@@ -625,29 +663,22 @@ GST_START_TEST (test_sim)
   set (h, "frame-sync", by_counter ? "counter" : "clock");
   gst_harness_play (h);
   for (guint i = 0; i < frames; i++) {
-    GstBuffer *buffer = source_pull (h);
-    GstMapInfo map;
-    guint number;
-
-    offset = GST_BUFFER_OFFSET (buffer);
-    fail_if (is_corrupted (buffer));
-    fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
-    fail_unless (mmio_pattern_read_number (&picture, map.data, &number),
-        "frame %u is torn, and not flagged", i);
-    gst_buffer_unmap (buffer, &map);
+    last = check_sim_frame (h, last, &offset);
     if (i == 0)
-      first = number - offset;
-    fail_unless (number >= last, "frame %u: %u after %u", i, number, last);
-    fail_unless (!by_counter || number - first == offset, "frame %u: %u, and "
-        "says %" G_GUINT64_FORMAT, i, number - first, offset);
-    last = number;
-    gst_buffer_unref (buffer);
+      first = last - offset;
+    fail_unless (!by_counter || last - first == offset, "frame %u: %u, and "
+        "says %" G_GUINT64_FORMAT, i, last - first, offset);
   }
   source_stop (h);
   check_stat (h, "torn", 0);
   check_stat (h, "frames", frames);
   check_stat (h, "missed", offset + 1 - frames);
-  fail_unless (last > frames / 2);
+  /* Only one of its threads runs at a time, and a reader that is always late may
+   * seldom let the painter have its turn */
+  if (RUNNING_ON_VALGRIND && last <= frames / 2)
+    wait_for_pictures (h, frames / 2 + 1);
+  else
+    fail_unless (last > frames / 2);
   source_teardown (h);
 }
 
