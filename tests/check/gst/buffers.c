@@ -269,6 +269,8 @@ GST_END_TEST;
 
 /* --- One that is never complete ------------------------------------------------ */
 
+#define PERIOD 5000
+
 /* Counts on, and is odd whenever somebody looks */
 static gpointer
 never_rest (gpointer unused)
@@ -277,7 +279,7 @@ never_rest (gpointer unused)
     store (COUNTER, 2 * number + 1);
     paint (0, number);
     g_atomic_int_inc (&painted);
-    g_usleep (5000);
+    g_usleep (PERIOD);
   }
   return NULL;
 }
@@ -288,25 +290,32 @@ GST_START_TEST (test_never_rests)
 {
   GstHarness *h = new_seqlock (__i__ == 0 ? "counter" : "clock");
   const gint64 begin = g_get_monotonic_time ();
-  guint frames = 0;
+  gint64 end = begin;
+  guint frames = 0, pictures;
+  gboolean is_late;
   GThread *thread;
 
   store (COUNTER, 1);
   gst_harness_use_systemclock (h);
   thread = g_thread_new ("device", never_rest, NULL);
   gst_harness_play (h);
-  while (g_get_monotonic_time () < begin + 2 * G_TIME_SPAN_SECOND) {
+  for (; end < begin + 2 * G_TIME_SPAN_SECOND; end = g_get_monotonic_time ()) {
     GstBuffer *buffer = source_pull (h);
 
     fail_unless (is_corrupted (buffer));
     gst_buffer_unref (buffer);
     frames++;
   }
-  /* One for each picture or so, and not one whenever somebody gives up */
-  GST_INFO ("%u frames of %d pictures", frames, g_atomic_int_get (&painted));
+  pictures = g_atomic_int_get (&painted);
+  /* One for each picture or so, and not one whenever somebody gives up.  A
+   * machine that wakes the device late does so with the element, too, which has
+   * to be woken up to three times for a frame, where the device is once. */
+  is_late = pictures < (end - begin) / PERIOD * 3 / 4;
+  GST_INFO ("%u frames of %u pictures%s", frames, pictures,
+      is_late ? ", which are late" : "");
   if (__i__ == 0 && !RUNNING_ON_VALGRIND)
-    fail_unless (frames > (guint) g_atomic_int_get (&painted) / 2, "%u of %d",
-        frames, g_atomic_int_get (&painted));
+    fail_unless (frames > pictures / (is_late ? 4 : 2), "%u of %u", frames,
+        pictures);
   check_warning (h, "writes its picture all the time", "flagged as corrupted",
       NULL);
   source_stop (h);
@@ -600,13 +609,51 @@ GST_END_TEST;
 
 /* --- The simulated device ------------------------------------------------------------ */
 
+/* The next frame is a whole picture, and no older than the one before.  Returns:
+ * its number, which it shows */
+static guint
+check_sim_frame (GstHarness * h, guint last, guint64 * offset)
+{
+  const MmioPicture picture = test_picture ("RGB", 320, 240, 0, 0);
+  GstBuffer *buffer = source_pull (h);
+  GstMapInfo map;
+  guint number;
+
+  *offset = GST_BUFFER_OFFSET (buffer);
+  fail_if (is_corrupted (buffer));
+  fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
+  fail_unless (mmio_pattern_read_number (&picture, map.data, &number),
+      "frame %" G_GUINT64_FORMAT " is torn, and not flagged", *offset);
+  gst_buffer_unmap (buffer, &map);
+  gst_buffer_unref (buffer);
+  fail_unless (number >= last, "frame %" G_GUINT64_FORMAT ": %u after %u",
+      *offset, number, last);
+  return number;
+}
+
+/* Once more, for as long as it takes until it has painted so many */
+static void
+wait_for_pictures (GstHarness * h, guint wanted)
+{
+  const gint64 end = g_get_monotonic_time () + HANG;
+  guint64 offset;
+  guint last = 0;
+
+  g_object_set (h->element, "num-buffers", -1, NULL);
+  gst_harness_play (h);
+  while (last < wanted) {
+    fail_unless (g_get_monotonic_time () < end, "it hangs");
+    last = check_sim_frame (h, last, &offset);
+  }
+  source_stop (h);
+}
+
 /* It tells of its index, and says in each picture which one it is: none is torn,
  * by its counter or by the clock, and with a counter none is lost uncounted */
 GST_START_TEST (test_sim)
 {
   const gboolean by_counter = __i__ % 2;
   const guint frames = RUNNING_ON_VALGRIND ? 20 : 60;
-  const MmioPicture picture = test_picture ("RGB", 320, 240, 0, 0);
   GstHarness *h = source_new ("sim", "width", 320, "height", 240, "buffers",
       __i__ / 2 + 2, "num-buffers", frames, NULL);
   guint first = 0, last = 0;
@@ -616,29 +663,22 @@ GST_START_TEST (test_sim)
   set (h, "frame-sync", by_counter ? "counter" : "clock");
   gst_harness_play (h);
   for (guint i = 0; i < frames; i++) {
-    GstBuffer *buffer = source_pull (h);
-    GstMapInfo map;
-    guint number;
-
-    offset = GST_BUFFER_OFFSET (buffer);
-    fail_if (is_corrupted (buffer));
-    fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
-    fail_unless (mmio_pattern_read_number (&picture, map.data, &number),
-        "frame %u is torn, and not flagged", i);
-    gst_buffer_unmap (buffer, &map);
+    last = check_sim_frame (h, last, &offset);
     if (i == 0)
-      first = number - offset;
-    fail_unless (number >= last, "frame %u: %u after %u", i, number, last);
-    fail_unless (!by_counter || number - first == offset, "frame %u: %u, and "
-        "says %" G_GUINT64_FORMAT, i, number - first, offset);
-    last = number;
-    gst_buffer_unref (buffer);
+      first = last - offset;
+    fail_unless (!by_counter || last - first == offset, "frame %u: %u, and "
+        "says %" G_GUINT64_FORMAT, i, last - first, offset);
   }
   source_stop (h);
   check_stat (h, "torn", 0);
   check_stat (h, "frames", frames);
   check_stat (h, "missed", offset + 1 - frames);
-  fail_unless (last > frames / 2);
+  /* Only one of its threads runs at a time, and a reader that is always late may
+   * seldom let the painter have its turn */
+  if (RUNNING_ON_VALGRIND && last <= frames / 2)
+    wait_for_pictures (h, frames / 2 + 1);
+  else
+    fail_unless (last > frames / 2);
   source_teardown (h);
 }
 

@@ -148,16 +148,20 @@ static const struct
   guint pixel_bytes;
   gint width, small_width;
 } runs[] = {
-  {"--size 64x48 --rate 200", 3, 64, 0},
-  {"--size 61x47 --rate 200 --format bgrx", 4, 61, 0},
-  {"--size 322x200 --rate 200 --resize-every 10", 3, 322, 161},
-  {"--size 64x48 --rate 200 --format bgrx --resize-every 3", 4, 64, 32},
+  {"--size 64x48", 3, 64, 0},
+  {"--size 61x47 --format bgrx", 4, 61, 0},
+  {"--size 322x200 --resize-every 10", 3, 322, 161},
+  {"--size 64x48 --format bgrx --resize-every 3", 4, 64, 32},
 };
 
 /* Nothing is set but where it is, and that its counter starts the frames */
 GST_START_TEST (test_paint)
 {
-  const GPid pid = start (runs[__i__].options);
+  /* Valgrind runs the element, not the painter, and a size that is gone before
+   * it was looked at twice has no frame */
+  g_autofree char *options = g_strdup_printf ("--rate %u %s",
+      RUNNING_ON_VALGRIND ? 50 : 200, runs[__i__].options);
+  const GPid pid = start (options);
   g_autofree char *text = g_strdup_printf ("mmiovidsrc name=source device=%s "
       "frame-sync=counter num-buffers=100 ! fakesink sync=false", path);
   g_autoptr (GstElement) pipeline = gst_parse_launch (text, NULL);

@@ -28,7 +28,8 @@ static guint8 *memory;
 static gint stop;
 static guint n_buffers;
 static guint kind;
-static guint32 painted;
+/* (atomic) for whoever waits for the writer */
+static gint painted;
 static guint writer_pause;
 
 static void
@@ -76,7 +77,7 @@ write_picture (guint buffer, guint32 number)
 static void
 paint (void)
 {
-  painted++;
+  g_atomic_int_inc (&painted);
   if (kind == SEQLOCK)
     store (COUNTER, 2 * painted - 1);
   write_picture (painted % n_buffers, painted);
@@ -265,8 +266,8 @@ GST_START_TEST (test_every_picture_counts)
   n_buffers = 3;
   writer_pause = 50;
   capture = open_capture (MMIO_FRAME_SYNC_COUNTER, MMIO_CHANGES_IGNORE);
-  counted = count_while_written (capture, &target, get_number, write_on, &stop,
-      100);
+  counted = count_while_written (capture, &target, get_number, write_on,
+      &painted, &stop, 100);
 
   fail_unless_equals_uint64 (counted, painted);
   mmio_capture_close (capture);
@@ -287,7 +288,7 @@ GST_START_TEST (test_chosen_counts)
   fail_unless_equals_int (mmio_capture_wait (capture,
           g_get_monotonic_time () + HANG, &count), MMIO_WAIT_FRAME);
   for (guint i = 0; i < 10; i++) {
-    const guint before = painted;
+    const gint before = painted;
 
     paint ();
     fail_unless_equals_int (mmio_capture_wait (capture,
@@ -389,7 +390,7 @@ GST_START_TEST (test_flips_once)
   target = get_target (trap);
 
   for (guint i = 0; i < frames; i++) {
-    const guint before = painted;
+    const gint before = painted;
     MmioDamage damage;
     gint64 number;
 
@@ -456,7 +457,7 @@ GST_START_TEST (test_flips_always)
 
   mprotect (trap, page_size (), PROT_READ);
   for (guint i = 0; i < frames; i++) {
-    const guint before = painted;
+    const gint before = painted;
     MmioDamage damage;
     const MmioRead read = mmio_capture_read (capture, &target, &damage);
     const gint64 number = get_number ((guint32 *) trap);

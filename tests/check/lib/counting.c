@@ -1,10 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "counting.h"
 
+/* For so long that nobody has seen at least one of them: one may have been on
+ * its way before, and one be so now */
+static void
+wait_for_more (const gint * pictures)
+{
+  const gint64 end = g_get_monotonic_time () + HANG;
+  const gint wanted = g_atomic_int_get (pictures) + 3;
+
+  while (g_atomic_int_get (pictures) < wanted) {
+    fail_unless (g_get_monotonic_time () < end, "it hangs");
+    g_usleep (1000);
+  }
+}
+
 guint64
 count_while_written (MmioCapture * capture, const MmioTarget * target,
     gint64 (*get_number) (const guint32 * pixels), GThreadFunc writer,
-    gint * stop, guint n)
+    const gint * pictures, gint * stop, guint n)
 {
   const guint32 *pixels = (const guint32 *) target->plane[0];
   guint64 counted = 0, missed = 0;
@@ -34,7 +48,7 @@ count_while_written (MmioCapture * capture, const MmioTarget * target,
 
     /* Somebody who has no time for some */
     if (i % (n / 4) == 20)
-      g_usleep (30000);
+      wait_for_more (pictures);
   }
   g_atomic_int_set (stop, TRUE);
   g_thread_join (thread);

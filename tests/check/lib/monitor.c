@@ -5,10 +5,6 @@
 #include "mmiomonitor.h"
 #include "uevent.h"
 
-#include <unistd.h>
-
-#include <glib/gstdio.h>
-
 #define THREAD "mmio-monitor"
 
 /* For as long as it looks by itself after something has come */
@@ -68,17 +64,6 @@ finish (MmioMonitor * monitor)
   g_async_queue_unref (told);
 }
 
-static void
-remove_device (const Device * device)
-{
-  g_autofree char *link = g_build_filename (DEVICES, device->slot, NULL);
-  g_autofree char *dir = device_file (device->slot, NULL);
-  g_autofree char *old = g_strconcat (dir, ".old", NULL);
-
-  fail_unless (unlink (link) == 0);
-  fail_unless (g_rename (dir, old) == 0);
-}
-
 /* Those that are there are told before the constructor returns */
 GST_START_TEST (test_there)
 {
@@ -113,10 +98,10 @@ GST_START_TEST (test_comes_and_goes)
   check_told ("bee2 0000:04:00.0");
   g_usleep (SETTLED);
 
-  remove_device (&one);
+  unplug_device (&one);
   send_uevent ("remove", one.slot);
   check_told ("gone 0000:03:00.0");
-  remove_device (&two);
+  unplug_device (&two);
   send_uevent ("remove", two.slot);
   check_told ("gone 0000:04:00.0");
   /* Nobody minds twice */
@@ -149,25 +134,44 @@ GST_START_TEST (test_back_at_once)
 
 GST_END_TEST;
 
+/* Returns: whether its memory had a place while it is still looked for */
+static gboolean
+announce_early (void)
+{
+  MmioMonitor *monitor = make_monitor ();
+  gboolean is_in_time;
+  gint64 begin;
+
+  g_usleep (SETTLED);
+
+  put_device (&unsized);
+  begin = g_get_monotonic_time ();
+  send_uevent ("add", unsized.slot);
+  g_usleep (SETTLED / 5);
+  fail_unless_equals_int (g_async_queue_length (told), 0);
+  unplug_device (&unsized);
+  put_device (&two);
+  is_in_time = g_get_monotonic_time () - begin < SETTLED * 3 / 5;
+
+  if (is_in_time) {
+    check_told ("bee2 0000:04:00.0");
+    finish (monitor);
+  } else {
+    mmio_monitor_free (monitor);
+    g_async_queue_unref (told);
+  }
+  unplug_device (&two);
+  return is_in_time;
+}
+
 /* The kernel announces a device, then finds a place for its memory, and does
  * not say when it has */
 GST_START_TEST (test_announced_early)
 {
-  MmioMonitor *monitor;
-
   make_bus ();
   enter_network (TRUE);
-  monitor = make_monitor ();
-  g_usleep (SETTLED);
-
-  put_device (&unsized);
-  send_uevent ("add", unsized.slot);
-  g_usleep (SETTLED / 5);
-  fail_unless_equals_int (g_async_queue_length (told), 0);
-  remove_device (&unsized);
-  put_device (&two);
-  check_told ("bee2 0000:04:00.0");
-  finish (monitor);
+  /* Once more on a machine that did other things meanwhile */
+  while (!announce_early ());
 }
 
 GST_END_TEST;
@@ -185,7 +189,7 @@ GST_START_TEST (test_lost_events)
   check_told ("beef 0000:03:00.0");
   g_usleep (SETTLED);
 
-  remove_device (&one);
+  unplug_device (&one);
   put_device (&two);
   send_uevent ("bind", "0000:05:00.0");
   check_told ("gone 0000:03:00.0");
