@@ -214,7 +214,7 @@ mmio_presence_check (MmioPresence * presence)
 
 /* How often this thread has waited for something; that it had to leave the CPU
  * to others, on a busy machine, is none of these.  -1: not known */
-static glong
+static long
 count_waits (void)
 {
   struct rusage usage;
@@ -226,7 +226,7 @@ static gboolean
 ask (MmioPresence * presence)
 {
   const gint64 before = g_get_monotonic_time ();
-  const glong waits = count_waits ();
+  const long waits = count_waits ();
   const gboolean ret = mmio_presence_check (presence);
 
   presence->asked = g_get_monotonic_time ();
