@@ -461,13 +461,13 @@ mmio_capture_close (MmioCapture * capture)
   g_clear_pointer (&capture->shadow, mmio_shadow_free);
   g_clear_pointer (&capture->turn, mmio_turn_free);
   g_clear_pointer (&capture->counter, mmio_counter_free);
-  g_clear_pointer (&capture->sync, mmio_sync_free);
   if (capture->interrupt_fd >= 0)
     mmio_device_close_interrupt (capture->device);
   g_clear_pointer (&capture->mode, mmio_mode_free);
   g_clear_pointer (&capture->region, mmio_region_unref);
   /* Last: what is mapped now is what others hold */
   g_clear_pointer (&capture->presence, mmio_presence_unref);
+  g_clear_pointer (&capture->sync, mmio_sync_free);
   mmio_device_unref (capture->device);
   g_mutex_clear (&capture->lock);
   g_free ((char *) capture->config.device);

@@ -49,7 +49,8 @@ typedef enum {
  * @changes: what to do about frames that are as the one before
  * @frame_sync: what starts a frame
  * @on_event: (nullable): called from another thread when something may have
- *   happened to the device, so that whoever waits looks; NULL: nobody waits
+ *   happened to the device, so that whoever waits looks, also while the capture
+ *   is closed; NULL: nobody waits
  * @event_data: for @on_event
  *
  * What to capture.  A frame counter that @spec tells of guards against torn

@@ -165,7 +165,7 @@ on_event (gboolean is_requested, gpointer data)
 /**
  * mmio_presence_watch:
  * @func: called whenever something may have happened to the device, from a
- *   thread of its own, until @presence is freed
+ *   thread of its own, until the last mmio_presence_unref()
  * @data: for @func
  *
  * Listens to the bus and to the kernel, if the device is on the PCI bus;

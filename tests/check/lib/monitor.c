@@ -171,7 +171,8 @@ GST_START_TEST (test_announced_early)
   make_bus ();
   enter_network (TRUE);
   /* Once more on a machine that did other things meanwhile */
-  while (!announce_early ());
+  for (guint i = 0; !announce_early (); i++)
+    fail_unless (i < 20, "this machine has no time");
 }
 
 GST_END_TEST;

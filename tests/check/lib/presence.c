@@ -569,6 +569,7 @@ unref_region (gpointer region)
  * and the device does, too, in some */
 GST_START_TEST (test_kept_race)
 {
+  const gint64 end = g_get_monotonic_time () + HANG;
   g_autofree Told *all = g_new0 (Told, N_FREES);
   guint fds, threads, n_told = 0, n_left = 0;
   GThread *sender;
@@ -590,6 +591,10 @@ GST_START_TEST (test_kept_race)
     /* One before, one after, others at the same time */
     if (i % 4 == 0)
       mmio_region_unref (g_steal_pointer (&kept));
+    while (i % 4 == 2 && g_atomic_int_get (&all[i].n) == 0) {
+      fail_unless (g_get_monotonic_time () < end, "it hangs");
+      g_usleep (100);
+    }
     thread = i % 4 < 2 ? NULL : g_thread_new ("consumer", unref_region, kept);
     if (i % 4 == 2)
       g_usleep (g_random_int_range (0, 200));
