@@ -97,20 +97,25 @@ listen (MmioWatch * watch)
   }
 }
 
+/* Of one that was left to itself */
+static void
+end (MmioWatch * watch)
+{
+  const GDestroyNotify func = g_atomic_pointer_get (&watch->destroy);
+  gpointer data = watch->data;
+
+  mmio_watch_free (watch);
+  func (data);
+}
+
 static gpointer
 run (gpointer data)
 {
   MmioWatch *watch = data;
-  gpointer watched = watch->data;
-  GDestroyNotify destroy;
 
   listen (watch);
-
-  destroy = g_atomic_pointer_get (&watch->destroy);
-  if (destroy) {
-    mmio_watch_free (watch);
-    destroy (watched);
-  }
+  if (g_atomic_pointer_get (&watch->destroy))
+    end (watch);
 
   return NULL;
 }
@@ -184,8 +189,11 @@ mmio_watch_detach (MmioWatch * watch, GDestroyNotify destroy)
 void
 mmio_watch_end (MmioWatch * watch)
 {
-  if (watch->process != getpid ())
+  /* There is no thread to do it in a child */
+  if (watch->process != getpid ()) {
+    end (watch);
     return;
+  }
 
   /* Cannot fail: the counter was zero */
   eventfd_write (watch->wake_fd, 1);
