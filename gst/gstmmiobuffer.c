@@ -39,13 +39,47 @@ gst_mmio_buffer_wrap (GstMemory * memory, gsize skip,
   return buffer;
 }
 
-/* Says which rows have changed, in the words of a region of interest */
+/* The type of a region of interest that has changed */
+#define DAMAGE "damage"
+
 static void
 add_damage (GstBuffer * buffer, guint width, const MmioDamage * damage)
 {
   for (guint i = 0; i < damage->n_ranges; i++)
-    gst_buffer_add_video_region_of_interest_meta (buffer, "damage", 0,
+    gst_buffer_add_video_region_of_interest_meta (buffer, DAMAGE, 0,
         damage->range[i].first, width, damage->range[i].count);
+}
+
+static gboolean
+remove_damage (GstBuffer * buffer, GstMeta ** meta, gpointer user_data)
+{
+  if ((*meta)->info->api == GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)
+    *meta = NULL;
+  return TRUE;
+}
+
+/**
+ * gst_mmio_buffer_spread_damage:
+ * @buffer: a writable buffer
+ * @height: height of its frame in pixels
+ *
+ * Marks the whole frame as changed, if @buffer says what has changed: the
+ * consumer has not seen the frame before it.
+ */
+void
+gst_mmio_buffer_spread_damage (GstBuffer * buffer, guint height)
+{
+  const GstVideoRegionOfInterestMeta *region =
+      gst_buffer_get_video_region_of_interest_meta_id (buffer, 0);
+  guint width;
+
+  if (!region)
+    return;
+
+  width = region->w;
+  gst_buffer_foreach_meta (buffer, remove_damage, NULL);
+  gst_buffer_add_video_region_of_interest_meta (buffer, DAMAGE, 0, 0, width,
+      height);
 }
 
 /* Where @frame's planes are; FALSE if a row does not fit into its stride */
@@ -71,17 +105,16 @@ get_target (const GstVideoFrame * frame, MmioTarget * target)
  * @info: what goes into it
  * @format: the format of that, in the library's words
  * @capture: what is read
- * @element: who posts an error
  * @result: (out): what came of it; whether there is anything in it
  *
  * Reads a frame into a buffer, and says there what has changed.
  *
- * Returns: FALSE if that cannot be, after an error message
+ * Returns: FALSE with %GST_RESOURCE_ERROR_WRITE if the buffer is not fit for it
  */
 gboolean
 gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
-    const MmioFormat * format, MmioCapture * capture, GstElement * element,
-    MmioRead * result)
+    const MmioFormat * format, MmioCapture * capture, MmioRead * result,
+    GError ** error)
 {
   MmioTarget target = {.format = *format };
   GstVideoFrame frame;
@@ -89,10 +122,9 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
   gboolean fits;
 
   if (!gst_video_frame_map (&frame, info, buffer, GST_MAP_WRITE)) {
-    GST_ELEMENT_ERROR (element, RESOURCE, WRITE,
-        ("A buffer from downstream's pool cannot be written; keep the pool "
-            "away with: mmiovidsrc ! identity drop-allocation=true ! ..."),
-        ("%" GST_PTR_FORMAT, buffer));
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
+        "A buffer from downstream's pool cannot be written; keep the pool "
+        "away with: mmiovidsrc ! identity drop-allocation=true ! ...");
     return FALSE;
   }
 
@@ -102,10 +134,9 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
   gst_video_frame_unmap (&frame);
 
   if (!fits) {
-    GST_ELEMENT_ERROR (element, RESOURCE, WRITE,
-        ("The rows of downstream's buffers are too short for the picture; keep "
-            "its pool away with: mmiovidsrc ! identity drop-allocation=true ! "
-            "..."), ("%" GST_PTR_FORMAT, buffer));
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
+        "The rows of downstream's buffers are too short for the picture; keep "
+        "its pool away with: mmiovidsrc ! identity drop-allocation=true ! ...");
     return FALSE;
   }
 

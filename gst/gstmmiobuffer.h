@@ -11,7 +11,9 @@ GstBuffer *gst_mmio_buffer_wrap (GstMemory * memory, gsize skip,
     const MmioPicture * picture, GstVideoFormat format);
 
 gboolean gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
-    const MmioFormat * format, MmioCapture * capture, GstElement * element,
-    MmioRead * result);
+    const MmioFormat * format, MmioCapture * capture, MmioRead * result,
+    GError ** error);
+
+void gst_mmio_buffer_spread_damage (GstBuffer * buffer, guint height);
 
 G_END_DECLS

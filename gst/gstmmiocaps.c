@@ -17,10 +17,11 @@
 #include "gstmmioformat.h"
 #include "mmioframe.h"
 
-/* As slow as anybody wants it; 0/1 is as frames come, where it is the device
- * that starts them */
-#define FRAMERATES "(fraction) [ 1/2147483647, 2147483647/1 ]"
-#define ANY_FRAMERATES "(fraction) [ 0/1, 2147483647/1 ]"
+/* 0/1 is as frames come, where it is the device that starts them */
+#define FRAMERATES "(fraction) [ 1/2147483647, " \
+    G_STRINGIFY (GST_MMIO_CAPS_MAX_RATE) "/1 ]"
+#define ANY_FRAMERATES "(fraction) [ 0/1, " \
+    G_STRINGIFY (GST_MMIO_CAPS_MAX_RATE) "/1 ]"
 
 #define SIZES "(int) [ 1, " G_STRINGIFY (MMIO_PICTURE_MAX_SIDE) " ]"
 

@@ -18,8 +18,13 @@ get_error_code (const GError * error, GQuark * domain, gint * code)
   *domain = GST_RESOURCE_ERROR;
   *code = GST_RESOURCE_ERROR_OPEN_READ;
 
-  if (error->domain != MMIO_ERROR)
+  if (error->domain != MMIO_ERROR) {
+    if (error->domain == GST_RESOURCE_ERROR || error->domain == GST_CORE_ERROR) {
+      *domain = error->domain;
+      *code = error->code;
+    }
     return;
+  }
 
   switch ((MmioErrorCode) error->code) {
     case MMIO_ERROR_NOT_FOUND:
@@ -68,7 +73,7 @@ post (GstElement * element, GstMessageType type, const GError * error,
 /**
  * gst_mmio_error_post:
  * @element: who posts it
- * @error: an error of the library
+ * @error: an error of the library, or of the plugin with GStreamer's codes
  *
  * Posts @error with the code that applications know it by; the system's words
  * go into the debug string.

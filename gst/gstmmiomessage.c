@@ -16,14 +16,17 @@
  * gst_mmio_message_get_stats:
  * @capture: (nullable): what is captured; NULL: nothing yet
  * @way: (nullable): the way that its frames take
- * @uncopied_frames: frames that were sent without reading them
- * @missed: frames that nobody had time for
+ * @frames: frames that were sent
+ * @torn: how many of them are not known to be whole
+ * @missed: frames that were missed before the last of them
+ * @dropped: frames that a full queue has dropped
  *
  * Returns: (transfer full): the statistics, as the property has them
  */
 GstStructure *
 gst_mmio_message_get_stats (MmioCapture * capture, const GstMmioWay * way,
-    guint64 uncopied_frames, guint64 missed)
+    guint64 frames, guint64 torn, guint64 missed,
+    guint64 dropped)
 {
   const char *mapping = NULL, *engine = NULL, *access = NULL, *mode = NULL;
   const char *reason = NULL, *mode_reason = NULL;
@@ -41,10 +44,11 @@ gst_mmio_message_get_stats (MmioCapture * capture, const GstMmioWay * way,
   }
 
   return gst_structure_new ("mmiovidsrc-stats",
-      "frames", G_TYPE_UINT64, stats.frames + uncopied_frames,
+      "frames", G_TYPE_UINT64, frames,
       "missed", G_TYPE_UINT64, missed,
+      "dropped", G_TYPE_UINT64, dropped,
       "unchanged", G_TYPE_UINT64, stats.unchanged,
-      "torn", G_TYPE_UINT64, stats.torn,
+      "torn", G_TYPE_UINT64, torn,
       "bytes-read", G_TYPE_UINT64, stats.bytes_read,
       "copy-time", G_TYPE_UINT64, stats.copy_time * GST_USECOND,
       "io-mode", G_TYPE_STRING, mode,
@@ -102,17 +106,17 @@ gst_mmio_message_post_device (GstElement * element,
 
 /**
  * gst_mmio_message_post_missed:
- * @frame: the frame before which some were missed
- * @period: nanoseconds from one frame to the next
- * @sent: how many were sent since the start, and @missed: how many were missed
+ * @buffer: the frame before which some were missed
+ * @sent: how many were sent since the start, this one among them
+ * @missed: how many were missed since the start
  */
 void
-gst_mmio_message_post_missed (GstElement * element,
-    const GstMmioFrameTime * frame, GstClockTime period,
+gst_mmio_message_post_missed (GstElement * element, GstBuffer * buffer,
     guint64 sent, guint64 missed)
 {
+  const GstClockTime pts = GST_BUFFER_PTS (buffer);
   GstMessage *message = gst_message_new_qos (GST_OBJECT_CAST (element), TRUE,
-      frame->pts, frame->pts, frame->pts, period);
+      pts, pts, pts, GST_BUFFER_DURATION (buffer));
 
   gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, sent, missed);
   gst_element_post_message (element, message);

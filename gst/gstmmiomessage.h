@@ -3,22 +3,21 @@
 
 #include <gst/gst.h>
 
-#include "gstmmiopacer.h"
 #include "gstmmioway.h"
 #include "mmiocapture.h"
 
 G_BEGIN_DECLS
 
 GstStructure *gst_mmio_message_get_stats (MmioCapture * capture,
-    const GstMmioWay * way, guint64 uncopied_frames, guint64 missed);
+    const GstMmioWay * way, guint64 frames, guint64 torn, guint64 missed,
+    guint64 dropped);
 
 void gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way);
 
 void gst_mmio_message_post_device (GstElement * element,
     const MmioCapture * capture, const char *reason);
 
-void gst_mmio_message_post_missed (GstElement * element,
-    const GstMmioFrameTime * frame, GstClockTime period,
+void gst_mmio_message_post_missed (GstElement * element, GstBuffer * buffer,
     guint64 sent, guint64 missed);
 
 void gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,

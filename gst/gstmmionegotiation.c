@@ -31,9 +31,9 @@ gst_mmio_negotiation_get_caps (GstBaseSrc * base, GstCaps * filter)
 
   GST_OBJECT_LOCK (self);
   caps = self->way ? gst_mmio_way_get_caps (self->way) : NULL;
-  if (caps && gst_mmio_vid_src_is_triggered (self))
+  if (caps && gst_mmio_vid_src_is_device_synced (self))
     gst_caps_set_simple (caps, "framerate", GST_TYPE_FRACTION_RANGE, 0, 1,
-        G_MAXINT, 1, NULL);
+        GST_MMIO_CAPS_MAX_RATE, 1, NULL);
   GST_OBJECT_UNLOCK (self);
 
   if (!caps)
@@ -48,6 +48,81 @@ gst_mmio_negotiation_get_caps (GstBaseSrc * base, GstCaps * filter)
   return caps;
 }
 
+/* Whether frames may come as the device starts them */
+static gboolean
+takes_variable_rate (const GstStructure * s)
+{
+  const GValue *rate = gst_structure_get_value (s, "framerate");
+  g_auto (GValue) variable = G_VALUE_INIT;
+
+  g_value_init (&variable, GST_TYPE_FRACTION);
+  gst_value_set_fraction (&variable, 0, 1);
+  return gst_value_intersect (NULL, rate, &variable);
+}
+
+/* The rate that the device has, if it is known */
+static gboolean
+get_device_rate (GstMmioVidSrc * self, gint * fps_n, gint * fps_d)
+{
+  GstClockTime period;
+
+  GST_OBJECT_LOCK (self);
+  period = self->device_period;
+  GST_OBJECT_UNLOCK (self);
+
+  return GST_CLOCK_TIME_IS_VALID (period) && period > 0 &&
+      gst_video_guess_framerate (period, fps_n, fps_d);
+}
+
+static void
+fixate_framerate (GstMmioVidSrc * self, GstStructure * s)
+{
+  gint fps_n = PREFERRED_FPS_N, fps_d = PREFERRED_FPS_D;
+
+  if (!gst_structure_has_field (s, "framerate"))
+    return;
+
+  if (self->capture && gst_mmio_vid_src_is_device_synced (self)) {
+    if (takes_variable_rate (s)) {
+      gst_structure_set (s, "framerate", GST_TYPE_FRACTION, 0, 1, NULL);
+      return;
+    }
+    get_device_rate (self, &fps_n, &fps_d);
+  }
+  gst_structure_fixate_field_nearest_fraction (s, "framerate", fps_n, fps_d);
+}
+
+static void
+prefer_string (GstStructure * s, const gchar * field, const gchar * value)
+{
+  if (gst_structure_has_field (s, field))
+    gst_structure_fixate_field_string (s, field, value);
+}
+
+/* What the frame's format and size imply, and not what a list happens to begin
+ * with */
+static void
+fixate_colors (GstMmioVidSrc * self, GstStructure * s)
+{
+  const MmioPicture *picture = mmio_capture_get_picture (self->capture);
+  const gchar *name = gst_structure_get_string (s, "format");
+  g_autofree gchar *colorimetry = NULL;
+  GstVideoInfo info;
+
+  prefer_string (s, "multiview-mode", "mono");
+
+  /* Those of a dma-buf are the picture's, under another name */
+  if (!name || g_str_equal (name, "DMA_DRM"))
+    name = picture->format.name;
+  if (!gst_video_info_set_format (&info, gst_video_format_from_string (name),
+          picture->width, picture->height))
+    return;
+
+  colorimetry = gst_video_colorimetry_to_string (&info.colorimetry);
+  if (colorimetry)
+    prefer_string (s, "colorimetry", colorimetry);
+}
+
 static GstCaps *
 gst_mmio_negotiation_fixate (GstBaseSrc * base, GstCaps * caps)
 {
@@ -56,13 +131,32 @@ gst_mmio_negotiation_fixate (GstBaseSrc * base, GstCaps * caps)
 
   caps = gst_mmio_caps_prefer_dma_buf (caps);
   structure = gst_caps_get_structure (caps, 0);
-  if (self->capture && gst_mmio_vid_src_is_triggered (self))
-    gst_structure_fixate_field_nearest_fraction (structure, "framerate", 0, 1);
-  else
-    gst_structure_fixate_field_nearest_fraction (structure, "framerate",
-        PREFERRED_FPS_N, PREFERRED_FPS_D);
+  fixate_framerate (self, structure);
+  if (self->capture)
+    fixate_colors (self, structure);
 
   return gst_mmio_vid_src_get_parent ()->fixate (base, caps);
+}
+
+/* As the base class does it, but that a peer is not trusted to have answered
+ * within what was offered: some ignore the filter, and some take anything */
+static gboolean
+negotiate_caps (GstBaseSrc * base)
+{
+  GstPad *pad = GST_BASE_SRC_PAD (base);
+  g_autoptr (GstCaps) offered = gst_pad_query_caps (pad, NULL);
+  g_autoptr (GstCaps) answer = gst_pad_peer_query_caps (pad, offered);
+  g_autoptr (GstCaps) caps =
+      gst_caps_intersect_full (answer, offered, GST_CAPS_INTERSECT_FIRST);
+
+  if (gst_caps_is_empty (caps)) {
+    GST_INFO_OBJECT (base, "offered %" GST_PTR_FORMAT ", downstream answers %"
+        GST_PTR_FORMAT, offered, answer);
+    return FALSE;
+  }
+
+  caps = gst_mmio_negotiation_fixate (base, caps);
+  return gst_base_src_set_caps (base, caps);
 }
 
 /* Whether nothing has changed but the rate of the dma-bufs that are sent.  Then
@@ -90,7 +184,23 @@ on_query (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
       GST_QUERY_ALLOCATION ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
 
-/* Negotiates about what @self offers to whoever is downstream now */
+/* Exports a frame that has moved anew: what is offered now may be taken */
+static void
+reexport (GstMmioVidSrc * self)
+{
+  GstMmioWay *old = self->way;
+  GstMmioWay *way = gst_mmio_way_reexport (old);
+
+  if (!way)
+    return;
+
+  GST_OBJECT_LOCK (self);
+  self->way = way;
+  GST_OBJECT_UNLOCK (self);
+  gst_mmio_way_free (old);
+}
+
+/* Negotiates about what @self offers to the current downstream */
 static gboolean
 negotiate (GstMmioVidSrc * self)
 {
@@ -101,11 +211,12 @@ negotiate (GstMmioVidSrc * self)
       gst_pad_get_current_caps (GST_BASE_SRC_PAD (base));
   gboolean ret;
 
+  reexport (self);
   GST_OBJECT_LOCK (self);
   gst_mmio_way_begin (self->way, downstream);
   GST_OBJECT_UNLOCK (self);
 
-  ret = gst_mmio_vid_src_get_parent ()->negotiate (base);
+  ret = negotiate_caps (base);
   /* Copies that are refused fail as they always do */
   if (ret && self->is_dma_buf)
     ret = gst_mmio_refusal_has_taken_caps (GST_BASE_SRC_PAD (base));
@@ -141,10 +252,15 @@ static gboolean
 gst_mmio_negotiation_negotiate (GstBaseSrc * base)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
+  gboolean failed;
 
   /* A pad that somebody activated without the element */
   if (!self->capture)
     return FALSE;
+
+  /* Until create(), when buffers are negotiated, too */
+  gst_mmio_capture_loop_hold (self, GST_MMIO_HOLD_NEGOTIATION);
+  gst_mmio_capture_thread_wait_parked (&self->thread);
 
   if (!negotiate (self) && !(can_step_down (self) && negotiate (self))) {
     if (!GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (base)))
@@ -153,8 +269,14 @@ gst_mmio_negotiation_negotiate (GstBaseSrc * base)
     return FALSE;
   }
 
-  /* Somebody new may be there, though the caps are as before */
-  gst_mmio_frames_send_next (self);
+  /* There may be a new consumer, though the caps are as before */
+  GST_OBJECT_LOCK (self);
+  self->forget = TRUE;
+  failed = self->failure != NULL;
+  GST_OBJECT_UNLOCK (self);
+
+  gst_mmio_frame_queue_set_closed (&self->queue, failed);
+  gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_CHANGE);
   return TRUE;
 }
 
@@ -163,7 +285,7 @@ gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   const MmioPicture *picture = mmio_capture_get_picture (self->capture);
-  GstClockTime old_period;
+  GstClockTime period;
   gboolean is_dma_buf;
   MmioFormat format;
   GstVideoInfo info;
@@ -174,7 +296,7 @@ gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
       GST_VIDEO_INFO_WIDTH (&info) != (gint) picture->width ||
       GST_VIDEO_INFO_HEIGHT (&info) != (gint) picture->height ||
       (GST_VIDEO_INFO_FPS_N (&info) <= 0
-          && !gst_mmio_vid_src_is_triggered (self))) {
+          && !gst_mmio_vid_src_is_device_synced (self))) {
     GST_ERROR_OBJECT (self, "cannot send %" GST_PTR_FORMAT, caps);
     return FALSE;
   }
@@ -183,14 +305,17 @@ gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
   self->target_format = format;
   self->is_dma_buf = is_dma_buf;
 
-  GST_OBJECT_LOCK (self);
-  old_period = gst_mmio_pacer_get_period (&self->timer.pacer);
-  gst_mmio_pacer_set_rate (&self->timer.pacer, GST_VIDEO_INFO_FPS_N (&info),
+  gst_mmio_pacer_set_rate (&self->pacer, GST_VIDEO_INFO_FPS_N (&info),
       GST_VIDEO_INFO_FPS_D (&info));
-  self->latency_changed |= old_period !=
-      gst_mmio_pacer_get_period (&self->timer.pacer);
+  period = gst_mmio_pacer_get_period (&self->pacer);
+
+  GST_OBJECT_LOCK (self);
+  self->latency_changed |= self->period != period;
+  self->period = period;
   GST_OBJECT_UNLOCK (self);
 
+  /* These caps are sent before the next frame */
+  gst_mmio_frame_queue_discard (&self->queue);
   return TRUE;
 }
 
@@ -254,6 +379,8 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
       gst_mmio_way_get_reason (self->way), query);
 
   GST_OBJECT_LOCK (self);
+  if (!copies)
+    gst_mmio_latency_reset (&self->latency, 0);
   latency_changed = self->latency_changed || max_buffers != self->max_buffers;
   self->latency_changed = FALSE;
   self->max_buffers = max_buffers;
@@ -262,6 +389,19 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
   if (latency_changed)
     gst_element_post_message (GST_ELEMENT_CAST (self),
         gst_message_new_latency (GST_OBJECT_CAST (self)));
+
+  return TRUE;
+}
+
+/* Negotiates until an I/O mode is agreed upon: a frame in between would not match
+ * its caps.  For the streaming thread. */
+gboolean
+gst_mmio_negotiation_renew (GstMmioVidSrc * self)
+{
+  do {
+    if (!gst_base_src_negotiate (GST_BASE_SRC (self)))
+      return FALSE;
+  } while (gst_mmio_way_is_refused (self->way));
 
   return TRUE;
 }

@@ -9,9 +9,10 @@
 
 #include "gstmmiopacer.h"
 
-/* How late a frame may be at least, if the latency has room for it: what sinks
- * take for showing one (GstBaseSink's processing-deadline) */
-#define MIN_TOLERANCE (20 * GST_MSECOND)
+/* A frame that is captured so soon after its slot has begun is stamped with the
+ * slot's time, which keeps timestamps regular.  It is what a wake-up takes on a
+ * machine that is not overloaded. */
+#define WAKE_UP_TIME GST_MSECOND
 
 /**
  * gst_mmio_pacer_init:
@@ -22,20 +23,6 @@ gst_mmio_pacer_init (GstMmioPacer * pacer)
 {
   *pacer = (GstMmioPacer) {
   0,};
-}
-
-/**
- * gst_mmio_pacer_reset:
- *
- * Forgets the rate and all frames. The latency is downstream's, and stays.
- */
-void
-gst_mmio_pacer_reset (GstMmioPacer * pacer)
-{
-  const GstClockTime latency = pacer->latency;
-
-  gst_mmio_pacer_init (pacer);
-  pacer->latency = latency;
 }
 
 /**
@@ -57,23 +44,6 @@ gst_mmio_pacer_set_rate (GstMmioPacer * pacer, gint fps_n, gint fps_d)
 }
 
 /**
- * gst_mmio_pacer_set_latency:
- * @latency: the pipeline's, which the source's own, a period, is part of
- *
- * A sink without a queue before it gives the next frame its turn only when it
- * has shown the last one, which is at that one's time plus the latency.
- * Frames that are late by so much are in time nevertheless, but not by more
- * than a period or what a sink takes by itself: the latency may be that of
- * another branch, and a picture that is much younger than its timestamp is
- * worse than a missed one.
- */
-void
-gst_mmio_pacer_set_latency (GstMmioPacer * pacer, GstClockTime latency)
-{
-  pacer->latency = latency;
-}
-
-/**
  * gst_mmio_pacer_get_period:
  *
  * Returns: duration of a frame, or %GST_CLOCK_TIME_NONE without a rate
@@ -87,16 +57,32 @@ gst_mmio_pacer_get_period (const GstMmioPacer * pacer)
   return gst_util_uint64_scale_int (GST_SECOND, pacer->fps_d, pacer->fps_n);
 }
 
-/* How long after its slot a frame is in time */
+/* Running time at which a slot begins, rounded up, or it would not have begun
+ * yet */
 static GstClockTime
-get_tolerance (const GstMmioPacer * pacer)
+get_begin (const GstMmioPacer * pacer, guint64 slot)
 {
-  const GstClockTime period = gst_mmio_pacer_get_period (pacer);
+  return gst_util_uint64_scale_ceil (slot, (guint64) GST_SECOND * pacer->fps_d,
+      pacer->fps_n);
+}
 
-  if (pacer->latency <= period)
-    return 0;
+static guint64
+get_slot (const GstMmioPacer * pacer, GstClockTime now)
+{
+  return gst_util_uint64_scale (now, pacer->fps_n,
+      (guint64) GST_SECOND * pacer->fps_d);
+}
 
-  return MIN (pacer->latency - period, MAX (period, MIN_TOLERANCE));
+static void
+stamp (const GstMmioPacer * pacer, GstClockTime now, GstMmioFrameTime * frame)
+{
+  frame->due = get_begin (pacer, frame->slot);
+  frame->pts = frame->due;
+  frame->duration = gst_mmio_pacer_get_period (pacer);
+  if (now > frame->due + WAKE_UP_TIME) {
+    frame->pts = now;
+    frame->duration = get_begin (pacer, frame->slot + 1) - now;
+  }
 }
 
 /**
@@ -111,12 +97,7 @@ void
 gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
     GstMmioFrameTime * frame)
 {
-  const guint64 second = (guint64) GST_SECOND * pacer->fps_d;
-  const guint64 slot = gst_util_uint64_scale (now, pacer->fps_n, second);
-  const GstClockTime tolerance = get_tolerance (pacer);
-  /* The oldest slot that is not too late */
-  const guint64 oldest = now > tolerance ?
-      gst_util_uint64_scale (now - tolerance, pacer->fps_n, second) : 0;
+  const guint64 slot = get_slot (pacer, now);
 
   frame->missed = 0;
   /* More than a slot back: running time began anew, after a flush */
@@ -124,9 +105,9 @@ gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
     frame->slot = slot;
     /* At another rate: the slot that the last frame was in has had one */
     if (pacer->next_number > 0 && pacer->last <= now &&
-        slot == gst_util_uint64_scale (pacer->last, pacer->fps_n, second))
+        slot == get_slot (pacer, pacer->last))
       frame->slot++;
-  } else if (oldest <= pacer->slot + 1) {
+  } else if (slot <= pacer->slot + 1) {
     frame->slot = pacer->slot + 1;
   } else {
     frame->slot = slot;
@@ -134,11 +115,7 @@ gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
   }
 
   frame->number = pacer->next_number + frame->missed;
-  /* Rounded up, or the slot would not have begun yet */
-  frame->due = gst_util_uint64_scale_ceil (frame->slot, second, pacer->fps_n);
-  frame->pts = frame->due;
-  if (frame->slot != pacer->slot + 1 || !pacer->started)
-    frame->pts = MAX (now, frame->due);
+  stamp (pacer, now, frame);
 }
 
 /**
@@ -154,4 +131,31 @@ gst_mmio_pacer_take (GstMmioPacer * pacer, const GstMmioFrameTime * frame)
   pacer->slot = frame->slot;
   pacer->last = frame->pts;
   pacer->next_number = frame->number + 1;
+}
+
+/**
+ * gst_mmio_pacer_retry:
+ * @now: running time
+ * @frame: (inout): a frame that was taken, and could not be captured
+ *
+ * Stamps the frame anew, to capture it now.
+ *
+ * Returns: FALSE if another frame is due by now
+ */
+gboolean
+gst_mmio_pacer_retry (GstMmioPacer * pacer, GstClockTime now,
+    GstMmioFrameTime * frame)
+{
+  if (!pacer->started) {
+    /* Another rate has other slots */
+    frame->slot = get_slot (pacer, now);
+    pacer->slot = frame->slot;
+    pacer->started = TRUE;
+  }
+  if (frame->slot != pacer->slot || now >= get_begin (pacer, frame->slot + 1))
+    return FALSE;
+
+  stamp (pacer, now, frame);
+  pacer->last = frame->pts;
+  return TRUE;
 }

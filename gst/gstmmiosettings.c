@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "gstmmioformat.h"
+#include "gstmmioframequeue.h"
 #include "mmioerror.h"
 
 #define DEFAULT_DEVICE "sim"
@@ -55,6 +56,7 @@ enum
   PROP_INDEX_OFFSET,
   PROP_INDEX_SIZE,
   PROP_RECONNECT,
+  PROP_QUEUE_SIZE,
   N_PROPS
 };
 
@@ -196,6 +198,10 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
       g_param_spec_boolean ("reconnect", "Reconnect",
           "Wait for a device that goes away until it is back, with no frames in "
           "the meantime (false: it is an error)", FALSE, flags));
+  g_object_class_install_property (object_class, PROP_QUEUE_SIZE,
+      g_param_spec_uint ("queue-size", "Queue size", "Maximum number of frames "
+          "between capture and downstream (0 = as the latency needs)", 0,
+          GST_MMIO_FRAME_QUEUE_MAX, 0, flags));
 }
 
 /**
@@ -311,6 +317,9 @@ gst_mmio_settings_set_property (GstMmioSettings * settings, guint prop_id,
     case PROP_RECONNECT:
       settings->reconnect = g_value_get_boolean (value);
       return TRUE;
+    case PROP_QUEUE_SIZE:
+      settings->queue_size = g_value_get_uint (value);
+      return TRUE;
     default:
       return FALSE;
   }
@@ -394,6 +403,9 @@ gst_mmio_settings_get_property (const GstMmioSettings * settings,
       return TRUE;
     case PROP_RECONNECT:
       g_value_set_boolean (value, settings->reconnect);
+      return TRUE;
+    case PROP_QUEUE_SIZE:
+      g_value_set_uint (value, settings->queue_size);
       return TRUE;
     default:
       return FALSE;

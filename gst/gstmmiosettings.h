@@ -9,7 +9,7 @@
 G_BEGIN_DECLS
 
 /* IDs of the element's other properties start here */
-#define GST_MMIO_SETTINGS_N_PROPS 24
+#define GST_MMIO_SETTINGS_N_PROPS 25
 
 /**
  * GstMmioSettings:
@@ -41,6 +41,7 @@ typedef struct {
   MmioRegisterSpec index;
   gboolean index_set;
   gboolean reconnect;
+  guint queue_size;
 } GstMmioSettings;
 
 void gst_mmio_settings_init (GstMmioSettings * settings);

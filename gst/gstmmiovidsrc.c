@@ -52,6 +52,7 @@
 #include "gstmmioerror.h"
 #include "gstmmiomessage.h"
 #include "gstmmiouri.h"
+#include "mmioerror.h"
 #include "mmiouri.h"
 
 GST_DEBUG_CATEGORY (gst_mmio_vid_src_debug);
@@ -80,8 +81,11 @@ GST_ELEMENT_REGISTER_DEFINE (mmiovidsrc, "mmiovidsrc", GST_RANK_NONE,
 static GstStructure *
 get_stats (GstMmioVidSrc * self)
 {
-  return gst_mmio_message_get_stats (self->capture, self->way,
-      self->uncopied_frames, self->missed);
+  guint64 missed, dropped;
+
+  gst_mmio_frame_queue_get_counts (&self->queue, &missed, &dropped);
+  return gst_mmio_message_get_stats (self->capture, self->way, self->sent,
+      self->torn, missed, dropped);
 }
 
 /* Properties */
@@ -240,7 +244,7 @@ open_capture (GstMmioVidSrc * self, GstMmioWay ** way, GError ** error)
 
   /* Another thread may set the property meanwhile */
   config.device = device;
-  config.on_event = gst_mmio_reconnect_notify;
+  config.on_event = gst_mmio_device_state_notify;
   config.event_data = self;
   capture = mmio_capture_open (&config, error);
   if (!capture)
@@ -258,6 +262,34 @@ notify_device (GstMmioVidSrc * self)
 {
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE_NAME]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE_ADDRESS]);
+}
+
+/* How long it may take to copy a frame, as long as it is not measured: a BAR
+ * gives 64 bytes per microsecond, cached memory 1000 */
+static GstClockTime
+guess_copy_time (MmioCapture * capture)
+{
+  const guint64 size = mmio_picture_get_size (mmio_capture_get_picture
+      (capture));
+
+  return mmio_region_get_mapping (mmio_capture_get_region (capture)) ==
+      MMIO_MAPPING_CACHED ? size : size * 1000 / 64;
+}
+
+static void
+close_capture (GstMmioVidSrc * self)
+{
+  MmioCapture *capture;
+  GstMmioWay *way;
+
+  GST_OBJECT_LOCK (self);
+  capture = g_steal_pointer (&self->capture);
+  way = g_steal_pointer (&self->way);
+  g_clear_error (&self->failure);
+  GST_OBJECT_UNLOCK (self);
+
+  g_clear_pointer (&way, gst_mmio_way_free);
+  g_clear_pointer (&capture, mmio_capture_close);
 }
 
 /* From READY to PAUSED.  Not the base class's start(), after whose failure that
@@ -289,17 +321,23 @@ start (GstMmioVidSrc * self)
   GST_OBJECT_LOCK (self);
   self->capture = capture;
   self->way = way;
-  self->missed = 0;
-  self->uncopied_frames = 0;
-  self->discont = FALSE;
+  self->sent = 0;
+  self->torn = 0;
   self->max_buffers = 0;
   self->latency_changed = FALSE;
-  gst_mmio_timer_reset (&self->timer);
-  gst_mmio_trigger_reset (&self->trigger);
-  gst_mmio_tears_reset (&self->tears);
-  gst_mmio_follow_reset (&self->follow);
-  gst_mmio_reconnect_reset (&self->reconnect);
+  self->period = GST_CLOCK_TIME_NONE;
+  self->device_period = GST_CLOCK_TIME_NONE;
+  self->is_failure_posted = FALSE;
+  gst_mmio_latency_reset (&self->latency, guess_copy_time (capture));
   GST_OBJECT_UNLOCK (self);
+
+  if (!gst_mmio_capture_loop_start (self, &error)) {
+    GST_ELEMENT_ERROR (self, RESOURCE, FAILED,
+        ("Cannot start the capture thread: the process has too many threads; "
+            "raise the limit with: ulimit -u"), ("%s", error->message));
+    close_capture (self);
+    return FALSE;
+  }
 
   notify_device (self);
   return TRUE;
@@ -308,18 +346,14 @@ start (GstMmioVidSrc * self)
 static void
 stop (GstMmioVidSrc * self)
 {
-  MmioCapture *capture;
-  GstMmioWay *way;
+  gst_mmio_capture_loop_stop (self);
 
   GST_OBJECT_LOCK (self);
   gst_structure_free (self->last_stats);
   self->last_stats = get_stats (self);
-  capture = g_steal_pointer (&self->capture);
-  way = g_steal_pointer (&self->way);
   GST_OBJECT_UNLOCK (self);
 
-  g_clear_pointer (&way, gst_mmio_way_free);
-  g_clear_pointer (&capture, mmio_capture_close);
+  close_capture (self);
   gst_clear_caps (&self->downstream);
   self->keeps_allocation = FALSE;
   notify_device (self);
@@ -327,17 +361,32 @@ stop (GstMmioVidSrc * self)
   GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
 }
 
+/* A pause in the same thread is no flush: the base class calls unlock() and
+ * unlock_stop() for one, too, from 1.24 on.  With a create() that ends in a
+ * pause, 1.22 ends the stream, and newer ones stop the task for ever if the
+ * pause is over before that has stopped. */
+static gboolean
+is_pausing (GstMmioVidSrc * self)
+{
+  gboolean ret;
+
+  GST_OBJECT_LOCK (self);
+  ret = self->changing == g_thread_self ();
+  GST_OBJECT_UNLOCK (self);
+
+  return ret;
+}
+
 static gboolean
 gst_mmio_vid_src_unlock (GstBaseSrc * base)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
 
-  GST_OBJECT_LOCK (self);
-  gst_mmio_timer_unlock (&self->timer);
-  if (self->capture)
-    mmio_capture_wake (self->capture);
-  GST_OBJECT_UNLOCK (self);
+  if (is_pausing (self))
+    return TRUE;
 
+  gst_mmio_frame_queue_flush_start (&self->queue);
+  gst_mmio_capture_loop_hold (self, GST_MMIO_HOLD_FLUSH);
   return TRUE;
 }
 
@@ -345,16 +394,45 @@ static gboolean
 gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
+  gboolean retries;
+
+  if (is_pausing (self))
+    return TRUE;
 
   GST_OBJECT_LOCK (self);
-  /* After a flush, and not after a pause, which takes nothing from anybody */
-  if (gst_mmio_timer_unlock_stop (&self->timer)) {
-    self->forget = TRUE;
-    gst_mmio_trigger_interrupt (&self->trigger);
+  self->forget = TRUE;
+  /* What has failed is tried again, but a device that is gone stays so */
+  retries = self->failure &&
+      !g_error_matches (self->failure, MMIO_ERROR, MMIO_ERROR_GONE);
+  if (retries) {
+    g_clear_error (&self->failure);
+    self->is_failure_posted = FALSE;
   }
   GST_OBJECT_UNLOCK (self);
 
+  gst_mmio_frame_queue_flush_stop (&self->queue);
+  if (retries) {
+    gst_mmio_frame_queue_set_closed (&self->queue, FALSE);
+    gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_FAILURE);
+  }
+  gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_FLUSH);
   return TRUE;
+}
+
+static void
+set_paused (GstMmioVidSrc * self, gboolean paused)
+{
+  gst_mmio_frame_queue_set_paused (&self->queue, paused);
+  gst_mmio_capture_thread_set_paused (&self->thread, paused);
+  gst_mmio_capture_loop_wake (self);
+}
+
+static void
+set_changing (GstMmioVidSrc * self, GThread * thread)
+{
+  GST_OBJECT_LOCK (self);
+  self->changing = thread;
+  GST_OBJECT_UNLOCK (self);
 }
 
 static GstStateChangeReturn
@@ -367,28 +445,20 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
     return GST_STATE_CHANGE_FAILURE;
 
   if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED ||
-      transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
-    GST_OBJECT_LOCK (self);
-    gst_mmio_timer_begin_change (&self->timer);
-    if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
-      gst_mmio_timer_set_paused (&self->timer, TRUE);
-    /* The frame before may keep the streaming thread busy until it is over */
-    gst_mmio_trigger_interrupt (&self->trigger);
-    if (self->capture)
-      mmio_capture_wake (self->capture);
-    GST_OBJECT_UNLOCK (self);
-  }
+      transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+    set_changing (self, g_thread_self ());
+  if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
+    set_paused (self, TRUE);
 
   ret = GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)->change_state
       (element, transition);
 
-  /* A pause ends when it is over for the base class, too: newer ones drop what is
-   * there before */
-  GST_OBJECT_LOCK (self);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
-    gst_mmio_timer_set_paused (&self->timer, FALSE);
-  gst_mmio_timer_end_change (&self->timer);
-  GST_OBJECT_UNLOCK (self);
+  /* A pause ends when it is over for the base class, too: from 1.24 on that
+   * drops what is created before */
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING &&
+      ret != GST_STATE_CHANGE_FAILURE)
+    set_paused (self, FALSE);
+  set_changing (self, NULL);
 
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&
@@ -407,8 +477,11 @@ gst_mmio_vid_src_send_event (GstElement * element, GstEvent * event)
   const gboolean ret = GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)
       ->send_event (element, event);
 
-  if (ret && waits)
-    gst_mmio_frames_send_next (GST_MMIO_VID_SRC (element));
+  if (ret && waits) {
+    GST_OBJECT_LOCK (element);
+    GST_MMIO_VID_SRC (element)->forget = TRUE;
+    GST_OBJECT_UNLOCK (element);
+  }
 
   return ret;
 }
@@ -421,11 +494,11 @@ gst_mmio_vid_src_event (GstBaseSrc * base, GstEvent * event)
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY) {
     gst_event_parse_latency (event, &latency);
-    GST_DEBUG_OBJECT (self, "sinks may hold frames for %" GST_TIME_FORMAT,
+    GST_DEBUG_OBJECT (self, "the pipeline's latency is %" GST_TIME_FORMAT,
         GST_TIME_ARGS (latency));
 
     GST_OBJECT_LOCK (self);
-    gst_mmio_pacer_set_latency (&self->timer.pacer, latency);
+    self->configured_latency = latency;
     GST_OBJECT_UNLOCK (self);
   }
 
@@ -436,29 +509,28 @@ static gboolean
 query_latency (GstMmioVidSrc * self, GstQuery * query)
 {
   GstClockTime period, min, max = GST_CLOCK_TIME_NONE;
-  guint max_buffers;
+  gboolean is_open;
+  guint n;
 
-  /* By the clock, the picture may have changed right after the last frame was
-   * read.  A device that says when it changes has its own time on the frame. */
   GST_OBJECT_LOCK (self);
-  period = min = gst_mmio_pacer_get_period (&self->timer.pacer);
-  if (self->capture && gst_mmio_vid_src_is_triggered (self)) {
-    min = self->trigger.delay;
-    if (GST_CLOCK_TIME_IS_VALID (self->trigger.period) &&
-        (!GST_CLOCK_TIME_IS_VALID (period) || period < self->trigger.period))
-      period = self->trigger.period;
-  }
-  max_buffers = self->max_buffers;
+  is_open = self->capture != NULL;
+  min = gst_mmio_latency_get (&self->latency);
+  period = GST_CLOCK_TIME_IS_VALID (self->device_period) ?
+      self->device_period : self->period;
+  n = self->settings.queue_size > 0 ? self->settings.queue_size :
+      GST_MMIO_FRAME_QUEUE_MAX;
+  if (self->max_buffers > 0)
+    n = MIN (n, self->max_buffers);
   GST_OBJECT_UNLOCK (self);
 
-  if (!GST_CLOCK_TIME_IS_VALID (min)) {
-    GST_DEBUG_OBJECT (self, "no latency before the frame rate is known");
+  if (!is_open) {
+    GST_DEBUG_OBJECT (self, "no latency before the device is open");
     return FALSE;
   }
 
-  /* Frames may wait downstream until the pool has no more */
-  if (max_buffers > 0 && period < GST_CLOCK_TIME_NONE / max_buffers)
-    max = MAX (max_buffers * period, min);
+  /* Frames may wait until the queue, or the pool, has no more room */
+  if (period < (GST_CLOCK_TIME_NONE - min) / n)
+    max = min + n * period;
   gst_query_set_latency (query, TRUE, min, max);
   return TRUE;
 }
@@ -474,6 +546,99 @@ gst_mmio_vid_src_query (GstBaseSrc * base, GstQuery * query)
   }
 }
 
+/* Frames */
+
+/* The capture thread has given up, and all that it captured was sent.  The base
+ * class may begin again after a pause, in which it has not heard of the error. */
+static GstFlowReturn
+post_failure (GstMmioVidSrc * self)
+{
+  g_autoptr (GError) error = NULL;
+
+  GST_OBJECT_LOCK (self);
+  if (!self->is_failure_posted)
+    error = g_error_copy (self->failure);
+  self->is_failure_posted = TRUE;
+  GST_OBJECT_UNLOCK (self);
+
+  if (!error)
+    return GST_FLOW_EOS;
+
+  gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
+  return GST_FLOW_ERROR;
+}
+
+/* Counts a frame that is sent, and the frames missed before it */
+static GstBuffer *
+take_buffer (GstMmioVidSrc * self, GstMmioFrame * frame)
+{
+  guint64 sent, missed, dropped;
+
+  GST_OBJECT_LOCK (self);
+  sent = ++self->sent;
+  self->torn += GST_BUFFER_FLAG_IS_SET (frame->buffer,
+      GST_BUFFER_FLAG_CORRUPTED);
+  GST_OBJECT_UNLOCK (self);
+
+  if (frame->time.missed > 0) {
+    GST_INFO_OBJECT (self, "missed %" G_GUINT64_FORMAT " before frame %"
+        G_GUINT64_FORMAT, frame->time.missed, frame->time.number);
+    gst_mmio_frame_queue_get_counts (&self->queue, &missed, &dropped);
+    gst_mmio_message_post_missed (GST_ELEMENT_CAST (self), frame->buffer, sent,
+        missed);
+  }
+  if (frame->time.missed > 0 || frame->is_discont)
+    GST_BUFFER_FLAG_SET (frame->buffer, GST_BUFFER_FLAG_DISCONT);
+
+  return g_steal_pointer (&frame->buffer);
+}
+
+/* Returns: whether the queue was closed because the capture thread failed */
+static gboolean
+has_failed (GstMmioVidSrc * self)
+{
+  gboolean ret;
+
+  GST_OBJECT_LOCK (self);
+  ret = self->failure != NULL;
+  GST_OBJECT_UNLOCK (self);
+
+  return ret;
+}
+
+static GstFlowReturn
+gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
+{
+  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
+  GstPad *pad = GST_BASE_SRC_PAD (self);
+
+  for (;;) {
+    GstMmioFrame frame;
+
+    if (gst_pad_needs_reconfigure (pad) && !gst_mmio_negotiation_renew (self))
+      return GST_PAD_IS_FLUSHING (pad) ? GST_FLOW_FLUSHING :
+          GST_FLOW_NOT_NEGOTIATED;
+
+    /* Caps and buffers are agreed upon */
+    gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_NEGOTIATION);
+
+    switch (gst_mmio_frame_queue_pop (&self->queue, &frame)) {
+      case GST_MMIO_POP_FRAME:
+        *result = take_buffer (self, &frame);
+        return GST_FLOW_OK;
+      case GST_MMIO_POP_FLUSHING:
+        return GST_FLOW_FLUSHING;
+      case GST_MMIO_POP_INTERRUPTED:
+        break;
+      case GST_MMIO_POP_CLOSED:
+        if (has_failed (self))
+          return post_failure (self);
+        gst_pad_mark_reconfigure (pad);
+        break;
+    }
+  }
+}
+
 static void
 gst_mmio_vid_src_finalize (GObject * object)
 {
@@ -481,7 +646,9 @@ gst_mmio_vid_src_finalize (GObject * object)
 
   gst_mmio_settings_clear (&self->settings);
   gst_structure_free (self->last_stats);
-  gst_mmio_timer_clear (&self->timer);
+  g_clear_error (&self->failure);
+  gst_mmio_frame_queue_clear (&self->queue);
+  gst_mmio_capture_thread_clear (&self->thread);
 
   G_OBJECT_CLASS (gst_mmio_vid_src_parent_class)->finalize (object);
 }
@@ -494,8 +661,8 @@ install_properties (GObjectClass * object_class)
   gst_mmio_settings_install_properties (object_class);
 
   properties[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
-      "What was captured since the start: frames, missed (frames), unchanged "
-      "(frames), torn (frames), bytes-read (from the BAR), copy-time "
+      "Frames since the start: frames (sent), missed, dropped (by a full queue, "
+      "part of missed), unchanged, torn, bytes-read (from the BAR), copy-time "
       "(nanoseconds), io-mode, io-mode-reason, mapping, engine, engine-reason "
       "and access", GST_TYPE_STRUCTURE, flags);
   properties[PROP_DEVICE_NAME] =
@@ -542,7 +709,7 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
   base_class->unlock = gst_mmio_vid_src_unlock;
   base_class->unlock_stop = gst_mmio_vid_src_unlock_stop;
   gst_mmio_negotiation_init_class (base_class);
-  gst_mmio_frames_init_class (push_class);
+  push_class->create = gst_mmio_vid_src_create;
 
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_IO_MODE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_ACCESS, 0);
@@ -556,8 +723,10 @@ static void
 gst_mmio_vid_src_init (GstMmioVidSrc * self)
 {
   gst_mmio_settings_init (&self->settings);
+  self->configured_latency = GST_CLOCK_TIME_NONE;
+  gst_mmio_frame_queue_init (&self->queue);
+  gst_mmio_capture_thread_init (&self->thread);
   self->last_stats = get_stats (self);
-  gst_mmio_timer_init (&self->timer);
 
   gst_mmio_negotiation_init (self);
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The element's insides, for its own rooms: gstmmiovidsrc.c,
- * gstmmionegotiation.c, gstmmioframes.c, gstmmiofollow.c and
- * gstmmioreconnect.c.  Nobody else includes this. */
+/* The element's structure, for its own files: gstmmiovidsrc.c,
+ * gstmmionegotiation.c, gstmmiocaptureloop.c and gstmmiodevicestate.c. */
 
 #include <gst/video/video.h>
 
+#include "gstmmiocapturethread.h"
+#include "gstmmiodevicesync.h"
+#include "gstmmioframequeue.h"
+#include "gstmmiohealth.h"
+#include "gstmmiolatency.h"
 #include "gstmmiosettings.h"
-#include "gstmmiotears.h"
-#include "gstmmiotimer.h"
-#include "gstmmiotrigger.h"
 #include "gstmmiovidsrc.h"
 #include "gstmmioway.h"
 #include "mmiocapture.h"
@@ -20,47 +21,64 @@ G_BEGIN_DECLS
 GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
 
 /**
- * GstMmioFollow:
- * @is_outdated: the device shows another picture than is captured
- * @has_frame: a frame was due that could not be read
- * @frame: and waits for that
- * @is_retried: it was tried once more, at once
- * @lost: frames that were due since the last one, and were none
- * @is_hidden: no picture was shown at some time since the last one
- * @no_frame_since: when a mode was first the reason for there being no frame;
- *   0: there is one
- * @changes: how often it was that it had changed, since then
- * @is_told: applications know
+ * GstMmioStep:
+ * @GST_MMIO_STEP_DONE: the next step follows
+ * @GST_MMIO_STEP_AGAIN: there is nothing to send; begin again
+ * @GST_MMIO_STEP_GONE: the device is gone
+ * @GST_MMIO_STEP_FAILED: gst_mmio_capture_loop_fail() was called
  *
- * What is known of a device that changes its mind.
+ * The result of a step of the capture loop.
  */
-typedef struct {
-  gboolean is_outdated;
-  gboolean has_frame;
-  GstMmioFrameTime frame;
-  gboolean is_retried;
-  guint64 lost;
-  gboolean is_hidden;
-  gint64 no_frame_since;
-  guint changes;
-  gboolean is_told;
-} GstMmioFollow;
+typedef enum {
+  GST_MMIO_STEP_DONE,
+  GST_MMIO_STEP_AGAIN,
+  GST_MMIO_STEP_GONE,
+  GST_MMIO_STEP_FAILED,
+} GstMmioStep;
 
 /**
- * GstMmioReconnect:
- * @is_away: the device has gone, and applications know
- * @obstacle_since: since when it is there, and cannot be captured; 0: it is not
- * @is_obstacle_told: applications know that
- * @back_since: when it came back; 0: it was never away
+ * GstMmioState:
+ * @GST_MMIO_STATE_LIVE: the device shows what is captured
+ * @GST_MMIO_STATE_MODE_CHANGING: it shows nothing, or something else
+ * @GST_MMIO_STATE_STALLED: it has no new frame
+ * @GST_MMIO_STATE_AWAY: it is gone
  *
- * What is known of a device that goes and comes.
+ * The state of the device.
+ */
+typedef enum {
+  GST_MMIO_STATE_LIVE,
+  GST_MMIO_STATE_MODE_CHANGING,
+  GST_MMIO_STATE_STALLED,
+  GST_MMIO_STATE_AWAY,
+} GstMmioState;
+
+/**
+ * GstMmioDeviceState:
+ * @state: the state
+ * @is_outdated: while %GST_MMIO_STATE_MODE_CHANGING: the device has shown
+ *   something else, so it is captured anew
+ * @has_pending: a frame was due that could not be read yet
+ * @pending: that frame
+ * @is_retried: it was read in vain once
+ * @next_try: while %GST_MMIO_STATE_AWAY: when to look for the device, as
+ *   g_get_monotonic_time() has it
+ * @back_since: when it came back; 0: it was never away
+ * @last_count: when the device started its last frame, or was first waited for
+ * @health: what applications are warned of
+ *
+ * What the capture thread knows of the device.
  */
 typedef struct {
-  gboolean is_away;
-  gint64 obstacle_since;
-  gboolean is_obstacle_told;
+  GstMmioState state;
+  gboolean is_outdated;
+  gboolean has_pending;
+  GstMmioFrameTime pending;
+  gboolean is_retried;
+  gint64 next_try;
   gint64 back_since;
-} GstMmioReconnect;
+  gint64 last_count;
+  GstMmioHealth health;
+} GstMmioDeviceState;
 
 struct _GstMmioVidSrc
 {
@@ -68,39 +86,45 @@ struct _GstMmioVidSrc
 
   /* Under the object lock */
   GstMmioSettings settings;
-
-  /* From start to stop.  Written under the object lock, as properties are
-   * read from other threads. */
-  MmioCapture *capture;
   GstStructure *last_stats;     /* of the last run, for after the stop */
-  GstMmioWay *way;
-  guint64 missed;
-  guint64 uncopied_frames;
-  guint max_buffers;
+  GstClockTime configured_latency;      /* as the LATENCY event has it */
+  GstMmioLatency latency;       /* the element's own */
+  GstClockTime period;          /* negotiated, or GST_CLOCK_TIME_NONE */
+  GstClockTime device_period;   /* measured, or GST_CLOCK_TIME_NONE */
+  guint max_buffers;            /* of the pool; 0: no limit */
   gboolean latency_changed;
+  guint64 sent;
+  guint64 torn;
+  gboolean forget;              /* the consumer may not have the last frame */
+  GError *failure;              /* why the capture thread has given up */
+  gboolean is_failure_posted;
+  GThread *changing;            /* the thread that pauses or resumes */
 
-  /* Between start and stop, streaming thread only */
+  /* From start to stop.  The thread that captures, or that holds it, replaces
+   * them under the object lock, as others read them under it. */
+  MmioCapture *capture;
+  GstMmioWay *way;
+
+  /* Written by the streaming thread while the capture thread is parked */
   GstVideoInfo info;
   MmioFormat target_format;
   gboolean is_dma_buf;
+  GstMmioPacer pacer;
+
+  /* Streaming thread only */
   GstCaps *downstream;          /* all that it took at the last negotiation */
   gboolean keeps_allocation;
-  GstMmioTears tears;
-  GstMmioFollow follow;
-  GstMmioReconnect reconnect;
 
-  /* Waiting for the next frame; under the object lock */
-  GstMmioTimer timer;
-  GstMmioTrigger trigger;
+  /* Capture thread only */
+  GstMmioDeviceState device;
+  GstMmioDeviceSync sync;
+  gboolean is_discont;
 
-  /* Whoever got the last frame may not have it any more; under the lock */
-  gboolean forget;
-  /* Frames were missed since the last one that was sent */
-  gboolean discont;
+  GstMmioFrameQueue queue;
+  GstMmioCaptureThread thread;
 };
 
-/* What a virtual function falls back to.  The element's type is final, so its
- * parent is always the same. */
+/* The parent class.  The element's type is final, so it is always the same. */
 static inline GstBaseSrcClass *
 gst_mmio_vid_src_get_parent (void)
 {
@@ -110,32 +134,37 @@ gst_mmio_vid_src_get_parent (void)
 /* Whether it is the device that starts a frame, so that there may be no
  * constant rate */
 static inline gboolean
-gst_mmio_vid_src_is_triggered (GstMmioVidSrc * self)
+gst_mmio_vid_src_is_device_synced (GstMmioVidSrc * self)
 {
   return mmio_capture_get_frame_sync (self->capture) != MMIO_FRAME_SYNC_CLOCK;
 }
 
 void gst_mmio_negotiation_init_class (GstBaseSrcClass * klass);
 void gst_mmio_negotiation_init (GstMmioVidSrc * self);
+gboolean gst_mmio_negotiation_renew (GstMmioVidSrc * self);
 
-void gst_mmio_frames_init_class (GstPushSrcClass * klass);
-void gst_mmio_frames_send_next (GstMmioVidSrc * self);
+gboolean gst_mmio_capture_loop_start (GstMmioVidSrc * self, GError ** error);
+void gst_mmio_capture_loop_stop (GstMmioVidSrc * self);
+void gst_mmio_capture_loop_wake (GstMmioVidSrc * self);
+void gst_mmio_capture_loop_hold (GstMmioVidSrc * self, GstMmioHold hold);
+GstMmioStep gst_mmio_capture_loop_fail (GstMmioVidSrc * self, GError * error);
+gboolean gst_mmio_capture_loop_get_running_time (GstMmioVidSrc * self,
+    gint64 time, GstClockTimeDiff * running_time);
 
-void gst_mmio_follow_reset (GstMmioFollow * follow);
-gboolean gst_mmio_follow_look (GstMmioVidSrc * self);
-void gst_mmio_follow_keep (GstMmioVidSrc * self,
+void gst_mmio_device_state_reset (GstMmioDeviceState * device);
+GstMmioStep gst_mmio_device_state_prepare (GstMmioVidSrc * self);
+gboolean gst_mmio_device_state_look (GstMmioVidSrc * self);
+void gst_mmio_device_state_keep (GstMmioVidSrc * self,
     const GstMmioFrameTime * frame);
-void gst_mmio_follow_retry (GstMmioVidSrc * self,
+void gst_mmio_device_state_retry (GstMmioVidSrc * self,
     const GstMmioFrameTime * frame);
-void gst_mmio_follow_drop (GstMmioVidSrc * self);
-gboolean gst_mmio_follow_take (GstMmioVidSrc * self, GstMmioFrameTime * frame);
-void gst_mmio_follow_find (GstMmioVidSrc * self, GstMmioFrameTime * frame);
-GstFlowReturn gst_mmio_follow_renew (GstMmioVidSrc * self);
-gboolean gst_mmio_follow_replace (GstMmioVidSrc * self, MmioCapture * capture,
-    GError ** error);
-
-void gst_mmio_reconnect_reset (GstMmioReconnect * reconnect);
-GstFlowReturn gst_mmio_reconnect (GstMmioVidSrc * self);
-void gst_mmio_reconnect_notify (gpointer data);
+void gst_mmio_device_state_drop (GstMmioVidSrc * self);
+gboolean gst_mmio_device_state_take (GstMmioVidSrc * self,
+    GstMmioFrameTime * frame);
+void gst_mmio_device_state_note_count (GstMmioVidSrc * self, gint64 time);
+void gst_mmio_device_state_note_stall (GstMmioVidSrc * self);
+void gst_mmio_device_state_note_frame (GstMmioVidSrc * self, gboolean is_torn);
+GstMmioStep gst_mmio_device_state_lose (GstMmioVidSrc * self);
+void gst_mmio_device_state_notify (gpointer data);
 
 G_END_DECLS

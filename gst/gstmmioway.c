@@ -196,6 +196,33 @@ gst_mmio_way_renew (const GstMmioWay * way, MmioCapture * capture,
 }
 
 /**
+ * gst_mmio_way_reexport:
+ * @way: a way
+ *
+ * Exports a picture anew that has moved (gst_mmio_way_move()).  What downstream
+ * has refused stays refused.
+ *
+ * Returns: (transfer full) (nullable): a way that takes the place of @way; NULL
+ *   if that is still right
+ */
+GstMmioWay *
+gst_mmio_way_reexport (const GstMmioWay * way)
+{
+  GstMmioWay *renewed;
+
+  if (!way->is_moved || way->wanted != GST_MMIO_IO_MODE_AUTO)
+    return NULL;
+
+  renewed = gst_mmio_way_renew (way, way->capture, NULL);
+  if (way->refuser)
+    renewed->refuser = gst_caps_ref (way->refuser);
+  renewed->n_refusals = way->n_refusals;
+  renewed->refusal = g_strdup (way->refusal);
+  renewed->is_refused = way->is_refused;
+  return renewed;
+}
+
+/**
  * gst_mmio_way_move:
  * @capture: whose frames; must live longer
  *
@@ -260,16 +287,6 @@ gst_mmio_way_get_caps (const GstMmioWay * way)
 void
 gst_mmio_way_begin (GstMmioWay * way, GstCaps * downstream)
 {
-  /* What is offered now may be taken */
-  if (way->is_moved && way->wanted == GST_MMIO_IO_MODE_AUTO) {
-    clear_rings (way);
-    g_clear_pointer (&way->obstacle, g_free);
-    way->skip = 0;
-    share_if_worth_it (way);
-    set_layout (way);
-  }
-  way->is_moved = FALSE;
-
   way->negotiating = TRUE;
   g_free (way->objection);
   way->objection = NULL;

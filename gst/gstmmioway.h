@@ -20,6 +20,7 @@ GstMmioWay *gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted,
     GError ** error);
 GstMmioWay *gst_mmio_way_renew (const GstMmioWay * way, MmioCapture * capture,
     GError ** error);
+GstMmioWay *gst_mmio_way_reexport (const GstMmioWay * way);
 gboolean gst_mmio_way_move (GstMmioWay * way, MmioCapture * capture);
 void gst_mmio_way_free (GstMmioWay * way);
 

@@ -242,7 +242,6 @@ GST_START_TEST (test_drop)
   source_wait_for_clock_wait (h);
   for (guint i = 0; i < 100; i++)
     check_none (h);
-  fail_unless_equals_uint64 (gst_harness_query_latency (h), 20 * MS);
 
   flip (20, 20);
   buffer = source_crank (h);
@@ -303,11 +302,11 @@ GST_START_TEST (test_drop_missed)
   gst_object_unref (clock);
   check_none (h);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 9);
-  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_QOS), 1);
 
   flip (0, 0);
   buffer = source_crank (h);
   fail_unless (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT));
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_QOS), 1);
   gst_buffer_unref (buffer);
   flip (0, 0);
   buffer = source_crank (h);
@@ -353,8 +352,6 @@ GST_START_TEST (test_drop_renegotiation)
     check_none (h);
     gst_harness_set_sink_caps_str (h, caps);
     g_free (caps);
-    /* The one that it is waiting for is as before */
-    check_none (h);
     check_next (h, "0+60");
     info = source_get_info (h);
     fail_unless_equals_string (GST_VIDEO_INFO_NAME (&info), formats[i]);
@@ -374,7 +371,6 @@ GST_START_TEST (test_drop_reconfigure)
   for (guint i = 0; i < 3; i++) {
     check_none (h);
     fail_unless (gst_pad_push_event (h->sinkpad, gst_event_new_reconfigure ()));
-    check_none (h);
     check_next (h, "0+60");
   }
   check_none (h);

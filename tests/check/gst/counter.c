@@ -12,7 +12,7 @@ static const struct
   gint n, d;
 } rates[] = {
   {"video/x-raw", 0, 1}, {"video/x-raw,framerate=[0/1,max]", 0, 1},
-  {"video/x-raw,framerate=[10/1,60/1]", 10, 1},
+  {"video/x-raw,framerate=[10/1,60/1]", 50, 1},
   {"video/x-raw,framerate=25/1", 25, 1},
   {"video/x-raw,framerate={30/1,0/1}", 0, 1},
 };
@@ -37,7 +37,7 @@ GST_START_TEST (test_caps)
     fail_unless_equals_int (gst_value_get_fraction_numerator
         (gst_value_get_fraction_range_min (range)), 0);
     fail_unless_equals_int (gst_value_get_fraction_numerator
-        (gst_value_get_fraction_range_max (range)), G_MAXINT);
+        (gst_value_get_fraction_range_max (range)), 1000000000);
   }
   fail_if (gst_caps_is_empty (caps));
   gst_caps_unref (caps);

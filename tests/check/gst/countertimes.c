@@ -25,98 +25,52 @@ get_latency (GstHarness * h, GstClockTime * min)
   return ret;
 }
 
-/* What is answered before the device's rate is known */
-#define UNKNOWN (100 * GST_MSECOND)
-
-/* A consumer who wants pictures seldom gets each of them as soon as the others
- * get theirs: his own rate is none of the element's delay */
-GST_START_TEST (test_latency_of_rate)
+/* It is what the copy takes, whatever the device's rate or the consumer's */
+GST_START_TEST (test_latency)
 {
+  static const char *const caps[] = {
+    "video/x-raw", "video/x-raw,framerate=1/1000"
+  };
   GstHarness *h = new_source ("counter");
   GstClockTime min;
 
-  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=1/1000");
+  gst_harness_set_sink_caps_str (h, caps[__i__]);
   fail_if (get_latency (h, &min));
   gst_harness_play (h);
-  fail_unless (get_latency (h, &min));
-  fail_unless_equals_uint64 (min, UNKNOWN);
   check_first (h);
-  fail_unless (get_latency (h, &min));
-  fail_unless_equals_uint64 (min, UNKNOWN);
-  for (guint i = 1; i < 10; i++) {
+  for (guint i = 1; i < 20; i++) {
     drop_frame (h, 1, i);
     fail_unless (get_latency (h, &min));
-    fail_unless (min <= UNKNOWN);
-  }
-  source_teardown (h);
-}
-
-GST_END_TEST;
-
-/* A device that has less than a picture a second has its latency, too, and one
- * that has a few no longer one */
-GST_START_TEST (test_latency_of_slow_device)
-{
-  GstHarness *h = new_source ("counter");
-  GstClockTime min;
-
-  gst_harness_play (h);
-  check_first (h);
-  for (guint i = 1; i < 7; i++) {
-    g_usleep (i < 3 ? 1100000 : 300000);
-    drop_frame (h, 1, i);
-    fail_unless (get_latency (h, &min));
-    fail_unless_equals_uint64 (min, UNKNOWN);
+    fail_unless_equals_uint64 (min, GST_MSECOND);
   }
   /* But for the one of the pool */
   fail_unless (source_count_messages (h, GST_MESSAGE_LATENCY) <= 1);
+  source_stop (h);
+  gst_element_set_state (h->element, GST_STATE_READY);
+  fail_if (get_latency (h, &min));
   source_teardown (h);
 }
 
 GST_END_TEST;
 
-/* The simulated device's, for somebody who takes every twelfth */
-GST_START_TEST (test_latency_of_sim)
+/* A frame lasts as long as one of the device, as soon as that is known */
+GST_START_TEST (test_duration)
 {
-  GstHarness *h = source_new ("sim", "width", 64, "height", 48, NULL);
-  GstClockTime min;
-
-  gst_harness_use_systemclock (h);
-  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=5/1");
-  set (h, "frame-sync", "counter");
-  gst_harness_play (h);
-  for (guint i = 0; i < 4; i++)
-    gst_buffer_unref (source_pull (h));
-  fail_unless (get_latency (h, &min));
-  fail_unless (min <= UNKNOWN, "%" GST_TIME_FORMAT, GST_TIME_ARGS (min));
-  source_teardown (h);
-}
-
-GST_END_TEST;
-
-/* Of the device's own */
-GST_START_TEST (test_latency)
-{
-  const gint64 end = g_get_monotonic_time () + HANG;
   GstHarness *h = new_source ("counter");
-  GstClockTime min, slow_min;
   GstBuffer *buffer;
   GThread *device;
 
   gst_harness_use_systemclock (h);
+  /* Faster than the device is */
+  gst_harness_set_sink_caps_str (h, __i__ == 0 ? "video/x-raw" :
+      "video/x-raw,framerate=1000/1");
   gst_harness_play (h);
   buffer = source_pull (h);
-  /* One picture has no rate */
-  fail_if (GST_BUFFER_DURATION_IS_VALID (buffer));
+  fail_unless (GST_BUFFER_DURATION_IS_VALID (buffer) == (__i__ == 1));
   gst_buffer_unref (buffer);
-  check_idle (h);
-  fail_unless (get_latency (h, &min));
-  fail_unless_equals_uint64 (min, UNKNOWN);
-  source_count_messages (h, GST_MESSAGE_LATENCY);
 
   g_atomic_int_set (&device_pause, 5000);
   device = g_thread_new ("device", run_device, NULL);
-  gst_message_unref (source_wait_message (h, GST_MESSAGE_LATENCY));
   for (guint i = 0; i < 20; i++)
     gst_buffer_unref (source_pull (h));
   buffer = source_pull (h);
@@ -124,17 +78,6 @@ GST_START_TEST (test_latency)
   fail_unless (GST_BUFFER_DURATION (buffer) >= 4 * GST_MSECOND, "%"
       GST_TIME_FORMAT, GST_TIME_ARGS (GST_BUFFER_DURATION (buffer)));
   gst_buffer_unref (buffer);
-  fail_unless (get_latency (h, &min));
-  fail_unless (min < UNKNOWN, "%" GST_TIME_FORMAT, GST_TIME_ARGS (min));
-
-  /* Eight times slower */
-  source_count_messages (h, GST_MESSAGE_LATENCY);
-  g_atomic_int_set (&device_pause, 40000);
-  do {
-    gst_message_unref (source_wait_message (h, GST_MESSAGE_LATENCY));
-    fail_unless (get_latency (h, &slow_min));
-    fail_unless (g_get_monotonic_time () < end);
-  } while (slow_min < 30 * GST_MSECOND);
   g_atomic_int_set (&painted.stop, TRUE);
   g_thread_join (device);
   source_teardown (h);
@@ -330,10 +273,8 @@ countertimes_suite (void)
   TCase *tc = add_case (s, "latency");
 
   tcase_add_checked_fixture (tc, painted_setup, painted_teardown);
-  tcase_add_test (tc, test_latency_of_rate);
-  tcase_add_test (tc, test_latency_of_slow_device);
-  tcase_add_test (tc, test_latency_of_sim);
-  tcase_add_test (tc, test_latency);
+  tcase_add_loop_test (tc, test_duration, 0, 2);
+  tcase_add_loop_test (tc, test_latency, 0, 2);
 
   tc = add_case (s, "clocks");
   tcase_add_checked_fixture (tc, painted_setup, painted_teardown);

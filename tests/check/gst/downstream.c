@@ -357,9 +357,8 @@ GST_START_TEST (test_no_memory)
   pool->has_no_memory = TRUE;
   propose_pool (h, pool, 0, 0, 0);
   gst_harness_play (h);
-  /* What the base class says of it */
-  source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, "error",
-      NULL);
+  source_check_error (h, GST_RESOURCE_ERROR,
+      GST_RESOURCE_ERROR_NO_SPACE_LEFT, NULL, "Cannot allocate", "13x5", NULL);
   fail_unless_equals_int (gst_harness_buffers_received (h), 0);
   source_stop (h);
   fail_unless_equals_int (count_maps (file.path), 0);

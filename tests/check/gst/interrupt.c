@@ -126,30 +126,34 @@ GST_START_TEST (test_missed)
 
 GST_END_TEST;
 
-/* Nor if somebody holds the source up */
+/* Nor if a consumer takes its time: the queue has them all */
 GST_START_TEST (test_busy_consumer)
 {
   GstHarness *h = new_interrupted ();
-  GstBuffer *buffer;
+  guint64 offset = 0;
 
+  g_object_set (h->element, "queue-size", 5, NULL);
   gate_init (h);
   gst_harness_play (h);
   fake_raise (fake, 1);
   check_first (h);
   for (guint i = 0; i < 5; i++) {
     gate_close ();
-    pass_time (h, STEP);
     fake_raise (fake, 1);
     gate_wait ();
-    for (guint j = 0; j < 4; j++)
+    for (guint j = 0; j < 4; j++) {
       fake_raise (fake, 1);
+      /* So that it is a frame of its own */
+      check_idle (h);
+    }
     gate_open ();
-    gst_buffer_unref (source_pull (h));
-    buffer = source_pull (h);
-    fail_unless_equals_uint64 (GST_BUFFER_OFFSET (buffer), 5 * (i + 1));
-    gst_buffer_unref (buffer);
-    check_stat (h, "missed", 3 * (i + 1));
-    check_qos (h, 2 * (i + 1) + 1, 3 * (i + 1));
+    for (guint j = 0; j < 5; j++) {
+      GstBuffer *buffer = source_pull (h);
+
+      fail_unless_equals_uint64 (GST_BUFFER_OFFSET (buffer), ++offset);
+      gst_buffer_unref (buffer);
+    }
+    check_stat (h, "missed", 0);
   }
   source_teardown (h);
 }
@@ -421,7 +425,7 @@ get_median (const GArray * values)
 GST_START_TEST (test_period)
 {
   GstHarness *h = new_interrupted ();
-  GstClockTime last = GST_CLOCK_TIME_NONE, min;
+  GstClockTime last = GST_CLOCK_TIME_NONE;
   /* When the last one was raised, and was seen to have come */
   gint64 last_raised = 0, last_seen = 0;
   /* What was between two of them at most, as far as the test saw */
@@ -432,7 +436,7 @@ GST_START_TEST (test_period)
 
   gst_harness_use_systemclock (h);
   gst_harness_play (h);
-  fail_unless_equals_uint64 (get_min_latency (h), 100 * GST_MSECOND);
+  fail_unless_equals_uint64 (get_min_latency (h), GST_MSECOND);
   for (guint i = 0; i < 60; i++) {
     const gboolean is_paused = i >= 40 && i < 48;
     gint64 raised, seen;
@@ -483,9 +487,6 @@ GST_START_TEST (test_period)
   }
   GST_INFO ("%u of %u frames compared", n_checked, 60 - 31);
   fail_unless (n_checked == 60 - 31 || disturbed_until > 30);
-  min = get_min_latency (h);
-  fail_unless (min < 2 * last && min > last / 2, "%" GST_TIME_FORMAT,
-      GST_TIME_ARGS (min));
   source_teardown (h);
 }
 

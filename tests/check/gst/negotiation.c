@@ -205,7 +205,9 @@ static const Case cases[] = {
   {RGB, FPS ("1/10"), "RGB", 1, 10},
   {RGB, FPS ("1/2147483647"), "RGB", 1, G_MAXINT},
   {RGB, FPS ("1000/1"), "RGB", 1000, 1},
-  {RGB, FPS ("2147483647/1"), "RGB", G_MAXINT, 1},
+  {RGB, FPS ("1000000000/1"), "RGB", 1000000000, 1},
+  /* Less than a nanosecond a frame */
+  {RGB, FPS ("1000000001/1"), NULL, 1, 0},
 };
 
 GST_START_TEST (test_negotiated)
@@ -348,8 +350,8 @@ GST_START_TEST (test_format_changes)
 
 GST_END_TEST;
 
-/* Downstream wants another frame rate: numbers go on, and it is told of the
- * latency */
+/* Downstream wants another frame rate: numbers go on, and the latency is
+ * queried anew */
 GST_START_TEST (test_rate_changes)
 {
   GstHarness *h = new_source (RGB);
@@ -359,7 +361,6 @@ GST_START_TEST (test_rate_changes)
   gst_harness_set_sink_caps_str (h, FPS ("50/1"));
   source_start (h, 5);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_LATENCY), 1);
-  fail_unless_equals_uint64 (gst_harness_query_latency (h), 20 * GST_MSECOND);
 
   source_wait_for_clock_wait (h);
   gst_harness_set_sink_caps_str (h, FPS ("4/1"));
@@ -385,7 +386,6 @@ GST_START_TEST (test_rate_changes)
     gst_buffer_unref (buffer);
   }
 
-  fail_unless_equals_uint64 (gst_harness_query_latency (h), 250 * GST_MSECOND);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_LATENCY), 1);
   source_teardown (h);

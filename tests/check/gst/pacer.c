@@ -193,8 +193,8 @@ GST_START_TEST (test_missed)
 
 GST_END_TEST;
 
-/* The timestamp is the slot's time, however late within the slot the frame is
- * captured; where there is no slot before it, that of the capture */
+/* The timestamp is the moment of the capture, which is the slot's time if it is
+ * captured within a millisecond; the frame lasts until the next slot begins */
 GST_START_TEST (test_pts)
 {
   GstMmioFrameTime frame;
@@ -204,13 +204,16 @@ GST_START_TEST (test_pts)
   gst_mmio_pacer_set_rate (&pacer, 50, 1);
   frame = take (&pacer, 7 * GST_MSECOND);
   fail_unless_equals_uint64 (frame.pts, 7 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.duration, 13 * GST_MSECOND);
   frame = next (&pacer, 19 * GST_MSECOND);
   fail_unless_equals_uint64 (frame.pts, 20 * GST_MSECOND);
-  frame = next (&pacer, 20 * GST_MSECOND);
+  frame = next (&pacer, 21 * GST_MSECOND);
   fail_unless_equals_uint64 (frame.pts, 20 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.duration, 20 * GST_MSECOND);
   frame = take (&pacer, 40 * GST_MSECOND - 1);
   check_frame (&frame, 1, 1, 0, 20 * GST_MSECOND);
-  fail_unless_equals_uint64 (frame.pts, 20 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.pts, 40 * GST_MSECOND - 1);
+  fail_unless_equals_uint64 (frame.duration, 1);
 
   /* After missed ones */
   frame = take (&pacer, 65 * GST_MSECOND);
@@ -229,98 +232,35 @@ GST_START_TEST (test_pts)
 
 GST_END_TEST;
 
-/* Whoever may hold frames for 50 ms may be late by as much: the slots that he
- * is late for get their frames, with the timestamps that they should have */
-GST_START_TEST (test_latency)
+/* A frame that could not be captured may be until its slot ends */
+GST_START_TEST (test_retry)
 {
-  GstMmioFrameTime frame;
+  GstMmioFrameTime frame, retried;
   GstMmioPacer pacer;
 
   gst_mmio_pacer_init (&pacer);
   gst_mmio_pacer_set_rate (&pacer, 50, 1);
-  gst_mmio_pacer_set_latency (&pacer, 50 * GST_MSECOND);
   take (&pacer, 0);
-
-  /* Slot 1 ends at 40, and 20 is as late as it may be */
-  for (guint now = 20; now < 60; now += 10) {
-    frame = next (&pacer, now * GST_MSECOND);
-    check_frame (&frame, 1, 1, 0, 20 * GST_MSECOND);
-    fail_unless_equals_uint64 (frame.pts, 20 * GST_MSECOND);
-  }
-  frame = next (&pacer, 60 * GST_MSECOND - 1);
+  frame = take (&pacer, 20 * GST_MSECOND);
+  fail_unless (gst_mmio_pacer_retry (&pacer, 33 * GST_MSECOND, &frame));
   check_frame (&frame, 1, 1, 0, 20 * GST_MSECOND);
-  frame = next (&pacer, 60 * GST_MSECOND);
-  check_frame (&frame, 3, 3, 2, 60 * GST_MSECOND);
-  fail_unless_equals_uint64 (frame.pts, 60 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.pts, 33 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.duration, 7 * GST_MSECOND);
 
-  /* One after the other, until it is in time again */
-  for (guint i = 1; i <= 2; i++) {
-    frame = take (&pacer, 59 * GST_MSECOND);
-    check_frame (&frame, i, i, 0, i * 20 * GST_MSECOND);
-    fail_unless_equals_uint64 (frame.pts, i * 20 * GST_MSECOND);
-  }
-  frame = take (&pacer, 59 * GST_MSECOND);
-  check_frame (&frame, 3, 3, 0, 60 * GST_MSECOND);
-}
+  fail_if (gst_mmio_pacer_retry (&pacer, 40 * GST_MSECOND, &frame));
+  retried = frame;
+  frame = take (&pacer, 40 * GST_MSECOND);
+  check_frame (&frame, 2, 2, 0, 40 * GST_MSECOND);
+  fail_if (gst_mmio_pacer_retry (&pacer, 41 * GST_MSECOND, &retried));
 
-GST_END_TEST;
-
-/* What is late is counted from the slot's end on */
-GST_START_TEST (test_tolerance)
-{
-  static const struct
-  {
-    gint fps;
-    GstClockTime latency, late;
-  } cases[] = {
-    {50, 0, 0}, {50, 1, 0}, {50, 20, 0},
-    /* The source's own part of it is a period */
-    {50, 21, 1}, {50, 30, 10}, {50, 35, 15}, {50, 40, 20},
-    /* No more than a period, or what a sink takes, whichever is longer */
-    {50, 41, 20}, {50, 1000, 20}, {100, 15, 5}, {100, 30, 20}, {100, 50, 20},
-    {10, 150, 50}, {10, 200, 100}, {10, 250, 100},
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    const GstClockTime period = GST_SECOND / cases[i].fps;
-    const GstClockTime end = 2 * period + cases[i].late * GST_MSECOND;
-    GstMmioFrameTime frame;
-    GstMmioPacer pacer;
-
-    gst_mmio_pacer_init (&pacer);
-    gst_mmio_pacer_set_rate (&pacer, cases[i].fps, 1);
-    gst_mmio_pacer_set_latency (&pacer, cases[i].latency * GST_MSECOND);
-    take (&pacer, 0);
-    frame = next (&pacer, end - 1);
-    check_frame (&frame, 1, 1, 0, period);
-    frame = next (&pacer, end);
-    fail_unless (frame.missed > 0, "%d fps, %" GST_TIME_FORMAT, cases[i].fps,
-        GST_TIME_ARGS (cases[i].latency));
-  }
-}
-
-GST_END_TEST;
-
-/* Frames are forgotten, the latency is not */
-GST_START_TEST (test_reset)
-{
-  GstMmioFrameTime frame;
-  GstMmioPacer pacer;
-
-  gst_mmio_pacer_init (&pacer);
-  gst_mmio_pacer_set_rate (&pacer, 25, 1);
-  gst_mmio_pacer_set_latency (&pacer, 40 * GST_MSECOND);
-  take (&pacer, 0);
-  take (&pacer, 40 * GST_MSECOND);
-
-  gst_mmio_pacer_reset (&pacer);
-  fail_unless_equals_uint64 (gst_mmio_pacer_get_period (&pacer),
-      GST_CLOCK_TIME_NONE);
-  gst_mmio_pacer_set_rate (&pacer, 50, 1);
-  frame = take (&pacer, 0);
-  check_frame (&frame, 0, 0, 0, 0);
-  frame = take (&pacer, 59 * GST_MSECOND);
-  check_frame (&frame, 1, 1, 0, 20 * GST_MSECOND);
+  /* Or at another rate */
+  gst_mmio_pacer_set_rate (&pacer, 4, 1);
+  fail_unless (gst_mmio_pacer_retry (&pacer, 42 * GST_MSECOND, &frame));
+  check_frame (&frame, 0, 2, 0, 0);
+  fail_unless_equals_uint64 (frame.pts, 42 * GST_MSECOND);
+  fail_unless_equals_uint64 (frame.duration, 208 * GST_MSECOND);
+  frame = take (&pacer, 43 * GST_MSECOND);
+  check_frame (&frame, 1, 3, 0, 250 * GST_MSECOND);
 }
 
 GST_END_TEST;
@@ -439,9 +379,7 @@ pacer_suite (void)
   tcase_add_test (tc, test_first);
   tcase_add_test (tc, test_missed);
   tcase_add_test (tc, test_pts);
-  tcase_add_test (tc, test_latency);
-  tcase_add_test (tc, test_tolerance);
-  tcase_add_test (tc, test_reset);
+  tcase_add_test (tc, test_retry);
   tcase_add_test (tc, test_running_time_begins_anew);
   tcase_add_test (tc, test_rate_changes);
   tcase_add_test (tc, test_extremes);

@@ -42,6 +42,7 @@ static const Property properties[] = {
   {"index-offset", "guint64", TRUE, "0", "18446744073709551615"},
   {"index-size", "guint", TRUE, "32", "8"},
   {"reconnect", "gboolean", TRUE, "false", "true"},
+  {"queue-size", "guint", TRUE, "0", "32"},
   {"stats", "GstStructure", FALSE, NULL, NULL},
   {"device-name", "gchararray", FALSE, NULL, NULL},
   {"device-address", "gchararray", FALSE, NULL, NULL},
@@ -317,7 +318,7 @@ GST_START_TEST (test_template)
   } cases[] = {
     {"video/x-raw,format=RGB,width=1,height=1,framerate=1/2147483647", TRUE},
     {"video/x-raw,format=v210,width=65535,height=65535,"
-          "framerate=2147483647/1", TRUE},
+          "framerate=1000000000/1", TRUE},
     {"video/x-raw,format=RGB,width=65536,height=1,framerate=50/1", FALSE},
     {"video/x-raw,format=RGB,width=1,height=65536,framerate=50/1", FALSE},
     {"video/x-raw,format=RGB,width=1,height=1,framerate=0/1", TRUE},

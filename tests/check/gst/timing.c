@@ -33,6 +33,15 @@ check_buffer (GstBuffer * buffer, guint64 number, GstClockTime pts,
 }
 
 static void
+check_no_latency (GstHarness * h)
+{
+  GstQuery *query = gst_query_new_latency ();
+
+  fail_if (gst_element_query (h->element, query));
+  gst_query_unref (query);
+}
+
+static void
 set_time (GstHarness * h, GstClockTime time)
 {
   fail_unless (gst_harness_set_time (h, time));
@@ -106,14 +115,15 @@ GST_START_TEST (test_waits)
 
 GST_END_TEST;
 
-/* It starts whenever it starts: at once, and in step from then on */
+/* It starts at once, with a frame that lasts until the next slot begins, and is
+ * in step from then on */
 GST_START_TEST (test_start_in_between)
 {
   GstHarness *h = new_source ("50/1");
 
   set_time (h, 1007 * MS);
   gst_harness_play (h);
-  check_buffer (source_pull (h), 0, 1007 * MS, 20 * MS);
+  check_buffer (source_pull (h), 0, 1007 * MS, 13 * MS);
   check_buffer (source_crank (h), 1, 1020 * MS, 20 * MS);
   check_buffer (source_crank (h), 2, 1040 * MS, 20 * MS);
   source_teardown (h);
@@ -132,7 +142,7 @@ GST_START_TEST (test_base_time)
   set_time (h, base + 5 * MS);
   gst_element_set_base_time (h->element, base);
   gst_harness_play (h);
-  check_buffer (source_pull (h), 0, 5 * MS, 20 * MS);
+  check_buffer (source_pull (h), 0, 5 * MS, 15 * MS);
   gst_test_clock_wait_for_next_pending_id (clock, &id);
   fail_unless_equals_uint64 (gst_clock_id_get_time (id), base + 20 * MS);
   gst_clock_id_unref (id);
@@ -165,6 +175,8 @@ GST_START_TEST (test_restart)
 
   source_start (h, 10);
   source_stop (h);
+  gst_element_set_state (h->element, GST_STATE_READY);
+  check_no_latency (h);
   set_time (h, 2000 * MS);
   gst_harness_play (h);
   check_buffer (source_pull (h), 0, 2000 * MS, 20 * MS);
@@ -176,24 +188,6 @@ GST_START_TEST (test_restart)
 GST_END_TEST;
 
 /* --- Late -------------------------------------------------------------------- */
-
-/* Downstream that takes its time: while it has a certain buffer, time passes */
-typedef struct
-{
-  GstHarness *h;
-  guint64 number;
-  GstClockTime time;
-} Delay;
-
-static GstPadProbeReturn
-let_time_pass (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
-{
-  const Delay *delay = user_data;
-
-  if (GST_BUFFER_OFFSET (GST_PAD_PROBE_INFO_BUFFER (info)) == delay->number)
-    set_time (delay->h, delay->time);
-  return GST_PAD_PROBE_OK;
-}
 
 static void
 check_qos (GstHarness * h, GstClockTime pts, GstClockTime duration,
@@ -220,24 +214,29 @@ check_qos (GstHarness * h, GstClockTime pts, GstClockTime duration,
   gst_message_unref (message);
 }
 
-/* Frames that nobody had time for are gaps in the numbers, a count, and a
+/* Wakes the capture thread late */
+static GstBuffer *
+wake_late (GstHarness * h, GstClockTime time)
+{
+  source_wait_for_clock_wait (h);
+  set_time (h, time);
+  return source_crank (h);
+}
+
+/* Slots that the machine had no time for are gaps in the numbers, a count, and a
  * message each time */
 GST_START_TEST (test_missed)
 {
   GstHarness *h = new_source ("50/1");
-  Delay delay = { h, 3, 135 * MS };
   GstBuffer *buffer;
 
-  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, let_time_pass,
-      &delay, NULL);
-  source_start (h, 3);
-  check_buffer (source_crank (h), 3, 60 * MS, 20 * MS);
+  source_start (h, 4);
 
   /* 4 and 5 have passed, 6 began at 120 */
-  buffer = source_pull (h);
+  buffer = wake_late (h, 135 * MS);
   fail_unless (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT));
-  check_buffer (buffer, 6, 135 * MS, 20 * MS);
-  check_qos (h, 135 * MS, 20 * MS, 5, 2);
+  check_buffer (buffer, 6, 135 * MS, 5 * MS);
+  check_qos (h, 135 * MS, 5 * MS, 5, 2);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 2);
   fail_unless_equals_uint64 (source_get_stat (h, "frames"), 5);
 
@@ -248,10 +247,8 @@ GST_START_TEST (test_missed)
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_QOS), 0);
 
   /* Once more: the message has the sum */
-  delay.number = 8;
-  delay.time = 200 * MS;
   check_buffer (source_crank (h), 8, 160 * MS, 20 * MS);
-  check_buffer (source_pull (h), 10, 200 * MS, 20 * MS);
+  check_buffer (wake_late (h, 200 * MS), 10, 200 * MS, 20 * MS);
   check_qos (h, 200 * MS, 20 * MS, 8, 3);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 3);
 
@@ -265,22 +262,20 @@ GST_START_TEST (test_missed)
 
 GST_END_TEST;
 
-/* Late, but not too late: nothing is missed, and the timestamp is that of the
- * slot */
+/* Late, within the slot: nothing is missed, the timestamp is the moment of the
+ * capture, and the frame ends where the next one begins */
 GST_START_TEST (test_late)
 {
   GstHarness *h = new_source ("50/1");
-  Delay delay = { h, 3, 100 * MS - 1 };
   GstBuffer *buffer;
 
-  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, let_time_pass,
-      &delay, NULL);
-  source_start (h, 3);
-  check_buffer (source_crank (h), 3, 60 * MS, 20 * MS);
-  buffer = source_pull (h);
+  source_start (h, 4);
+  buffer = wake_late (h, 97 * MS);
   fail_if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT));
-  check_buffer (buffer, 4, 80 * MS, 20 * MS);
-  check_buffer (source_crank (h), 5, 100 * MS, 20 * MS);
+  check_buffer (buffer, 4, 97 * MS, 3 * MS);
+  /* What a wake-up takes leaves timestamps regular */
+  check_buffer (wake_late (h, 101 * MS), 5, 100 * MS, 20 * MS);
+  check_buffer (source_crank (h), 6, 120 * MS, 20 * MS);
   fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_QOS), 0);
   source_teardown (h);
@@ -288,44 +283,9 @@ GST_START_TEST (test_late)
 
 GST_END_TEST;
 
-/* Woken up late: the timestamp is the truth; and each frame has its own */
-GST_START_TEST (test_woken_late)
-{
-  GstHarness *h = new_source ("50/1");
-  GstTestClock *clock = gst_harness_get_testclock (h);
-  GstClockTime last;
-  GstBuffer *buffer;
-  GstClockID id;
-
-  source_start (h, 3);
-  gst_test_clock_wait_for_next_pending_id (clock, &id);
-  gst_clock_id_unref (id);
-  set_time (h, 130 * MS);
-  id = gst_test_clock_process_next_clock_id (clock);
-  fail_unless (id != NULL);
-  gst_clock_id_unref (id);
-
-  buffer = source_pull (h);
-  fail_unless_equals_uint64 (GST_BUFFER_PTS (buffer), 130 * MS);
-  last = GST_BUFFER_OFFSET (buffer);
-  gst_buffer_unref (buffer);
-
-  /* Whichever number that one has: the next one is due at 140 */
-  buffer = source_crank (h);
-  fail_unless_equals_uint64 (GST_BUFFER_PTS (buffer), 140 * MS);
-  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (buffer), 7);
-  fail_unless_equals_uint64 (last, 6);
-  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 3);
-  gst_buffer_unref (buffer);
-  gst_object_unref (clock);
-  source_teardown (h);
-}
-
-GST_END_TEST;
-
-/* A frame that waits for a buffer past its time keeps its slot and the
- * timestamp of that, as long as the next slot has not begun */
-GST_START_TEST (test_waits_for_buffer)
+/* A frame for which the pool has no buffer is missed, and the next one for which
+ * it has one follows */
+GST_START_TEST (test_no_buffer)
 {
   GstHarness *h = new_source ("50/1");
   TestPool *pool = test_pool_new ();
@@ -336,66 +296,94 @@ GST_START_TEST (test_waits_for_buffer)
   held[0] = source_pull (h);
   held[1] = source_crank (h);
 
-  /* Both buffers are out, so frame 2 waits for one until after its time */
-  set_time (h, 55 * MS);
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  source_wait_for_clock_wait (h);
   fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 1);
   gst_buffer_unref (held[0]);
-  buffer = source_pull (h);
-  check_buffer (buffer, 2, 40 * MS, 20 * MS);
+  buffer = source_crank (h);
+  fail_unless (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT));
+  check_buffer (buffer, 3, 60 * MS, 20 * MS);
   gst_buffer_unref (held[1]);
-  check_buffer (source_crank (h), 3, 60 * MS, 20 * MS);
+  check_buffer (source_crank (h), 4, 80 * MS, 20 * MS);
 
   fail_unless_equals_int (pool->allocated, 2);
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 1);
   source_teardown (h);
   gst_object_unref (pool);
 }
 
 GST_END_TEST;
 
-/* A pipeline that has been given time to hold frames may be late by that: no
- * frame is missed for it, and each has the timestamp of its slot */
-GST_START_TEST (test_late_within_latency)
+/* --- The queue ------------------------------------------------------------------ */
+
+static GMutex gate;
+
+static GstPadProbeReturn
+wait_at_gate (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
 {
+  g_mutex_lock (&gate);
+  g_mutex_unlock (&gate);
+  return GST_PAD_PROBE_OK;
+}
+
+static const struct
+{
+  guint queue_size;
+  GstClockTime latency;         /* of the pipeline */
+  guint max_buffers;            /* of the pool */
+  guint room;
+} queues[] = {
+  /* The latency, in periods, and two */
+  {0, 0, 0, 2}, {0, 20 * MS, 0, 3}, {0, 21 * MS, 0, 4}, {0, 200 * MS, 0, 12},
+  {0, 10 * GST_SECOND, 0, 32},
+  /* As the user says */
+  {1, 200 * MS, 0, 1}, {5, 0, 0, 5}, {32, 0, 0, 32},
+  /* As the pool has: downstream holds one of them */
+  {0, 200 * MS, 2, 1}, {0, 200 * MS, 4, 3},
+};
+
+/* While the consumer takes its time, frames are captured, each at its time: of
+ * those the queue has the newest, and what it drops is missed */
+GST_START_TEST (test_queue)
+{
+  const guint room = queues[__i__].room, n = room + 7;
   GstHarness *h = new_source ("50/1");
-  Delay delay = { h, 3, 115 * MS };
+  TestPool *pool = test_pool_new ();
   GstBuffer *buffer;
 
-  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, let_time_pass,
-      &delay, NULL);
-  source_start (h, 3);
+  g_object_set (h->element, "queue-size", queues[__i__].queue_size, NULL);
+  propose_pool (h, pool, 0, 1, queues[__i__].max_buffers);
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, wait_at_gate,
+      NULL, NULL);
+  source_start (h, 1);
   source_wait_for_clock_wait (h);
-  fail_unless (gst_pad_push_event (h->sinkpad, gst_event_new_latency (40 *
-              MS)));
-  check_buffer (source_crank (h), 3, 60 * MS, 20 * MS);
-  for (guint i = 4; i < 6; i++) {
+  fail_unless (gst_pad_push_event (h->sinkpad,
+          gst_event_new_latency (queues[__i__].latency)));
+
+  g_mutex_lock (&gate);
+  for (guint i = 1; i <= n; i++) {
+    fail_unless (gst_harness_crank_single_clock_wait (h));
+    source_wait_for_clock_wait (h);
+    /* The first one is with the consumer */
+    while (i == 1 && source_get_stat (h, "frames") < 2)
+      g_thread_yield ();
+  }
+  fail_unless_equals_uint64 (source_get_stat (h, "dropped"), n - 1 - room);
+  g_mutex_unlock (&gate);
+
+  check_buffer (source_pull (h), 1, 20 * MS, 20 * MS);
+  for (guint i = n - room + 1; i <= n; i++) {
     buffer = source_pull (h);
-    fail_if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT));
+    fail_unless (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT) ==
+        (i == n - room + 1));
     check_buffer (buffer, i, i * 20 * MS, 20 * MS);
   }
-  check_buffer (source_crank (h), 6, 120 * MS, 20 * MS);
-  check_buffer (source_crank (h), 7, 140 * MS, 20 * MS);
-  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
-
-  /* And no later than that */
-  delay.number = 8;
-  delay.time = 250 * MS;
-  check_buffer (source_crank (h), 8, 160 * MS, 20 * MS);
-  check_buffer (source_pull (h), 12, 250 * MS, 20 * MS);
-  check_qos (h, 250 * MS, 20 * MS, 10, 3);
-  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 3);
-
-  /* Sinks hold the frames of a run that begins anew for as long */
-  delay.number = 1;
-  source_stop (h);
-  gst_element_set_base_time (h->element, 250 * MS);
-  delay.time = (250 + 75) * MS;
-  gst_harness_play (h);
-  check_buffer (source_pull (h), 0, 0, 20 * MS);
-  check_buffer (source_crank (h), 1, 20 * MS, 20 * MS);
-  check_buffer (source_pull (h), 2, 40 * MS, 20 * MS);
-  check_buffer (source_pull (h), 3, 60 * MS, 20 * MS);
-  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), n - 1 - room);
+  check_qos (h, (n - room + 1) * 20 * MS, 20 * MS, 3, n - 1 - room);
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_QOS), 0);
   source_teardown (h);
+  gst_object_unref (pool);
 }
 
 GST_END_TEST;
@@ -500,17 +488,10 @@ check_latency (GstHarness * h, GstClockTime min, GstClockTime max)
   gst_query_unref (query);
 }
 
-static void
-check_no_latency (GstHarness * h)
-{
-  GstQuery *query = gst_query_new_latency ();
+/* What the copy of a few bytes takes, in the smallest step */
+#define LATENCY MS
 
-  fail_if (gst_element_query (h->element, query));
-  gst_query_unref (query);
-}
-
-/* None before the frame rate is known, then a frame; any number of buffers
- * may wait in a pool without limits */
+/* None before the device is open; frames may wait in the queue */
 GST_START_TEST (test_latency)
 {
   const Rate *rate = &rates[__i__];
@@ -520,7 +501,7 @@ GST_START_TEST (test_latency)
   gst_element_set_state (h->element, GST_STATE_READY);
   check_no_latency (h);
   source_start (h, 1);
-  check_latency (h, rate->period, GST_CLOCK_TIME_NONE);
+  check_latency (h, LATENCY, LATENCY + 32 * rate->period);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_LATENCY), 1);
   source_teardown (h);
 }
@@ -536,7 +517,7 @@ GST_START_TEST (test_latency_of_pool)
 
   propose_pool (h, pool, 0, 2, 7);
   source_start (h, 1);
-  check_latency (h, rate->period, 7 * rate->period);
+  check_latency (h, LATENCY, LATENCY + 7 * rate->period);
   source_teardown (h);
   gst_object_unref (pool);
 }
@@ -556,7 +537,7 @@ GST_START_TEST (test_latency_of_insisting_pool)
   buffer = source_pull (h);
   fail_unless (buffer->pool == GST_BUFFER_POOL_CAST (pool));
   gst_buffer_unref (buffer);
-  check_latency (h, 20 * MS, 80 * MS);
+  check_latency (h, LATENCY, LATENCY + 80 * MS);
   source_teardown (h);
   gst_object_unref (pool);
 }
@@ -578,7 +559,7 @@ GST_START_TEST (test_latency_of_centuries)
   query = gst_query_new_latency ();
   fail_unless (gst_element_query (h->element, query));
   gst_query_parse_latency (query, NULL, &min, &max);
-  fail_unless_equals_uint64 (min, G_MAXINT * GST_SECOND);
+  fail_unless_equals_uint64 (min, LATENCY);
   fail_unless (max >= min, "at most %" GST_TIME_FORMAT, GST_TIME_ARGS (max));
   gst_query_unref (query);
   source_teardown (h);
@@ -624,9 +605,10 @@ timing_suite (void)
   tc = add_case (s, "late");
   tcase_add_test (tc, test_missed);
   tcase_add_test (tc, test_late);
-  tcase_add_test (tc, test_woken_late);
-  tcase_add_test (tc, test_waits_for_buffer);
-  tcase_add_test (tc, test_late_within_latency);
+  tcase_add_test (tc, test_no_buffer);
+
+  tc = add_case (s, "queue");
+  tcase_add_loop_test (tc, test_queue, 0, G_N_ELEMENTS (queues));
 
   tc = add_case (s, "clocks");
   tcase_add_test (tc, test_base_time_ahead);

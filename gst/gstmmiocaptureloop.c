@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The capture loop: prepare, wait, read, stamp, and into the queue.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiovidsrcpriv.h"
+
+#include "gstmmiobuffer.h"
+
+#define GST_CAT_DEFAULT gst_mmio_vid_src_debug
+
+/* The longest wait for the clock at a time: clock and base time may change
+ * meanwhile without a notification */
+#define MAX_WAIT GST_SECOND
+
+/* Between two polls of a device that shows nothing, while a frame is pending:
+ * microseconds, a frame at 50 Hz */
+#define PENDING_PAUSE 20000
+
+/* A device that starts no frame for so long stalls */
+#define STALL G_TIME_SPAN_SECOND
+
+/* Reading two clocks at once: at most so far apart, in at most so many attempts.
+ * Microseconds. */
+#define MAX_APART 1000
+#define MAX_ATTEMPTS 4
+
+/* What a synchronised sink adds to the latency by default, by which it is
+ * estimated as long as no LATENCY event has come (GstBaseSink's
+ * processing-deadline) */
+#define PROCESSING_DEADLINE (20 * GST_MSECOND)
+
+/* Running time at @time, of g_get_monotonic_time(); negative only if running time
+ * 0 is yet to come.  The two clocks cannot be read at once: a thread that loses
+ * the CPU in between reads them again.  Returns: FALSE if there is no clock */
+gboolean
+gst_mmio_capture_loop_get_running_time (GstMmioVidSrc * self, gint64 time,
+    GstClockTimeDiff * running_time)
+{
+  GstElement *element = GST_ELEMENT_CAST (self);
+  g_autoptr (GstClock) clock = gst_element_get_clock (element);
+  const GstClockTime base_time = gst_element_get_base_time (element);
+  GstClockTimeDiff now = 0, age = 0;
+  gint64 least = G_MAXINT64;
+
+  if (!clock)
+    return FALSE;
+
+  for (guint i = 0; i < MAX_ATTEMPTS && least > MAX_APART; i++) {
+    const gint64 before = g_get_monotonic_time ();
+    const GstClockTime clock_time = gst_clock_get_time (clock);
+    const gint64 apart = g_get_monotonic_time () - before;
+
+    if (apart >= least)
+      continue;
+    least = apart;
+    now = GST_CLOCK_DIFF (base_time, clock_time);
+    age = (before + apart / 2 - time) * (GstClockTimeDiff) GST_USECOND;
+  }
+
+  *running_time = now < 0 ? now : MAX (now - age, 0);
+  return TRUE;
+}
+
+/* Gives up.  The streaming thread posts @error when it has sent what is in the
+ * queue.  @error: (transfer full).  Returns: what follows */
+GstMmioStep
+gst_mmio_capture_loop_fail (GstMmioVidSrc * self, GError * error)
+{
+  gst_mmio_device_state_drop (self);
+
+  GST_OBJECT_LOCK (self);
+  g_clear_error (&self->failure);
+  self->failure = error;
+  GST_OBJECT_UNLOCK (self);
+
+  gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_FAILURE);
+  gst_mmio_frame_queue_set_closed (&self->queue, TRUE);
+  return GST_MMIO_STEP_FAILED;
+}
+
+static GstMmioStep
+fail_without_clock (GstMmioVidSrc * self)
+{
+  return gst_mmio_capture_loop_fail (self, g_error_new_literal (GST_CORE_ERROR,
+          GST_CORE_ERROR_CLOCK, "There is no clock to pace the frames by; put "
+          "the element into a pipeline, and leave it its clock."));
+}
+
+/* Wait */
+
+static GstMmioStep
+wait_for_clock (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  GstElement *element = GST_ELEMENT_CAST (self);
+
+  for (;;) {
+    g_autoptr (GstClock) clock = gst_element_get_clock (element);
+    const GstClockTime base_time = gst_element_get_base_time (element);
+    GstClockTimeDiff now, due = 0;
+
+    if (!clock)
+      return fail_without_clock (self);
+
+    now = GST_CLOCK_DIFF (base_time, gst_clock_get_time (clock));
+    if (now >= 0) {
+      gst_mmio_pacer_next (&self->pacer, now, frame);
+      due = frame->due;
+    }
+    if (now >= due)
+      break;
+    if (!gst_mmio_capture_thread_wait_clock (&self->thread, clock,
+            MIN (due, now + (GstClockTimeDiff) MAX_WAIT) + base_time))
+      return GST_MMIO_STEP_AGAIN;
+  }
+
+  gst_mmio_pacer_take (&self->pacer, frame);
+  return GST_MMIO_STEP_DONE;
+}
+
+static void
+update_device_period (GstMmioVidSrc * self)
+{
+  const gint64 period = mmio_capture_get_period (self->capture);
+
+  GST_OBJECT_LOCK (self);
+  self->device_period = period > 0 ? (GstClockTime) period *GST_USECOND :
+      GST_CLOCK_TIME_NONE;
+  GST_OBJECT_UNLOCK (self);
+}
+
+static GstMmioStep
+wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  const GstClockTime wanted = gst_mmio_pacer_get_period (&self->pacer);
+  const gint64 now = g_get_monotonic_time ();
+  GstClockTimeDiff running_time;
+  gint64 deadline = now + PENDING_PAUSE;
+  MmioCount count;
+
+  if (self->device.last_count == 0) {
+    mmio_capture_interrupt (self->capture);
+    gst_mmio_device_state_note_count (self, now);
+  }
+  if (!self->device.has_pending)
+    deadline = MAX (self->device.last_count + STALL, now);
+
+  switch (mmio_capture_wait (self->capture, deadline, &count)) {
+    case MMIO_WAIT_FRAME:
+      break;
+    case MMIO_WAIT_TIMEOUT:
+      if (!self->device.has_pending)
+        gst_mmio_device_state_note_stall (self);
+      return GST_MMIO_STEP_AGAIN;
+    case MMIO_WAIT_WOKEN:
+      return GST_MMIO_STEP_AGAIN;
+    case MMIO_WAIT_GONE:
+      return GST_MMIO_STEP_GONE;
+  }
+
+  update_device_period (self);
+  gst_mmio_device_state_note_count (self, count.time);
+  if (!gst_mmio_capture_loop_get_running_time (self, count.time,
+          &running_time))
+    return fail_without_clock (self);
+
+  return gst_mmio_device_sync_next (&self->sync, count.steps, running_time,
+      wanted, frame) ? GST_MMIO_STEP_DONE : GST_MMIO_STEP_AGAIN;
+}
+
+/* Counts the frames that were missed before @frame */
+static void
+count_missed (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  gst_mmio_frame_queue_lose (&self->queue, frame->missed);
+  frame->missed = 0;
+}
+
+static GstMmioStep
+wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  GstMmioStep step;
+
+  if (!gst_mmio_capture_thread_wait_playing (&self->thread))
+    return GST_MMIO_STEP_AGAIN;
+  if (gst_mmio_device_state_take (self, frame))
+    return GST_MMIO_STEP_DONE;
+
+  step = gst_mmio_vid_src_is_device_synced (self) ?
+      wait_for_device (self, frame) : wait_for_clock (self, frame);
+  if (step != GST_MMIO_STEP_DONE)
+    return step;
+
+  gst_mmio_device_state_drop (self);
+  count_missed (self, frame);
+  GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " for %" GST_TIME_FORMAT,
+      frame->number, GST_TIME_ARGS (frame->pts));
+  return GST_MMIO_STEP_DONE;
+}
+
+/* Frames of other caps may be wanted.  Has the streaming thread negotiate before
+ * the frame is read.  Returns: whether it does */
+static gboolean
+negotiates (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
+{
+  if (!gst_pad_needs_reconfigure (GST_BASE_SRC_PAD (self)))
+    return FALSE;
+
+  gst_mmio_device_state_keep (self, frame);
+  gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_NEGOTIATION);
+  gst_mmio_frame_queue_interrupt (&self->queue);
+  return TRUE;
+}
+
+/* Read */
+
+/* Takes a buffer of the pool, if need be that of the oldest frame in the queue:
+ * capture never waits for downstream.  @buffer: (out): NULL if downstream has all
+ * of them, and the frame is missed */
+static GstMmioStep
+acquire_buffer (GstMmioVidSrc * self, GstBuffer ** buffer)
+{
+  GstBufferPoolAcquireParams params = {
+    .flags = GST_BUFFER_POOL_ACQUIRE_FLAG_DONTWAIT
+  };
+  GstBufferPool *pool = gst_base_src_get_buffer_pool (GST_BASE_SRC (self));
+  GstFlowReturn ret = GST_FLOW_FLUSHING;
+
+  *buffer = NULL;
+  while (pool) {
+    ret = gst_buffer_pool_acquire_buffer (pool, buffer, &params);
+    if (ret != GST_FLOW_EOS ||
+        !gst_mmio_frame_queue_drop_oldest (&self->queue))
+      break;
+    /* Nobody will have the dropped frame */
+    mmio_capture_forget (self->capture);
+  }
+  gst_clear_object (&pool);
+
+  if (ret == GST_FLOW_OK || ret == GST_FLOW_EOS || ret == GST_FLOW_FLUSHING)
+    return GST_MMIO_STEP_DONE;
+
+  return gst_mmio_capture_loop_fail (self, g_error_new (GST_RESOURCE_ERROR,
+          GST_RESOURCE_ERROR_NO_SPACE_LEFT, "Cannot allocate a buffer for a "
+          "%dx%d frame: the buffer pool says %s.",
+          GST_VIDEO_INFO_WIDTH (&self->info),
+          GST_VIDEO_INFO_HEIGHT (&self->info), gst_flow_get_name (ret)));
+}
+
+static GstMmioStep
+copy_frame (GstMmioVidSrc * self, GstBuffer ** buffer, MmioRead * read)
+{
+  const GstMmioStep step = acquire_buffer (self, buffer);
+  GError *error = NULL;
+  gboolean forget;
+
+  *read = MMIO_READ_UNCHANGED;
+  if (step != GST_MMIO_STEP_DONE || !*buffer)
+    return step;
+
+  GST_OBJECT_LOCK (self);
+  forget = self->forget;
+  self->forget = FALSE;
+  GST_OBJECT_UNLOCK (self);
+
+  if (forget)
+    mmio_capture_forget (self->capture);
+
+  do {
+    if (!gst_mmio_buffer_fill (*buffer, &self->info, &self->target_format,
+            self->capture, read, &error)) {
+      gst_clear_buffer (buffer);
+      return gst_mmio_capture_loop_fail (self, error);
+    }
+  } while (*read == MMIO_READ_WOKEN &&
+      !gst_mmio_capture_thread_is_disturbed (&self->thread));
+
+  return GST_MMIO_STEP_DONE;
+}
+
+/* As acquire_buffer(): if downstream has all references, the oldest frame in the
+ * queue gives its one */
+static void
+wrap_frame (GstMmioVidSrc * self, GstBuffer ** buffer, MmioRead * read)
+{
+  guint slot;
+
+  do {
+    *read = mmio_capture_choose (self->capture, &slot);
+  } while (*read == MMIO_READ_WOKEN &&
+      !gst_mmio_capture_thread_is_disturbed (&self->thread));
+
+  if (*read != MMIO_READ_WHOLE && *read != MMIO_READ_TORN)
+    return;
+
+  do {
+    *buffer = gst_mmio_way_wrap (self->way, slot);
+  } while (!*buffer && gst_mmio_frame_queue_drop_oldest (&self->queue));
+
+  if (*buffer && *read == MMIO_READ_TORN)
+    GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_CORRUPTED);
+}
+
+/* The frame that was read may be newer than the one that was waited for */
+static void
+skip_to_current (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  const guint64 newer = mmio_capture_take_newer (self->capture);
+  GstClockTimeDiff now;
+
+  if (newer == 0 ||
+      !gst_mmio_capture_loop_get_running_time (self, g_get_monotonic_time (),
+          &now))
+    return;
+
+  gst_mmio_device_sync_skip (&self->sync, newer, MAX (now, 0),
+      self->device_period, gst_mmio_pacer_get_period (&self->pacer), frame);
+  count_missed (self, frame);
+}
+
+/* @buffer: (out): the frame, after %GST_MMIO_STEP_DONE */
+static GstMmioStep
+read_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame,
+    GstBuffer ** buffer)
+{
+  const gboolean copies =
+      gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY;
+  GstMmioStep step = GST_MMIO_STEP_DONE;
+  MmioRead read;
+
+  *buffer = NULL;
+  if (negotiates (self, frame))
+    return GST_MMIO_STEP_AGAIN;
+  if (!gst_mmio_device_state_look (self)) {
+    gst_mmio_device_state_keep (self, frame);
+    /* A device that is being removed may look like another mode */
+    return mmio_capture_is_present (self->capture) ? GST_MMIO_STEP_AGAIN :
+        GST_MMIO_STEP_GONE;
+  }
+
+  if (copies)
+    step = copy_frame (self, buffer, &read);
+  else
+    wrap_frame (self, buffer, &read);
+  if (step != GST_MMIO_STEP_DONE)
+    return step;
+
+  if (gst_mmio_vid_src_is_device_synced (self) && read != MMIO_READ_GONE)
+    skip_to_current (self, frame);
+
+  switch (read) {
+    case MMIO_READ_WHOLE:
+    case MMIO_READ_TORN:
+      gst_mmio_device_state_note_frame (self, read == MMIO_READ_TORN);
+      break;
+    case MMIO_READ_UNCHANGED:
+      if (*buffer)
+        gst_mmio_device_state_note_frame (self, FALSE);
+      break;
+    case MMIO_READ_WOKEN:
+      gst_mmio_device_state_keep (self, frame);
+      break;
+    case MMIO_READ_OUTDATED:
+      gst_mmio_device_state_retry (self, frame);
+      break;
+    case MMIO_READ_GONE:
+      gst_mmio_device_state_keep (self, frame);
+      step = GST_MMIO_STEP_GONE;
+      break;
+  }
+
+  if (!*buffer && (read == MMIO_READ_WHOLE || read == MMIO_READ_TORN ||
+          read == MMIO_READ_UNCHANGED))
+    gst_mmio_frame_queue_lose (&self->queue, 1);
+  if (*buffer && read != MMIO_READ_WHOLE && read != MMIO_READ_TORN)
+    gst_clear_buffer (buffer);
+
+  return step != GST_MMIO_STEP_DONE || *buffer ? step : GST_MMIO_STEP_AGAIN;
+}
+
+/* Stamp */
+
+/* With the object lock held.  Nanoseconds from one frame that is sent to the
+ * next, as far as it is known */
+static GstClockTime
+get_frame_period (GstMmioVidSrc * self)
+{
+  return !GST_CLOCK_TIME_IS_VALID (self->period) ? self->device_period :
+      !GST_CLOCK_TIME_IS_VALID (self->device_period) ? self->period :
+      MAX (self->period, self->device_period);
+}
+
+static void
+stamp_frame (GstMmioVidSrc * self, const GstMmioFrameTime * frame,
+    GstBuffer * buffer)
+{
+  GstClockTime duration = frame->duration;
+
+  if (!GST_CLOCK_TIME_IS_VALID (duration)) {
+    GST_OBJECT_LOCK (self);
+    duration = get_frame_period (self);
+    GST_OBJECT_UNLOCK (self);
+  }
+
+  GST_BUFFER_PTS (buffer) = frame->pts;
+  GST_BUFFER_DTS (buffer) = GST_CLOCK_TIME_NONE;
+  GST_BUFFER_DURATION (buffer) = duration;
+  GST_BUFFER_OFFSET (buffer) = frame->number;
+  GST_BUFFER_OFFSET_END (buffer) = frame->number + 1;
+}
+
+/* Into the queue */
+
+/* Frames that the queue has to hold: a sink keeps the streaming thread for the
+ * pipeline's latency, and two more are on their way in and out */
+static guint
+get_capacity (GstMmioVidSrc * self)
+{
+  GstClockTime latency, period;
+  guint size;
+
+  GST_OBJECT_LOCK (self);
+  size = self->settings.queue_size;
+  period = get_frame_period (self);
+  latency = GST_CLOCK_TIME_IS_VALID (self->configured_latency) ?
+      self->configured_latency :
+      gst_mmio_latency_get (&self->latency) + PROCESSING_DEADLINE;
+  GST_OBJECT_UNLOCK (self);
+
+  if (size > 0)
+    return size;
+  if (!GST_CLOCK_TIME_IS_VALID (period) || period == 0)
+    return GST_MMIO_FRAME_QUEUE_MAX;
+
+  return MIN (latency / period + (latency % period != 0) + 2,
+      GST_MMIO_FRAME_QUEUE_MAX);
+}
+
+static void
+measure_latency (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
+{
+  GstClockTimeDiff now;
+  gboolean changed;
+
+  if (!gst_mmio_capture_loop_get_running_time (self, g_get_monotonic_time (),
+          &now))
+    return;
+
+  GST_OBJECT_LOCK (self);
+  changed = gst_mmio_latency_add (&self->latency,
+      MAX (GST_CLOCK_DIFF (frame->pts, now), 0));
+  GST_OBJECT_UNLOCK (self);
+
+  if (changed)
+    gst_element_post_message (GST_ELEMENT_CAST (self),
+        gst_message_new_latency (GST_OBJECT_CAST (self)));
+}
+
+static void
+queue_frame (GstMmioVidSrc * self, const GstMmioFrameTime * time,
+    GstBuffer * buffer, guint epoch)
+{
+  GstMmioFrame frame = {.buffer = buffer,.time = *time,.height =
+        GST_VIDEO_INFO_HEIGHT (&self->info),.is_discont = self->is_discont
+  };
+
+  self->is_discont = FALSE;
+  measure_latency (self, time);
+  gst_mmio_frame_queue_push (&self->queue, &frame, get_capacity (self), epoch);
+}
+
+/* The loop */
+
+static void
+handle_events (GstMmioVidSrc * self, guint events)
+{
+  if (events & (GST_MMIO_EVENT_PAUSE | GST_MMIO_HOLD_FLUSH)) {
+    /* Frames until the next wait are not missed */
+    gst_mmio_device_state_drop (self);
+    gst_mmio_device_sync_interrupt (&self->sync);
+    self->device.last_count = 0;
+  }
+}
+
+static void
+capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
+{
+  GstMmioFrameTime frame;
+  GstBuffer *buffer;
+  GstMmioStep step;
+
+  handle_events (self, events);
+
+  if ((events & GST_MMIO_EVENT_NOTICE) &&
+      self->device.state != GST_MMIO_STATE_AWAY &&
+      !mmio_capture_is_present (self->capture))
+    step = GST_MMIO_STEP_GONE;
+  else
+    step = gst_mmio_device_state_prepare (self);
+
+  if (step == GST_MMIO_STEP_DONE)
+    step = wait_for_frame (self, &frame);
+  if (step == GST_MMIO_STEP_DONE)
+    step = read_frame (self, &frame, &buffer);
+  if (step == GST_MMIO_STEP_DONE) {
+    stamp_frame (self, &frame, buffer);
+    queue_frame (self, &frame, buffer, epoch);
+  }
+  if (step == GST_MMIO_STEP_GONE)
+    gst_mmio_device_state_lose (self);
+}
+
+/* As of the threads that pads start, so that applications can give it a
+ * priority */
+static void
+post_stream_status (GstMmioVidSrc * self, GstStreamStatusType type)
+{
+  GstMessage *message = gst_message_new_stream_status (GST_OBJECT_CAST (self),
+      type, GST_ELEMENT_CAST (self));
+  GValue value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_POINTER);
+  g_value_set_pointer (&value, g_thread_self ());
+  gst_message_set_stream_status_object (message, &value);
+  g_value_unset (&value);
+  gst_element_post_message (GST_ELEMENT_CAST (self), message);
+}
+
+static gpointer
+run (gpointer data)
+{
+  GstMmioVidSrc *self = data;
+  guint events;
+
+  post_stream_status (self, GST_STREAM_STATUS_TYPE_ENTER);
+  while (gst_mmio_capture_thread_enter (&self->thread, &events))
+    capture_frame (self, events, gst_mmio_frame_queue_get_epoch (&self->queue));
+  post_stream_status (self, GST_STREAM_STATUS_TYPE_LEAVE);
+
+  return NULL;
+}
+
+/* Starts the capture thread, which is held until caps are negotiated */
+gboolean
+gst_mmio_capture_loop_start (GstMmioVidSrc * self, GError ** error)
+{
+  gst_mmio_device_state_reset (&self->device);
+  gst_mmio_device_sync_reset (&self->sync);
+  gst_mmio_pacer_init (&self->pacer);
+  gst_mmio_frame_queue_reset (&self->queue);
+  self->is_discont = FALSE;
+
+  return gst_mmio_capture_thread_start (&self->thread, run, self, error);
+}
+
+void
+gst_mmio_capture_loop_stop (GstMmioVidSrc * self)
+{
+  gst_mmio_capture_loop_hold (self, GST_MMIO_HOLD_STOP);
+  gst_mmio_capture_thread_join (&self->thread);
+}
+
+/* Ends the capture thread's wait for the device, if it waits for it.  From any
+ * thread. */
+void
+gst_mmio_capture_loop_wake (GstMmioVidSrc * self)
+{
+  GST_OBJECT_LOCK (self);
+  if (self->capture)
+    mmio_capture_wake (self->capture);
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* Holds the capture thread, and ends its wait whatever it is for.  From any
+ * thread. */
+void
+gst_mmio_capture_loop_hold (GstMmioVidSrc * self, GstMmioHold hold)
+{
+  gst_mmio_capture_thread_hold (&self->thread, hold);
+  gst_mmio_capture_loop_wake (self);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+/**
+ * GstMmioHold:
+ * @GST_MMIO_HOLD_NEGOTIATION: caps and buffers are negotiated
+ * @GST_MMIO_HOLD_CHANGE: frames have changed, and are to be negotiated
+ * @GST_MMIO_HOLD_FLUSH: the element is flushing
+ * @GST_MMIO_HOLD_FAILURE: capture has failed; the streaming thread reports it
+ * @GST_MMIO_HOLD_STOP: the thread ends
+ * @GST_MMIO_EVENT_PAUSE: no hold: a pause began or ended
+ * @GST_MMIO_EVENT_NOTICE: no hold: the device may have come or gone
+ *
+ * Why nothing is captured, or what has happened meanwhile, as bits.
+ */
+typedef enum {
+  GST_MMIO_HOLD_NEGOTIATION = 1 << 0,
+  GST_MMIO_HOLD_CHANGE = 1 << 1,
+  GST_MMIO_HOLD_FLUSH = 1 << 2,
+  GST_MMIO_HOLD_FAILURE = 1 << 3,
+  GST_MMIO_HOLD_STOP = 1 << 4,
+  GST_MMIO_EVENT_PAUSE = 1 << 5,
+  GST_MMIO_EVENT_NOTICE = 1 << 6,
+} GstMmioHold;
+
+/**
+ * GstMmioCaptureThread:
+ *
+ * The thread that captures, and the means to hold it.  While it is held and
+ * parked, what it owns belongs to the thread that holds it.
+ *
+ * Locking: has a lock of its own, and holds it in no call to others.
+ */
+typedef struct {
+  /*< private >*/
+  GThread *thread;
+  GMutex lock;
+  GCond changed;
+  guint holds;
+  guint events;
+  gboolean is_paused;
+  gboolean is_parked;
+  gboolean is_waiting;
+  GstClockID id;
+} GstMmioCaptureThread;
+
+void gst_mmio_capture_thread_init (GstMmioCaptureThread * thread);
+void gst_mmio_capture_thread_clear (GstMmioCaptureThread * thread);
+
+gboolean gst_mmio_capture_thread_start (GstMmioCaptureThread * thread,
+    GThreadFunc func, gpointer data, GError ** error);
+void gst_mmio_capture_thread_join (GstMmioCaptureThread * thread);
+
+void gst_mmio_capture_thread_hold (GstMmioCaptureThread * thread,
+    GstMmioHold hold);
+void gst_mmio_capture_thread_wait_parked (GstMmioCaptureThread * thread);
+void gst_mmio_capture_thread_release (GstMmioCaptureThread * thread,
+    GstMmioHold hold);
+void gst_mmio_capture_thread_set_paused (GstMmioCaptureThread * thread,
+    gboolean paused);
+void gst_mmio_capture_thread_notice (GstMmioCaptureThread * thread);
+
+gboolean gst_mmio_capture_thread_enter (GstMmioCaptureThread * thread,
+    guint * events);
+gboolean gst_mmio_capture_thread_is_disturbed (GstMmioCaptureThread * thread);
+gboolean gst_mmio_capture_thread_wait_playing (GstMmioCaptureThread * thread);
+gboolean gst_mmio_capture_thread_wait_clock (GstMmioCaptureThread * thread,
+    GstClock * clock, GstClockTime time);
+gboolean gst_mmio_capture_thread_sleep (GstMmioCaptureThread * thread,
+    gint64 microseconds);
+
+G_END_DECLS

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The device as the capture thread sees it: live, changing its mode, stalled or
+ * away; and the frame that waits for it.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiovidsrcpriv.h"
+
+#include "gstmmioerror.h"
+#include "gstmmiomessage.h"
+#include "mmioerror.h"
+
+#define GST_CAT_DEFAULT gst_mmio_vid_src_debug
+
+/* Between two attempts to open a device that is away: microseconds.  The bus
+ * announces devices, but neither files nor registers. */
+#define RETRY_PAUSE (500 * G_TIME_SPAN_MILLISECOND)
+
+/* For a new run */
+void
+gst_mmio_device_state_reset (GstMmioDeviceState * device)
+{
+  *device = (GstMmioDeviceState) {
+  .state = GST_MMIO_STATE_LIVE};
+}
+
+static void
+note (GstMmioVidSrc * self, GstMmioTrouble trouble, const GError * error)
+{
+  gst_mmio_health_note (&self->device.health, trouble, GST_ELEMENT_CAST (self),
+      self->capture, error);
+}
+
+/* The pending frame */
+
+/* Keeps a frame that was due, and could not be read, until it can, or another
+ * one is due */
+void
+gst_mmio_device_state_keep (GstMmioVidSrc * self,
+    const GstMmioFrameTime * frame)
+{
+  self->device.has_pending = TRUE;
+  self->device.pending = *frame;
+}
+
+/* Keeps a frame during whose read the device changed its mode, to read it again
+ * in the new one: once, as a device may never stand still */
+void
+gst_mmio_device_state_retry (GstMmioVidSrc * self,
+    const GstMmioFrameTime * frame)
+{
+  GstMmioDeviceState *device = &self->device;
+
+  gst_mmio_device_state_keep (self, frame);
+  if (device->is_retried) {
+    note (self, GST_MMIO_TROUBLE_RESTLESS, NULL);
+    return;
+  }
+
+  device->is_retried = TRUE;
+  gst_mmio_device_state_look (self);
+}
+
+/* Counts the pending frame as missed, if there is one */
+void
+gst_mmio_device_state_drop (GstMmioVidSrc * self)
+{
+  GstMmioDeviceState *device = &self->device;
+
+  device->is_retried = FALSE;
+  if (!device->has_pending)
+    return;
+
+  device->has_pending = FALSE;
+  gst_mmio_frame_queue_lose (&self->queue, 1);
+}
+
+/* Takes the pending frame, stamped with the time at which it can be read.
+ * Returns: FALSE if there is none, or it cannot be read yet */
+gboolean
+gst_mmio_device_state_take (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  GstMmioDeviceState *device = &self->device;
+  GstClockTimeDiff now;
+
+  if (!device->has_pending || !gst_mmio_device_state_look (self) ||
+      !gst_mmio_capture_loop_get_running_time (self, g_get_monotonic_time (),
+          &now))
+    return FALSE;
+
+  now = MAX (now, 0);
+  if (!gst_mmio_vid_src_is_device_synced (self) &&
+      !gst_mmio_pacer_retry (&self->pacer, now, &device->pending))
+    return FALSE;
+
+  *frame = device->pending;
+  device->has_pending = FALSE;
+  if (device->state == GST_MMIO_STATE_MODE_CHANGING &&
+      gst_mmio_vid_src_is_device_synced (self))
+    gst_mmio_device_sync_delay (&self->sync, now,
+        gst_mmio_pacer_get_period (&self->pacer), frame);
+
+  return TRUE;
+}
+
+/* Live, changing its mode, stalled */
+
+/* Looks whether the device still shows what is captured.  Returns: FALSE if there
+ * is nothing to read */
+gboolean
+gst_mmio_device_state_look (GstMmioVidSrc * self)
+{
+  GstMmioDeviceState *device = &self->device;
+
+  switch (mmio_capture_look (self->capture)) {
+    case MMIO_MODE_NONE:
+      device->state = GST_MMIO_STATE_MODE_CHANGING;
+      note (self, GST_MMIO_TROUBLE_NO_MODE, NULL);
+      return FALSE;
+    case MMIO_MODE_OTHER:
+      device->state = GST_MMIO_STATE_MODE_CHANGING;
+      device->is_outdated = TRUE;
+      note (self, GST_MMIO_TROUBLE_RESTLESS, NULL);
+      return FALSE;
+    case MMIO_MODE_SAME:
+    default:
+      /* A mode that was left and returned to has other registers to poll */
+      return !device->is_outdated;
+  }
+}
+
+/* The device has started a frame at @time, or is waited for from then on */
+void
+gst_mmio_device_state_note_count (GstMmioVidSrc * self, gint64 time)
+{
+  self->device.last_count = time;
+  gst_mmio_health_end (&self->device.health, GST_MMIO_TROUBLE_STALLED);
+  if (self->device.state == GST_MMIO_STATE_STALLED)
+    self->device.state = GST_MMIO_STATE_LIVE;
+}
+
+/* It has started none for long */
+void
+gst_mmio_device_state_note_stall (GstMmioVidSrc * self)
+{
+  self->device.last_count = g_get_monotonic_time ();
+  /* A device that shows nothing counts nothing */
+  if (!gst_mmio_device_state_look (self))
+    return;
+
+  self->device.state = GST_MMIO_STATE_STALLED;
+  note (self, GST_MMIO_TROUBLE_STALLED, NULL);
+}
+
+/* A frame was read */
+void
+gst_mmio_device_state_note_frame (GstMmioVidSrc * self, gboolean is_torn)
+{
+  self->device.state = GST_MMIO_STATE_LIVE;
+  self->device.is_retried = FALSE;
+  if (is_torn)
+    note (self, GST_MMIO_TROUBLE_TORN, NULL);
+  else
+    gst_mmio_health_reset (&self->device.health);
+}
+
+/* Captured anew */
+
+static void
+replace_capture (GstMmioVidSrc * self, MmioCapture * capture, GstMmioWay * way)
+{
+  MmioCapture *old_capture = self->capture;
+  GstMmioWay *old_way = self->way;
+
+  GST_OBJECT_LOCK (self);
+  self->capture = capture;
+  self->way = way;
+  GST_OBJECT_UNLOCK (self);
+
+  /* Buffers that are downstream, or in the queue, keep what they need */
+  gst_mmio_way_free (old_way);
+  mmio_capture_close (old_capture);
+}
+
+/* The same for a frame that only lies elsewhere, as with a device that shows one
+ * while it writes another: only the read changes.  Returns: FALSE if there is
+ * more to do */
+static gboolean
+move_capture (GstMmioVidSrc * self, MmioCapture * capture)
+{
+  MmioCapture *old_capture = self->capture;
+  gboolean ret;
+
+  GST_OBJECT_LOCK (self);
+  ret = gst_mmio_way_move (self->way, capture);
+  if (ret)
+    self->capture = capture;
+  GST_OBJECT_UNLOCK (self);
+
+  if (!ret)
+    return FALSE;
+
+  mmio_capture_close (old_capture);
+  GST_LOG_OBJECT (self, "the frame starts at byte %" G_GUINT64_FORMAT " now",
+      mmio_capture_get_picture (capture)->start);
+  return TRUE;
+}
+
+/* Goes on with @capture, which it takes.  Where its frames differ, or take
+ * another I/O mode, the streaming thread negotiates first, when it has sent all
+ * that is in the queue.  Returns: FALSE with @error set if the device cannot be
+ * captured so: what was captured before stays */
+static gboolean
+go_on_with (GstMmioVidSrc * self, MmioCapture * capture, GError ** error)
+{
+  const MmioPicture *picture = mmio_capture_get_picture (capture);
+  GstMmioWay *way;
+
+  if (!move_capture (self, capture)) {
+    way = gst_mmio_way_renew (self->way, capture, error);
+    if (!way) {
+      mmio_capture_close (capture);
+      return FALSE;
+    }
+
+    GST_INFO_OBJECT (self, "%s shows %s %ux%u at byte %" G_GUINT64_FORMAT
+        " of BAR %d now, stride %u", mmio_capture_get_device_address (capture),
+        picture->format.name, picture->width, picture->height, picture->start,
+        mmio_capture_get_bar (capture), picture->plane[0].stride);
+
+    replace_capture (self, capture, way);
+    self->is_discont = TRUE;
+    gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_CHANGE);
+    gst_mmio_frame_queue_set_closed (&self->queue, TRUE);
+  }
+
+  self->device.is_outdated = FALSE;
+  return TRUE;
+}
+
+/* Captures what the device shows now, if it has changed its mode */
+static GstMmioStep
+renew (GstMmioVidSrc * self)
+{
+  g_autoptr (GError) error = NULL;
+  MmioCapture *capture;
+
+  if (!self->device.is_outdated)
+    return GST_MMIO_STEP_DONE;
+
+  /* A device that is being removed may look like another mode first */
+  if (!mmio_capture_is_present (self->capture))
+    return GST_MMIO_STEP_GONE;
+  if (mmio_capture_look (self->capture) == MMIO_MODE_NONE)
+    return GST_MMIO_STEP_DONE;
+
+  capture = mmio_capture_renew (self->capture, &error);
+  if (!capture && g_error_matches (error, MMIO_ERROR, MMIO_ERROR_NO_MODE)) {
+    GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
+    return GST_MMIO_STEP_DONE;
+  }
+
+  if (capture && go_on_with (self, capture, &error))
+    return GST_MMIO_STEP_AGAIN;
+
+  /* Or be removed meanwhile */
+  if (!mmio_capture_is_present (self->capture))
+    return GST_MMIO_STEP_GONE;
+
+  return gst_mmio_capture_loop_fail (self, g_steal_pointer (&error));
+}
+
+/* Away */
+
+static void
+begin_away (GstMmioVidSrc * self, const GError * loss)
+{
+  GstMmioDeviceState *device = &self->device;
+
+  device->state = GST_MMIO_STATE_AWAY;
+  device->is_outdated = FALSE;
+  gst_mmio_health_reset (&device->health);
+  /* It may be back already, but a device that comes and goes all the time is
+   * not opened all the time */
+  device->next_try = device->back_since == 0 ? 0 :
+      device->back_since + RETRY_PAUSE;
+
+  gst_mmio_error_warn (GST_ELEMENT_CAST (self), loss,
+      "Frames go on when it is back.");
+  gst_mmio_message_post_device (GST_ELEMENT_CAST (self), self->capture,
+      loss->message);
+}
+
+static void
+end_away (GstMmioVidSrc * self)
+{
+  const gint64 now = g_get_monotonic_time ();
+
+  gst_mmio_device_state_reset (&self->device);
+  self->device.back_since = now;
+  self->device.last_count = now;
+  self->is_discont = TRUE;
+  gst_mmio_device_sync_interrupt (&self->sync);
+
+  GST_INFO_OBJECT (self, "%s is back",
+      mmio_capture_get_device_address (self->capture));
+  gst_mmio_message_post_device (GST_ELEMENT_CAST (self), self->capture, NULL);
+}
+
+static gboolean
+reopen (GstMmioVidSrc * self)
+{
+  g_autoptr (GError) error = NULL;
+  MmioCapture *capture = mmio_capture_reopen (self->capture, &error);
+
+  if (capture && go_on_with (self, capture, &error)) {
+    end_away (self);
+    return TRUE;
+  }
+
+  GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
+  if (g_error_matches (error, MMIO_ERROR, MMIO_ERROR_NOT_FOUND))
+    gst_mmio_health_end (&self->device.health, GST_MMIO_TROUBLE_UNUSABLE);
+  else
+    note (self, GST_MMIO_TROUBLE_UNUSABLE, error);
+  return FALSE;
+}
+
+/* Waits for a device that is away, and opens it */
+static GstMmioStep
+find (GstMmioVidSrc * self)
+{
+  const gint64 left = self->device.next_try - g_get_monotonic_time ();
+
+  if (left > 0 && !gst_mmio_capture_thread_sleep (&self->thread, left)) {
+    self->device.next_try = 0;
+    return GST_MMIO_STEP_AGAIN;
+  }
+
+  if (!reopen (self))
+    self->device.next_try = g_get_monotonic_time () + RETRY_PAUSE;
+  return GST_MMIO_STEP_AGAIN;
+}
+
+/* The device is gone: waits for it, or gives up.  Returns: what follows */
+GstMmioStep
+gst_mmio_device_state_lose (GstMmioVidSrc * self)
+{
+  const GError *loss = mmio_capture_get_loss (self->capture);
+  gboolean reconnect;
+
+  GST_OBJECT_LOCK (self);
+  reconnect = self->settings.reconnect;
+  GST_OBJECT_UNLOCK (self);
+
+  gst_mmio_device_state_drop (self);
+  if (!reconnect)
+    return gst_mmio_capture_loop_fail (self, g_error_copy (loss));
+
+  if (self->device.state != GST_MMIO_STATE_AWAY)
+    begin_away (self, loss);
+  return GST_MMIO_STEP_AGAIN;
+}
+
+/* Has the capture thread look whether the device is there.  From any thread. */
+void
+gst_mmio_device_state_notify (gpointer data)
+{
+  GstMmioVidSrc *self = data;
+
+  gst_mmio_capture_thread_notice (&self->thread);
+  gst_mmio_capture_loop_wake (self);
+}
+
+/* Sees to what comes before a frame */
+GstMmioStep
+gst_mmio_device_state_prepare (GstMmioVidSrc * self)
+{
+  return self->device.state == GST_MMIO_STATE_AWAY ? find (self) : renew (self);
+}

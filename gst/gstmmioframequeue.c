@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The queue between the capture thread and the streaming thread.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmioframequeue.h"
+
+#include "gstmmiobuffer.h"
+
+void
+gst_mmio_frame_queue_init (GstMmioFrameQueue * queue)
+{
+  *queue = (GstMmioFrameQueue) {
+  .frames = gst_queue_array_new_for_struct (sizeof (GstMmioFrame),
+        GST_MMIO_FRAME_QUEUE_MAX)};
+  g_mutex_init (&queue->lock);
+  g_cond_init (&queue->changed);
+}
+
+/* Removes the oldest frame, and leaves its count to the next one.  With the
+ * lock held.  Returns: (transfer full) (nullable): its buffer */
+static GstBuffer *
+remove_oldest (GstMmioFrameQueue * queue)
+{
+  GstMmioFrame *frame = gst_queue_array_pop_head_struct (queue->frames);
+
+  if (!frame)
+    return NULL;
+
+  queue->lost += frame->time.missed + 1;
+  return g_steal_pointer (&frame->buffer);
+}
+
+/* Moves what was lost to the oldest frame.  Rows that changed in a dropped frame
+ * have changed for the consumer of the next one.  With the lock held. */
+static void
+settle_losses (GstMmioFrameQueue * queue)
+{
+  GstMmioFrame *oldest = gst_queue_array_peek_head_struct (queue->frames);
+
+  if (!oldest || queue->lost == 0)
+    return;
+
+  oldest->time.missed += queue->lost;
+  queue->lost = 0;
+  gst_mmio_buffer_spread_damage (oldest->buffer, oldest->height);
+}
+
+/* Removes all frames, without counting them.  A buffer is released without the
+ * lock held.  With the lock held. */
+static void
+remove_all (GstMmioFrameQueue * queue)
+{
+  GstMmioFrame *frame;
+
+  while ((frame = gst_queue_array_pop_head_struct (queue->frames))) {
+    GstBuffer *buffer = g_steal_pointer (&frame->buffer);
+
+    g_mutex_unlock (&queue->lock);
+    gst_buffer_unref (buffer);
+    g_mutex_lock (&queue->lock);
+  }
+}
+
+/**
+ * gst_mmio_frame_queue_reset:
+ *
+ * Empties the queue for a new run, and sets its counts to zero.
+ */
+void
+gst_mmio_frame_queue_reset (GstMmioFrameQueue * queue)
+{
+  g_mutex_lock (&queue->lock);
+  remove_all (queue);
+  queue->is_paused = FALSE;
+  queue->is_interrupted = FALSE;
+  queue->is_closed = FALSE;
+  queue->lost = 0;
+  queue->missed = 0;
+  queue->dropped = 0;
+  g_mutex_unlock (&queue->lock);
+}
+
+void
+gst_mmio_frame_queue_clear (GstMmioFrameQueue * queue)
+{
+  gst_mmio_frame_queue_reset (queue);
+  gst_queue_array_free (queue->frames);
+  g_cond_clear (&queue->changed);
+  g_mutex_clear (&queue->lock);
+}
+
+/**
+ * gst_mmio_frame_queue_get_epoch:
+ *
+ * Returns: a number that changes with every flush
+ */
+guint
+gst_mmio_frame_queue_get_epoch (GstMmioFrameQueue * queue)
+{
+  guint epoch;
+
+  g_mutex_lock (&queue->lock);
+  epoch = queue->epoch;
+  g_mutex_unlock (&queue->lock);
+
+  return epoch;
+}
+
+/**
+ * gst_mmio_frame_queue_push:
+ * @frame: (transfer full): a frame
+ * @capacity: number of frames that the queue may hold now, at least 1
+ * @epoch: gst_mmio_frame_queue_get_epoch() before the frame was waited for
+ *
+ * Appends @frame, and drops the oldest frames of a full queue.  A frame from
+ * before a flush is freed.
+ */
+void
+gst_mmio_frame_queue_push (GstMmioFrameQueue * queue, GstMmioFrame * frame,
+    guint capacity, guint epoch)
+{
+  g_mutex_lock (&queue->lock);
+  while (gst_queue_array_get_length (queue->frames) >= capacity) {
+    GstBuffer *buffer = remove_oldest (queue);
+
+    queue->dropped++;
+    g_mutex_unlock (&queue->lock);
+    gst_buffer_unref (buffer);
+    g_mutex_lock (&queue->lock);
+  }
+
+  if (!queue->is_flushing && epoch == queue->epoch) {
+    gst_queue_array_push_tail_struct (queue->frames, frame);
+    frame->buffer = NULL;
+    settle_losses (queue);
+    g_cond_signal (&queue->changed);
+  }
+  g_mutex_unlock (&queue->lock);
+
+  gst_clear_buffer (&frame->buffer);
+}
+
+/**
+ * gst_mmio_frame_queue_drop_oldest:
+ *
+ * Drops the oldest frame, so that its buffer can be used again.
+ *
+ * Returns: FALSE if the queue is empty
+ */
+gboolean
+gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue)
+{
+  GstBuffer *buffer;
+
+  g_mutex_lock (&queue->lock);
+  buffer = remove_oldest (queue);
+  if (buffer) {
+    queue->dropped++;
+    settle_losses (queue);
+  }
+  g_mutex_unlock (&queue->lock);
+
+  if (!buffer)
+    return FALSE;
+  gst_buffer_unref (buffer);
+  return TRUE;
+}
+
+/**
+ * gst_mmio_frame_queue_lose:
+ * @n: number of frames that were due and not captured
+ *
+ * Counts frames as missed before the next one that is pushed.
+ */
+void
+gst_mmio_frame_queue_lose (GstMmioFrameQueue * queue, guint64 n)
+{
+  g_mutex_lock (&queue->lock);
+  queue->lost += n;
+  g_mutex_unlock (&queue->lock);
+}
+
+/**
+ * gst_mmio_frame_queue_discard:
+ *
+ * Drops all frames, counted as missed, because their caps are outdated.
+ */
+void
+gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue)
+{
+  while (gst_mmio_frame_queue_drop_oldest (queue));
+}
+
+/**
+ * gst_mmio_frame_queue_pop:
+ * @frame: (out): the oldest frame, after %GST_MMIO_POP_FRAME
+ *
+ * Waits for a frame, in a pause for its end first.
+ */
+GstMmioPop
+gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue, GstMmioFrame * frame)
+{
+  GstMmioFrame *oldest = NULL;
+  GstMmioPop ret;
+
+  g_mutex_lock (&queue->lock);
+  while (!queue->is_flushing && !queue->is_interrupted &&
+      !(gst_queue_array_is_empty (queue->frames) ? queue->is_closed :
+          !queue->is_paused))
+    g_cond_wait (&queue->changed, &queue->lock);
+
+  if (queue->is_flushing) {
+    ret = GST_MMIO_POP_FLUSHING;
+  } else if (queue->is_interrupted) {
+    queue->is_interrupted = FALSE;
+    ret = GST_MMIO_POP_INTERRUPTED;
+  } else {
+    oldest = gst_queue_array_pop_head_struct (queue->frames);
+    ret = oldest ? GST_MMIO_POP_FRAME : GST_MMIO_POP_CLOSED;
+  }
+  if (oldest) {
+    *frame = *oldest;
+    oldest->buffer = NULL;
+    queue->missed += frame->time.missed;
+  }
+  g_mutex_unlock (&queue->lock);
+
+  return ret;
+}
+
+/**
+ * gst_mmio_frame_queue_interrupt:
+ *
+ * Ends the wait of gst_mmio_frame_queue_pop(), or the next one, once.
+ */
+void
+gst_mmio_frame_queue_interrupt (GstMmioFrameQueue * queue)
+{
+  g_mutex_lock (&queue->lock);
+  queue->is_interrupted = TRUE;
+  g_cond_broadcast (&queue->changed);
+  g_mutex_unlock (&queue->lock);
+}
+
+/**
+ * gst_mmio_frame_queue_set_paused:
+ * @paused: whether frames stay in the queue for now
+ */
+void
+gst_mmio_frame_queue_set_paused (GstMmioFrameQueue * queue, gboolean paused)
+{
+  g_mutex_lock (&queue->lock);
+  queue->is_paused = paused;
+  g_cond_broadcast (&queue->changed);
+  g_mutex_unlock (&queue->lock);
+}
+
+/**
+ * gst_mmio_frame_queue_set_closed:
+ * @closed: whether the capture thread waits for the streaming thread
+ */
+void
+gst_mmio_frame_queue_set_closed (GstMmioFrameQueue * queue, gboolean closed)
+{
+  g_mutex_lock (&queue->lock);
+  queue->is_closed = closed;
+  g_cond_broadcast (&queue->changed);
+  g_mutex_unlock (&queue->lock);
+}
+
+/**
+ * gst_mmio_frame_queue_flush_start:
+ *
+ * Ends every wait, until gst_mmio_frame_queue_flush_stop().
+ */
+void
+gst_mmio_frame_queue_flush_start (GstMmioFrameQueue * queue)
+{
+  g_mutex_lock (&queue->lock);
+  queue->is_flushing = TRUE;
+  g_cond_broadcast (&queue->changed);
+  g_mutex_unlock (&queue->lock);
+}
+
+/**
+ * gst_mmio_frame_queue_flush_stop:
+ *
+ * Empties the queue.  Flushed frames are not missed; those that were missed
+ * before the flush are.
+ */
+void
+gst_mmio_frame_queue_flush_stop (GstMmioFrameQueue * queue)
+{
+  g_mutex_lock (&queue->lock);
+  remove_all (queue);
+  queue->missed += queue->lost;
+  queue->lost = 0;
+  queue->epoch++;
+  queue->is_flushing = FALSE;
+  g_mutex_unlock (&queue->lock);
+}
+
+/**
+ * gst_mmio_frame_queue_get_counts:
+ * @missed: (out): frames missed before the last one that was popped, or until
+ *   now if the queue is empty
+ * @dropped: (out): frames that a full queue has dropped
+ */
+void
+gst_mmio_frame_queue_get_counts (GstMmioFrameQueue * queue, guint64 * missed,
+    guint64 * dropped)
+{
+  g_mutex_lock (&queue->lock);
+  *missed = queue->missed;
+  if (gst_queue_array_is_empty (queue->frames))
+    *missed += queue->lost;
+  *dropped = queue->dropped;
+  g_mutex_unlock (&queue->lock);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/base/gstqueuearray.h>
+
+#include "gstmmiopacer.h"
+
+G_BEGIN_DECLS
+
+/* As many as V4L2 has (VIDEO_MAX_FRAME) */
+#define GST_MMIO_FRAME_QUEUE_MAX 32
+
+/**
+ * GstMmioFrame:
+ * @buffer: (transfer full): the frame, stamped
+ * @time: its number and time; @time.missed counts the frames missed before it
+ * @height: its height in pixels
+ * @is_discont: whether the device or its mode has changed since the last one
+ */
+typedef struct {
+  GstBuffer *buffer;
+  GstMmioFrameTime time;
+  guint height;
+  gboolean is_discont;
+} GstMmioFrame;
+
+/**
+ * GstMmioPop:
+ * @GST_MMIO_POP_FRAME: there is a frame
+ * @GST_MMIO_POP_INTERRUPTED: gst_mmio_frame_queue_interrupt() was called
+ * @GST_MMIO_POP_CLOSED: the queue is closed, and its last frame has been taken
+ * @GST_MMIO_POP_FLUSHING: between gst_mmio_frame_queue_flush_start() and
+ *   gst_mmio_frame_queue_flush_stop()
+ *
+ * The result of gst_mmio_frame_queue_pop().
+ */
+typedef enum {
+  GST_MMIO_POP_FRAME,
+  GST_MMIO_POP_INTERRUPTED,
+  GST_MMIO_POP_CLOSED,
+  GST_MMIO_POP_FLUSHING,
+} GstMmioPop;
+
+/**
+ * GstMmioFrameQueue:
+ *
+ * Captured frames on their way to the streaming thread, and the only place that
+ * counts missed frames.  A full queue drops its oldest frame.
+ *
+ * Locking: has a lock of its own, and holds it in no call to others.  One
+ * thread pushes, one pops; the other functions may be called from any thread.
+ */
+typedef struct {
+  /*< private >*/
+  GMutex lock;
+  GCond changed;
+  GstQueueArray *frames;
+  guint epoch;
+  gboolean is_flushing;
+  gboolean is_paused;
+  gboolean is_interrupted;
+  gboolean is_closed;
+  guint64 lost;
+  guint64 missed;
+  guint64 dropped;
+} GstMmioFrameQueue;
+
+void gst_mmio_frame_queue_init (GstMmioFrameQueue * queue);
+void gst_mmio_frame_queue_clear (GstMmioFrameQueue * queue);
+void gst_mmio_frame_queue_reset (GstMmioFrameQueue * queue);
+
+guint gst_mmio_frame_queue_get_epoch (GstMmioFrameQueue * queue);
+void gst_mmio_frame_queue_push (GstMmioFrameQueue * queue,
+    GstMmioFrame * frame, guint capacity, guint epoch);
+gboolean gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue);
+void gst_mmio_frame_queue_lose (GstMmioFrameQueue * queue, guint64 n);
+void gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue);
+
+GstMmioPop gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue,
+    GstMmioFrame * frame);
+
+void gst_mmio_frame_queue_interrupt (GstMmioFrameQueue * queue);
+void gst_mmio_frame_queue_set_paused (GstMmioFrameQueue * queue,
+    gboolean paused);
+void gst_mmio_frame_queue_set_closed (GstMmioFrameQueue * queue,
+    gboolean closed);
+void gst_mmio_frame_queue_flush_start (GstMmioFrameQueue * queue);
+void gst_mmio_frame_queue_flush_stop (GstMmioFrameQueue * queue);
+
+void gst_mmio_frame_queue_get_counts (GstMmioFrameQueue * queue,
+    guint64 * missed, guint64 * dropped);
+
+G_END_DECLS
