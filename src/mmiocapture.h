@@ -96,7 +96,7 @@ typedef struct {
  * @MMIO_READ_GONE: nothing, as the device has gone, or does not answer; see
  *   mmio_capture_get_loss()
  * @MMIO_READ_OUTDATED: nothing, as the device shows another picture now (see
- *   mmio_capture_look()), or may have been reset meanwhile
+ *   mmio_capture_look())
  *
  * What came of reading a frame.
  */

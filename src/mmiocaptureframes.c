@@ -50,15 +50,33 @@ mmio_capture_get_period (const MmioCapture * capture)
 /**
  * mmio_capture_is_present:
  *
- * For the thread that reads: asked before a frame is read, and after it.
+ * Checks whether the mapped memory is still that of the device.  The next
+ * mmio_capture_read() or mmio_capture_choose() relies on this check instead of
+ * making its own.  A device that is absent stays so; its maps are revoked, and
+ * mmio_capture_get_loss() has the reason.
  *
- * Returns: whether what is in the map now is the device's.  What has gone stays
- *   so, and was let go; see mmio_capture_get_loss().
+ * Locking: only the thread that reads calls it.
+ *
+ * Returns: whether the device is present
  */
 gboolean
 mmio_capture_is_present (MmioCapture * capture)
 {
-  return mmio_presence_check (capture->presence);
+  capture->is_checked = mmio_presence_check (capture->presence);
+  return capture->is_checked;
+}
+
+/* Each frame is checked twice: once before it is read, by the first of
+ * mmio_capture_wait(), mmio_capture_is_present() and the read itself, and once
+ * after it */
+static gboolean
+check_before_read (MmioCapture * capture)
+{
+  const gboolean ret = capture->is_checked ||
+      mmio_presence_check (capture->presence);
+
+  capture->is_checked = FALSE;
+  return ret;
 }
 
 /* There will be no more interrupts, of a device that seems to be there */
@@ -100,7 +118,9 @@ wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
  * @count: (out): the picture, after %MMIO_WAIT_FRAME
  *
  * Waits for the device's next picture, unless it is the clock that starts a
- * frame.
+ * frame.  Whatever ends the wait, the device is checked afterwards, as by
+ * mmio_capture_is_present(): the read that follows makes no check of its own
+ * before it.
  *
  * Returns: how it ended
  */
@@ -120,8 +140,10 @@ mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
   if (!mmio_capture_is_present (capture))
     return MMIO_WAIT_GONE;
 
-  if (wait == MMIO_WAIT_GONE)
+  if (wait == MMIO_WAIT_GONE) {
+    capture->is_checked = FALSE;
     mmio_presence_lose (capture->presence, new_silence_error (capture));
+  }
   return wait;
 }
 
@@ -164,27 +186,14 @@ mmio_capture_wake (MmioCapture * capture)
   mmio_sync_wake (capture->sync);
 }
 
-static void
-look_between (gpointer capture)
-{
-  mmio_presence_look (((MmioCapture *) capture)->presence);
-}
-
 /* Reads it once */
 static gboolean
-read_once (MmioCapture * capture, const MmioTarget * wanted,
+read_once (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage)
 {
   const MmioPicture *picture = &capture->picture;
-  MmioTarget watched = *wanted;
-  const MmioTarget *target = &watched;
   const guint8 *data = mmio_region_get_data (capture->region) +
       picture->buffer[mmio_turn_get_buffer (capture->turn)];
-
-  if (mmio_device_has_bars (capture->device)) {
-    watched.between = look_between;
-    watched.between_data = capture;
-  }
 
   if (capture->shadow)
     return mmio_frame_read_changes (capture->reader, picture, data, target,
@@ -250,7 +259,11 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
  * the twentieth part of a second at most, and not twice for the same.  If a
  * counter or an index tell that it may have changed meanwhile, it is read
  * again, a few times.  If the device has begun to show another one, with
- * another geometry, was reset, or has gone, what was read is nothing.
+ * another geometry, or has gone, what was read is nothing.
+ *
+ * The device is checked after the read, and before it unless
+ * mmio_capture_wait() or mmio_capture_is_present() has done so since the last
+ * read.  A reset that begins and ends between the two checks is not noticed.
  *
  * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
  *   been written
@@ -261,11 +274,11 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
 {
   const gint64 begin = g_get_monotonic_time ();
   MmioObstacle obstacle;
-  gboolean completed, is_gone, is_outdated, is_torn, was_reset, written;
+  gboolean completed, is_gone, is_outdated, is_torn, written;
   sigset_t signals;
   guint tries;
 
-  if (!mmio_presence_begin (capture->presence))
+  if (!check_before_read (capture))
     return MMIO_READ_GONE;
 
   mmio_guard_enter (&signals);
@@ -274,8 +287,7 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
   is_torn = obstacle != MMIO_OBSTACLE_NONE;
   is_outdated = mmio_capture_look (capture) != MMIO_MODE_SAME;
   /* Last, as it is about everything that was read before */
-  is_gone = !mmio_presence_end (capture->presence, &was_reset);
-  is_outdated |= was_reset;
+  is_gone = !mmio_presence_check (capture->presence);
   if (is_outdated)
     mmio_capture_forget (capture);
   else if (completed)
@@ -303,7 +315,8 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
  * @buffer: (out): the picture, 0 for the first; not after %MMIO_READ_WOKEN
  *
  * For a frame that is not read here: which of several pictures is complete now.
- * It waits for one as mmio_capture_read() does.
+ * It waits for one as mmio_capture_read() does, and checks the device before
+ * that as mmio_capture_read() does.
  *
  * Returns: %MMIO_READ_WHOLE; %MMIO_READ_TORN if the device tells of none, and
  *   @buffer is the last one that it has told of; or %MMIO_READ_WOKEN or
@@ -317,7 +330,7 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
   sigset_t signals;
 
   *buffer = 0;
-  if (!mmio_capture_is_present (capture))
+  if (!check_before_read (capture))
     return MMIO_READ_GONE;
 
   if (capture->picture.n_buffers == 1) {

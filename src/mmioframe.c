@@ -56,18 +56,6 @@ catch_up (Pass * pass, guint plane, guint row)
   pass->held_back = FALSE;
 }
 
-/* @taken: (inout): bytes since the last break; @length more have been read */
-static void
-take_break (const Pass * pass, gsize * taken, gsize length)
-{
-  *taken += length;
-  if (!pass->target->between || *taken < MMIO_FRAME_BAND)
-    return;
-
-  *taken = 0;
-  pass->target->between (pass->target->between_data);
-}
-
 static void
 read_row (Pass * pass, guint plane, guint y, const guint8 * bar)
 {
@@ -109,7 +97,7 @@ static void
 read_through_bounce (Pass * pass)
 {
   const MmioPicture *picture = pass->picture;
-  gsize longest = 0, taken = 0;
+  gsize longest = 0;
 
   for (guint i = 0; i < picture->format.n_planes; i++)
     longest = MAX (longest, picture->plane[i].row_bytes);
@@ -120,52 +108,24 @@ read_through_bounce (Pass * pass)
     const MmioPlane *plane = &picture->plane[i];
     const guint8 *bar = pass->data + (plane->offset - picture->start);
 
-    for (guint y = 0; y < plane->rows; y++, bar += plane->stride) {
+    for (guint y = 0; y < plane->rows; y++, bar += plane->stride)
       read_row (pass, i, y, bar);
-      take_break (pass, &taken, plane->row_bytes);
-    }
   }
 
   g_aligned_free (pass->bounce);
-}
-
-/* Rows without anything between them, here and there, are one long one: broken
- * off where no load is divided */
-static void
-read_long_row (const Pass * pass, guint8 * dest, const guint8 * bar,
-    gsize length, gsize * taken)
-{
-  gsize end;
-
-  for (gsize x = 0; x < length; x = end) {
-    end = length;
-    if (pass->target->between)
-      end = MIN (end,
-          x + MMIO_FRAME_BAND - (guintptr) (bar + x) % MMIO_FRAME_BAND);
-    mmio_reader_copy (pass->reader, dest + x, bar + x, end - x);
-    take_break (pass, taken, end - x);
-  }
 }
 
 static void
 read_straight (const Pass * pass)
 {
   const MmioPicture *picture = pass->picture;
-  gsize taken = 0;
 
   for (guint i = 0; i < picture->format.n_planes; i++) {
     const MmioPlane *plane = &picture->plane[i];
-    const guint8 *bar = pass->data + (plane->offset - picture->start);
-    guint8 *dest = pass->target->plane[i];
-    const gsize stride = pass->target->stride[i];
-    const gboolean is_tight = plane->stride == plane->row_bytes &&
-        stride == plane->row_bytes;
-    const guint rows = is_tight ? 1 : plane->rows;
-    const gsize length = (gsize) plane->row_bytes * plane->rows / rows;
 
-    for (guint y = 0; y < rows; y++)
-      read_long_row (pass, dest + y * stride, bar + (gsize) y * plane->stride,
-          length, &taken);
+    mmio_reader_copy_rows (pass->reader, pass->target->plane[i],
+        pass->target->stride[i], pass->data + (plane->offset - picture->start),
+        plane->stride, plane->row_bytes, plane->rows);
   }
 }
 

@@ -12,9 +12,6 @@ G_BEGIN_DECLS
  * @format: format of the pixels there
  * @plane: where each plane starts
  * @stride: bytes from one row to the next
- * @between: (nullable): called with @between_data every %MMIO_FRAME_BAND bytes,
- *   about: for whoever has to see to something during a read, which may take long
- * @between_data: for @between
  *
  * Memory that a frame is read into.  It is only written, once, in order.
  */
@@ -22,13 +19,7 @@ typedef struct {
   MmioFormat format;
   guint8 *plane[MMIO_MAX_PLANES];
   guint stride[MMIO_MAX_PLANES];
-  void (*between) (gpointer data);
-  gpointer between_data;
 } MmioTarget;
-
-/* Bytes: a page, so that no load is divided by it.  The slowest BARs give 2 MB/s,
- * loaded word by word: that is 2 ms. */
-#define MMIO_FRAME_BAND 4096
 
 gboolean mmio_frame_can_read_as (const MmioPicture * picture,
     const MmioFormat * format);

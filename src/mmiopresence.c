@@ -5,21 +5,10 @@
  */
 #include "mmiopresence.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "mmioerror.h"
 #include "mmiowatch.h"
-
-/* The kernel lets nobody ask a device that it resets, for 20 ms (through D3hot)
- * to a tenth of a second and more (PCI Express 5.0, 6.6.2).  Who had to wait so
- * long for the answer, in microseconds, may have read some of that before. */
-#define RESET_TIME 5000
-/* So it has to be asked more often than every 15 ms while it is read: after these
- * microseconds, as soon as there is an occasion.  (Who is not let run for so long
- * may miss one; to read again each time that this happens would cost a busy
- * machine more than it is worth.) */
-#define LOOK_TIME 5000
 
 struct _MmioPresence
 {
@@ -27,9 +16,6 @@ struct _MmioPresence
   MmioDevice *device;
   guint bar;
   GError *loss;                 /* of the thread that asks */
-  /* In a read */
-  gint64 asked;                 /* when it was last asked */
-  gboolean was_reset;           /* it may have been */
   MmioWatch *watch;
   int request_fd;
   GMutex lock;                  /* of the next two */
@@ -194,7 +180,7 @@ mmio_presence_watch (MmioPresence * presence, MmioPresenceFunc func,
 /**
  * mmio_presence_check:
  *
- * For one thread: asked before a frame is read, and after it.
+ * For one thread, before a frame is read and after it.
  *
  * Returns: whether what is mapped is the device's, all of it.  What has gone
  *   stays so, and was let go; see mmio_presence_get_loss().
@@ -210,78 +196,6 @@ mmio_presence_check (MmioPresence * presence)
 
   mmio_device_let_go (presence->device, g_error_copy (presence->loss));
   return FALSE;
-}
-
-/* How often this thread has waited for something; that it had to leave the CPU
- * to others, on a busy machine, is none of these.  -1: not known */
-static long
-count_waits (void)
-{
-  struct rusage usage;
-
-  return getrusage (RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : -1;
-}
-
-static gboolean
-ask (MmioPresence * presence)
-{
-  const gint64 before = g_get_monotonic_time ();
-  const long waits = count_waits ();
-  const gboolean ret = mmio_presence_check (presence);
-
-  presence->asked = g_get_monotonic_time ();
-  presence->was_reset |= presence->asked - before >= RESET_TIME &&
-      (waits < 0 || count_waits () != waits);
-  return ret;
-}
-
-/**
- * mmio_presence_begin:
- *
- * For one thread, before it reads from the device.
- *
- * Returns: as of mmio_presence_check()
- */
-gboolean
-mmio_presence_begin (MmioPresence * presence)
-{
-  const gboolean ret = ask (presence);
-
-  /* That was before */
-  presence->was_reset = FALSE;
-  return ret;
-}
-
-/**
- * mmio_presence_look:
- *
- * For that thread, whenever it can while it reads, but for every 10 ms at most:
- * asks now and then.
- */
-void
-mmio_presence_look (MmioPresence * presence)
-{
-  if (mmio_device_has_bars (presence->device) &&
-      g_get_monotonic_time () - presence->asked >= LOOK_TIME)
-    ask (presence);
-}
-
-/**
- * mmio_presence_end:
- * @was_reset: (out): whether the device may have been reset since
- *   mmio_presence_begin(), and is there again: what was read is nothing
- *
- * For that thread, after it has read.
- *
- * Returns: as of mmio_presence_check()
- */
-gboolean
-mmio_presence_end (MmioPresence * presence, gboolean * was_reset)
-{
-  const gboolean ret = ask (presence);
-
-  *was_reset = mmio_device_has_bars (presence->device) && presence->was_reset;
-  return ret;
 }
 
 /**

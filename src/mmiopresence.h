@@ -31,9 +31,6 @@ void mmio_presence_watch (MmioPresence * presence, MmioPresenceFunc func,
     gpointer data);
 
 gboolean mmio_presence_check (MmioPresence * presence);
-gboolean mmio_presence_begin (MmioPresence * presence);
-void mmio_presence_look (MmioPresence * presence);
-gboolean mmio_presence_end (MmioPresence * presence, gboolean * was_reset);
 
 void mmio_presence_lose (MmioPresence * presence, GError * loss);
 const GError *mmio_presence_get_loss (const MmioPresence * presence);

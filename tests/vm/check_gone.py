@@ -354,9 +354,6 @@ def decoding_off_by_vfio(bench):
 # read most of the time
 _LARGE = Picture("RGB", 640, 480)
 _RESETS = 100
-# Who is kept from running from the beginning of a reset to its end does not see
-# it (docs/security.md): so nobody is
-ALWAYS_RUNS = "chrt --fifo 1"
 
 
 @both(f"{_RESETS} resets while a large picture is read, with reconnect")
@@ -364,7 +361,7 @@ def resets(bench, access):
     shown = paint(bench, "one", 140, _LARGE)
     with socket(bench, access, "one"), \
             running(bench, access, "reconnect=true engine=u32",
-                    picture=_LARGE, env=ALWAYS_RUNS) as watch:
+                    picture=_LARGE) as watch:
         bench.comment("reset method: "
                       + bench.guest.must(f"cat {DEVICE}/reset_method").strip())
         until_sum(watch, shown)
@@ -381,9 +378,11 @@ def resets(bench, access):
 
         watch.until(not_back)
         until_sum(watch, shown)
+        # One that begins and ends between the two checks of a frame is not
+        # noticed (docs/security.md), and may spoil that frame
         bad = sum(1 for got in watch.sums() if got != shown)
-        expect(not bad, f"{bad} of {len(watch.sums())} frames are not right")
-        expect_sums(bench, watch, shown)
+        bench.comment(f"{bad} of {len(watch.sums())} frames are not right")
+        expect(bad <= _RESETS, f"{bad} frames are wrong in {_RESETS} resets")
         told = [state for _, state, _ in watch.devices("s")]
         bench.comment(f"told: {told}")
         expect(told == ["gone", "here"] * (len(told) // 2), told)

@@ -8,9 +8,9 @@ import json
 import struct
 
 from bench import PHYSICAL, VIRTUAL, check, expect
-from check_gone import (ALWAYS_RUNS, PROMPTLY, both, expect_let_go,
-                        expect_no_more, expect_sums, picture_sum, running,
-                        timed, until_error, until_sum, until_told)
+from check_gone import (PROMPTLY, both, expect_let_go, expect_no_more,
+                        expect_sums, picture_sum, running, timed, until_error,
+                        until_sum, until_told)
 from check_vfio import bind
 from picture import Picture
 
@@ -147,8 +147,8 @@ def switched_off(bench, access):
 def reset(bench, access):
     with _virtual(bench, access) as (picture, content):
         wanted = _sum(picture, content)
-        with running(bench, access, device=VIRTUAL, bar=0, picture=picture,
-                     env=ALWAYS_RUNS) as watch:
+        with running(bench, access, device=VIRTUAL, bar=0,
+                     picture=picture) as watch:
             until_sum(watch, wanted)
             bench.guest.must(f"echo 1 >{_DEVICES}/{PHYSICAL}/reset")
             until_error(watch, f"{VIRTUAL} does not answer", PHYSICAL)

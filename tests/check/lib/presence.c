@@ -3,7 +3,7 @@
  * Devices that go away: what becomes of their maps, whoever holds them, and who
  * finds out.
  */
-#include "mmiopresence.h"
+#include "mmiocapture.h"
 #include "uevent.h"
 
 #include <errno.h>
@@ -31,8 +31,6 @@ static const Device card = {
  * was removed; in any thread */
 static gint pread_errnum;
 static gint n_preads;
-/* What it does before, for as long as a reset may take.  One thread asks then. */
-static void (*pread_delay) (void);
 
 /* *INDENT-OFF* */
 #define FAILING_PREAD(pread) \
@@ -43,8 +41,6 @@ ssize_t \
 __wrap_##pread (int fd, void *data, size_t size, off_t offset) \
 { \
   g_atomic_int_inc (&n_preads); \
-  if (pread_delay) \
-    pread_delay (); \
   errno = g_atomic_int_get (&pread_errnum); \
   return errno != 0 ? -1 : __real_##pread (fd, data, size, offset); \
 }
@@ -768,64 +764,104 @@ GST_START_TEST (test_lose)
 
 GST_END_TEST;
 
-#define RESET_TIME (20 * G_TIME_SPAN_MILLISECOND)
+/* --- Frames ---------------------------------------------------------------- */
 
-/* As the kernel has whoever asks wait while it resets the device */
-static void
-wait_for_reset (void)
+static guint
+count_checks (guint before, guint preads_of_check)
 {
-  g_usleep (RESET_TIME);
+  const guint preads = g_atomic_int_get (&n_preads) - before;
+
+  fail_unless_equals_int (preads % preads_of_check, 0);
+  return preads / preads_of_check;
 }
 
-/* As long, and that is the machine's fault */
-static void
-be_busy (void)
+static MmioRead
+read_frame (MmioCapture * capture)
 {
-  const gint64 end = g_get_monotonic_time () + RESET_TIME;
+  guint8 pixels[64];
+  const MmioTarget target = {.format =
+        mmio_capture_get_picture (capture)->format,.plane = {pixels},.stride =
+      {16}
+  };
+  MmioDamage damage;
 
-  while (g_get_monotonic_time () < end);
+  return mmio_capture_read (capture, &target, &damage);
 }
 
-static gboolean
-may_be_reset (MmioPresence * presence, void (*before) (void),
-    void (*during) (void), void (*after) (void))
-{
-  gboolean was_reset = -1;
-
-  pread_delay = before;
-  fail_unless (mmio_presence_begin (presence));
-  pread_delay = during;
-  /* A read that takes its time */
-  be_busy ();
-  mmio_presence_look (presence);
-  pread_delay = after;
-  fail_unless (mmio_presence_end (presence, &was_reset));
-  pread_delay = NULL;
-  fail_unless (was_reset == TRUE || was_reset == FALSE);
-  return was_reset;
-}
-
-/* Who is kept waiting for an answer has read from a device that is reset; who
- * comes late because the machine is busy has not */
-GST_START_TEST (test_reset)
+/* A frame costs two checks of the device, whichever function makes the first */
+GST_START_TEST (test_two_checks_a_frame)
 {
   MmioDevice *device = plug_card ();
-  MmioPresence *presence = mmio_presence_new (device, 0);
-  gboolean is_taken_for_one = TRUE;
+  MmioCaptureConfig config = {.device = card.slot,.access = MMIO_ACCESS_SYSFS,
+    .bar = 0,.spec = test_spec ("BGRx", 4, 4, 0, 0),
+    .frame_sync = MMIO_FRAME_SYNC_COUNTER
+  };
+  GError *error = NULL;
+  MmioCapture *capture;
+  MmioCount count;
+  guint before = g_atomic_int_get (&n_preads), cost, buffer;
 
-  fail_if (may_be_reset (presence, NULL, NULL, NULL));
-  fail_unless (may_be_reset (presence, NULL, NULL, wait_for_reset));
-  fail_unless (may_be_reset (presence, NULL, wait_for_reset, NULL));
-  /* It was over before, and that does not stay */
-  fail_if (may_be_reset (presence, wait_for_reset, NULL, NULL));
-  /* Something else may be waited for, once */
-  for (guint i = 0; i < 5 && is_taken_for_one; i++)
-    is_taken_for_one = may_be_reset (presence, be_busy, be_busy, be_busy);
-  fail_if (is_taken_for_one);
-  fail_unless (mmio_presence_get_loss (presence) == NULL);
-
-  mmio_presence_unref (presence);
+  fail_unless (mmio_device_check (device, 0, NULL));
+  cost = g_atomic_int_get (&n_preads) - before;
+  fail_unless (cost > 0);
   mmio_device_unref (device);
+  config.spec.counter = (MmioRegisterSpec) {
+  .bar = 0,.offset = 4096,.bits = 32};
+  capture = mmio_capture_open (&config, &error);
+  fail_unless (capture != NULL, "%s", error ? error->message : "");
+
+  for (guint i = 0; i < 3; i++) {
+    before = g_atomic_int_get (&n_preads);
+    fail_unless_equals_int (read_frame (capture), MMIO_READ_WHOLE);
+    fail_unless_equals_int (count_checks (before, cost), 2);
+
+    before = g_atomic_int_get (&n_preads);
+    fail_unless (mmio_capture_wait (capture, 0, &count) != MMIO_WAIT_GONE);
+    fail_unless_equals_int (count_checks (before, cost), 1);
+    fail_unless_equals_int (read_frame (capture), MMIO_READ_WHOLE);
+    fail_unless_equals_int (count_checks (before, cost), 2);
+
+    before = g_atomic_int_get (&n_preads);
+    fail_unless (mmio_capture_is_present (capture));
+    fail_unless_equals_int (mmio_capture_choose (capture, &buffer),
+        MMIO_READ_WHOLE);
+    fail_unless_equals_int (count_checks (before, cost), 1);
+  }
+
+  mmio_capture_close (capture);
+  g_async_queue_unref (told);
+}
+
+GST_END_TEST;
+
+/* It goes between the check before a read and the one after it */
+GST_START_TEST (test_gone_after_check)
+{
+  const gboolean does_wait = __i__ > 0;
+  MmioCaptureConfig config = {.device = card.slot,.access = MMIO_ACCESS_SYSFS,
+    .bar = 0,.spec = test_spec ("BGRx", 4, 4, 0, 0)
+  };
+  MmioCapture *capture;
+  MmioCount count;
+
+  mmio_device_unref (plug_card ());
+  if (does_wait) {
+    config.frame_sync = MMIO_FRAME_SYNC_COUNTER;
+    config.spec.counter = (MmioRegisterSpec) {
+    .bar = 0,.offset = 4096,.bits = 32};
+  }
+  capture = mmio_capture_open (&config, NULL);
+  fail_unless (capture != NULL);
+
+  if (does_wait)
+    fail_unless (mmio_capture_wait (capture, 0, &count) != MMIO_WAIT_GONE);
+  else
+    fail_unless (mmio_capture_is_present (capture));
+  set_command (&card, 0);
+  fail_unless_equals_int (read_frame (capture), MMIO_READ_GONE);
+  fail_unless (strstr (mmio_capture_get_loss (capture)->message, "decoding"));
+
+  mmio_capture_close (capture);
   g_async_queue_unref (told);
 }
 
@@ -855,7 +891,11 @@ presence_suite (void)
   tcase_add_test (tc, test_no_watch);
   tcase_add_test (tc, test_lost);
   tcase_add_test (tc, test_lose);
-  tcase_add_test (tc, test_reset);
+
+  tc = add_case (s, "frames");
+  tcase_add_unchecked_fixture (tc, temp_setup, temp_teardown);
+  tcase_add_test (tc, test_two_checks_a_frame);
+  tcase_add_loop_test (tc, test_gone_after_check, 0, 2);
 
   return s;
 }
