@@ -42,7 +42,7 @@ G_BEGIN_DECLS
  *   first when @bar was mapped.  NULL where it cannot go away.
  * @set_lost_error: (nullable): say why loads of the memory have failed, where
  *   @check finds nothing wrong; %MMIO_ERROR_GONE.  @length: bytes of the maps
- *   that were lost by that.  NULL where somebody else has taken the memory.
+ *   that were lost by that and are needed.  NULL where somebody else has taken the memory.
  * @open_request: (nullable): a new eventfd of the caller's by which the kernel
  *   asks for the device, when somebody unplugs it and waits until it is let go;
  *   or -1.  NULL where nobody waits for that.
@@ -77,7 +77,8 @@ typedef struct {
 
 /**
  * MmioDeviceMaps:
- * @lock: for the others
+ * @process: whose all of it is; see mmioprocess.h
+ * @lock: for the others; not taken in a forked child
  * @regions: (element-type MmioDeviceMap): those that are mapped
  * @loss: (nullable): why the device was let go
  * @on_unmapped: (nullable): called once when nothing is mapped any more
@@ -86,6 +87,7 @@ typedef struct {
  * What is mapped of a device, by whomever; mmiodevicemaps.c has it.
  */
 typedef struct {
+  guint process;
   GMutex lock;
   GPtrArray *regions;
   GError *loss;
@@ -131,6 +133,7 @@ void mmio_device_init (MmioDevice * device, const MmioBackend * backend,
 void mmio_device_maps_init (MmioDeviceMaps * maps);
 void mmio_device_maps_clear (MmioDeviceMaps * maps);
 gboolean mmio_device_is_held (MmioDevice * device, GError ** error);
+guint64 mmio_device_get_needed_end (MmioDevice * device);
 
 MmioRegion *mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset,
     gsize length, MmioMapping mapping);

@@ -7,6 +7,12 @@
 
 #include "mmioerror.h"
 #include "mmioguard.h"
+#include "mmioprocess.h"
+
+/* What a device says of itself may be wrong for a moment: its file is being copied,
+ * or its guest starts and writes one field after the other.  It is an error when it
+ * is the same after so many microseconds. */
+#define TRANSIENT (100 * G_TIME_SPAN_MILLISECOND)
 
 /* Write-combining is for streaming loads.  Who asks for others may have a
  * device that takes no other, and there the CPU might join them. */
@@ -246,6 +252,7 @@ new_capture (MmioDevice * device, const MmioCaptureConfig * config)
   capture->device = device;
   capture->config = *config;
   capture->config.device = g_strdup (config->device);
+  capture->process = mmio_process_get ();
   capture->interrupt_fd = -1;
   capture->interrupt_is_stale = TRUE;
   g_mutex_init (&capture->lock);
@@ -386,11 +393,67 @@ mmio_capture_look (const MmioCapture * capture)
 
   if (!capture->mode)
     return MMIO_MODE_SAME;
+  /* Its registers are mapped in the parent only */
+  if (!mmio_process_is_current (capture->process))
+    return MMIO_MODE_NONE;
 
   mmio_guard_enter (&signals);
   ret = mmio_mode_look (capture->mode);
   mmio_guard_leave (&signals);
+
+  /* What shows another frame need not have room for this one */
+  mmio_region_set_needed (capture->region, ret == MMIO_MODE_SAME);
   return ret;
+}
+
+static gboolean
+is_gone (const GError * error)
+{
+  return error->code == MMIO_ERROR_GONE;
+}
+
+/* @capture stays as it is where that fails */
+static MmioCapture *
+try_renew (MmioCapture * capture, GError ** error)
+{
+  MmioCapture *renewed = new_capture (mmio_device_ref (capture->device),
+      &capture->config);
+
+  renewed->mode = g_steal_pointer (&capture->mode);
+  /* It shows what the device does not show any more */
+  mmio_region_set_needed (capture->region, FALSE);
+  if (set_up (renewed, capture, error))
+    return renewed;
+
+  capture->mode = g_steal_pointer (&renewed->mode);
+  mmio_capture_close (renewed);
+  /* It was wrong because it was on its way */
+  if (mmio_capture_look (capture) == MMIO_MODE_NONE && !is_gone (*error))
+    (*error)->code = MMIO_ERROR_NO_MODE;
+  return NULL;
+}
+
+static gboolean
+is_final (const GError * error)
+{
+  return error->code != MMIO_ERROR_NO_MODE && !is_gone (error);
+}
+
+/* Tries once more after a while what has failed.  Where it fails for another
+ * reason, nothing is final yet. */
+static MmioCapture *
+try_renew_again (MmioCapture * capture, GError ** error)
+{
+  g_autoptr (GError) first = g_steal_pointer (error);
+  MmioCapture *renewed;
+
+  g_usleep (TRANSIENT);
+  renewed = try_renew (capture, error);
+  if (!renewed && is_final (*error) &&
+      !g_str_equal ((*error)->message, first->message))
+    (*error)->code = MMIO_ERROR_NO_MODE;
+
+  return renewed;
 }
 
 /**
@@ -401,20 +464,22 @@ mmio_capture_look (const MmioCapture * capture)
  * on.  What is left of @capture is to be closed, and good for nothing else but to
  * say whether the device is present.
  *
- * Returns: (transfer full) (nullable): a capture; or NULL with @error set: with
- *   %MMIO_ERROR_NO_MODE, @capture is as before, and it may be tried again when
- *   mmio_capture_look() says so; otherwise its statistics are what is left
+ * Returns: (transfer full) (nullable): a capture; or NULL with @error set, and
+ *   @capture as before.  %MMIO_ERROR_NO_MODE: there is no frame for the time being,
+ *   as its header was wiped, is being written or has not come into a file that is
+ *   still being written; try again when mmio_capture_look() says that there may be
+ *   one.  Other errors have lasted for a tenth of a second, and are final.
  */
 MmioCapture *
 mmio_capture_renew (MmioCapture * capture, GError ** error)
 {
-  MmioCapture *renewed = new_capture (mmio_device_ref (capture->device),
-      &capture->config);
+  g_autoptr (GError) local = NULL;
+  MmioCapture *renewed = try_renew (capture, &local);
 
-  renewed->mode = g_steal_pointer (&capture->mode);
-  if (!set_up (renewed, capture, error)) {
-    capture->mode = g_steal_pointer (&renewed->mode);
-    mmio_capture_close (renewed);
+  if (!renewed && is_final (local))
+    renewed = try_renew_again (capture, &local);
+  if (!renewed) {
+    g_propagate_error (error, g_steal_pointer (&local));
     return NULL;
   }
 
@@ -464,12 +529,15 @@ mmio_capture_close (MmioCapture * capture)
   if (capture->interrupt_fd >= 0)
     mmio_device_close_interrupt (capture->device);
   g_clear_pointer (&capture->mode, mmio_mode_free);
+  if (capture->region)
+    mmio_region_set_needed (capture->region, FALSE);
   g_clear_pointer (&capture->region, mmio_region_unref);
   /* Last: what is mapped now is what others hold */
   g_clear_pointer (&capture->presence, mmio_presence_unref);
   g_clear_pointer (&capture->sync, mmio_sync_free);
   mmio_device_unref (capture->device);
-  g_mutex_clear (&capture->lock);
+  if (mmio_process_is_current (capture->process))
+    g_mutex_clear (&capture->lock);
   g_free ((char *) capture->config.device);
   g_free (capture);
 }

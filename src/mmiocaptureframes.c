@@ -6,6 +6,7 @@
 
 #include "mmioerror.h"
 #include "mmioguard.h"
+#include "mmioprocess.h"
 
 /* How often a picture is read that changes meanwhile.  A device that repaints
  * slowly needs a second try; one that changes all the time, none that helps. */
@@ -47,6 +48,28 @@ mmio_capture_get_period (const MmioCapture * capture)
   }
 }
 
+/* Whether the device is present.  What is missing of it may be missed only by the
+ * frame that it has ceased to show. */
+static gboolean
+check (MmioCapture * capture)
+{
+  GError *loss = NULL;
+
+  if (mmio_presence_get_loss (capture->presence))
+    return FALSE;
+  if (mmio_device_check (capture->device, capture->bar, &loss))
+    return TRUE;
+
+  if (capture->mode && mmio_region_is_needed (capture->region) &&
+      mmio_capture_look (capture) != MMIO_MODE_SAME) {
+    g_error_free (loss);
+    return mmio_presence_check (capture->presence);
+  }
+
+  mmio_presence_lose (capture->presence, loss);
+  return FALSE;
+}
+
 /**
  * mmio_capture_is_present:
  *
@@ -62,7 +85,7 @@ mmio_capture_get_period (const MmioCapture * capture)
 gboolean
 mmio_capture_is_present (MmioCapture * capture)
 {
-  capture->is_checked = mmio_presence_check (capture->presence);
+  capture->is_checked = check (capture);
   return capture->is_checked;
 }
 
@@ -72,8 +95,7 @@ mmio_capture_is_present (MmioCapture * capture)
 static gboolean
 check_before_read (MmioCapture * capture)
 {
-  const gboolean ret = capture->is_checked ||
-      mmio_presence_check (capture->presence);
+  const gboolean ret = capture->is_checked || check (capture);
 
   capture->is_checked = FALSE;
   return ret;
@@ -130,6 +152,12 @@ mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
   MmioWait wait;
   sigset_t signals;
 
+  /* The interrupt and what wakes are its parent's */
+  if (!mmio_process_is_current (capture->process)) {
+    check (capture);
+    return MMIO_WAIT_GONE;
+  }
+
   mmio_guard_enter (&signals);
   wait = capture->config.frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
       wait_for_interrupt (capture, deadline, count) :
@@ -178,12 +206,14 @@ mmio_capture_get_loss (const MmioCapture * capture)
  * mmio_capture_wake:
  *
  * Ends a wait, be it for a picture or for one that is complete; or the next one
- * if nobody waits.  For any thread.
+ * if nobody waits.  For any thread.  In a forked child nothing happens, as nobody
+ * waits there.
  */
 void
 mmio_capture_wake (MmioCapture * capture)
 {
-  mmio_sync_wake (capture->sync);
+  if (mmio_process_is_current (capture->process))
+    mmio_sync_wake (capture->sync);
 }
 
 /* Reads it once */
@@ -287,7 +317,7 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
   is_torn = obstacle != MMIO_OBSTACLE_NONE;
   is_outdated = mmio_capture_look (capture) != MMIO_MODE_SAME;
   /* Last, as it is about everything that was read before */
-  is_gone = !mmio_presence_check (capture->presence);
+  is_gone = !check (capture);
   if (is_outdated)
     mmio_capture_forget (capture);
   else if (completed)
@@ -429,7 +459,11 @@ mmio_capture_forget (MmioCapture * capture)
 void
 mmio_capture_get_stats (MmioCapture * capture, MmioCaptureStats * stats)
 {
-  g_mutex_lock (&capture->lock);
+  const gboolean is_own = mmio_process_is_current (capture->process);
+
+  if (is_own)
+    g_mutex_lock (&capture->lock);
   *stats = capture->stats;
-  g_mutex_unlock (&capture->lock);
+  if (is_own)
+    g_mutex_unlock (&capture->lock);
 }

@@ -15,6 +15,7 @@ struct _MmioCapture
   MmioCaptureConfig config;     /* what the user says; with a device of ours */
   MmioDevice *device;
   MmioPresence *presence;
+  guint process;                /* whose it is; see mmioprocess.h */
   gboolean is_checked;          /* present, and nothing was read since */
   MmioMode *mode;               /* NULL if the device does not tell */
   gint bar;

@@ -335,8 +335,12 @@ ask_mode (MmioDevice * device, gint * bar, MmioSpec * spec, MmioMode ** mode,
 
   if (!device->backend->find_teller ||
       !device->backend->find_teller (device, *bar, &place)) {
-    g_clear_pointer (mode, mmio_mode_free);
-    return TRUE;
+    if (!*mode)
+      return TRUE;
+    mmio_set_error (error, MMIO_ERROR_NO_MODE,
+        "The memory of %s is too short for what describes its frame; write it "
+        "again.", device->address);
+    return FALSE;
   }
 
   if (!*mode)
@@ -355,7 +359,8 @@ ask_mode (MmioDevice * device, gint * bar, MmioSpec * spec, MmioMode ** mode,
  * @spec: (inout): the picture; what is unset in it (empty format, zero width,
  *   height, stride, offset) is asked of the device
  * @mode: (inout): NULL, and what tells of the picture afterwards, if something
- *   does; or that of an earlier call, to ask it once more
+ *   does; or that of an earlier call, to ask it once more, which stays also when
+ *   it tells of none now
  *
  * Completes what the user said of the picture with what the device says.  A
  * device is asked only if width or height are open.  A format that nobody

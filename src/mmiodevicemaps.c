@@ -10,18 +10,35 @@
 
 #include "mmioerror.h"
 #include "mmiopages.h"
+#include "mmioprocess.h"
 
 /* One that is mapped; it is the region's, and ends with it */
 typedef struct
 {
   MmioDevice *device;
   MmioRegion *region;
+  guint64 end;                  /* bytes of the file, up to the region's end */
 } MmioDeviceMap;
+
+static void
+lock (MmioDeviceMaps * maps)
+{
+  if (mmio_process_is_current (maps->process))
+    g_mutex_lock (&maps->lock);
+}
+
+static void
+unlock (MmioDeviceMaps * maps)
+{
+  if (mmio_process_is_current (maps->process))
+    g_mutex_unlock (&maps->lock);
+}
 
 /* For mmiodevice.c */
 void
 mmio_device_maps_init (MmioDeviceMaps * maps)
 {
+  maps->process = mmio_process_get ();
   g_mutex_init (&maps->lock);
   maps->regions = g_ptr_array_new ();
 }
@@ -32,7 +49,9 @@ mmio_device_maps_clear (MmioDeviceMaps * maps)
 {
   g_ptr_array_unref (maps->regions);
   g_clear_error (&maps->loss);
-  g_mutex_clear (&maps->lock);
+  /* In a child it may be locked for good */
+  if (mmio_process_is_current (maps->process))
+    g_mutex_clear (&maps->lock);
 }
 
 /* Locked.  Returns: (nullable): what is to be called when it is not any more,
@@ -58,10 +77,10 @@ forget_map (gpointer data)
   MmioDeviceMaps *maps = &map->device->maps;
   MmioDeviceFunc func;
 
-  g_mutex_lock (&maps->lock);
+  lock (maps);
   g_ptr_array_remove_fast (maps->regions, map);
   func = take_if_unmapped (maps);
-  g_mutex_unlock (&maps->lock);
+  unlock (maps);
 
   if (func)
     func (maps->on_unmapped_data);
@@ -91,8 +110,8 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
   MmioRegion *region = NULL;
 
   /* Nothing is mapped while all is let go, or after that */
-  g_mutex_lock (&maps->lock);
-  if (maps->loss)
+  lock (maps);
+  if (maps->loss || !mmio_process_is_current (maps->process))
     errno = ENODEV;
   else
     region = mmio_region_map_within (fd, start, skip, length, mapping,
@@ -100,9 +119,10 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
   if (region) {
     map->device = mmio_device_ref (device);
     map->region = region;
+    map->end = start + skip + length;
     g_ptr_array_add (maps->regions, map);
   }
-  g_mutex_unlock (&maps->lock);
+  unlock (maps);
 
   if (!region)
     g_free (map);
@@ -118,7 +138,7 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
  * kernel: what is mapped reads as zeros, nothing more can be mapped or shared,
  * and its dma-bufs are revoked where the kernel does so (vfio).  It does not come
  * back; open the device anew.  For any thread, whoever reads meanwhile; the first
- * call counts.
+ * call counts.  In a forked child nothing happens: the device is its parent's.
  */
 void
 mmio_device_let_go (MmioDevice * device, GError * reason)
@@ -127,9 +147,14 @@ mmio_device_let_go (MmioDevice * device, GError * reason)
   g_autoptr (GPtrArray) held = g_ptr_array_new_with_free_func
       ((GDestroyNotify) mmio_region_unref);
 
-  g_mutex_lock (&maps->lock);
+  if (!mmio_process_is_current (maps->process)) {
+    g_error_free (reason);
+    return;
+  }
+
+  lock (maps);
   if (maps->loss) {
-    g_mutex_unlock (&maps->lock);
+    unlock (maps);
     g_error_free (reason);
     return;
   }
@@ -141,7 +166,7 @@ mmio_device_let_go (MmioDevice * device, GError * reason)
     if (region)
       g_ptr_array_add (held, region);
   }
-  g_mutex_unlock (&maps->lock);
+  unlock (maps);
 
   /* The last one to let go of a region takes the lock */
   for (guint i = 0; i < held->len; i++)
@@ -163,9 +188,9 @@ mmio_device_is_in_use (MmioDevice * device)
   MmioDeviceMaps *maps = &device->maps;
   gboolean ret;
 
-  g_mutex_lock (&maps->lock);
+  lock (maps);
   ret = maps->regions->len > 0 && !maps->loss;
-  g_mutex_unlock (&maps->lock);
+  unlock (maps);
 
   return ret;
 }
@@ -184,28 +209,38 @@ mmio_device_call_when_unmapped (MmioDevice * device, MmioDeviceFunc func,
 {
   MmioDeviceMaps *maps = &device->maps;
 
-  g_mutex_lock (&maps->lock);
+  lock (maps);
   g_warn_if_fail (!maps->on_unmapped);
   maps->on_unmapped = func;
   maps->on_unmapped_data = data;
   func = take_if_unmapped (maps);
-  g_mutex_unlock (&maps->lock);
+  unlock (maps);
 
   if (func)
     func (data);
 }
 
-/* For mmiodevice.c: whether the device was not let go.  If it was, @error says
- * why, in the place of what has failed meanwhile, which is no wonder. */
+/* For mmiodevice.c: whether the device was not let go, and is this process's.  If
+ * not, @error says why, in the place of what has failed meanwhile, which is no
+ * wonder. */
 gboolean
 mmio_device_is_held (MmioDevice * device, GError ** error)
 {
   MmioDeviceMaps *maps = &device->maps;
-  GError *loss;
+  GError *loss = NULL;
 
-  g_mutex_lock (&maps->lock);
-  loss = maps->loss ? g_error_copy (maps->loss) : NULL;
-  g_mutex_unlock (&maps->lock);
+  if (!mmio_process_is_current (maps->process)) {
+    g_clear_error (error);
+    mmio_set_error (error, MMIO_ERROR_GONE,
+        "Cannot use %s: it was opened before this process was forked; open it "
+        "again here.", device->address);
+    return FALSE;
+  }
+
+  lock (maps);
+  if (maps->loss)
+    loss = g_error_copy (maps->loss);
+  unlock (maps);
 
   if (!loss)
     return TRUE;
@@ -214,23 +249,44 @@ mmio_device_is_held (MmioDevice * device, GError ** error)
   return FALSE;
 }
 
-/* Whoever maps it, and whatever it is: what was lost reads as zeros, which a
- * counter, say, may show as well.  Returns: bytes of the maps */
+/* A frame or a register: what was lost reads as zeros, which a counter, say, may
+ * show as well.  Returns: bytes of the maps that are needed */
 static gsize
 get_lost_length (MmioDeviceMaps * maps)
 {
   gsize ret = 0;
 
-  g_mutex_lock (&maps->lock);
+  lock (maps);
   for (guint i = 0; i < maps->regions->len; i++) {
     const MmioDeviceMap *map = g_ptr_array_index (maps->regions, i);
 
-    if (mmio_region_is_lost (map->region))
+    if (mmio_region_is_needed (map->region) &&
+        mmio_region_is_lost (map->region))
       ret += mmio_region_get_map_length (map->region);
   }
-  g_mutex_unlock (&maps->lock);
+  unlock (maps);
 
   return ret;
+}
+
+/* For back ends: the bytes that the device's memory needs to have, for the maps
+ * that are needed */
+guint64
+mmio_device_get_needed_end (MmioDevice * device)
+{
+  MmioDeviceMaps *maps = &device->maps;
+  guint64 end = 0;
+
+  lock (maps);
+  for (guint i = 0; i < maps->regions->len; i++) {
+    const MmioDeviceMap *map = g_ptr_array_index (maps->regions, i);
+
+    if (mmio_region_is_needed (map->region))
+      end = MAX (end, map->end);
+  }
+  unlock (maps);
+
+  return end;
 }
 
 /* Says why the memory of a device that is still there has gone */

@@ -21,9 +21,8 @@ typedef struct
 {
   MmioDevice parent;
   int fd;
-  struct stat opened;           /* what was opened */
+  struct statx opened;          /* what was opened */
   gboolean is_descriptor;       /* its path is that of somebody's descriptor */
-  gpointer mapped;              /* bytes up to the end of what is mapped; atomic */
 } MmioFile;
 
 /* It may have been made larger, for a picture that was not there when it was
@@ -34,8 +33,6 @@ mmio_file_refresh (MmioDevice * device)
   MmioFile *file = (MmioFile *) device;
   struct stat st;
 
-  /* It is mapped anew then */
-  g_atomic_pointer_set (&file->mapped, NULL);
   if (fstat (file->fd, &st) == 0)
     device->bar[0].size = st.st_size;
 }
@@ -46,20 +43,6 @@ mmio_file_find_teller (const MmioDevice * device, gint bar,
     MmioTellerPlace * place)
 {
   return mmio_known_find_header (device, 0, place);
-}
-
-/* Up to here, at least; whatever other threads map */
-static void
-note_mapped (MmioFile * file, gsize end)
-{
-  gpointer mapped;
-
-  do {
-    mapped = g_atomic_pointer_get (&file->mapped);
-    if (GPOINTER_TO_SIZE (mapped) >= end)
-      return;
-  } while (!g_atomic_pointer_compare_and_exchange (&file->mapped, mapped,
-          GSIZE_TO_POINTER (end)));
 }
 
 static void
@@ -105,9 +88,7 @@ mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
 
   region = mmio_device_map_fd (device, file->fd, offset, length,
       MMIO_MAPPING_CACHED);
-  if (region)
-    note_mapped (file, offset + length);
-  else
+  if (!region)
     set_map_error (error, file, offset, length, errno);
 
   return region;
@@ -132,26 +113,44 @@ mmio_file_export (MmioDevice * device, guint bar, guint64 offset,
   return -1;
 }
 
-/* Whoever replaces a file has his reasons, and the old one is nobody's any more.
- * One that has no name now is still whose it was. */
+/* A file that is copied up from a lower layer of an overlay keeps its numbers, as
+ * does one that takes those of a deleted one; but it was made later */
 static gboolean
-is_replaced (const MmioFile * file)
+is_same (const struct statx *one, const struct statx *other)
 {
-  struct stat now;
-
-  return !file->is_descriptor && stat (file->parent.address, &now) == 0 &&
-      (now.st_dev != file->opened.st_dev || now.st_ino != file->opened.st_ino);
+  return one->stx_ino == other->stx_ino &&
+      one->stx_dev_major == other->stx_dev_major &&
+      one->stx_dev_minor == other->stx_dev_minor &&
+      (!(one->stx_mask & other->stx_mask & STATX_BTIME) ||
+      (one->stx_btime.tv_sec == other->stx_btime.tv_sec &&
+          one->stx_btime.tv_nsec == other->stx_btime.tv_nsec));
 }
 
-/* Returns: how many bytes there are no more of what is mapped */
-static guint64
-get_missing (MmioFile * file, guint64 * mapped)
+/* Returns: 0 or errno */
+static int
+get_status (int fd, const char *path, struct statx *status)
 {
-  struct stat now;
+  return statx (path ? AT_FDCWD : fd, path ? path : "",
+      path ? 0 : AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
+      status) == 0 ? 0 : errno;
+}
 
-  *mapped = GPOINTER_TO_SIZE (g_atomic_pointer_get (&file->mapped));
-  return fstat (file->fd, &now) == 0 && (guint64) now.st_size < *mapped ?
-      *mapped - now.st_size : 0;
+/* What is there now by the file's path; or what was opened, if the path is none of
+ * a file or there is none: a file that has no name now still is what it was */
+static gboolean
+get_current (const MmioFile * file, struct statx *status)
+{
+  return (!file->is_descriptor &&
+      get_status (-1, file->parent.address, status) == 0) ||
+      get_status (file->fd, NULL, status) == 0;
+}
+
+/* Returns: how many bytes there are no more of what is needed */
+static guint64
+get_missing (MmioFile * file, guint64 size, guint64 * needed)
+{
+  *needed = mmio_device_get_needed_end (&file->parent);
+  return size < *needed ? *needed - size : 0;
 }
 
 static void
@@ -165,27 +164,32 @@ set_shorter_error (const MmioFile * file, GError ** error)
 /* By less than a page, where no load fails: the rest of it is zeros.  It is the
  * machine's page, as files on hugetlbfs are made shorter by whole ones. */
 static gboolean
-is_shorter_within_page (MmioFile * file)
+is_shorter_within_page (MmioFile * file, guint64 size)
 {
-  guint64 mapped;
-  const guint64 missing = get_missing (file, &mapped);
+  guint64 needed;
+  const guint64 missing = get_missing (file, size, &needed);
 
-  return missing > 0 && missing <= (mapped - 1) % sysconf (_SC_PAGESIZE);
+  return missing > 0 && missing <= (needed - 1) % sysconf (_SC_PAGESIZE);
 }
 
 static gboolean
 mmio_file_check (MmioDevice * device, guint bar, GError ** error)
 {
   MmioFile *file = (MmioFile *) device;
+  struct statx now;
 
-  if (is_replaced (file)) {
+  /* A file system that does not answer is no other file */
+  if (!get_current (file, &now))
+    return TRUE;
+
+  if (!is_same (&now, &file->opened)) {
     mmio_set_error (error, MMIO_ERROR_GONE,
         "%s has been replaced by another file" MMIO_START_AGAIN
         " to see that one.", device->address);
     return FALSE;
   }
 
-  if (is_shorter_within_page (file)) {
+  if (is_shorter_within_page (file, now.stx_size)) {
     set_shorter_error (file, error);
     return FALSE;
   }
@@ -198,9 +202,11 @@ mmio_file_set_lost_error (MmioDevice * device, gsize length, GError ** error)
 {
   MmioFile *file = (MmioFile *) device;
   const gsize page = mmio_pages_get_size (file->fd);
-  guint64 mapped;
+  struct statx now;
+  guint64 needed;
 
-  if (get_missing (file, &mapped) > 0) {
+  if (get_status (file->fd, NULL, &now) == 0 &&
+      get_missing (file, now.stx_size, &needed) > 0) {
     set_shorter_error (file, error);
     return;
   }
@@ -289,34 +295,63 @@ is_descriptor (const char *path)
   return statfs (dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
+static gboolean
+check_regular (const struct statx *status, const char *path, GError ** error)
+{
+  if (S_ISREG (status->stx_mode))
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "%s is no regular file and has no size to map; set device to "
+      MMIO_ADDRESS_FORMS ".", path);
+  return FALSE;
+}
+
+/* A signal may interrupt the open() of file systems that ask a server */
+static int
+open_file (const char *path)
+{
+  int fd;
+
+  do
+    fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  while (fd < 0 && errno == EINTR);
+
+  return fd;
+}
+
 /* Opens a file of memory; it counts as BAR 0 of a device that has no other */
 MmioDevice *
 mmio_file_open (const char *path, GError ** error)
 {
   g_autofree char *base = g_path_get_basename (path);
+  struct statx status = { 0, };
   MmioFile *file;
-  struct stat st;
-  int fd;
+  int fd, errnum;
 
   /* Opening has effects on some that are no regular files: a pipe waits for
    * its other end, a watchdog starts */
-  if (stat (path, &st) < 0) {
-    set_open_error (error, path, errno);
+  errnum = get_status (-1, path, &status);
+  if (errnum != 0) {
+    set_open_error (error, path, errnum);
     return NULL;
   }
 
-  if (!S_ISREG (st.st_mode)) {
-    mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s is no regular file and has no size to map; set device to "
-        MMIO_ADDRESS_FORMS ".", path);
+  if (!check_regular (&status, path, error))
     return NULL;
-  }
 
-  fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  if (fd < 0 || fstat (fd, &st) < 0) {
-    set_open_error (error, path, errno);
+  fd = open_file (path);
+  errnum = fd < 0 ? errno : get_status (fd, NULL, &status);
+  if (errnum != 0) {
+    set_open_error (error, path, errnum);
     if (fd >= 0)
       close (fd);
+    return NULL;
+  }
+
+  /* Another one may have taken its place */
+  if (!check_regular (&status, path, error)) {
+    close (fd);
     return NULL;
   }
 
@@ -328,7 +363,7 @@ mmio_file_open (const char *path, GError ** error)
     return NULL;
   }
 
-  if (st.st_size == 0) {
+  if (status.stx_size == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "%s is empty; start when it holds a picture, or set device to another "
         "file.", path);
@@ -339,9 +374,9 @@ mmio_file_open (const char *path, GError ** error)
   file = g_new0 (MmioFile, 1);
   mmio_device_init (&file->parent, &mmio_file_backend,
       g_strdup_printf ("file %s", base), g_strdup (path));
-  file->parent.bar[0].size = st.st_size;
+  file->parent.bar[0].size = status.stx_size;
   file->fd = fd;
-  file->opened = st;
+  file->opened = status;
   file->is_descriptor = is_descriptor (path);
 
   return &file->parent;

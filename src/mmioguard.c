@@ -15,6 +15,7 @@
 #include "mmioguard.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -26,7 +27,8 @@ struct _MmioGuard
   MmioGuard *next;              /* never changes once it is in the list */
   gint changes;                 /* odd while start and end are changed */
   gpointer start;
-  gpointer end;                 /* NULL: not in use */
+  gpointer end;                 /* NULL: disarmed */
+  gboolean is_used;             /* by an owner, who may ask whether it fired */
   gint process;                 /* forked children do not have the map */
   gint fired;
 };
@@ -177,13 +179,24 @@ install_handler (void)
 }
 
 static void
+lock_guards (void)
+{
+  G_LOCK (guards);
+}
+
+static void
+unlock_guards (void)
+{
+  G_UNLOCK (guards);
+}
+
+static void
 mmio_guard_set (MmioGuard * guard, gconstpointer start, gconstpointer end)
 {
   g_atomic_int_inc (&guard->changes);
   g_atomic_pointer_set (&guard->start, (gpointer) start);
   g_atomic_pointer_set (&guard->end, (gpointer) end);
   g_atomic_int_set (&guard->process, getpid ());
-  g_atomic_int_set (&guard->fired, FALSE);
   g_atomic_int_inc (&guard->changes);
 }
 
@@ -197,7 +210,8 @@ mmio_guard_set (MmioGuard * guard, gconstpointer start, gconstpointer end)
  * for as long as the process lives.  Who installs one later passes on to it what
  * is not his own, as he would to libwayland's.
  *
- * Returns: (transfer full): a guard, to be freed before the map is unmapped
+ * Returns: (transfer full): a guard, to be disarmed before the map is unmapped,
+ *   and then freed
  */
 MmioGuard *
 mmio_guard_new (gconstpointer start, gsize length)
@@ -208,12 +222,16 @@ mmio_guard_new (gconstpointer start, gsize length)
 
   if (g_once_init_enter (&installed)) {
     install_handler ();
+    /* A child may make guards too, whichever thread has forked */
+    if (pthread_atfork (lock_guards, unlock_guards, unlock_guards) != 0)
+      g_warning ("pthread_atfork: no memory");
     g_once_init_leave (&installed, TRUE);
   }
 
   G_LOCK (guards);
-  for (guard = guards; guard && guard->end; guard = guard->next);
+  for (guard = guards; guard && guard->is_used; guard = guard->next);
   if (guard) {
+    g_atomic_int_set (&guard->fired, FALSE);
     mmio_guard_set (guard, start, end);
   } else {
     guard = g_new0 (MmioGuard, 1);
@@ -221,22 +239,38 @@ mmio_guard_new (gconstpointer start, gsize length)
     mmio_guard_set (guard, start, end);
     g_atomic_pointer_set (&guards, guard);
   }
+  guard->is_used = TRUE;
   G_UNLOCK (guards);
 
   return guard;
 }
 
 /**
+ * mmio_guard_disarm:
+ *
+ * Stops watching the map, which from now on is as any other.  The guard still
+ * says whether it has fired.
+ */
+void
+mmio_guard_disarm (MmioGuard * guard)
+{
+  G_LOCK (guards);
+  mmio_guard_set (guard, NULL, NULL);
+  G_UNLOCK (guards);
+}
+
+/**
  * mmio_guard_free:
  * @guard: (transfer full): a guard
  *
- * From now on the map is as any other.
+ * Disarms it, and gives it back for another map: nobody may ask it any more.
  */
 void
 mmio_guard_free (MmioGuard * guard)
 {
   G_LOCK (guards);
   mmio_guard_set (guard, NULL, NULL);
+  guard->is_used = FALSE;
   G_UNLOCK (guards);
 }
 
@@ -273,14 +307,16 @@ mmio_guard_leave (const sigset_t * before)
  * mmio_guard_fire:
  *
  * Puts zeros in the place of the map, as if a load had failed: what was mapped
- * is not mapped any more.  For any thread, whoever reads meanwhile.
+ * is not mapped any more.  For any thread, whoever reads meanwhile.  In a forked
+ * child, which has no such map, nothing happens.
  *
  * Returns: FALSE with errno set if the kernel does not let us
  */
 gboolean
 mmio_guard_fire (MmioGuard * guard)
 {
-  return put_zeros (guard, guard->start, guard->end);
+  return guard->process != getpid () ||
+      put_zeros (guard, guard->start, guard->end);
 }
 
 /**

@@ -15,6 +15,7 @@ G_BEGIN_DECLS
 typedef struct _MmioGuard MmioGuard;
 
 MmioGuard *mmio_guard_new (gconstpointer start, gsize length);
+void mmio_guard_disarm (MmioGuard * guard);
 void mmio_guard_free (MmioGuard * guard);
 
 void mmio_guard_enter (sigset_t * before);

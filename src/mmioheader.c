@@ -54,9 +54,10 @@ load_description (const guint8 * registers, MmiovidHeader * header)
 
 /* The sequence tells it all, unless it has begun anew and come to the same
  * number again: gateware after a reset, a machine that was started again.  Then
- * the picture still is not taken for what it is not any more. */
+ * the picture still is not taken for what it is not any more.  Returns: FALSE while
+ * the sequence is odd */
 static gboolean
-mmio_header_look (const guint8 * registers, MmioStamp * stamp)
+load_stamp (const guint8 * registers, MmioStamp * stamp)
 {
   const gsize offset = offsetof (MmiovidHeader, picture_offset);
   guint32 *word = stamp->word;
@@ -77,6 +78,15 @@ mmio_header_look (const guint8 * registers, MmioStamp * stamp)
   return TRUE;
 }
 
+/* A header that was wiped, by a guest or a board that starts again, describes no
+ * frame for the time being */
+static gboolean
+mmio_header_look (const guint8 * registers, MmioStamp * stamp)
+{
+  return load_stamp (registers, stamp) && stamp->word[1] != 0 &&
+      stamp->word[2] != 0 && stamp->word[3] != 0;
+}
+
 /* Reads it until it stands still meanwhile */
 static gboolean
 read_description (const guint8 * registers, MmiovidHeader * header,
@@ -85,7 +95,7 @@ read_description (const guint8 * registers, MmiovidHeader * header,
   for (guint i = 0; i < MAX_LOOKS; i++) {
     if (i > 0)
       g_usleep (LOOK_PAUSE);
-    if (!mmio_header_look (registers, stamp))
+    if (!load_stamp (registers, stamp))
       continue;
 
     mmio_reader_fence ();

@@ -107,39 +107,22 @@ complete (const MmioMode * mode, gint * bar, MmioSpec * spec,
   return TRUE;
 }
 
-/* Asks, and looks before and after it.  Registers that have told are no others
- * now if they move: whoever writes them has just not come to what they are
- * known by. */
+/* Registers that have described a frame, and describe none now, are still the
+ * same ones: a guest or a board that starts again has not come to write them */
 static MmioTold
 ask (const MmioMode * mode, const guint8 * registers, MmioStamp * stamp,
     MmioSpec * told, GError ** error)
 {
-  const MmioTeller *teller = mode->place.teller;
-  MmioStamp before, after;
-  gboolean stood;
-  MmioTold ret;
+  const MmioTold ret = mode->place.teller->ask (mode->device, mode->place.bar,
+      registers, stamp, told, error);
 
-  /* What may be no such registers is not looked at */
-  if (!mode->was_told)
-    return teller->ask (mode->device, mode->place.bar, registers, stamp, told,
-        error);
-
-  stood = teller->look (registers, &before);
-  mmio_reader_fence ();
-  ret = teller->ask (mode->device, mode->place.bar, registers, stamp, told,
-      error);
-  if (ret != MMIO_TOLD_NOTHING)
-    return ret;
-
-  mmio_reader_fence ();
-  if (stood && teller->look (registers, &after) &&
-      memcmp (&before, &after, sizeof (before)) == 0)
+  if (ret != MMIO_TOLD_NOTHING || !mode->was_told)
     return ret;
 
   mmio_set_error (error, MMIO_ERROR_NO_MODE,
-      "The device %s is just changing what tells of its picture; see that "
-      "whoever paints there comes to an end, or set width, height, format, "
-      "stride and offset.", mmio_device_get_address (mode->device));
+      "The device %s does not describe its frame any more; write its header "
+      "again, or set width, height, format, stride and offset.",
+      mmio_device_get_address (mode->device));
   return MMIO_TOLD_NO_MODE;
 }
 
@@ -152,7 +135,8 @@ ask (const MmioMode * mode, const guint8 * registers, MmioStamp * stamp,
  *
  * Asks the device for its picture.  Its registers are mapped for as long as
  * this takes, unless they are watched.  After a failure, what it told before
- * is still what is looked for.
+ * is still what is looked for.  A device that has told of a picture once, and
+ * tells of none now, has none for the time being.
  *
  * Returns: FALSE with @error set if the device should know and does not say;
  *   with %MMIO_ERROR_NO_MODE if it has none for the time being
@@ -225,6 +209,10 @@ mmio_mode_look (const MmioMode * mode)
       &stamp);
   mmio_reader_fence ();
 
+  /* It reads as zeros, and nothing comes back: that is found out at once by whoever
+   * takes it for another mode */
+  if (mmio_region_is_lost (mode->region))
+    return MMIO_MODE_OTHER;
   if (!has_mode)
     return MMIO_MODE_NONE;
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmioprocess.h"
 #include "mmiouevents.h"
 
 /* The kernel announces a device before its BARs can be used, and says nothing
@@ -29,6 +30,9 @@ struct _MmioMonitor
   MmioUevents *events;
   int wake_fd;                  /* readable: it is time to end */
   GThread *thread;
+  guint process;                /* forked children do not have the thread */
+
+  GMutex start;                 /* held until the constructor has finished */
 
   /* In the constructor, then in the thread */
   GHashTable *known;            /* address to MmioCandidate */
@@ -131,6 +135,9 @@ run (gpointer data)
     {mmio_uevents_get_fd (monitor->events), G_IO_IN, 0},
   };
 
+  g_mutex_lock (&monitor->start);
+  g_mutex_unlock (&monitor->start);
+
   do {
     const gboolean is_settled = g_get_monotonic_time () >= monitor->settled_at;
     const gint n = g_poll (fds, G_N_ELEMENTS (fds),
@@ -138,7 +145,10 @@ run (gpointer data)
 
     if (n < 0 || fds[0].revents)
       continue;
-    if (fds[1].revents)
+    /* Somebody has closed it */
+    if (fds[1].revents & G_IO_NVAL)
+      fds[1].fd = -1;
+    else if (fds[1].revents)
       take_events (monitor);
     synchronize (monitor);
   } while (!fds[0].revents);
@@ -162,13 +172,16 @@ MmioMonitor *
 mmio_monitor_new (MmioMonitorFunc func, gpointer data, GError ** error)
 {
   MmioMonitor *monitor = g_new0 (MmioMonitor, 1);
+  g_autoptr (GError) local = NULL;
   int errnum;
 
+  monitor->process = mmio_process_get ();
   monitor->func = func;
   monitor->data = data;
   monitor->known = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
       (GDestroyNotify) mmio_candidate_free);
   monitor->wake_fd = eventfd (0, EFD_CLOEXEC);
+  g_mutex_init (&monitor->start);
 
   if (monitor->wake_fd < 0)
     errnum = errno;
@@ -183,30 +196,46 @@ mmio_monitor_new (MmioMonitorFunc func, gpointer data, GError ** error)
     return NULL;
   }
 
+  /* Nothing is told before it is known that all can be */
   start_settling (monitor);
-  synchronize (monitor);
-  monitor->thread = g_thread_new ("mmio-monitor", run, monitor);
-  return monitor;
+  g_mutex_lock (&monitor->start);
+  monitor->thread = g_thread_try_new ("mmio-monitor", run, monitor, &local);
+  if (monitor->thread)
+    synchronize (monitor);
+  g_mutex_unlock (&monitor->start);
+  if (monitor->thread)
+    return monitor;
+
+  mmio_set_error (error, MMIO_ERROR_FAILED,
+      "Cannot monitor PCI devices: %s; raise the limit of processes (ulimit "
+      "-u).", local->message);
+  mmio_monitor_free (monitor);
+  return NULL;
 }
 
 /**
  * mmio_monitor_free:
  * @monitor: (transfer full): a monitor
  *
- * Ends it: its function is not called any more.
+ * Ends it: its function is not called any more.  In a forked child only its memory
+ * is freed.
  */
 void
 mmio_monitor_free (MmioMonitor * monitor)
 {
-  if (monitor->thread) {
+  if (monitor->thread && mmio_process_is_current (monitor->process)) {
     /* Cannot fail: the counter was zero */
     eventfd_write (monitor->wake_fd, 1);
     g_thread_join (monitor->thread);
+  } else if (monitor->thread) {
+    g_thread_unref (monitor->thread);
   }
 
   g_clear_pointer (&monitor->events, mmio_uevents_free);
   if (monitor->wake_fd >= 0)
     close (monitor->wake_fd);
   g_hash_table_unref (monitor->known);
+  if (mmio_process_is_current (monitor->process))
+    g_mutex_clear (&monitor->start);
   g_free (monitor);
 }

@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmioprocess.h"
 #include "mmiowatch.h"
 
 struct _MmioPresence
 {
   gint ref_count;
+  guint process;                /* whose it is; see mmioprocess.h */
   MmioDevice *device;
   guint bar;
   GError *loss;                 /* of the thread that asks */
@@ -36,6 +38,7 @@ mmio_presence_new (MmioDevice * device, guint bar)
   MmioPresence *presence = g_new0 (MmioPresence, 1);
 
   presence->ref_count = 1;
+  presence->process = mmio_process_get ();
   presence->device = mmio_device_ref (device);
   presence->bar = bar;
   presence->request_fd = -1;
@@ -53,7 +56,8 @@ destroy (gpointer data)
     close (presence->request_fd);
   g_clear_error (&presence->loss);
   mmio_device_unref (presence->device);
-  g_mutex_clear (&presence->lock);
+  if (mmio_process_is_current (presence->process))
+    g_mutex_clear (&presence->lock);
   g_free (presence);
 }
 
@@ -102,9 +106,11 @@ mmio_presence_unref (MmioPresence * presence)
   if (!g_atomic_int_dec_and_test (&presence->ref_count))
     return;
 
-  g_mutex_lock (&presence->lock);
-  presence->func = NULL;
-  g_mutex_unlock (&presence->lock);
+  if (mmio_process_is_current (presence->process)) {
+    g_mutex_lock (&presence->lock);
+    presence->func = NULL;
+    g_mutex_unlock (&presence->lock);
+  }
 
   if (!watch || !mmio_device_is_in_use (device)) {
     g_clear_pointer (&presence->watch, mmio_watch_free);

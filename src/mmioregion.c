@@ -10,11 +10,13 @@
 
 #include "mmioguard.h"
 #include "mmiopages.h"
+#include "mmioprocess.h"
 
 struct _MmioRegion
 {
   gint ref_count;
-  pid_t process;                /* forked children do not have the map */
+  guint process;                /* forked children do not have the map */
+  gint is_needed;               /* its loss is one of the device's */
   guint8 *map;
   gsize map_length;             /* whole pages of the file */
   gsize end;                    /* bytes, to the end of what was wanted */
@@ -113,7 +115,8 @@ mmio_region_map_within (int fd, guint64 start, guint64 skip, gsize length,
 
   region = g_new0 (MmioRegion, 1);
   region->ref_count = 1;
-  region->process = getpid ();
+  region->process = mmio_process_get ();
+  region->is_needed = TRUE;
   region->map = map;
   region->map_length = map_length;
   region->end = skip + length;
@@ -175,12 +178,16 @@ mmio_region_unref (MmioRegion * region)
   if (!g_atomic_int_dec_and_test (&region->ref_count))
     return;
 
-  mmio_guard_free (region->guard);
-  if (region->process == getpid () &&
-      munmap (region->map, region->map_length) < 0)
-    g_warning ("munmap: %s", g_strerror (errno));
+  if (mmio_process_is_current (region->process)) {
+    mmio_guard_disarm (region->guard);
+    if (munmap (region->map, region->map_length) < 0)
+      g_warning ("munmap: %s", g_strerror (errno));
+  }
+  /* Until then its owner may ask whether it is lost */
   if (region->release)
     region->release (region->owner);
+  if (mmio_process_is_current (region->process))
+    mmio_guard_free (region->guard);
   g_free (region);
 }
 
@@ -267,6 +274,30 @@ gboolean
 mmio_region_is_lost (const MmioRegion * region)
 {
   return mmio_guard_has_fired (region->guard);
+}
+
+/**
+ * mmio_region_set_needed:
+ * @is_needed: whether the device has gone if the region is lost
+ *
+ * A region that only shows an earlier mode of the device is not needed: the file
+ * may have become shorter since.  A new region is needed.  For any thread.
+ */
+void
+mmio_region_set_needed (MmioRegion * region, gboolean is_needed)
+{
+  g_atomic_int_set (&region->is_needed, is_needed);
+}
+
+/**
+ * mmio_region_is_needed:
+ *
+ * Returns: what mmio_region_set_needed() has said last
+ */
+gboolean
+mmio_region_is_needed (const MmioRegion * region)
+{
+  return g_atomic_int_get (&region->is_needed);
 }
 
 /**

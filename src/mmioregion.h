@@ -48,6 +48,8 @@ const guint8 *mmio_region_get_pages (const MmioRegion * region,
 gsize mmio_region_get_map_length (const MmioRegion * region);
 void mmio_region_revoke (MmioRegion * region);
 gboolean mmio_region_is_lost (const MmioRegion * region);
+void mmio_region_set_needed (MmioRegion * region, gboolean is_needed);
+gboolean mmio_region_is_needed (const MmioRegion * region);
 MmioMapping mmio_region_get_mapping (const MmioRegion * region);
 void mmio_region_set_length (MmioRegion * region, gsize length);
 void mmio_region_set_mapping (MmioRegion * region, MmioMapping mapping);

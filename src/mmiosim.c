@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmioprocess.h"
 #include "mmiopattern.h"
 #include "mmioudmabuf.h"
 
@@ -40,6 +42,7 @@ typedef struct
   gsize size;
   guint32 *registers;           /* in the memory */
 
+  guint process;                /* whose the memory and the painter are */
   GThread *painter;
   GMutex lock;
   GCond wake;
@@ -150,6 +153,59 @@ mmio_sim_paint (gpointer data)
   return NULL;
 }
 
+/* A size beyond the limit of a file's would be a signal (SIGXFSZ), too */
+static gboolean
+set_size (int fd, guint64 size)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_FSIZE, &limit) == 0 &&
+      limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur) {
+    errno = EFBIG;
+    return FALSE;
+  }
+
+  return ftruncate (fd, size) == 0;
+}
+
+static void
+set_power_error (guint64 size, int errnum, GError ** error)
+{
+  const char *call =
+      "memfd_create, ftruncate, fcntl (F_ADD_SEALS), open or mmap";
+
+  if (errnum == EFBIG)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+        "Cannot make a simulated device of %" G_GUINT64_FORMAT
+        " bytes: no file "
+        "may be as long; raise the limit with: ulimit -f unlimited", size);
+  else if (errnum == EMFILE || errnum == ENFILE)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+        "Cannot make a simulated device: no file descriptor is left; raise the "
+        "limit with: ulimit -n 4096");
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+        "There is no memory for a simulated device of %" G_GUINT64_FORMAT
+        " bytes; set width, height or offset lower.", size);
+}
+
+static gboolean
+start_painter (MmioSim * sim, GError ** error)
+{
+  g_autoptr (GError) local = NULL;
+
+  sim->painter = g_thread_try_new ("mmiovid-sim", mmio_sim_paint, sim, &local);
+  if (sim->painter)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_FAILED,
+      "Cannot start the simulated device: %s; raise the limit of processes "
+      "(ulimit -u).", local->message);
+  munmap (sim->memory, sim->size);
+  sim->memory = NULL;
+  return FALSE;
+}
+
 static gboolean
 mmio_sim_power_on (MmioSim * sim, GError ** error)
 {
@@ -159,7 +215,7 @@ mmio_sim_power_on (MmioSim * sim, GError ** error)
   if (sim->fd >= 0)
     close (sim->fd);
   sim->fd = memfd_create ("mmiovid-sim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (sim->fd < 0 || ftruncate (sim->fd, size) < 0)
+  if (sim->fd < 0 || !set_size (sim->fd, size))
     goto failed;
 
   /* Of fixed size, as a BAR is; whoever has a map may rely on it */
@@ -179,15 +235,23 @@ mmio_sim_power_on (MmioSim * sim, GError ** error)
 
   for (guint i = 0; i < sim->picture.n_buffers; i++)
     mmio_pattern_paint (&sim->picture, sim->memory + sim->picture.buffer[i], 0);
-  sim->painter = g_thread_new ("mmiovid-sim", mmio_sim_paint, sim);
-  return TRUE;
+  return start_painter (sim, error);
 
 failed:
-  mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "memfd_create, "
-      "ftruncate, fcntl (F_ADD_SEALS) or mmap",
-      "There is no memory for a simulated device of %" G_GUINT64_FORMAT
-      " bytes; set width, height or offset lower.", size);
+  set_power_error (size, errno, error);
   return FALSE;
+}
+
+static void
+set_map_error (const char *path, int errnum, GError ** error)
+{
+  if (errnum == EMFILE || errnum == ENFILE)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, path,
+        "Cannot map the simulated device: no file descriptor is left; raise the "
+        "limit with: ulimit -n 4096");
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, path,
+        "The simulated device's memory cannot be mapped; is /proc mounted?");
 }
 
 static MmioRegion *
@@ -213,8 +277,7 @@ mmio_sim_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
     region = mmio_device_map_fd (device, fd, offset, length,
         MMIO_MAPPING_CACHED);
   if (!region)
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, path,
-        "The simulated device's memory cannot be mapped; is /proc mounted?");
+    set_map_error (path, errno, error);
   if (fd >= 0)
     close (fd);
 
@@ -231,10 +294,8 @@ mmio_sim_export (MmioDevice * device, guint bar, guint64 offset,
 }
 
 static void
-mmio_sim_free (MmioDevice * device)
+power_off (MmioSim * sim)
 {
-  MmioSim *sim = (MmioSim *) device;
-
   if (sim->painter) {
     g_mutex_lock (&sim->lock);
     sim->stop = TRUE;
@@ -245,11 +306,22 @@ mmio_sim_free (MmioDevice * device)
 
   if (sim->memory)
     munmap (sim->memory, sim->size);
-  if (sim->fd >= 0)
-    close (sim->fd);
 
   g_cond_clear (&sim->wake);
   g_mutex_clear (&sim->lock);
+}
+
+static void
+mmio_sim_free (MmioDevice * device)
+{
+  MmioSim *sim = (MmioSim *) device;
+
+  if (mmio_process_is_current (sim->process))
+    power_off (sim);
+  else if (sim->painter)
+    g_thread_unref (sim->painter);
+  if (sim->fd >= 0)
+    close (sim->fd);
   g_free (sim);
 }
 
@@ -270,6 +342,7 @@ mmio_sim_new (void)
   mmio_device_init (&sim->parent, &mmio_sim_backend,
       g_strdup ("simulated device"), g_strdup ("sim"));
   sim->fd = -1;
+  sim->process = mmio_process_get ();
   g_mutex_init (&sim->lock);
   g_cond_init (&sim->wake);
 

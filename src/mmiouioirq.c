@@ -15,6 +15,7 @@
 
 #include "mmioerror.h"
 #include "mmiopcistate.h"
+#include "mmioprocess.h"
 
 /* The upper byte of the command register in configuration space, and the bit
  * in it that disables INTx (PCI Local Bus 3.0, 6.2.2) */
@@ -23,6 +24,7 @@
 
 struct _MmioUioIrq
 {
+  guint process;                /* whose it is; see mmioprocess.h */
   int fd;
   /* The device's configuration, or -1 where that is not needed */
   int config;
@@ -154,6 +156,7 @@ mmio_uio_irq_open (const MmioUioNode * node, GError ** error)
 {
   MmioUioIrq *irq = g_new0 (MmioUioIrq, 1);
 
+  irq->process = mmio_process_get ();
   irq->config = -1;
   irq->fd = open (node->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (irq->fd < 0)
@@ -170,7 +173,8 @@ mmio_uio_irq_open (const MmioUioNode * node, GError ** error)
  * @irq: (transfer full): an interrupt
  *
  * Lets no more come, where the driver has a function for that.  Who else has the
- * device open lets them come again with mmio_uio_irq_take().
+ * device open lets them come again with mmio_uio_irq_take().  A forked child leaves
+ * that to its parent.
  */
 void
 mmio_uio_irq_close (MmioUioIrq * irq)
@@ -178,7 +182,7 @@ mmio_uio_irq_close (MmioUioIrq * irq)
   int errnum;
 
   /* It may have gone */
-  if (irq->has_control) {
+  if (irq->has_control && mmio_process_is_current (irq->process)) {
     errnum = call_control (irq->fd, 0);
     if (errnum != 0)
       g_debug ("write (0 to a UIO device): %s", g_strerror (errnum));

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmioprocess.h"
 
 /* The command register in configuration space, and the bit in it that lets the
  * device write (and read) memory (PCI Local Bus 3.0, 6.2.2) */
@@ -26,6 +27,7 @@
 
 struct _MmioVfioIrq
 {
+  guint process;                /* whose it is; see mmioprocess.h */
   int device;
   int event;
   guint32 index;
@@ -165,6 +167,7 @@ mmio_vfio_irq_open (int device, const char *address, GError ** error)
 {
   MmioVfioIrq *irq = g_new0 (MmioVfioIrq, 1);
 
+  irq->process = mmio_process_get ();
   irq->device = device;
   irq->index = VFIO_PCI_NUM_IRQS;
   irq->event = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -189,14 +192,17 @@ mmio_vfio_irq_open (int device, const char *address, GError ** error)
  * mmio_vfio_irq_close:
  * @irq: (transfer full): an interrupt
  *
- * Leaves the device as it was: silent, and no bus master.
+ * Leaves the device as it was: silent, and no bus master.  A forked child leaves it
+ * as its parent has it.
  */
 void
 mmio_vfio_irq_close (MmioVfioIrq * irq)
 {
-  if (irq->command != 0)
+  const gboolean is_own = mmio_process_is_current (irq->process);
+
+  if (is_own && irq->command != 0)
     set_master (irq, FALSE);
-  if (irq->index != VFIO_PCI_NUM_IRQS)
+  if (is_own && irq->index != VFIO_PCI_NUM_IRQS)
     act (irq->device, irq->index, VFIO_IRQ_SET_ACTION_TRIGGER, 0);
   if (irq->event >= 0)
     close (irq->event);

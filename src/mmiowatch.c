@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmioprocess.h"
 #include "mmiouevents.h"
 
 /* How many events are taken before somebody is told, or the end is looked for */
@@ -31,7 +32,7 @@ struct _MmioWatch
   MmioUevents *events;          /* NULL: there are none to be had */
   int wake_fd;                  /* readable: it is time to end */
   GThread *thread;              /* NULL: not begun, or left to itself */
-  pid_t process;                /* forked children do not have the thread */
+  guint process;                /* forked children do not have the thread */
   GDestroyNotify destroy;       /* of @data then */
 };
 
@@ -87,10 +88,15 @@ listen (MmioWatch * watch)
       eventfd_read (watch->wake_fd, &unused);
       return;
     }
-    /* Some may have been lost */
-    if (fds[1].revents)
+    /* Somebody has closed it */
+    if (fds[1].revents & POLLNVAL)
+      fds[1].fd = -1;
+    else if (fds[1].revents)
+      /* Some may have been lost */
       concerned = take_events (watch) || (fds[1].revents & POLLERR);
-    if (fds[2].revents)
+    if (fds[2].revents & POLLNVAL)
+      fds[2].fd = -1;
+    else if (fds[2].revents)
       requested = take_request (watch);
     if (concerned || requested)
       watch->func (requested, watch->data);
@@ -140,11 +146,12 @@ mmio_watch_new (const char *address, int request_fd, MmioWatchFunc func,
     gpointer data, GError ** error)
 {
   MmioWatch *watch = g_new0 (MmioWatch, 1);
+  g_autoptr (GError) local = NULL;
   int errnum = 0;
 
   watch->address = g_strdup (address);
   watch->request_fd = request_fd;
-  watch->process = getpid ();
+  watch->process = mmio_process_get ();
   watch->func = func;
   watch->data = data;
   watch->wake_fd = eventfd (0, EFD_CLOEXEC);
@@ -161,7 +168,15 @@ mmio_watch_new (const char *address, int request_fd, MmioWatchFunc func,
     return NULL;
   }
 
-  watch->thread = g_thread_new ("mmio-watch", run, watch);
+  watch->thread = g_thread_try_new ("mmio-watch", run, watch, &local);
+  if (!watch->thread) {
+    mmio_set_error (error, MMIO_ERROR_FAILED,
+        "Cannot monitor %s: %s; raise the limit of processes (ulimit -u).",
+        address, local->message);
+    mmio_watch_free (watch);
+    return NULL;
+  }
+
   return watch;
 }
 
@@ -190,7 +205,7 @@ void
 mmio_watch_end (MmioWatch * watch)
 {
   /* There is no thread to do it in a child */
-  if (watch->process != getpid ()) {
+  if (!mmio_process_is_current (watch->process)) {
     end (watch);
     return;
   }
@@ -208,10 +223,12 @@ mmio_watch_end (MmioWatch * watch)
 void
 mmio_watch_free (MmioWatch * watch)
 {
-  if (watch->thread && watch->process == getpid ()) {
+  if (watch->thread && mmio_process_is_current (watch->process)) {
     /* Cannot fail: the counter was zero */
     eventfd_write (watch->wake_fd, 1);
     g_thread_join (watch->thread);
+  } else if (watch->thread) {
+    g_thread_unref (watch->thread);
   }
 
   g_clear_pointer (&watch->events, mmio_uevents_free);

@@ -194,8 +194,7 @@ look_at_answer (const guint8 * data, MmioStamp * stamp)
   return answer.stands;
 }
 
-/* What is being written is no more than late; what never told is not looked at
- * again, and what stands still is lost */
+/* What has told once is no more than late; what never told is no teller */
 GST_START_TEST (test_lost)
 {
   static const MmioTeller teller = {.length = 4,.ask = ask_answer,.look =
@@ -208,7 +207,7 @@ GST_START_TEST (test_lost)
     gboolean late;
   } cases[] = {
     {FALSE, {FALSE, TRUE, FALSE}, FALSE}, {FALSE, {FALSE, FALSE, FALSE}, FALSE},
-    {FALSE, {FALSE, TRUE, TRUE}, FALSE}, {TRUE, {FALSE, TRUE, FALSE}, FALSE},
+    {FALSE, {FALSE, TRUE, TRUE}, FALSE}, {TRUE, {FALSE, TRUE, FALSE}, TRUE},
     {TRUE, {FALSE, FALSE, FALSE}, TRUE}, {TRUE, {FALSE, TRUE, TRUE}, TRUE},
   };
   FakeDevice *fake = fake_new ();
@@ -268,7 +267,7 @@ write_header (guint8 * memory, guint32 sequence, guint width, guint height,
     .counter = ((MmiovidHeader *) memory)->counter,
   };
 
-  for (guint i = 0; i < n_pictures; i++)
+  for (guint i = 0; i < MIN (n_pictures, MMIO_MAX_BUFFERS); i++)
     header.picture_offset[i] = GUINT64_TO_LE (OFFSET * (i + 1));
   memcpy (memory, &header, sizeof (header));
 }
@@ -343,6 +342,23 @@ GST_START_TEST (test_user_first)
 }
 
 GST_END_TEST;
+
+/* What happens while the library sleeps */
+static void (*on_sleep) (void);
+
+/* The linker may resolve GLib's own calls with it, too */
+void __wrap_g_usleep (gulong microseconds)
+    __attribute__((visibility ("default")));
+void __real_g_usleep (gulong microseconds);
+
+void
+__wrap_g_usleep (gulong microseconds)
+{
+  if (on_sleep)
+    on_sleep ();
+  else
+    __real_g_usleep (microseconds);
+}
 
 /* --- A capture goes on ---------------------------------------------------- */
 
@@ -613,9 +629,9 @@ GST_START_TEST (test_renew_fails)
   check_error (&error, MMIO_ERROR_NO_MODE, path, NULL);
   fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_NONE);
 
-  write_header (memory, 6, 0, 8, 1);
+  write_header (memory, 6, 16, 8, 7);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
-  check_error (&error, MMIO_ERROR_SETTINGS, "width=0", path, NULL);
+  check_error (&error, MMIO_ERROR_SETTINGS, "n_pictures=7", path, NULL);
   fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_OTHER);
 
   /* 65536 bytes are there, and more when somebody makes it larger */
@@ -638,12 +654,185 @@ GST_START_TEST (test_renew_fails)
   capture = renew (capture);
   check_picture (capture, 100, 128);
 
-  /* It has lost its header */
+  /* It has lost what it is known by */
   memset (memory, 0, 8);
   GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, sequence), 14);
   fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_OTHER);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
-  check_error (&error, MMIO_ERROR_SETTINGS, "cannot tell", NULL);
+  check_error (&error, MMIO_ERROR_NO_MODE, "does not describe", NULL);
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
+/* Where a guest or a board starts again, it wipes its header, some fields first, and
+ * writes it again */
+static void
+wipe_header (guint8 * header)
+{
+  memset (header, 0, 128);
+}
+
+static void
+wipe_size (guint8 * header)
+{
+  GST_WRITE_UINT32_LE (header + offsetof (MmiovidHeader, width), 0);
+  GST_WRITE_UINT32_LE (header + offsetof (MmiovidHeader, height), 0);
+}
+
+static void
+wipe_format (guint8 * header)
+{
+  GST_WRITE_UINT32_LE (header + offsetof (MmiovidHeader, format), 0);
+}
+
+GST_START_TEST (test_wiped)
+{
+  static void (*const wipe[]) (guint8 *) = {
+    wipe_header, wipe_size, wipe_format
+  };
+  MmioCapture *capture = open_file (MMIO_FRAME_SYNC_CLOCK,
+      MMIO_CHANGES_IGNORE);
+  GError *error = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (wipe); i++) {
+    wipe[i] (memory);
+    for (guint n = 0; n < 3; n++) {
+      fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_NONE);
+      fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_OUTDATED);
+      fail_unless (mmio_capture_is_present (capture));
+      fail_unless (mmio_capture_renew (capture, &error) == NULL);
+      check_error (&error, MMIO_ERROR_NO_MODE, path, NULL);
+    }
+
+    /* As it was */
+    write_header (memory, 2, 32, 24, 1);
+    fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_SAME);
+    fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_WHOLE);
+
+    /* And another one */
+    wipe[i] (memory);
+    write_header (memory, 4 + 2 * i, 16, 8 + i, 1);
+    capture = renew (capture);
+    check_picture (capture, 16, 8 + i);
+    write_header (memory, 2, 32, 24, 1);
+    capture = renew (capture);
+  }
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
+static void
+repair_header (void)
+{
+  write_header (memory, 4, 16, 8, 1);
+}
+
+/* It is wrong for a moment, and nobody has said so */
+GST_START_TEST (test_wrong_for_a_moment)
+{
+  MmioCapture *capture = open_file (MMIO_FRAME_SYNC_CLOCK,
+      MMIO_CHANGES_IGNORE);
+
+  write_header (memory, 4, 16, 8, 7);
+  on_sleep = repair_header;
+  capture = renew (capture);
+  check_picture (capture, 16, 8);
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
+static guint n_thirds;
+
+static void
+write_more (void)
+{
+  fail_unless (truncate (path, ++n_thirds * FILE_SIZE / 3) == 0);
+}
+
+/* A file that is copied over it has its header first, and is not long enough yet */
+GST_START_TEST (test_file_grows)
+{
+  MmioCapture *capture = open_file (MMIO_FRAME_SYNC_CLOCK,
+      MMIO_CHANGES_IGNORE);
+  MmioCapture *renewed = NULL;
+
+  write_header (memory, 4, 200, 128, 1);
+  n_thirds = 0;
+  write_more ();
+  on_sleep = write_more;
+  while (!renewed) {
+    GError *error = NULL;
+
+    fail_unless (mmio_capture_is_present (capture));
+    renewed = mmio_capture_renew (capture, &error);
+    if (!renewed)
+      check_error (&error, MMIO_ERROR_NO_MODE, NULL);
+  }
+  fail_unless (n_thirds > 2);
+  check_picture (renewed, 200, 128);
+  mmio_capture_close (capture);
+  mmio_capture_close (renewed);
+}
+
+GST_END_TEST;
+
+/* The mode and the file become smaller, by much or by little, and a consumer still
+ * reads what it has of the mode before */
+GST_START_TEST (test_file_shrinks)
+{
+  const gsize page = page_size ();
+  const gboolean is_little = __i__ % 2;
+  const gboolean is_early = __i__ / 2;
+  MmioCapture *capture;
+  MmioRegion *held;
+
+  /* Up to the middle of a page */
+  write_header (memory, 2, 64, 60, 1);
+  capture = open_file (MMIO_FRAME_SYNC_CLOCK, MMIO_CHANGES_IGNORE);
+  held = mmio_region_ref (mmio_capture_get_region (capture));
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_WHOLE);
+
+  write_header (memory, 4, 16, 8, 1);
+  fail_unless (truncate (path, is_little ?
+          OFFSET + 64 * 60 * 3 - 5 : OFFSET + page) == 0);
+  if (is_early)
+    mmio_reader_load_u8 (mmio_region_get_data (held) + 64 * 60 * 3 - 1);
+  fail_unless (mmio_capture_is_present (capture));
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_OUTDATED);
+  capture = renew (capture);
+  check_picture (capture, 16, 8);
+
+  mmio_reader_load_u8 (mmio_region_get_data (held) + 64 * 60 * 3 - 1);
+  fail_unless_equals_int (mmio_region_is_lost (held), !is_little);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_WHOLE);
+
+  /* What it needs itself is another matter */
+  fail_unless (truncate (path, OFFSET) == 0);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_GONE);
+  mmio_region_unref (held);
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
+/* What is mapped is known whatever becomes of a renewal */
+GST_START_TEST (test_shorter_after_failure)
+{
+  MmioCapture *capture;
+
+  write_header (memory, 2, 64, 60, 1);
+  capture = open_file (MMIO_FRAME_SYNC_CLOCK, MMIO_CHANGES_IGNORE);
+  write_header (memory, 3, 64, 60, 1);
+  fail_unless (mmio_capture_renew (capture, NULL) == NULL);
+  write_header (memory, 2, 64, 60, 1);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_WHOLE);
+
+  fail_unless (truncate (path, OFFSET + 64 * 60 * 3 - 5) == 0);
+  fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_GONE);
+  fail_unless (strstr (mmio_capture_get_loss (capture)->message, "shorter"));
   mmio_capture_close (capture);
 }
 
@@ -697,6 +886,11 @@ mode_suite (void)
   tcase_add_test (tc, test_counter);
   tcase_add_test (tc, test_patience);
   tcase_add_test (tc, test_renew_fails);
+  tcase_add_test (tc, test_wiped);
+  tcase_add_test (tc, test_wrong_for_a_moment);
+  tcase_add_test (tc, test_file_grows);
+  tcase_add_loop_test (tc, test_file_shrinks, 0, 4);
+  tcase_add_test (tc, test_shorter_after_failure);
   tcase_add_test (tc, test_not_followed);
 
   return s;

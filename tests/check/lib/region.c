@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "mmioguard.h"
+
 #define NAME "mmiocheck-region"
 
 /* A file of @pages pages, of which each byte is random; @content becomes a
@@ -291,6 +293,43 @@ GST_START_TEST (test_impossible)
 
 GST_END_TEST;
 
+static MmioRegion *released;
+
+/* Another device's map is lost meanwhile */
+static void
+lose_another (gpointer owner)
+{
+  const gsize page = page_size ();
+  gpointer map = mmap (NULL, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+      0);
+  MmioGuard *guard;
+
+  fail_unless (map != MAP_FAILED);
+  guard = mmio_guard_new (map, page);
+  fail_unless (mmio_guard_fire (guard));
+  fail_if (mmio_region_is_lost (released));
+  mmio_guard_free (guard);
+  munmap (map, page);
+  n_released++;
+}
+
+/* Its owner may ask to the last whether it is lost */
+GST_START_TEST (test_asked_to_the_last)
+{
+  g_autofree guint8 *content = NULL;
+  int fd = memory_new (1, &content);
+
+  n_released = 0;
+  released = mmio_region_map (fd, 0, 1, MMIO_MAPPING_CACHED, lose_another,
+      NULL);
+  fail_unless (released != NULL);
+  mmio_region_unref (released);
+  fail_unless_equals_int (n_released, 1);
+  close (fd);
+}
+
+GST_END_TEST;
+
 static Suite *
 region_suite (void)
 {
@@ -304,6 +343,7 @@ region_suite (void)
   tcase_add_test (tc, test_flags);
   tcase_add_test (tc, test_references);
   tcase_add_test (tc, test_impossible);
+  tcase_add_test (tc, test_asked_to_the_last);
 
   return s;
 }

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
@@ -790,6 +791,36 @@ GST_START_TEST (test_interrupts)
 
 GST_END_TEST;
 
+/* A forked child that closes it leaves the device as its parent has it */
+GST_START_TEST (test_interrupt_in_child)
+{
+  MmioDevice *device;
+  int status;
+  pid_t pid;
+
+  make_vfio ();
+  vfio.n_irqs[VFIO_PCI_MSI_IRQ_INDEX] = 1;
+  device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
+  fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
+  fail_unless (get_command () & MASTER);
+
+  pid = fork ();
+  if (pid == 0) {
+    mmio_device_close_interrupt (device);
+    mmio_device_unref (device);
+    _exit (vfio.irq_fd >= 0 ? 0 : 1);
+  }
+  fail_unless (waitpid (pid, &status, 0) == pid);
+  fail_unless (WIFEXITED (status) && WEXITSTATUS (status) == 0, "%#x", status);
+  fail_unless (get_command () & MASTER);
+
+  mmio_device_close_interrupt (device);
+  fail_if (get_command () & MASTER);
+  mmio_device_unref (device);
+}
+
+GST_END_TEST;
+
 static void
 check_interrupt_fails (MmioDevice * device, MmioErrorCode code,
     const char *word, const char *other_word)
@@ -1193,6 +1224,7 @@ vfio_suite (void)
   tcase_add_test (tc, test_map_errors);
   tcase_add_test (tc, test_export);
   tcase_add_test (tc, test_interrupts);
+  tcase_add_test (tc, test_interrupt_in_child);
   tcase_add_test (tc, test_interrupt_errors);
   tcase_add_loop_test (tc, test_request, VFIO_PCI_INTX_IRQ_INDEX,
       VFIO_PCI_ERR_IRQ_INDEX + 1);
