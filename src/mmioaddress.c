@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Text to address and back.  Nothing here looks at the machine.
+ * Text to address and back.  Nothing here looks at the machine, but for the current
+ * directory.
  */
 #include "mmioaddress.h"
 
@@ -127,6 +128,29 @@ mmio_address_parse (MmioAddress * address, const char *text, GError ** error)
 
   *address = result;
   return TRUE;
+}
+
+/**
+ * mmio_address_make_absolute:
+ * @address: an address
+ *
+ * Resolves a relative path once, so that it stays the same file's when the process
+ * changes its directory.  Links in it are followed each time.
+ */
+void
+mmio_address_make_absolute (MmioAddress * address)
+{
+  g_autofree char *directory = NULL;
+  char *path;
+
+  if (address->kind != MMIO_ADDRESS_PATH || g_path_is_absolute (address->path))
+    return;
+
+  directory = g_get_current_dir ();
+  path = g_build_filename (directory, g_str_has_prefix (address->path, "./") ?
+      address->path + 2 : address->path, NULL);
+  g_free (address->path);
+  address->path = path;
 }
 
 /**

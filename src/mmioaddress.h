@@ -43,6 +43,8 @@ typedef struct {
 gboolean mmio_address_parse (MmioAddress * address, const char *text,
     GError ** error);
 
+void mmio_address_make_absolute (MmioAddress * address);
+
 char *mmio_address_to_string (const MmioAddress * address);
 
 void mmio_address_clear (MmioAddress * address);

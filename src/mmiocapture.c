@@ -290,6 +290,7 @@ MmioCapture *
 mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
 {
   g_auto (MmioAddress) address = { 0, };
+  MmioCaptureConfig resolved = *config;
   MmioDevice *device;
   const char *reason;
 
@@ -298,8 +299,11 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
       !mmio_reader_choose (config->engine, MMIO_MAPPING_CACHED, &reason, error))
     return NULL;
 
+  mmio_address_make_absolute (&address);
+  if (address.kind == MMIO_ADDRESS_PATH)
+    resolved.device = address.path;
   device = mmio_device_open (&address, config->access, error);
-  return device ? begin_capture (device, config, error) : NULL;
+  return device ? begin_capture (device, &resolved, error) : NULL;
 }
 
 /* What @device is found by once more: where it is plugged in, however it was

@@ -618,13 +618,24 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
 {
   gint found = *bar;
   MmioRegion *region;
+  guint64 length;
 
   if (!mmio_device_find_bar (device, &found, picture, error) ||
       !apply_fixed_mapping (device, &wanted, error))
     return NULL;
 
-  region = map (device, found, picture->start,
-      get_end (device, found, picture) - picture->start, wanted, error);
+  length = get_end (device, found, picture) - picture->start;
+  /* On machines of 32 bits a BAR may be larger than all that can be mapped */
+  if ((gsize) length != length) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "Cannot map %" G_GUINT64_FORMAT
+        " bytes of %s: a process has no room for "
+        "as many here; set width, height or length lower.", length,
+        device->address);
+    return NULL;
+  }
+
+  region = map (device, found, picture->start, length, wanted, error);
   if (region) {
     mmio_region_set_length (region, picture->end - picture->start);
     *bar = found;

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "helper.h"
+#include "bus.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
+
+#include "mmiocapture.h"
 
 /* Through the front door, as everybody comes in */
 static MmioDevice *
@@ -24,8 +28,7 @@ open_path (const char *path, GError ** error)
 }
 
 static void
-check_open_fails (const char *path, MmioErrorCode code, const char *word,
-    int errnum)
+check_fails (const char *path, MmioErrorCode code, const char *word, int errnum)
 {
   const guint fds = count_fds ();
   GError *error = NULL;
@@ -139,10 +142,10 @@ GST_START_TEST (test_not_there)
   g_autofree char *dangling = temp_path ("dangling");
 
   fail_unless (symlink (missing, dangling) == 0);
-  check_open_fails (missing, MMIO_ERROR_NOT_FOUND, "There is no file", ENOENT);
-  check_open_fails (deeper, MMIO_ERROR_NOT_FOUND, "There is no file", ENOENT);
-  check_open_fails (below, MMIO_ERROR_NOT_FOUND, "set device to", ENOTDIR);
-  check_open_fails (dangling, MMIO_ERROR_NOT_FOUND, "10ee:7024", ENOENT);
+  check_fails (missing, MMIO_ERROR_NOT_FOUND, "There is no file", ENOENT);
+  check_fails (deeper, MMIO_ERROR_NOT_FOUND, "There is no file", ENOENT);
+  check_fails (below, MMIO_ERROR_NOT_FOUND, "set device to", ENOTDIR);
+  check_fails (dangling, MMIO_ERROR_NOT_FOUND, "10ee:7024", ENOENT);
   g_remove (file);
 }
 
@@ -165,10 +168,10 @@ GST_START_TEST (test_no_regular_file)
   fail_unless (mkfifo (fifo, 0600) == 0);
   fail_unless (inotify_add_watch (watch, dir, IN_OPEN) >= 0);
 
-  check_open_fails (dir, MMIO_ERROR_SETTINGS, "no regular file", 0);
-  check_open_fails (fifo, MMIO_ERROR_SETTINGS, "no regular file", 0);
-  check_open_fails (socket_path, MMIO_ERROR_SETTINGS, "no regular file", 0);
-  check_open_fails ("/dev/null", MMIO_ERROR_SETTINGS, "no regular file", 0);
+  check_fails (dir, MMIO_ERROR_SETTINGS, "no regular file", 0);
+  check_fails (fifo, MMIO_ERROR_SETTINGS, "no regular file", 0);
+  check_fails (socket_path, MMIO_ERROR_SETTINGS, "no regular file", 0);
+  check_fails ("/dev/null", MMIO_ERROR_SETTINGS, "no regular file", 0);
 
   fail_unless (read (watch, &event, sizeof (event)) < 0 && errno == EAGAIN);
   close (watch);
@@ -182,7 +185,7 @@ GST_START_TEST (test_cannot_be_opened)
   g_autofree char *looped = temp_path ("looped");
 
   fail_unless (symlink (looped, looped) == 0);
-  check_open_fails (looped, MMIO_ERROR_FAILED, "cannot be opened", ELOOP);
+  check_fails (looped, MMIO_ERROR_FAILED, "cannot be opened", ELOOP);
 }
 
 GST_END_TEST;
@@ -191,7 +194,7 @@ GST_START_TEST (test_empty)
 {
   g_autofree char *path = temp_file ("empty", (guint8 *) "", 0);
 
-  check_open_fails (path, MMIO_ERROR_SETTINGS, "is empty", 0);
+  check_fails (path, MMIO_ERROR_SETTINGS, "is empty", 0);
 }
 
 GST_END_TEST;
@@ -209,8 +212,8 @@ GST_START_TEST (test_not_permitted)
         "as an ordinary user to see what a forbidden file does\n");
     return;
   }
-  check_open_fails (path, MMIO_ERROR_NOT_PERMITTED, "You may not read", EACCES);
-  check_open_fails (path, MMIO_ERROR_NOT_PERMITTED, fix, EACCES);
+  check_fails (path, MMIO_ERROR_NOT_PERMITTED, "You may not read", EACCES);
+  check_fails (path, MMIO_ERROR_NOT_PERMITTED, fix, EACCES);
   fail_unless (seteuid (uid) == 0);
 }
 
@@ -318,7 +321,7 @@ GST_START_TEST (test_kernels)
       g_print ("SKIP: there is no %s; mount it to see that it is refused\n",
           paths[i]);
     else
-      check_open_fails (paths[i], MMIO_ERROR_SETTINGS, "lspci -D", 0);
+      check_fails (paths[i], MMIO_ERROR_SETTINGS, "lspci -D", 0);
   }
 }
 
@@ -361,6 +364,101 @@ GST_START_TEST (test_descriptor_and_map)
 
 GST_END_TEST;
 
+/* --- What it is ---------------------------------------------------------- */
+
+/* A relative path is that of the directory in which it was given */
+GST_START_TEST (test_relative)
+{
+  g_autofree char *path = temp_file ("dump", (guint8 *) "one", 3);
+  g_autofree char *here = g_path_get_dirname (path);
+  g_autofree char *there = g_build_filename (here, "there", NULL);
+  g_autofree char *other = g_build_filename (there, "dump", NULL);
+  const MmioCaptureConfig config = {.device = "./dump",.bar = -1,
+    .spec = test_spec ("GRAY8", 3, 1, 0, 0)
+  };
+  GError *error = NULL;
+  MmioCapture *capture, *reopened;
+
+  fail_unless (g_mkdir (there, 0700) == 0);
+  fail_unless (g_file_set_contents (other, "two", 3, NULL));
+  fail_unless (chdir (here) == 0);
+  capture = mmio_capture_open (&config, &error);
+  fail_unless (capture != NULL, "%s", error ? error->message : "");
+
+  fail_unless (chdir (there) == 0);
+  fail_unless (mmio_capture_is_present (capture));
+  reopened = mmio_capture_reopen (capture, &error);
+  fail_unless (reopened != NULL, "%s", error ? error->message : "");
+  fail_unless (memcmp (mmio_region_get_data (mmio_capture_get_region
+              (reopened)), "one", 3) == 0);
+  fail_unless (chdir ("/") == 0);
+  mmio_capture_close (reopened);
+  mmio_capture_close (capture);
+  fail_unless (g_remove (other) == 0 && g_rmdir (there) == 0);
+}
+
+GST_END_TEST;
+
+static void
+leave_overlay (const char *base, const char *merged)
+{
+  fail_unless (!merged || umount (merged) == 0);
+  fail_unless (umount (base) == 0);
+  fail_unless (g_rmdir (base) == 0);
+}
+
+/* A file of a lower layer is copied when somebody writes to it, and what is mapped
+ * stays as it was */
+GST_START_TEST (test_copied_up)
+{
+  g_autofree char *base = temp_path ("overlay");
+  g_autofree char *merged = NULL;
+  g_autofree char *options = NULL;
+  g_autofree char *lower = g_build_filename (base, "lower", NULL);
+  g_autofree char *path = g_build_filename (base, "merged", "dump", NULL);
+  g_autofree char *below = g_build_filename (lower, "dump", NULL);
+  MmioDevice *device;
+  GError *error = NULL;
+  FILE *file;
+
+  if (!enter_namespace ()) {
+    g_print ("SKIP: no mount namespace here; run this test as root\n");
+    return;
+  }
+  fail_unless (g_mkdir (base, 0700) == 0);
+  fail_unless (mount ("none", base, "tmpfs", 0, "") == 0);
+  for (const char *const *name = (const char *const[]) {
+        "lower", "upper", "work", "merged", NULL
+      }; *name; name++) {
+    g_autofree char *dir = g_build_filename (base, *name, NULL);
+
+    fail_unless (g_mkdir (dir, 0700) == 0);
+  }
+  fail_unless (g_file_set_contents (below, "one", 3, NULL));
+  options = g_strdup_printf ("lowerdir=%s/lower,upperdir=%s/upper,"
+      "workdir=%s/work", base, base, base);
+  merged = g_path_get_dirname (path);
+  if (mount ("overlay", merged, "overlay", 0, options) != 0) {
+    g_print ("SKIP: no overlay file system here: modprobe overlay\n");
+    leave_overlay (base, NULL);
+    return;
+  }
+
+  device = open_path (path, NULL);
+  fail_unless (device != NULL);
+  fail_unless (mmio_device_check (device, 0, NULL));
+  /* So that it is born later, however coarse the clock of files is */
+  g_usleep (20 * G_TIME_SPAN_MILLISECOND);
+  file = fopen (path, "r+");
+  fail_unless (file && fputc ('T', file) == 'T' && fclose (file) == 0);
+  fail_if (mmio_device_check (device, 0, &error));
+  check_error (&error, MMIO_ERROR_GONE, path, "replaced", NULL);
+  mmio_device_unref (device);
+  leave_overlay (base, merged);
+}
+
+GST_END_TEST;
+
 static Suite *
 file_suite (void)
 {
@@ -380,6 +478,8 @@ file_suite (void)
   tcase_add_test (tc, test_cannot_be_mapped);
   tcase_add_test (tc, test_kernels);
   tcase_add_test (tc, test_descriptor_and_map);
+  tcase_add_test (tc, test_relative);
+  tcase_add_test (tc, test_copied_up);
 
   return s;
 }
