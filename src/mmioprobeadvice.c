@@ -3,7 +3,7 @@
  * What follows from what was measured: which engine, which map, and what the
  * user's picture costs.
  */
-#include "mmioprobeadvice.h"
+#include "mmioprobereport.h"
 
 #include <string.h>
 
@@ -120,14 +120,24 @@ append_picture (GString * text, const MmioSpec * spec)
     g_string_append_printf (text, " stride=%u", spec->stride);
 }
 
-/* Not to quote what needs none */
+/* As gst-launch-1.0 takes it from a shell; what needs no quotes gets none.  No
+ * command line has characters that control a terminal. */
 static void
 append_device (GString * text, const char *device)
 {
-  g_autofree char *quoted = g_shell_quote (device);
-  const gboolean is_plain = !strpbrk (device, " '\"\\$&;()<>|*?[]#~`!{}\t\n");
+  g_autoptr (GString) escaped = g_string_new (NULL);
+  g_autofree char *printable = mmio_probe_make_printable (device);
+  g_autofree char *quoted = NULL;
+  const gboolean is_plain =
+      !strpbrk (printable, " '\"\\$&;()<>|*?[]#~`!{}\t\n");
 
-  g_string_append_printf (text, "device=%s", is_plain ? device : quoted);
+  for (const char *c = printable; *c; c++) {
+    if (strchr ("\\\"'", *c))
+      g_string_append_c (escaped, '\\');
+    g_string_append_c (escaped, *c);
+  }
+  quoted = g_shell_quote (escaped->str);
+  g_string_append_printf (text, "device=%s", is_plain ? printable : quoted);
 }
 
 /**

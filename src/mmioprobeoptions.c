@@ -43,6 +43,9 @@ check_numbers (const MmioProbeOptions * options, GError ** error)
   if (options->offset < 0)
     return set_usage_error (error, "Nothing lies before a BAR's start; set "
         "--offset to 0 or more.");
+  if (options->offset > G_MAXINT64 - MAX (options->length, 1))
+    return set_usage_error (error, "No BAR has a byte %" G_GINT64_FORMAT "; "
+        "set --offset lower.", options->offset);
   if (options->length < 0)
     return set_usage_error (error, "There are no %" G_GINT64_FORMAT " bytes; "
         "set --length to 1 or more.", options->length);
@@ -86,21 +89,37 @@ parse_format (const char *text, MmioFormat * format, GError ** error)
       "--length.", text, known->str);
 }
 
-/* A number or a fraction; strtod() alone takes nan and blanks as well.  What
- * is divided by zero is no rate either. */
+/* strtod() alone takes nan, blanks, hexadecimal digits and exponents as well */
+static gboolean
+parse_number (const char *text, double *number, char **end)
+{
+  const gsize length = strspn (text, "0123456789.");
+  g_autofree char *digits = g_strndup (text, length);
+  char *digits_end;
+
+  *end = (char *) text + length;
+  if (!g_ascii_isdigit (*text))
+    return FALSE;
+  *number = g_ascii_strtod (digits, &digits_end);
+  return *digits_end == '\0';
+}
+
+/* A number or a fraction.  What is divided by zero is no rate. */
 static gboolean
 parse_rate (const char *text, double *rate, GError ** error)
 {
   double divisor = 1;
-  char *end = NULL;
+  gboolean ok;
+  char *end;
 
-  *rate = g_ascii_isdigit (*text) ? g_ascii_strtod (text, &end) : 0;
-  if (end && *end == '/' && g_ascii_isdigit (end[1]))
-    divisor = g_ascii_strtod (end + 1, &end);
-  *rate /= divisor;
+  ok = parse_number (text, rate, &end);
+  if (ok && *end == '/')
+    ok = parse_number (end + 1, &divisor, &end);
 
-  if (end && *end == '\0' && *rate > 0 && *rate <= G_MAXINT)
+  if (ok && *end == '\0' && *rate / divisor > 0 && *rate / divisor <= G_MAXINT) {
+    *rate /= divisor;
     return TRUE;
+  }
 
   return set_usage_error (error, "'%s' is no rate; set --rate to pictures a "
       "second, such as 60 or 30000/1001.", text);
@@ -137,7 +156,7 @@ check_devices (const MmioProbeOptions * options, GError ** error)
  *   mmio_probe_options_clear() it
  * @argv: the words, with the program's name before them
  *
- * Prints the help and exits if that was asked for.
+ * The help, if that was asked for, is what is to be printed instead.
  *
  * Returns: TRUE, or FALSE with an error of %G_OPTION_ERROR
  */
@@ -145,6 +164,7 @@ gboolean
 mmio_probe_options_parse (MmioProbeOptions * options, GStrv argv,
     GError ** error)
 {
+  gboolean is_help = FALSE;
   const GOptionEntry entries[] = {
     {"bar", 'b', 0, G_OPTION_ARG_INT, &options->bar,
           "The BAR; default: the first that is large enough and safe to read",
@@ -175,6 +195,8 @@ mmio_probe_options_parse (MmioProbeOptions * options, GStrv argv,
           "virtual machine with all loads", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &options->quiet,
         "Do not tell how far it is", NULL},
+    {"help", 'h', 0, G_OPTION_ARG_NONE, &is_help,
+        "Print this", NULL},
     {"version", 0, 0, G_OPTION_ARG_NONE, &options->version,
         "Print the version", NULL},
     {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->devices,
@@ -212,9 +234,14 @@ mmio_probe_options_parse (MmioProbeOptions * options, GStrv argv,
       "Ends with 0 if all went well, 1 if something failed, 2 if it was "
       "called wrongly.");
   g_option_context_add_main_entries (context, entries, NULL);
+  /* GOption's own does not see whether it could be written */
+  g_option_context_set_help_enabled (context, FALSE);
 
-  return g_option_context_parse_strv (context, &words, error) &&
-      check_devices (options, error);
+  if (!g_option_context_parse_strv (context, &words, error))
+    return FALSE;
+  if (is_help)
+    options->help = g_option_context_get_help (context, TRUE, NULL);
+  return options->help || check_devices (options, error);
 }
 
 /**
@@ -259,4 +286,5 @@ mmio_probe_options_clear (MmioProbeOptions * options)
   g_clear_pointer (&options->format, g_free);
   g_clear_pointer (&options->rate, g_free);
   g_clear_pointer (&options->plot, g_free);
+  g_clear_pointer (&options->help, g_free);
 }

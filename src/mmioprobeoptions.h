@@ -11,6 +11,7 @@ G_BEGIN_DECLS
  * @format: (nullable): name of the picture's format
  * @rate: (nullable): pictures a second, a number or a fraction
  * @plot: (nullable): the file for the bar chart
+ * @help: (nullable): what to print, if that was asked for
  *
  * What was typed.
  */
@@ -30,6 +31,7 @@ typedef struct {
   char *plot;
   gboolean quiet;
   gboolean version;
+  char *help;
 } MmioProbeOptions;
 
 gboolean mmio_probe_options_parse (MmioProbeOptions * options, GStrv argv,

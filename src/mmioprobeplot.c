@@ -29,7 +29,8 @@ typedef struct
 static void
 add_text (Plot * plot, int x, int y, const char *attributes, const char *text)
 {
-  g_autofree char *escaped = g_markup_escape_text (text, -1);
+  g_autofree char *printable = mmio_probe_make_printable (text);
+  g_autofree char *escaped = g_markup_escape_text (printable, -1);
 
   g_string_append_printf (plot->text, "<text x=\"%d\" y=\"%d\" %s>%s</text>\n",
       x, y, attributes, escaped);

@@ -7,6 +7,7 @@
 G_BEGIN_DECLS
 
 char *mmio_probe_size_to_text (guint64 bytes);
+char *mmio_probe_make_printable (const char *text);
 
 char *mmio_probe_bars_to_table (const GPtrArray * bars);
 char *mmio_probe_report_to_table (const MmioProbeReport * report);

@@ -267,7 +267,11 @@ measure_map (MmioProbeReport * report, MmioDevice * device, gint * bar,
   map->results = mmio_probe_measure (data, report->length, map->obtained,
       widest, budget, progress, user_data);
 
-  return map;
+  /* What has gone meanwhile was not measured */
+  if (mmio_device_check (device, *bar, error))
+    return map;
+  mmio_probe_map_free (map);
+  return NULL;
 }
 
 static gboolean
@@ -302,6 +306,10 @@ measure_maps (MmioProbeReport * report, MmioDevice * device, gint bar,
   map = measure_map (report, device, &bar, range,
       MMIO_MAPPING_WRITE_COMBINING, widest, &budget, progress, user_data,
       &local);
+  if (!map && g_error_matches (local, MMIO_ERROR, MMIO_ERROR_GONE)) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+  }
   if (!map) {
     map = g_new0 (MmioProbeMap, 1);
     map->asked = map->obtained = MMIO_MAPPING_WRITE_COMBINING;

@@ -189,12 +189,39 @@ append_cost (GString * text, const MmioProbeAdvice * advice,
     g_string_append_printf (text, "%.1f %% of a core.\n", 100 * advice->load);
 }
 
+/**
+ * mmio_probe_make_printable:
+ * @text: any bytes, such as the name of a file
+ *
+ * Returns: (transfer full): valid UTF-8 without characters that control a terminal
+ *   or that XML cannot have
+ */
+char *
+mmio_probe_make_printable (const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  GString *printable = g_string_new (NULL);
+
+  for (const char *c = valid; *c; c = g_utf8_next_char (c)) {
+    const gunichar character = g_utf8_get_char (c);
+    /* The last two of a plane are no characters, and XML has not these two */
+    const gboolean is_bad = g_unichar_iscntrl (character) ||
+        character == 0xfffe || character == 0xffff;
+
+    g_string_append_unichar (printable, is_bad ? '?' : character);
+  }
+
+  return g_string_free (printable, FALSE);
+}
+
 static void
 append_subject (GString * text, const MmioProbeReport * report)
 {
   g_autofree char *size = mmio_probe_size_to_text (report->bar_size);
+  g_autofree char *address = mmio_probe_make_printable (report->address);
+  g_autofree char *name = mmio_probe_make_printable (report->name);
 
-  g_string_append_printf (text, "%s: %s\n", report->address, report->name);
+  g_string_append_printf (text, "%s: %s\n", address, name);
   if (report->bar >= 0)
     g_string_append_printf (text, "BAR %d, %s, %sprefetchable", report->bar,
         size, report->is_prefetchable ? "" : "not ");

@@ -8,7 +8,9 @@
 #endif
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -78,15 +80,20 @@ write_plot (const char *path, const MmioProbeReport * report, GError ** error)
 {
   g_autofree char *plot = mmio_probe_report_to_plot (report);
   g_autoptr (GError) local = NULL;
+  /* Where it is a link, it stays one */
+  char *target = realpath (path, NULL);
+  const gboolean ok = g_file_set_contents (target ? target : path, plot, -1,
+      &local);
 
-  return g_file_set_contents (path, plot, -1, &local) ||
-      set_plot_error (error, local->message);
+  free (target);
+  return ok || set_plot_error (error, local->message);
 }
 
 static gboolean
 measure (const MmioProbeOptions * options, GError ** error)
 {
-  gboolean is_terminal = isatty (STDERR_FILENO);
+  gboolean is_terminal = isatty (STDERR_FILENO) &&
+      g_strcmp0 (g_getenv ("TERM"), "dumb") != 0;
   g_auto (MmioAddress) address = { 0, };
   g_autoptr (MmioDevice) device = NULL;
   g_autoptr (MmioProbeReport) report = NULL;
@@ -138,6 +145,10 @@ list (const MmioProbeOptions * options, GError ** error)
 static gboolean
 run (const MmioProbeOptions * options, GError ** error)
 {
+  if (options->help) {
+    fputs (options->help, stdout);
+    return TRUE;
+  }
   if (options->version) {
     puts ("mmiovid-probe " PACKAGE_VERSION);
     return TRUE;
@@ -168,11 +179,29 @@ print_error (const GError * error)
     fprintf (stderr, "  %s\n", system);
 }
 
+/* What is opened later would be taken for a standard stream, and written to */
+static gboolean
+open_streams (void)
+{
+  int fd;
+
+  do
+    fd = open ("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+
+  if (fd >= 0)
+    close (fd);
+  return fd >= 0;
+}
+
 int
 main (int argc, char **argv)
 {
   g_auto (MmioProbeOptions) options = {.devices = NULL };
   g_autoptr (GError) error = NULL;
+
+  if (!open_streams ())
+    return FAILED;
 
   /* For the names of files; numbers look the same everywhere.  There are no
    * threads yet. */

@@ -225,6 +225,80 @@ test_plot (void)
   g_assert_false (is_left ("left.svg."));
 }
 
+/* A plot that is a link to a file is written to that */
+static void
+test_plot_link (void)
+{
+  g_autofree char *old = write_file (directory, "target.svg", "old");
+  g_autofree char *link = g_build_filename (directory, "link.svg", NULL);
+  g_autofree char *text = NULL;
+
+  g_assert_cmpint (symlink ("target.svg", link), ==, 0);
+  check ("sim -q -t 0.01 --plot link.svg", 0);
+  g_assert_true (g_file_test (link, G_FILE_TEST_IS_SYMLINK));
+  g_assert_true (g_file_get_contents (old, &text, NULL, NULL));
+  check_words (text, "<svg ", NULL);
+}
+
+static void
+on_text (GMarkupParseContext * context, const char *text, gsize length,
+    gpointer data, GError ** error)
+{
+  for (gsize i = 0; i < length; i++)
+    g_assert_true (!g_ascii_iscntrl (text[i]) || text[i] == '\n');
+}
+
+/* A file may be called anything */
+static void
+test_strange_name (void)
+{
+  static const GMarkupParser parser = {.text = on_text };
+  g_autofree char *memory = g_strnfill (100000, 'x');
+  g_autofree char *plot = g_build_filename (directory, "strange.svg", NULL);
+  g_autoptr (GMarkupParseContext) context =
+      g_markup_parse_context_new (&parser, 0, NULL, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *svg = NULL;
+
+  g_free (write_file (directory, "a\033[31m\\<b\007\n\177c", memory));
+  check ("./'a\033[31m\\<b\007\n\177c' -q -t 0.01 --plot strange.svg", 0);
+  for (const char *c = out; *c; c++)
+    g_assert_true (!g_ascii_iscntrl (*c) || *c == '\n');
+  check_words (out, "a?[31m\\<b???c", "device='./a?[31m\\\\<b???c'", NULL);
+
+  g_assert_true (g_file_get_contents (plot, &svg, NULL, NULL));
+  g_assert_null (strstr (svg, "&#x"));
+  g_markup_parse_context_parse (context, svg, -1, &error);
+  g_assert_no_error (error);
+}
+
+/* What it opens is no standard stream */
+static void
+test_closed_streams (void)
+{
+  static const char *const redirections[] = {
+    ">&-", "2>&-", "<&-", ">&- 2>&- <&-"
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (redirections); i++) {
+    g_autofree char *memory = g_strnfill (100000, 'x');
+    g_autofree char *path = write_file (directory, "streams", memory);
+    g_autofree char *shell = g_strdup_printf ("%s -t 0.01 %s %s", program, path,
+        redirections[i]);
+    g_autofree char *quoted = g_shell_quote (shell);
+    g_autofree char *command = g_strdup_printf ("sh -c %s", quoted);
+    g_autofree char *text = NULL;
+    int status;
+
+    g_assert_true (g_spawn_command_line_sync (command, NULL, NULL, &status,
+            NULL));
+    g_assert_true (WIFEXITED (status));
+    g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+    g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+    g_assert_cmpstr (text, ==, memory);
+  }
+}
+
 static void
 check_full_disk (const char *arguments)
 {
@@ -255,6 +329,7 @@ test_full_disk (void)
   }
 
   check_full_disk ("--version");
+  check_full_disk ("--help");
 
   /* And what does not fit into a buffer, so that only its end is left when the
    * program ends: it has the name in it, more than once */
@@ -303,6 +378,9 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/cli/sim", test_sim);
   g_test_add_func ("/probe/cli/file", test_file);
   g_test_add_func ("/probe/cli/plot", test_plot);
+  g_test_add_func ("/probe/cli/plot-link", test_plot_link);
+  g_test_add_func ("/probe/cli/strange-name", test_strange_name);
+  g_test_add_func ("/probe/cli/closed-streams", test_closed_streams);
   g_test_add_func ("/probe/cli/full-disk", test_full_disk);
   status = g_test_run ();
 

@@ -49,6 +49,8 @@ test_refusals (void)
   refuse ("sim --bar 6", "--bar to 0 to 5");
   refuse ("sim --bar x", "--bar");
   refuse ("sim --offset -1", "--offset");
+  refuse ("sim --offset 9223372036854775807", "--offset lower");
+  refuse ("sim --offset 9223372036854775000 --length 808", "--offset lower");
   refuse ("sim --length -1", "--length");
   refuse ("sim --length 99999999999999999999", "--length");
   refuse ("sim --width 65536", "--width");
@@ -58,7 +60,7 @@ test_refusals (void)
   refuse ("sim --format rgb24", "--length");
   for (const char *const *rate = (const char *const[]) {
         "0", "-1", "x", "", "1/0", "1/", "/2", "1/2/3", "nan", "inf", "1 ",
-        "1e99", NULL
+        "1e99", "0x10", "1e1", "0x1p3", "1/0x10", "1.2.3", NULL
       }; *rate; rate++) {
     g_autofree char *line = g_strdup_printf ("sim --rate='%s'", *rate);
 

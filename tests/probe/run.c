@@ -276,6 +276,30 @@ find_no_line (FakeDevice * fake, const MmioProbeConfig * config,
   check_error (&error, MMIO_ERROR_SETTINGS, word, other, NULL);
 }
 
+static void
+lose_memory (MmioMapping mapping, const char *what, guint done, guint total,
+    gpointer data)
+{
+  FakeDevice *fake = data;
+
+  if (done == total / 2)
+    mmio_region_revoke (fake->last);
+}
+
+/* What has gone while it was measured has no rates */
+static void
+test_gone (void)
+{
+  FakeDevice *fake = fake_new_usual ();
+  const MmioProbeConfig config = config_of (4);
+  GError *error = NULL;
+
+  g_assert_null (mmio_probe_run (&config, &fake->parent, lose_memory, fake,
+          &error));
+  check_error (&error, MMIO_ERROR_GONE, "0000:03:00.0", NULL);
+  mmio_device_unref (&fake->parent);
+}
+
 /* It says what helps, and that does */
 static void
 test_no_line (void)
@@ -380,6 +404,7 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/run/virtual", test_virtual);
   g_test_add_func ("/probe/run/write-combining", test_write_combining);
   g_test_add_func ("/probe/run/ranges", test_ranges);
+  g_test_add_func ("/probe/run/gone", test_gone);
   g_test_add_func ("/probe/run/no-line", test_no_line);
   g_test_add_func ("/probe/run/picture", test_picture);
   g_test_add_func ("/probe/run/sim", test_sim);
