@@ -48,15 +48,35 @@ get_path (const char *address, const char *name)
   return g_build_filename (MMIO_PCI_SYSFS, address, name, NULL);
 }
 
+/* Whether this process could not ask, which is no answer */
 static gboolean
-read_number (const char *address, const char *name, guint64 max,
-    guint64 * number)
+is_shortage (const GError * error)
+{
+  return g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_MFILE) ||
+      g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NFILE) ||
+      g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOMEM);
+}
+
+/* @cannot_ask: (inout): set if that is why there is nothing */
+static char *
+read_attribute (const char *address, const char *name, gboolean * cannot_ask)
 {
   g_autofree char *path = get_path (address, name);
-  g_autofree char *text = NULL;
+  g_autoptr (GError) error = NULL;
+  char *text = NULL;
 
-  if (!g_file_get_contents (path, &text, NULL, NULL) ||
-      !g_str_has_prefix (text, "0x"))
+  if (!g_file_get_contents (path, &text, NULL, &error))
+    *cannot_ask |= is_shortage (error);
+  return text;
+}
+
+static gboolean
+read_number (const char *address, const char *name, guint64 max,
+    guint64 * number, gboolean * cannot_ask)
+{
+  g_autofree char *text = read_attribute (address, name, cannot_ask);
+
+  if (!text || !g_str_has_prefix (text, "0x"))
     return FALSE;
 
   g_strchomp (text);
@@ -84,13 +104,12 @@ is_large_memory (const char *line)
  * being plugged in has none yet: the kernel announces it, then gives its BARs
  * addresses, and makes their files last. */
 static gboolean
-has_memory (const char *address)
+has_memory (const char *address, gboolean * cannot_ask)
 {
-  g_autofree char *path = get_path (address, "resource");
-  g_autofree char *text = NULL;
+  g_autofree char *text = read_attribute (address, "resource", cannot_ask);
   g_auto (GStrv) lines = NULL;
 
-  if (!g_file_get_contents (path, &text, NULL, NULL))
+  if (!text)
     return FALSE;
 
   lines = g_strsplit (text, "\n", -1);
@@ -108,23 +127,23 @@ has_memory (const char *address)
 /* Returns: (nullable): the device, if it is one that counts and is still there
  */
 static MmioCandidate *
-candidate_new (const char *address)
+candidate_new (const char *address, gboolean * cannot_ask)
 {
   g_autoptr (MmioCandidate) candidate = g_new0 (MmioCandidate, 1);
   g_autofree char *link = get_path (address, NULL);
   guint64 vendor, device, class_code;
   char *path;
 
-  if (!read_number (address, "vendor", G_MAXUINT16, &vendor) ||
-      !read_number (address, "device", G_MAXUINT16, &device) ||
-      !read_number (address, "class", 0xffffff, &class_code))
+  if (!read_number (address, "vendor", G_MAXUINT16, &vendor, cannot_ask) ||
+      !read_number (address, "device", G_MAXUINT16, &device, cannot_ask) ||
+      !read_number (address, "class", 0xffffff, &class_code, cannot_ask))
     return NULL;
 
   candidate->address = g_strdup (address);
   candidate->vendor = vendor;
   candidate->device = device;
   candidate->class_code = class_code;
-  if (!is_for_pictures (candidate) || !has_memory (address))
+  if (!is_for_pictures (candidate) || !has_memory (address, cannot_ask))
     return NULL;
 
   /* It may have gone since its attributes were read: without a path it would
@@ -153,34 +172,51 @@ compare_addresses (gconstpointer a, gconstpointer b)
 }
 
 /**
- * mmio_candidate_list:
+ * mmio_candidate_try_list:
  *
  * Lists the devices that may have a picture: displays, multimedia devices, and
  * shared memory of virtual machines (ivshmem), if they have a memory BAR of at
  * least a page.  What is there is not opened.
  *
- * Returns: (transfer full) (element-type MmioCandidate): the devices, in the
- *   order of their addresses; none where there is no PCI bus
+ * Returns: (transfer full) (nullable) (element-type MmioCandidate): the devices, in
+ *   the order of their addresses; none where there is no PCI bus; NULL if this
+ *   process cannot ask for want of descriptors or memory, which may pass
  */
 GPtrArray *
-mmio_candidate_list (void)
+mmio_candidate_try_list (void)
 {
-  GPtrArray *candidates =
+  g_autoptr (GPtrArray) candidates =
       g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_candidate_free);
-  GDir *dir = g_dir_open (MMIO_PCI_SYSFS, 0, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDir) dir = g_dir_open (MMIO_PCI_SYSFS, 0, &error);
+  gboolean cannot_ask = !dir && is_shortage (error);
   const char *name;
 
   while (dir && (name = g_dir_read_name (dir))) {
-    MmioCandidate *candidate = candidate_new (name);
+    MmioCandidate *candidate = candidate_new (name, &cannot_ask);
 
     if (candidate)
       g_ptr_array_add (candidates, candidate);
   }
-  if (dir)
-    g_dir_close (dir);
 
+  if (cannot_ask)
+    return NULL;
   g_ptr_array_sort (candidates, compare_addresses);
-  return candidates;
+  return g_steal_pointer (&candidates);
+}
+
+/**
+ * mmio_candidate_list:
+ *
+ * Returns: (transfer full) (element-type MmioCandidate): the same, and none if this
+ *   process cannot ask
+ */
+GPtrArray *
+mmio_candidate_list (void)
+{
+  GPtrArray *candidates = mmio_candidate_try_list ();
+
+  return candidates ? candidates : g_ptr_array_new ();
 }
 
 /**

@@ -6,6 +6,9 @@
  */
 #include "mmioerror.h"
 
+#include <errno.h>
+#include <string.h>
+
 /* The private part is NULL for errors of other domains, none of which come to
  * where it is asked for; gcc's analyzer cannot know */
 #if defined (__GNUC__) && !defined (__clang__)
@@ -85,6 +88,22 @@ mmio_set_error (GError ** error, MmioErrorCode code, const char *format, ...)
   va_end (args);
 }
 
+/* What has failed for want of descriptors says nothing of the device, and what helps
+ * there does not help here.  @text: the sentence otherwise; its first clause stays */
+static GError *
+create_descriptor_error (int errnum, const char *text)
+{
+  const char *end = strchr (text, ';');
+  const gsize length = end ? (gsize) (end - text) : strlen (text);
+  GError *error = NULL;
+
+  mmio_set_error (&error, MMIO_ERROR_FAILED, "%.*s: %s", (int) length, text,
+      errnum == EMFILE ? "the process has no file descriptor left; raise the "
+      "limit with: ulimit -n 4096" : "the system has no file descriptor left; "
+      "raise the limit with: sudo sysctl -w fs.file-max=1000000");
+  return error;
+}
+
 /**
  * mmio_set_system_error:
  * @error: (nullable) (out): where to put the error
@@ -93,7 +112,9 @@ mmio_set_error (GError ** error, MmioErrorCode code, const char *format, ...)
  * @call: the call that failed, with its argument, such as "mmap /dev/shm/x"
  * @format: printf() format of the sentence
  *
- * Sets @error where a system call failed.
+ * Sets @error where a system call failed.  Where there are no file descriptors, which
+ * may happen to any that opens something, it is %MMIO_ERROR_FAILED, and the advice in
+ * @format, what comes after its semicolon, is replaced by one that helps.
  */
 void
 mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
@@ -107,6 +128,13 @@ mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
   va_start (args, format);
   *error = create_error (code, format, args);
   va_end (args);
+
+  if ((errnum == EMFILE || errnum == ENFILE) &&
+      !strstr ((*error)->message, "ulimit -n")) {
+    g_autoptr (GError) general = g_steal_pointer (error);
+
+    *error = create_descriptor_error (errnum, general->message);
+  }
 
   mmio_error_get_private (*error)->system =
       make_printable (g_strdup_printf ("%s: %s (errno %d)", call,

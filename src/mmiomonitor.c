@@ -84,11 +84,23 @@ forget_all_but (MmioMonitor * monitor, const GPtrArray * candidates)
   }
 }
 
+static void
+start_settling (MmioMonitor * monitor)
+{
+  monitor->settled_at = g_get_monotonic_time () + SETTLE_TIME;
+}
+
 /* Makes what is known what there is, and tells of each difference */
 static void
 synchronize (MmioMonitor * monitor)
 {
-  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+  g_autoptr (GPtrArray) candidates = mmio_candidate_try_list ();
+
+  /* Nothing was removed by that; it is tried again */
+  if (!candidates) {
+    start_settling (monitor);
+    return;
+  }
 
   forget_all_but (monitor, candidates);
   g_ptr_array_set_free_func (candidates, NULL);
@@ -102,12 +114,6 @@ synchronize (MmioMonitor * monitor)
       monitor->func (candidate->address, candidate, monitor->data);
     }
   }
-}
-
-static void
-start_settling (MmioMonitor * monitor)
-{
-  monitor->settled_at = g_get_monotonic_time () + SETTLE_TIME;
 }
 
 static void

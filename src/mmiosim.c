@@ -176,9 +176,9 @@ set_power_error (guint64 size, int errnum, GError ** error)
 
   if (errnum == EFBIG)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
-        "Cannot make a simulated device of %" G_GUINT64_FORMAT
-        " bytes: no file "
-        "may be as long; raise the limit with: ulimit -f unlimited", size);
+        "There is no memory for a simulated device of %" G_GUINT64_FORMAT
+        " bytes: no file may be as long; raise the limit with: ulimit -f "
+        "unlimited, or set width, height or offset lower.", size);
   else if (errnum == EMFILE || errnum == ENFILE)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
         "Cannot make a simulated device: no file descriptor is left; raise the "

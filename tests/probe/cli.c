@@ -287,10 +287,12 @@ test_closed_streams (void)
         redirections[i]);
     g_autofree char *quoted = g_shell_quote (shell);
     g_autofree char *command = g_strdup_printf ("sh -c %s", quoted);
+    g_autofree char *said = NULL;
+    g_autofree char *warned = NULL;
     g_autofree char *text = NULL;
     int status;
 
-    g_assert_true (g_spawn_command_line_sync (command, NULL, NULL, &status,
+    g_assert_true (g_spawn_command_line_sync (command, &said, &warned, &status,
             NULL));
     g_assert_true (WIFEXITED (status));
     g_assert_cmpint (WEXITSTATUS (status), ==, 0);

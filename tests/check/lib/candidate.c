@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
@@ -325,6 +326,25 @@ GST_START_TEST (test_goes_meanwhile)
 
 GST_END_TEST;
 
+/* What cannot be asked is no answer */
+GST_START_TEST (test_no_descriptors)
+{
+  static const Device memory = { "0000:03:00.0", 0x1af4, 0x1110, PAGE_BAR };
+  struct rlimit before, none;
+
+  make_bus ();
+  put_class (&memory, 0x038000);
+  fail_unless (getrlimit (RLIMIT_NOFILE, &before) == 0);
+  none = before;
+  none.rlim_cur = 0;
+  fail_unless (setrlimit (RLIMIT_NOFILE, &none) == 0);
+  fail_unless (mmio_candidate_try_list () == NULL);
+  fail_unless (setrlimit (RLIMIT_NOFILE, &before) == 0);
+  check_list ("0000:03:00.0");
+}
+
+GST_END_TEST;
+
 static Suite *
 candidate_suite (void)
 {
@@ -342,6 +362,7 @@ candidate_suite (void)
   tcase_add_test (tc, test_unknown_name);
   tcase_add_test (tc, test_opens_nothing);
   tcase_add_test (tc, test_goes_meanwhile);
+  tcase_add_test (tc, test_no_descriptors);
 
   return s;
 }

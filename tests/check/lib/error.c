@@ -51,6 +51,27 @@ GST_START_TEST (test_system)
 
 GST_END_TEST;
 
+/* Whatever was to be opened, other advice does not help */
+GST_START_TEST (test_no_descriptors)
+{
+  static const int errnums[] = { EMFILE, ENFILE };
+
+  for (guint i = 0; i < G_N_ELEMENTS (errnums); i++) {
+    GError *error = NULL;
+
+    mmio_set_system_error (&error, MMIO_ERROR_NOT_FOUND, errnums[i], "open",
+        "%s cannot be opened; set device to another one.", "/dev/x");
+    fail_unless (strstr (mmio_error_get_system (error),
+            g_strerror (errnums[i])) != NULL);
+    fail_unless (strstr (error->message, "another one") == NULL);
+    check_error (&error, MMIO_ERROR_FAILED, "/dev/x cannot be opened: ",
+        "no file descriptor left", errnums[i] == EMFILE ? "ulimit -n" :
+        "fs.file-max", NULL);
+  }
+}
+
+GST_END_TEST;
+
 /* Other people's errors have nothing to say there */
 /* Whatever is quoted */
 GST_START_TEST (test_printable)
@@ -86,6 +107,7 @@ error_suite (void)
 
   tcase_add_test (tc, test_plain);
   tcase_add_test (tc, test_system);
+  tcase_add_test (tc, test_no_descriptors);
   tcase_add_test (tc, test_printable);
   tcase_add_test (tc, test_foreign);
 

@@ -5,12 +5,33 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "mmiopattern.h"
 #include "mmioregister.h"
 #include "mmioreader.h"
 
 #define MEMORY "memfd:mmiovid-sim"
+
+/* A process that may have no more threads.  The linker may resolve GLib's own calls
+ * with it, too. */
+static gboolean no_threads;
+
+GThread *__real_g_thread_try_new (const char *name, GThreadFunc func,
+    gpointer data, GError ** error);
+GThread *__wrap_g_thread_try_new (const char *name, GThreadFunc func,
+    gpointer data, GError ** error) __attribute__((visibility ("default")));
+
+GThread *
+__wrap_g_thread_try_new (const char *name, GThreadFunc func, gpointer data,
+    GError ** error)
+{
+  if (!no_threads)
+    return __real_g_thread_try_new (name, func, data, error);
+
+  g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "no more threads");
+  return NULL;
+}
 
 static MmioDevice *
 open_sim (void)
@@ -572,6 +593,46 @@ GST_START_TEST (test_too_large)
 
 GST_END_TEST;
 
+static void
+check_map_fails (const char *word)
+{
+  const guint fds = count_fds ();
+  MmioDevice *device = open_sim ();
+  MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
+  MmioPicture picture;
+  GError *error = NULL;
+  gint bar = -1;
+
+  fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_unless (mmio_picture_init (&picture, &spec, NULL));
+  fail_unless (mmio_device_map (device, &bar, &picture,
+          MMIO_MAPPING_AUTO, &error) == NULL);
+  check_error (&error, MMIO_ERROR_FAILED, "simulated device", word, NULL);
+  mmio_device_unref (device);
+  fail_unless_equals_int (count_fds (), fds);
+  fail_unless_equals_int (count_maps (MEMORY), 0);
+}
+
+/* Where no file may be as long, the kernel sends a signal, which would end the
+ * process */
+GST_START_TEST (test_file_size_limit)
+{
+  const struct rlimit limit = {.rlim_cur = 100000,.rlim_max = RLIM_INFINITY };
+
+  fail_unless (setrlimit (RLIMIT_FSIZE, &limit) == 0);
+  check_map_fails ("ulimit -f");
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_no_thread)
+{
+  no_threads = TRUE;
+  check_map_fails ("ulimit -u");
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_other_bar)
 {
   g_autoptr (MmioDevice) device = open_sim ();
@@ -615,6 +676,8 @@ sim_suite (void)
   tcase_add_test (tc, test_cannot_paint);
   tcase_add_test (tc, test_impossible_picture);
   tcase_add_test (tc, test_too_large);
+  tcase_add_test (tc, test_file_size_limit);
+  tcase_add_test (tc, test_no_thread);
   tcase_add_test (tc, test_other_bar);
 
   return s;
