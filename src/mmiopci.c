@@ -1,150 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finding and describing PCI devices, through libpciaccess.
+ * Finds and describes PCI devices by the attributes that sysfs has of them.
  *
- * libpciaccess keeps one list of devices for the whole process, a snapshot
- * that is made by pci_system_init(), without locks; the application may use it
- * too.  So the list is made only where there is none, or where it is not what
- * sysfs shows any more, and it is never cleaned up: what the application has
- * got from it stays valid.  (A list that is replaced is lost: some kilobytes
- * for each time that a device came or went between two look-ups.)
+ * libpciaccess only looks up their names in pci.ids.  Its list of devices does
+ * not serve here: it is one snapshot for the whole process.  Up to 0.18 another
+ * pci_system_init() replaces it and loses the old one; from 0.19 on the second
+ * call only counts, so the list stays as it is while the application uses it.
  */
 #include "mmiopci.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <pciaccess.h>
-#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "mmioerror.h"
 #include "mmiopcistate.h"
 
-#define MTRR "/proc/mtrr"
+/* An attribute of sysfs is at most a page; the longest here, resource, has 17
+ * lines of 57 bytes at most */
+#define MAX_ATTRIBUTE 4096
 
-/* Keeps look-ups of ours apart; an application's own it cannot */
-static GMutex pci_lock;
+/* Guards libpciaccess's cache of pci.ids */
+static GMutex names_lock;
 
-static guint
-count_listed (void)
-{
-  struct pci_device_iterator *iter = pci_slot_match_iterator_create (NULL);
-  guint n = 0;
-
-  while (iter && pci_device_next (iter))
-    n++;
-  if (iter)
-    pci_iterator_destroy (iter);
-
-  return n;
-}
-
-/* Whether the list has just the devices that sysfs shows */
-static gboolean
-is_fresh (void)
-{
-  GDir *dir = g_dir_open (MMIO_PCI_SYSFS, 0, NULL);
-  gboolean fresh = TRUE;
-  const char *name;
-  guint n = 0;
-
-  while (fresh && dir && (name = g_dir_read_name (dir))) {
-    g_auto (MmioAddress) slot = { 0, };
-    struct pci_device *dev;
-    guint vendor, device;
-
-    if (!mmio_address_parse (&slot, name, NULL) ||
-        slot.kind != MMIO_ADDRESS_SLOT)
-      continue;
-
-    n++;
-    dev = pci_device_find_by_slot (slot.domain, slot.bus, slot.slot,
-        slot.function);
-    vendor = mmio_pci_get_id (MMIO_PCI_SYSFS, name, "vendor");
-    device = mmio_pci_get_id (MMIO_PCI_SYSFS, name, "device");
-    fresh = dev && dev->vendor_id == vendor && dev->device_id == device;
-  }
-  if (dir)
-    g_dir_close (dir);
-
-  return fresh && n == count_listed ();
-}
-
-/* Descriptors by which libpciaccess would set MTRRs, as root */
-static GArray *
-find_mtrrs (void)
-{
-  GArray *fds = g_array_new (FALSE, FALSE, sizeof (int));
-  GDir *dir = g_dir_open ("/proc/self/fd", 0, NULL);
-  const char *name;
-
-  while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree char *link = g_build_filename ("/proc/self/fd", name, NULL);
-    g_autofree char *target = g_file_read_link (link, NULL);
-    const int fd = g_ascii_strtoll (name, NULL, 10);
-
-    if (g_strcmp0 (target, MTRR) == 0)
-      g_array_append_val (fds, fd);
-  }
-  if (dir)
-    g_dir_close (dir);
-
-  return fds;
-}
-
-static gboolean
-has_fd (GArray * fds, int fd)
-{
-  for (guint i = 0; i < fds->len; i++)
-    if (g_array_index (fds, int, i) == fd)
-      return TRUE;
-
-  return FALSE;
-}
-
-/* Makes the list.  With one that is replaced, libpciaccess forgets what it has
- * open, so that is closed here, if it was opened here.  Returns 0 or an error
- * number. */
-static int
-make_list (void)
-{
-  static int mtrr = -1;
-  g_autoptr (GArray) before = find_mtrrs ();
-  g_autoptr (GArray) after = NULL;
-  const int err = pci_system_init ();
-
-  if (err != 0)
-    return err;
-
-  after = find_mtrrs ();
-  if (mtrr >= 0 && has_fd (before, mtrr))
-    close (mtrr);
-  mtrr = -1;
-  for (guint i = 0; i < after->len; i++)
-    if (!has_fd (before, g_array_index (after, int, i)))
-        mtrr = g_array_index (after, int, i);
-
-  return 0;
-}
-
-/* Returns 0 or an error number */
-static int
-ensure_list (void)
-{
-  struct pci_device_iterator *iter = pci_slot_match_iterator_create (NULL);
-
-  /* There is no other way to ask whether there is a list */
-  if (iter) {
-    pci_iterator_destroy (iter);
-    if (is_fresh ())
-      return 0;
-  }
-
-  return make_list ();
-}
-
-/* Looked up in pci.ids, of which libpciaccess keeps what it has read */
-static void
-names_init_locked (MmioPciNames * names, guint16 vendor_id, guint16 device_id)
+/**
+ * mmio_pci_names_init:
+ * @names: (out caller-allocates): the names; mmio_pci_names_clear() them
+ * @vendor_id, @device_id: the device's numbers
+ *
+ * Looks up the names of a device.  Any number has a full name.
+ */
+void
+mmio_pci_names_init (MmioPciNames * names, guint16 vendor_id, guint16 device_id)
 {
   const struct pci_id_match match = {
     .vendor_id = vendor_id,
@@ -154,27 +44,16 @@ names_init_locked (MmioPciNames * names, guint16 vendor_id, guint16 device_id)
   };
   const char *vendor = NULL, *device = NULL;
 
+  g_mutex_lock (&names_lock);
   pci_get_strings (&match, &device, &vendor, NULL, NULL);
   names->vendor = g_strdup (vendor);
   names->device = g_strdup (device);
-  names->full = g_strdup_printf ("%s%s%s%s[%04x:%04x]", vendor ? vendor : "",
-      vendor ? " " : "", device ? device : vendor ? "device" : "PCI device",
-      " ", vendor_id, device_id);
-}
+  g_mutex_unlock (&names_lock);
 
-/**
- * mmio_pci_names_init:
- * @names: (out caller-allocates): the names; mmio_pci_names_clear() them
- * @vendor, @device: the device's numbers
- *
- * Looks up what a device is.  Any number has a full name.
- */
-void
-mmio_pci_names_init (MmioPciNames * names, guint16 vendor, guint16 device)
-{
-  g_mutex_lock (&pci_lock);
-  names_init_locked (names, vendor, device);
-  g_mutex_unlock (&pci_lock);
+  names->full = g_strdup_printf ("%s%s%s [%04x:%04x]",
+      names->vendor ? names->vendor : "", names->vendor ? " " : "",
+      names->device ? names->device : names->vendor ? "device" : "PCI device",
+      vendor_id, device_id);
 }
 
 /**
@@ -190,209 +69,273 @@ mmio_pci_names_clear (MmioPciNames * names)
   g_clear_pointer (&names->full, g_free);
 }
 
+/* Returns: 0 with @text set, or errno */
+static int
+read_attribute (const MmioAddress * slot, const char *name,
+    char text[MAX_ATTRIBUTE])
+{
+  g_autofree char *address = mmio_address_to_string (slot);
+  g_autofree char *path = g_build_filename (MMIO_PCI_SYSFS, address, name,
+      NULL);
+  const int fd = open (path, O_RDONLY | O_CLOEXEC);
+  int errnum = 0;
+  gssize n;
+
+  if (fd < 0)
+    return errno;
+
+  n = read (fd, text, MAX_ATTRIBUTE - 1);
+  if (n <= 0)
+    errnum = n < 0 ? errno : ENODATA;
+  close (fd);
+  text[MAX (n, 0)] = '\0';
+
+  return errnum;
+}
+
+/* Returns: 0 with @id set, or errno */
+static int
+read_id (const MmioAddress * slot, const char *name, guint16 * id)
+{
+  char text[MAX_ATTRIBUTE];
+  const int errnum = read_attribute (slot, name, text);
+
+  *id = errnum == 0 ? g_ascii_strtoull (text, NULL, 16) : G_MAXUINT16;
+  return errnum;
+}
+
+/* Each line of "resource" has a BAR's first and last address and its flags, of
+ * which the lowest are the BAR's own bits */
 static void
-info_init (MmioPciInfo * info, struct pci_device *dev)
+parse_bars (MmioPciInfo * info, const char *text)
+{
+  char *rest = (char *) text;
+
+  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
+    MmioPciBar *bar = &info->bar[i];
+    const guint64 first = g_ascii_strtoull (rest, &rest, 16);
+    const guint64 last = g_ascii_strtoull (rest, &rest, 16);
+    const guint64 flags = g_ascii_strtoull (rest, &rest, 16);
+
+    bar->base = first;
+    bar->size = first != 0 ? last - first + 1 : 0;
+    bar->is_io = (flags & PCI_BASE_ADDRESS_SPACE_IO) != 0;
+    bar->is_prefetchable = !bar->is_io &&
+        (flags & PCI_BASE_ADDRESS_MEM_PREFETCH) != 0;
+  }
+}
+
+/* Reading the configuration wakes a device that sleeps in D3cold, and fails
+ * where the device cannot be reached.  Returns: 0 with @info set, or errno. */
+static int
+info_init (MmioPciInfo * info, const MmioAddress * slot)
 {
   g_auto (MmioPciNames) names = { NULL, };
-  g_autofree char *slot = NULL;
+  char text[MAX_ATTRIBUTE];
+  int errnum;
 
-  names_init_locked (&names, dev->vendor_id, dev->device_id);
-  info->slot.kind = MMIO_ADDRESS_SLOT;
-  info->slot.domain = dev->domain;
-  info->slot.bus = dev->bus;
-  info->slot.slot = dev->dev;
-  info->slot.function = dev->func;
-  info->vendor = dev->vendor_id;
-  info->device = dev->device_id;
+  memset (info, 0, sizeof (*info));
+  info->slot = *slot;
+  errnum = read_id (slot, "vendor", &info->vendor);
+  if (errnum == 0)
+    errnum = read_id (slot, "device", &info->device);
+  if (errnum == 0)
+    errnum = read_attribute (slot, "config", text);
+  if (errnum == 0)
+    errnum = read_attribute (slot, "resource", text);
+  if (errnum != 0)
+    return errnum;
+
+  parse_bars (info, text);
+  read_id (slot, "subsystem_vendor", &info->subsystem_vendor);
+  read_id (slot, "subsystem_device", &info->subsystem);
+  mmio_pci_names_init (&names, info->vendor, info->device);
   info->name = g_steal_pointer (&names.full);
 
-  /* The list may be older than the device: it knows vendor and device, and has
-   * read the BARs just now, but leaves those as they were that have gone */
-  slot = mmio_address_to_string (&info->slot);
-  info->subsystem_vendor = mmio_pci_get_id (MMIO_PCI_SYSFS, slot,
-      "subsystem_vendor");
-  info->subsystem = mmio_pci_get_id (MMIO_PCI_SYSFS, slot, "subsystem_device");
-  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
-    info->bar[i].base = dev->regions[i].base_addr;
-    info->bar[i].size = info->bar[i].base ? dev->regions[i].size : 0;
-    info->bar[i].is_io = dev->regions[i].is_IO;
-    info->bar[i].is_prefetchable = dev->regions[i].is_prefetchable;
-  }
+  return 0;
 }
 
 static gint
 compare_slots (gconstpointer a, gconstpointer b)
 {
-  const struct pci_device *one = *(struct pci_device * const *) a;
-  const struct pci_device *other = *(struct pci_device * const *) b;
+  const MmioAddress *one = a;
+  const MmioAddress *other = b;
 
   if (one->domain != other->domain)
     return one->domain < other->domain ? -1 : 1;
   if (one->bus != other->bus)
     return one->bus < other->bus ? -1 : 1;
-  if (one->dev != other->dev)
-    return one->dev < other->dev ? -1 : 1;
-  return one->func < other->func ? -1 : 1;
+  if (one->slot != other->slot)
+    return one->slot < other->slot ? -1 : 1;
+  return one->function < other->function ? -1 : 1;
 }
 
-static GPtrArray *
-find_matches (const MmioAddress * address)
+/* Returns: (transfer full) (nullable) (element-type MmioAddress): where devices
+ * are, ordered */
+static GArray *
+list_slots (GError ** error)
 {
-  GPtrArray *found = g_ptr_array_new ();
+  g_autoptr (GError) local = NULL;
+  GDir *dir = g_dir_open (MMIO_PCI_SYSFS, 0, &local);
+  const char *name;
+  GArray *slots;
 
-  if (address->kind == MMIO_ADDRESS_SLOT) {
-    struct pci_device *dev = pci_device_find_by_slot (address->domain,
-        address->bus, address->slot, address->function);
-
-    if (dev)
-      g_ptr_array_add (found, dev);
-  } else {
-    const struct pci_id_match match = {
-      .vendor_id = address->vendor,
-      .device_id = address->device,
-      .subvendor_id = PCI_MATCH_ANY,
-      .subdevice_id = PCI_MATCH_ANY,
-    };
-    struct pci_device_iterator *iter = pci_id_match_iterator_create (&match);
-    struct pci_device *dev;
-
-    while (iter && (dev = pci_device_next (iter)))
-      g_ptr_array_add (found, dev);
-    if (iter)
-      pci_iterator_destroy (iter);
-    g_ptr_array_sort (found, compare_slots);
+  if (!dir) {
+    if (g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+      mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, ENOENT, "g_dir_open",
+          "This system shows no PCI bus (/sys/bus/pci is missing); try "
+          "device=sim.");
+    else
+      mmio_set_error (error, MMIO_ERROR_FAILED,
+          "Cannot list the PCI devices: %s.", local->message);
+    return NULL;
   }
 
-  return found;
+  slots = g_array_new (FALSE, TRUE, sizeof (MmioAddress));
+  while ((name = g_dir_read_name (dir))) {
+    MmioAddress slot;
+
+    if (!mmio_address_parse (&slot, name, NULL))
+      continue;
+    if (slot.kind == MMIO_ADDRESS_SLOT)
+      g_array_append_val (slots, slot);
+    else
+      mmio_address_clear (&slot);
+  }
+  g_dir_close (dir);
+  g_array_sort (slots, compare_slots);
+
+  return slots;
+}
+
+/* Whether an attribute's error says that its device has been removed */
+static gboolean
+is_removed (int errnum)
+{
+  return errnum == ENOENT || errnum == ENODEV || errnum == ENXIO;
+}
+
+static void
+set_read_error (const MmioAddress * slot, int errnum, GError ** error)
+{
+  g_autofree char *text = mmio_address_to_string (slot);
+
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "read",
+      "The configuration of PCI device %s cannot be read; is it still in "
+      "lspci -D?", text);
+}
+
+/* Keeps of @slots those whose device has the IDs of @address */
+static gboolean
+keep_matches (GArray * slots, const MmioAddress * address, GError ** error)
+{
+  guint kept = 0;
+
+  for (guint i = 0; i < slots->len; i++) {
+    const MmioAddress slot = g_array_index (slots, MmioAddress, i);
+    guint16 vendor, device;
+    int errnum = read_id (&slot, "vendor", &vendor);
+
+    if (errnum == 0)
+      errnum = read_id (&slot, "device", &device);
+    if (errnum != 0 && !is_removed (errnum)) {
+      set_read_error (&slot, errnum, error);
+      return FALSE;
+    }
+    if (errnum == 0 && vendor == address->vendor && device == address->device)
+      g_array_index (slots, MmioAddress, kept++) = slot;
+  }
+  g_array_set_size (slots, kept);
+
+  return TRUE;
+}
+
+static void
+set_not_found_error (const MmioAddress * address, GError ** error)
+{
+  g_autofree char *text = mmio_address_to_string (address);
+
+  mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
+      "There is no PCI device %s; see what there is with: lspci -Dnn", text);
 }
 
 static char *
-list_matches (const MmioAddress * address, GPtrArray * found)
+list_matches (const MmioAddress * address, GArray * found)
 {
   GString *text = g_string_new (NULL);
 
   for (guint i = 0; i < found->len; i++) {
-    const struct pci_device *dev = g_ptr_array_index (found, i);
+    g_autofree char *slot =
+        mmio_address_to_string (&g_array_index (found, MmioAddress, i));
 
-    g_string_append_printf (text, "%s%04x:%04x@%u is %04x:%02x:%02x.%x",
-        i > 0 ? ", " : "", address->vendor, address->device, i, dev->domain,
-        dev->bus, dev->dev, dev->func);
+    g_string_append_printf (text, "%s%04x:%04x@%u is %s", i > 0 ? ", " : "",
+        address->vendor, address->device, i, slot);
   }
 
   return g_string_free (text, FALSE);
 }
 
-static struct pci_device *
-choose_match (const MmioAddress * address, GPtrArray * found, GError ** error)
+static gboolean
+choose_match (const MmioAddress * address, GArray * found, MmioAddress * slot,
+    GError ** error)
 {
   g_autofree char *text = mmio_address_to_string (address);
-  g_autofree char *list = NULL;
+  g_autofree char *list = list_matches (address, found);
   const guint nth = MAX (address->nth, 0);
 
   if (found->len == 0) {
-    mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
-        "There is no PCI device %s; see what there is with: lspci -Dnn", text);
-    return NULL;
+    set_not_found_error (address, error);
+    return FALSE;
   }
 
-  if (address->kind == MMIO_ADDRESS_SLOT)
-    return g_ptr_array_index (found, 0);
-
-  list = list_matches (address, found);
   if (address->nth < 0 && found->len > 1) {
     mmio_set_error (error, MMIO_ERROR_AMBIGUOUS,
         "%u PCI devices are %s; set device to one of them: %s.", found->len,
         text, list);
-    return NULL;
+    return FALSE;
   }
 
   if (nth >= found->len) {
     mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
         "There is no PCI device %s, they are counted from 0; set device to one "
         "of these: %s.", text, list);
-    return NULL;
-  }
-
-  return g_ptr_array_index (found, nth);
-}
-
-/* Fills @info of a device that was found */
-static gboolean
-probe_locked (struct pci_device *dev, MmioPciInfo * info, GError ** error)
-{
-  int ret = pci_device_probe (dev);
-
-  if (ret != 0) {
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, ret, "pci_device_probe",
-        "The configuration of PCI device %04x:%02x:%02x.%x cannot be read; is "
-        "it still in lspci -D?", dev->domain, dev->bus, dev->dev, dev->func);
     return FALSE;
   }
 
-  info_init (info, dev);
+  *slot = g_array_index (found, MmioAddress, nth);
   return TRUE;
 }
 
+/* Where the device is that @address names */
 static gboolean
-find_locked (const MmioAddress * address, MmioPciInfo * info, GError ** error)
+find_slot (const MmioAddress * address, MmioAddress * slot, GError ** error)
 {
-  g_autoptr (GPtrArray) found = find_matches (address);
-  struct pci_device *dev = choose_match (address, found, error);
+  g_autoptr (GArray) slots = NULL;
+  guint16 vendor;
 
-  return dev && probe_locked (dev, info, error);
-}
-
-static GArray *
-list_locked (void)
-{
-  GArray *infos = g_array_new (FALSE, TRUE, sizeof (MmioPciInfo));
-  g_autoptr (GPtrArray) found = g_ptr_array_new ();
-  struct pci_device_iterator *iter = pci_slot_match_iterator_create (NULL);
-  struct pci_device *dev;
-
-  while (iter && (dev = pci_device_next (iter)))
-    g_ptr_array_add (found, dev);
-  if (iter)
-    pci_iterator_destroy (iter);
-  g_ptr_array_sort (found, compare_slots);
-
-  g_array_set_clear_func (infos, (GDestroyNotify) mmio_pci_info_clear);
-  for (guint i = 0; i < found->len; i++) {
-    g_autoptr (GError) error = NULL;
-    MmioPciInfo info = { 0, };
-
-    /* One that was unplugged meanwhile is no reason not to list the others */
-    if (probe_locked (g_ptr_array_index (found, i), &info, &error))
-      g_array_append_val (infos, info);
-    else
-      g_debug ("%s", error->message);
+  if (address->kind == MMIO_ADDRESS_SLOT) {
+    *slot = *address;
+    if (!is_removed (read_id (slot, "vendor", &vendor)))
+      return TRUE;
   }
 
-  return infos;
-}
+  slots = list_slots (error);
+  if (!slots)
+    return FALSE;
 
-/* Brings the list up to date, and takes the lock */
-static gboolean
-lock_bus (GError ** error)
-{
-  int err;
+  if (address->kind == MMIO_ADDRESS_SLOT) {
+    set_not_found_error (address, error);
+    return FALSE;
+  }
 
-  g_mutex_lock (&pci_lock);
-  err = ensure_list ();
-  if (err == 0)
-    return TRUE;
-
-  g_mutex_unlock (&pci_lock);
-  mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, err, "pci_system_init",
-      "This system shows no PCI bus (/sys/bus/pci is missing); try "
-      "device=sim.");
-  return FALSE;
+  return keep_matches (slots, address, error) &&
+      choose_match (address, slots, slot, error);
 }
 
 /**
  * mmio_pci_find:
  * @address: a slot or an ID
- * @info: (out caller-allocates): what the bus says of the device;
+ * @info: (out caller-allocates): the device's description;
  *   mmio_pci_info_clear() it
  *
  * Finds the one device that @address names.  Reads configuration space, never
@@ -404,36 +347,52 @@ lock_bus (GError ** error)
 gboolean
 mmio_pci_find (const MmioAddress * address, MmioPciInfo * info, GError ** error)
 {
-  gboolean ret;
+  MmioAddress slot;
+  int errnum;
 
-  if (!lock_bus (error))
+  if (!find_slot (address, &slot, error))
     return FALSE;
 
-  ret = find_locked (address, info, error);
-  g_mutex_unlock (&pci_lock);
+  errnum = info_init (info, &slot);
+  if (errnum != 0)
+    set_read_error (&slot, errnum, error);
 
-  return ret;
+  return errnum == 0;
 }
 
 /**
  * mmio_pci_list:
  *
- * Lists what is plugged in, ordered by address.  Reads configuration space,
- * never a BAR.
+ * Lists the devices, ordered by address.  Reads configuration space, never a
+ * BAR.
  *
  * Returns: (transfer full) (nullable) (element-type MmioPciInfo): the devices,
- *   or NULL with %MMIO_ERROR_NOT_FOUND if there is no bus
+ *   or NULL with %MMIO_ERROR_NOT_FOUND if there is no bus, or with
+ *   %MMIO_ERROR_FAILED
  */
 GArray *
 mmio_pci_list (GError ** error)
 {
+  g_autoptr (GArray) slots = list_slots (error);
   GArray *infos;
 
-  if (!lock_bus (error))
+  if (!slots)
     return NULL;
 
-  infos = list_locked ();
-  g_mutex_unlock (&pci_lock);
+  infos = g_array_new (FALSE, TRUE, sizeof (MmioPciInfo));
+  g_array_set_clear_func (infos, (GDestroyNotify) mmio_pci_info_clear);
+  for (guint i = 0; i < slots->len; i++) {
+    const MmioAddress *slot = &g_array_index (slots, MmioAddress, i);
+    MmioPciInfo info;
+    const int errnum = info_init (&info, slot);
+
+    /* A device that was removed meanwhile does not hide the others */
+    if (errnum == 0)
+      g_array_append_val (infos, info);
+    else
+      g_debug ("%04x:%02x:%02x.%x: %s", slot->domain, slot->bus, slot->slot,
+          slot->function, g_strerror (errnum));
+  }
 
   return infos;
 }

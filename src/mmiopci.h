@@ -55,7 +55,8 @@ typedef struct {
 
 char *mmio_pci_info_get_model (const MmioPciInfo * info);
 
-void mmio_pci_names_init (MmioPciNames * names, guint16 vendor, guint16 device);
+void mmio_pci_names_init (MmioPciNames * names, guint16 vendor_id,
+    guint16 device_id);
 
 void mmio_pci_names_clear (MmioPciNames * names);
 

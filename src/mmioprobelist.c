@@ -3,7 +3,7 @@
  * The table of the machine's memory BARs.  It knows what configuration space
  * and the names and permissions of sysfs files tell; no resource file is
  * opened, let alone mapped.  A device that slept in D3cold has been woken
- * before: the kernel does so for libpciaccess, which reads the configuration.
+ * before: the kernel does so for mmio_pci_list(), which reads the configuration.
  */
 #include "mmioprobelist.h"
 

@@ -34,6 +34,7 @@ typedef struct
 
 gboolean enter_namespace (void);
 void make_bus (void);
+void put_pci_names (const char *text);
 char *device_file (const char *slot, const char *name);
 void put (const char *slot, const char *name, gconstpointer data, gssize size);
 void put_config (const Device * device, guint16 command, gsize size);
