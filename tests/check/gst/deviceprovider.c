@@ -122,6 +122,7 @@ GST_START_TEST (test_description)
   GstDevice *device;
 
   put_both ();
+  put_pci_names ("1af4  Red Hat, Inc.\n\t1110  Inter-VM shared memory\n");
   devices = get_devices (provider, 2);
   check_address (devices->data, card.slot);
   device = devices->next->data;
@@ -129,7 +130,8 @@ GST_START_TEST (test_description)
   fail_if (g_object_is_floating (device));
 
   name = gst_device_get_display_name (device);
-  fail_unless (g_str_has_suffix (name, " [1af4:1110]"), "%s", name);
+  fail_unless_equals_string (name,
+      "Red Hat, Inc. Inter-VM shared memory [1af4:1110]");
   fail_unless (gst_device_has_classes (device, "Source/Video"));
   fail_unless (gst_device_has_classes (device, "Video/Source"));
 
@@ -143,9 +145,8 @@ GST_START_TEST (test_description)
   check_field (properties, "device.vendor.id", "1af4");
   check_field (properties, "device.product.id", "1110");
   check_field (properties, "pci.class", "050000");
-  /* Both or none, as the system has pci.ids or not */
-  fail_unless (gst_structure_has_field (properties, "device.vendor.name") ==
-      gst_structure_has_field (properties, "device.product.name"));
+  check_field (properties, "device.vendor.name", "Red Hat, Inc.");
+  check_field (properties, "device.product.name", "Inter-VM shared memory");
 
   caps = gst_device_get_caps (device);
   templates = gst_element_factory_get_static_pad_templates (factory);
@@ -227,15 +228,33 @@ GST_START_TEST (test_create_element)
 
 GST_END_TEST;
 
+/* A filter of extended types selects all of them: since 1.28 the monitor also
+ * says when it has started */
+static GstMessage *
+pop_device_message (GstBus * bus)
+{
+  const GstMessageType types = GST_MESSAGE_DEVICE_ADDED |
+      GST_MESSAGE_DEVICE_REMOVED;
+  GstMessage *message;
+
+  while ((message = gst_bus_timed_pop_filtered (bus, HANG * GST_USECOND,
+              types))) {
+    if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_DEVICE_ADDED ||
+        GST_MESSAGE_TYPE (message) == GST_MESSAGE_DEVICE_REMOVED)
+      break;
+    gst_message_unref (message);
+  }
+
+  return message;
+}
+
 static GstDevice *
 wait_for_device (GstBus * bus, GstMessageType type)
 {
-  g_autoptr (GstMessage) message = gst_bus_timed_pop_filtered (bus,
-      HANG * GST_USECOND, GST_MESSAGE_DEVICE_ADDED |
-      GST_MESSAGE_DEVICE_REMOVED);
+  g_autoptr (GstMessage) message = pop_device_message (bus);
   GstDevice *device;
 
-  fail_unless (message != NULL, "nobody tells");
+  fail_unless (message != NULL, "no message of a device");
   fail_unless_equals_int (GST_MESSAGE_TYPE (message), type);
   if (type == GST_MESSAGE_DEVICE_ADDED)
     gst_message_parse_device_added (message, &device);
