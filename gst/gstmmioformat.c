@@ -28,6 +28,9 @@ static const struct
   {GST_VIDEO_FORMAT_NV12_10LE32, 3, 4, FALSE},
   {GST_VIDEO_FORMAT_NV16_10LE32, 3, 4, FALSE},
   {GST_VIDEO_FORMAT_NV12_10LE40, 4, 5, FALSE},
+#if GST_CHECK_VERSION (1, 28, 0)
+  {GST_VIDEO_FORMAT_NV16_10LE40, 4, 5, FALSE},
+#endif
 };
 
 static gboolean
@@ -86,6 +89,10 @@ static const struct
   WORD (RGB10A2_LE, 4, 0, 10, 10, 10, 20, 10, 30, 2),
   WORD (BGR10A2_LE, 4, 20, 10, 10, 10, 0, 10, 30, 2),
   WORD (r210, 4, 20, 10, 10, 10, 0, 10, 0, 0),
+#if GST_CHECK_VERSION (1, 28, 0)
+  WORD (RGB10x2_LE, 4, 0, 10, 10, 10, 20, 10, 0, 0),
+  WORD (BGR10x2_LE, 4, 20, 10, 10, 10, 0, 10, 0, 0),
+#endif
 };
 
 static void
@@ -96,6 +103,29 @@ correct_components (MmioFormat * format, GstVideoFormat video_format)
       memcpy (format->component, corrections[i].component,
           format->n_components * sizeof (MmioComponent));
   }
+}
+
+/* Whether two components occupy the same bits: a format of a newer GStreamer
+ * that the table above does not correct.  Components in blocks have no bits of
+ * their own. */
+static gboolean
+is_ambiguous (const MmioFormat * format)
+{
+  for (guint i = 0; format->block_width == 0 && i < format->n_components; i++) {
+    const MmioComponent *one = &format->component[i];
+
+    for (guint j = 0; j < i; j++) {
+      const MmioComponent *other = &format->component[j];
+
+      if (one->plane == other->plane && one->offset == other->offset &&
+          one->pixel_stride == other->pixel_stride &&
+          one->shift < other->shift + other->depth &&
+          other->shift < one->shift + one->depth)
+        return TRUE;
+    }
+  }
+
+  return FALSE;
 }
 
 static gboolean
@@ -147,8 +177,9 @@ is_plain (const GstVideoFormatInfo * info)
  * @format: (out): the library's description of @video_format
  * @video_format: a format
  *
- * Returns: FALSE if it is none that can lie in a BAR: encoded or unknown, in
- *   tiles, or with a palette
+ * Returns: FALSE if frames in a BAR cannot have this format: encoded or unknown,
+ *   in tiles, with a palette, or newer than the GStreamer that this was built
+ *   with and not fully described by the one that runs
  */
 gboolean
 gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
@@ -191,6 +222,8 @@ gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
   }
 
   correct_components (&result, video_format);
+  if (is_ambiguous (&result))
+    return FALSE;
   result.big_endian = is_big_endian (info, &result);
 
   *format = result;

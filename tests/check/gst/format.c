@@ -222,6 +222,9 @@ GST_START_TEST (test_blocks)
     {"NV12_10LE32", 3, 4}, {"NV12_10LE32", 6, 8}, {"NV12_10LE32", 1920, 2560},
     {"NV16_10LE32", 6, 8}, {"NV16_10LE32", 1920, 2560},
     {"NV12_10LE40", 4, 5}, {"NV12_10LE40", 8, 10}, {"NV12_10LE40", 1920, 2400},
+#if GST_CHECK_VERSION (1, 28, 0)
+    {"NV16_10LE40", 4, 5}, {"NV16_10LE40", 8, 10}, {"NV16_10LE40", 1920, 2400},
+#endif
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
