@@ -31,7 +31,8 @@ parse_enum (const GParamSpec * spec, const char *text, GValue * value)
   const GEnumValue *found = g_enum_get_value_by_nick (klass, text);
   GstVideoFormat format;
 
-  if (found) {
+  /* GLib 2.90 ignores case here, earlier ones do not */
+  if (found && strcmp (found->value_nick, text) == 0) {
     g_value_set_enum (value, found->value);
     return TRUE;
   }
