@@ -468,15 +468,25 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
   return ret;
 }
 
-/* An event that goes downstream does so with the next frame */
+/* An event that goes downstream does so with the next frame.  A seek is refused
+ * here: the base class does not ask whether the source is seekable when the
+ * event reaches the element and not its pad.  It flushes, and from 1.24 on the
+ * stream does not resume afterwards. */
 static gboolean
 gst_mmio_vid_src_send_event (GstElement * element, GstEvent * event)
 {
   const gboolean waits = GST_EVENT_IS_DOWNSTREAM (event) &&
       GST_EVENT_IS_SERIALIZED (event);
-  const gboolean ret = GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)
-      ->send_event (element, event);
+  gboolean ret;
 
+  if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK) {
+    GST_DEBUG_OBJECT (element, "refusing to seek: a live source");
+    gst_event_unref (event);
+    return FALSE;
+  }
+
+  ret = GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)
+      ->send_event (element, event);
   if (ret && waits) {
     GST_OBJECT_LOCK (element);
     GST_MMIO_VID_SRC (element)->forget = TRUE;

@@ -292,16 +292,29 @@ GST_START_TEST (test_eos)
 
 GST_END_TEST;
 
-/* There is nowhere to seek to; an application that tries is told no. What is
- * sent to the element itself the base class takes for a flush. The stream goes
- * on in both cases. */
+static GstPadProbeReturn
+count_flushes (GstPad * pad, GstPadProbeInfo * info, gpointer n)
+{
+  (*(guint *) n)++;
+  return GST_PAD_PROBE_OK;
+}
+
+/* The source is not seekable: a seek fails and changes nothing, whether it
+ * reaches the element or its pad, before the start, or while playing */
 GST_START_TEST (test_seek)
 {
   Pipeline p;
   GstQuery *query;
+  g_autoptr (GstPad) pad = NULL;
   gboolean seekable;
+  guint n_flushes = 0;
 
   pipeline_init (&p, "mmiovidsrc");
+  pad = gst_element_get_static_pad (p.source, "src");
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_EVENT_FLUSH, count_flushes,
+      &n_flushes, NULL);
+  fail_if (gst_element_seek_simple (p.source, GST_FORMAT_TIME,
+          GST_SEEK_FLAG_FLUSH, 7 * GST_SECOND));
   pipeline_set_state (&p, GST_STATE_PLAYING);
   pipeline_check_frame (&p, 0, 0);
   pipeline_crank (&p, 1, 20 * MS);
@@ -317,9 +330,16 @@ GST_START_TEST (test_seek)
 
   pipeline_crank (&p, 2, 40 * MS);
   pipeline_wait_for_clock_wait (&p);
-  gst_element_seek_simple (p.source, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0);
-  pipeline_check_frame (&p, 3, 0);
-  pipeline_crank (&p, 4, 20 * MS);
+  fail_if (gst_element_seek_simple (p.source, GST_FORMAT_TIME,
+          GST_SEEK_FLAG_FLUSH, 0));
+  fail_if (gst_element_seek (p.source, 2, GST_FORMAT_TIME, GST_SEEK_FLAG_NONE,
+          GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_SET, GST_SECOND));
+  fail_if (gst_pad_send_event (pad, gst_event_new_seek (1, GST_FORMAT_TIME,
+              GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_NONE,
+              0)));
+  pipeline_crank (&p, 3, 60 * MS);
+  pipeline_crank (&p, 4, 80 * MS);
+  fail_unless_equals_int (n_flushes, 0);
   fail_unless_equals_uint64 (pipeline_get_stat (&p, "missed"), 0);
   pipeline_clear (&p);
 }
