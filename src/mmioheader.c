@@ -276,8 +276,9 @@ parse (const MmioDevice * device, guint bar, const MmiovidHeader * header,
   told->offset = header->picture_offset[0];
   if (header->n_pictures > 1) {
     told->n_buffers = header->n_pictures;
-    for (guint i = 0; i < header->n_pictures; i++)
-      told->buffer_offset[i] = header->picture_offset[i];
+    for (guint i = 0; i < MMIO_MAX_BUFFERS; i++)
+      told->buffer_offset[i] =
+          i < header->n_pictures ? header->picture_offset[i] : 0;
     told->index = get_register (bar, offsetof (MmiovidHeader, index));
     if (!check_pictures (address, told, error))
       return FALSE;

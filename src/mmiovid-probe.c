@@ -86,7 +86,10 @@ write_plot (const char *path, const MmioProbeReport * report, GError ** error)
       &local);
 
   free (target);
-  return ok || set_plot_error (error, local->message);
+  if (!ok)
+    return set_plot_error (error, local->message);
+
+  return TRUE;
 }
 
 static gboolean
