@@ -60,6 +60,8 @@ def arguments():
                         help="source tree to test (default: this one)")
     parser.add_argument("--match", metavar="PATTERN", default="",
                         help="run only checks whose name has this pattern")
+    parser.add_argument("--boot", choices=BOOTS, metavar="BOOT",
+                        help="run only the checks of this boot")
     parser.add_argument("--list", action="store_true",
                         help="print the names of the checks")
     parser.add_argument("--shell", choices=BOOTS, metavar="BOOT",
@@ -189,7 +191,7 @@ def main():
             shell(guest)
         return 0
 
-    for name in BOOTS:
+    for name in [options.boot] if options.boot else BOOTS:
         run_boot(name, image, plugin, options, report)
     report.plan()
     return 1 if report.failed else 0
