@@ -46,6 +46,7 @@ typedef struct
   unsigned n_pictures;
   unsigned resize_every;
   unsigned long frames;
+  FILE *times;
 } Options;
 
 static volatile sig_atomic_t ended;
@@ -187,6 +188,16 @@ count (volatile MmiovidHeader * header)
 }
 
 static void
+write_time (FILE * times, unsigned long number)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  fprintf (times, "%lu %lld.%09ld\n", number, (long long) now.tv_sec,
+      now.tv_nsec);
+}
+
+static void
 wait_until (struct timespec *next, unsigned rate)
 {
   next->tv_nsec += 1000000000L / rate;
@@ -232,6 +243,8 @@ run (const Options * options, uint8_t * memory)
       count (header);
     put32 (&header->index, index);
     count (header);
+    if (options->times)
+      write_time (options->times, n);
 
     if (is_new_mode)
       end_mode (header);
@@ -282,7 +295,8 @@ usage (void)
       "  --rate N              pictures a second (60)\n"
       "  --pictures N          pictures that take turns, 1 to 4 (1)\n"
       "  --resize-every N      pictures, then half the size, and back\n"
-      "  --frames N            ends after so many; else by SIGINT or SIGTERM\n",
+      "  --frames N            ends after so many; else by SIGINT or SIGTERM\n"
+      "  --times FILE          the number of each frame, and when it was complete\n",
       stderr);
   exit (2);
 }
@@ -309,6 +323,7 @@ parse (Options * options, int argc, char **argv)
     {"pictures", required_argument, NULL, 'p'},
     {"resize-every", required_argument, NULL, 'e'},
     {"frames", required_argument, NULL, 'n'},
+    {"times", required_argument, NULL, 't'},
     {NULL, 0, NULL, 0}
   };
   char *height;
@@ -342,6 +357,14 @@ parse (Options * options, int argc, char **argv)
       case 'n':
         options->frames = get_number (optarg, 1, 1000000000);
         break;
+      case 't':
+        options->times = fopen (optarg, "we");
+        if (!options->times) {
+          fprintf (stderr, "%s cannot be written: %s\n", optarg,
+              strerror (errno));
+          exit (1);
+        }
+        break;
       default:
         usage ();
     }
@@ -353,7 +376,7 @@ parse (Options * options, int argc, char **argv)
 int
 main (int argc, char **argv)
 {
-  Options options = { 640, 480, 3, 60, 1, 0, 0 };
+  Options options = { 640, 480, 3, 60, 1, 0, 0, NULL };
   const struct sigaction action = {.sa_handler = on_signal };
   uint8_t *memory;
 
@@ -363,6 +386,8 @@ main (int argc, char **argv)
   sigaction (SIGTERM, &action, NULL);
   run (&options, memory);
   munmap (memory, get_size (&options));
+  if (options.times)
+    fclose (options.times);
 
   return 0;
 }
