@@ -14,10 +14,13 @@ _SOURCES = ["meson.build", "meson_options.txt", "src", "gst",
 # Of the checks; in the guest these take the place of all other tests
 _PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                          "programs")
+# One that runs outside of the guest as well
+_ARRIVE = os.path.join(os.path.dirname(os.path.dirname(_PROGRAMS)), "arrive",
+                       "arrive.c")
 
 _PLUGIN = "gst/libgstmmiovid.so"
 _BUILT = [_PLUGIN, "src/mmiovid-probe", "tests/mmiovid-watch",
-          "tests/mmiovid-interrupts"]
+          "tests/mmiovid-interrupts", "tests/mmiovid-arrive"]
 
 
 class Plugin:
@@ -37,6 +40,7 @@ class Plugin:
                 yield path, name
             yield from _walk(path, name)
         yield from _walk(_PROGRAMS, "tests")
+        yield _ARRIVE, "tests/arrive.c"
 
     def _key(self, image):
         key = hashlib.sha256(" ".join([os.path.basename(image), *_BUILT])

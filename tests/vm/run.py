@@ -26,6 +26,7 @@ import check_discovery      # noqa: F401
 import check_kms            # noqa: F401
 import check_vfio           # noqa: F401
 import check_interrupts    # noqa: F401
+import check_arrival       # noqa: F401
 import check_uio            # noqa: F401
 import check_errors         # noqa: F401
 import check_gone           # noqa: F401
