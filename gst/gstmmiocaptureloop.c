@@ -28,11 +28,6 @@
 #define MAX_APART 1000
 #define MAX_ATTEMPTS 4
 
-/* What a synchronised sink adds to the latency by default, by which it is
- * estimated as long as no LATENCY event has come (GstBaseSink's
- * processing-deadline) */
-#define PROCESSING_DEADLINE (20 * GST_MSECOND)
-
 /* Running time at @time, of g_get_monotonic_time(); negative only if running time
  * 0 is yet to come.  The two clocks cannot be read at once: a thread that loses
  * the CPU in between reads them again.  Returns: FALSE if there is no clock */
@@ -163,8 +158,7 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
   update_device_period (self);
   gst_mmio_device_state_note_count (self, count.time);
-  if (!gst_mmio_capture_loop_get_running_time (self, count.time,
-          &running_time))
+  if (!gst_mmio_capture_loop_get_running_time (self, count.time, &running_time))
     return fail_without_clock (self);
 
   return gst_mmio_device_sync_next (&self->sync, count.steps, running_time,
@@ -232,8 +226,7 @@ acquire_buffer (GstMmioVidSrc * self, GstBuffer ** buffer)
   *buffer = NULL;
   while (pool) {
     ret = gst_buffer_pool_acquire_buffer (pool, buffer, &params);
-    if (ret != GST_FLOW_EOS ||
-        !gst_mmio_frame_queue_drop_oldest (&self->queue))
+    if (ret != GST_FLOW_EOS || !gst_mmio_frame_queue_drop_oldest (&self->queue))
       break;
     /* Nobody will have the dropped frame */
     mmio_capture_forget (self->capture);
@@ -323,8 +316,7 @@ skip_to_current (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
 /* @buffer: (out): the frame, after %GST_MMIO_STEP_DONE */
 static GstMmioStep
-read_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame,
-    GstBuffer ** buffer)
+read_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** buffer)
 {
   const gboolean copies =
       gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY;
@@ -420,19 +412,22 @@ static guint
 get_capacity (GstMmioVidSrc * self)
 {
   GstClockTime latency, period;
+  gboolean is_starting;
   guint size;
 
   GST_OBJECT_LOCK (self);
   size = self->settings.queue_size;
+  is_starting = self->sent <= 1;
   period = get_frame_period (self);
-  latency = GST_CLOCK_TIME_IS_VALID (self->configured_latency) ?
-      self->configured_latency :
-      gst_mmio_latency_get (&self->latency) + PROCESSING_DEADLINE;
+  latency = self->configured_latency;
   GST_OBJECT_UNLOCK (self);
 
   if (size > 0)
     return size;
-  if (!GST_CLOCK_TIME_IS_VALID (period) || period == 0)
+  /* A sink may keep the first frame until all other sinks have theirs, and then
+   * the latency is another one */
+  if (is_starting || !GST_CLOCK_TIME_IS_VALID (latency) ||
+      !GST_CLOCK_TIME_IS_VALID (period) || period == 0)
     return GST_MMIO_FRAME_QUEUE_MAX;
 
   return MIN (latency / period + (latency % period != 0) + 2,

@@ -45,8 +45,8 @@ gst_mmio_latency_reset (GstMmioLatency * latency, GstClockTime guess)
  * gst_mmio_latency_add:
  * @age: nanoseconds from the timestamp of a frame to the end of its capture
  *
- * Measures the latency.  The first measurement replaces the guess; from then on
- * it only grows.
+ * Measures the latency.  The first measurement replaces a guess that is too
+ * high by more than a step; from then on the latency only grows.
  *
  * Returns: whether the latency is another one now
  */
@@ -54,13 +54,16 @@ gboolean
 gst_mmio_latency_add (GstMmioLatency * latency, GstClockTime age)
 {
   const GstClockTime before = latency->latency;
+  GstClockTime measured;
 
   latency->least = MIN (latency->least, age);
   if (++latency->n_ages < N_AGES)
     return FALSE;
 
-  if (!latency->is_measured || round_up (latency->least) > latency->latency)
-    latency->latency = round_up (latency->least);
+  measured = round_up (latency->least);
+  if (measured > latency->latency ||
+      (!latency->is_measured && measured < latency->latency / 2))
+    latency->latency = measured;
   latency->is_measured = TRUE;
   latency->n_ages = 0;
   latency->least = GST_CLOCK_TIME_NONE;

@@ -25,8 +25,7 @@
  */
 GstStructure *
 gst_mmio_message_get_stats (MmioCapture * capture, const GstMmioWay * way,
-    guint64 frames, guint64 torn, guint64 missed,
-    guint64 dropped)
+    guint64 frames, guint64 torn, guint64 missed, guint64 dropped)
 {
   const char *mapping = NULL, *engine = NULL, *access = NULL, *mode = NULL;
   const char *reason = NULL, *mode_reason = NULL;

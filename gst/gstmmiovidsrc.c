@@ -265,7 +265,7 @@ notify_device (GstMmioVidSrc * self)
 }
 
 /* How long it may take to copy a frame, as long as it is not measured: a BAR
- * gives 64 bytes per microsecond, cached memory 1000 */
+ * gives 64 bytes per microsecond, cached memory 500 to buffers that are new */
 static GstClockTime
 guess_copy_time (MmioCapture * capture)
 {
@@ -273,7 +273,7 @@ guess_copy_time (MmioCapture * capture)
       (capture));
 
   return mmio_region_get_mapping (mmio_capture_get_region (capture)) ==
-      MMIO_MAPPING_CACHED ? size : size * 1000 / 64;
+      MMIO_MAPPING_CACHED ? size * 2 : size * 1000 / 64;
 }
 
 static void

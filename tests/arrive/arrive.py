@@ -41,9 +41,6 @@ CLOSE = 2 * MS
 # A latency that sinks have together with audio or a slow encoder, in ms
 LATENCY = 200
 
-# The element's queue has room for so many frames
-QUEUE_MOST = 32
-
 # pixels: what numbers the frames; count: after so many the numbers begin anew
 Source = collections.namedtuple("Source", "text rate pixels painter",
                                 defaults=["sim", None])
@@ -241,13 +238,9 @@ def check_timestamps(test, rate, sink, *options):
             f"{result.missed} frames missed; {result.machine()}; missed: "
             f"{result.gaps() or 'none'}")
     test.comment(said)
-    result.expect_keeps_up()
+    result.expect_keeps_up(most_idle=True)
     expect(len(far) <= share(len(errors))
            + result.late * len(errors) // result.wakes, said)
-    if LATENCY * rate // 1000 + 2 > QUEUE_MOST:
-        test.comment(f"{LATENCY} ms at {rate} Hz are more than {QUEUE_MOST} "
-                     "frames, so some have to be missed")
-        return
     total = result.frames[-1].offset + 1
     expect(result.missed <= share(total) + result.lost, said)
 
@@ -283,7 +276,7 @@ def checks():
             yield (f"slow sink: {name}, three periods a frame",
                    lambda test, a=source: check_slow(test, a))
 
-    for (name, sink), rate in itertools.product(SLOW_SINKS.items(), (60, 120, 240)):
+    for (name, sink), rate in itertools.product(SLOW_SINKS.items(), (60, 120)):
         yield (f"timestamps: counter at {rate} Hz, {LATENCY} ms by {name}",
                lambda test, a=rate, b=sink: check_timestamps(test, a, *b))
 

@@ -407,7 +407,7 @@ static void
 choose_caps (Round * round)
 {
   static const gint rates[][2] = { {25, 1}, {30000, 1001}, {1, 1000}, {0, 1},
-  {G_MAXINT, 1}, {1, G_MAXINT}
+  {1000000000, 1}, {1, G_MAXINT}
   };
   GString *caps = g_string_new ("video/x-raw");
   const guint width = round->width ? round->width : round->told_width;

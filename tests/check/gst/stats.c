@@ -44,7 +44,8 @@ GST_START_TEST (test_fields)
     GType type;
   } fields[] = {
     {"frames", G_TYPE_UINT64}, {"missed", G_TYPE_UINT64},
-    {"dropped", G_TYPE_UINT64}, {"unchanged", G_TYPE_UINT64}, {"torn", G_TYPE_UINT64},
+    {"dropped", G_TYPE_UINT64}, {"unchanged", G_TYPE_UINT64}, {"torn",
+        G_TYPE_UINT64},
     {"bytes-read", G_TYPE_UINT64},
     {"copy-time", G_TYPE_UINT64}, {"io-mode", G_TYPE_STRING},
     {"io-mode-reason", G_TYPE_STRING}, {"mapping", G_TYPE_STRING}, {"engine",
