@@ -12,6 +12,8 @@
 
 #include "mmioerror.h"
 
+GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
+
 static void
 get_error_code (const GError * error, GQuark * domain, gint * code)
 {
@@ -58,49 +60,56 @@ get_error_code (const GError * error, GQuark * domain, gint * code)
 /* Takes @text */
 static void
 post (GstElement * element, GstMessageType type, const GError * error,
-    char *text)
+    char *text, const char *file, const char *function, gint line)
 {
   const char *system = error->domain == MMIO_ERROR ?
       mmio_error_get_system (error) : NULL;
   GQuark domain;
   gint code;
 
+  gst_debug_log (gst_mmio_vid_src_debug, GST_LEVEL_WARNING, file, function,
+      line, G_OBJECT (element), "%s: %s (%s)", type == GST_MESSAGE_ERROR ?
+      "error" : "warning", text, system ? system : "-");
+
   get_error_code (error, &domain, &code);
   gst_element_message_full (element, type, domain, code, text,
-      g_strdup (system), __FILE__, GST_FUNCTION, __LINE__);
+      g_strdup (system), file, function, line);
 }
 
 /**
- * gst_mmio_error_post:
- * @element: who posts it
+ * gst_mmio_error_post_full:
+ * @element: the element that posts it
  * @error: an error of the library, or of the plugin with GStreamer's codes
+ * @file: place of the call, as @function and @line
  *
  * Posts @error with the code that applications know it by; the system's words
  * go into the debug string.
  */
 void
-gst_mmio_error_post (GstElement * element, const GError * error)
+gst_mmio_error_post_full (GstElement * element, const GError * error,
+    const char *file, const char *function, gint line)
 {
-  post (element, GST_MESSAGE_ERROR, error, g_strdup (error->message));
+  post (element, GST_MESSAGE_ERROR, error, g_strdup (error->message), file,
+      function, line);
 }
 
 /**
- * gst_mmio_error_warn:
- * @element: who posts it
+ * gst_mmio_error_warn_full:
+ * @element: the element that posts it
  * @error: an error of the library
  * @more: what follows from it, a sentence
+ * @file: place of the call, as @function and @line
  *
- * Posts @error as one that the element lives with, without the advice to start
- * again.
+ * Posts @error as a warning, without the advice to start again.
  */
 void
-gst_mmio_error_warn (GstElement * element, const GError * error,
-    const char *more)
+gst_mmio_error_warn_full (GstElement * element, const GError * error,
+    const char *more, const char *file, const char *function, gint line)
 {
   const char *advice = strstr (error->message, MMIO_START_AGAIN);
   const int length = advice ? advice - error->message : -1;
 
   post (element, GST_MESSAGE_WARNING, error, advice ?
       g_strdup_printf ("%.*s. %s", length, error->message, more) :
-      g_strdup_printf ("%s %s", error->message, more));
+      g_strdup_printf ("%s %s", error->message, more), file, function, line);
 }

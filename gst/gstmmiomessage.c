@@ -12,6 +12,9 @@
 #include "gstmmiocaps.h"
 #include "gstmmioenums.h"
 
+GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
+#define GST_CAT_DEFAULT gst_mmio_vid_src_debug
+
 /**
  * gst_mmio_message_get_stats:
  * @capture: (nullable): what is captured; NULL: nothing yet

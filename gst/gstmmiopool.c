@@ -12,8 +12,8 @@
 GST_DEBUG_CATEGORY_STATIC (gst_mmio_pool_debug);
 #define GST_CAT_DEFAULT gst_mmio_pool_debug
 
-static gboolean
-configure_pool (GstBufferPool * pool, GstCaps * caps, guint size, guint min,
+static GstStructure *
+get_config (GstBufferPool * pool, GstCaps * caps, guint size, guint min,
     guint max, gboolean has_video_meta)
 {
   GstStructure *config = gst_buffer_pool_get_config (pool);
@@ -23,6 +23,26 @@ configure_pool (GstBufferPool * pool, GstCaps * caps, guint size, guint min,
           GST_BUFFER_POOL_OPTION_VIDEO_META))
     gst_buffer_pool_config_add_option (config,
         GST_BUFFER_POOL_OPTION_VIDEO_META);
+
+  return config;
+}
+
+/* With the first allocator and parameters that downstream proposes, as the base
+ * class does it */
+static gboolean
+configure_pool (GstBufferPool * pool, GstQuery * query, GstCaps * caps,
+    guint size, guint min, guint max, gboolean has_video_meta)
+{
+  GstStructure *config = get_config (pool, caps, size, min, max,
+      has_video_meta);
+  GstAllocator *allocator = NULL;
+  GstAllocationParams params;
+
+  gst_allocation_params_init (&params);
+  if (gst_query_get_n_allocation_params (query) > 0)
+    gst_query_parse_nth_allocation_param (query, 0, &allocator, &params);
+  gst_buffer_pool_config_set_allocator (config, allocator, &params);
+  gst_clear_object (&allocator);
 
   if (gst_buffer_pool_set_config (pool, config))
     return TRUE;
@@ -36,41 +56,16 @@ configure_pool (GstBufferPool * pool, GstCaps * caps, guint size, guint min,
   return FALSE;
 }
 
-static gboolean
-configure_own_pool (GstBufferPool * pool, GstCaps * caps, guint size,
-    guint min, gboolean has_video_meta, GstAllocator * allocator,
-    const GstAllocationParams * params)
-{
-  GstStructure *config = gst_buffer_pool_get_config (pool);
-
-  gst_buffer_pool_config_set_params (config, caps, size, min, 0);
-  gst_buffer_pool_config_set_allocator (config, allocator, params);
-  if (has_video_meta)
-    gst_buffer_pool_config_add_option (config,
-        GST_BUFFER_POOL_OPTION_VIDEO_META);
-
-  return gst_buffer_pool_set_config (pool, config);
-}
-
 static GstBufferPool *
 create_own_pool (GstQuery * query, GstCaps * caps, guint size, guint min,
     gboolean has_video_meta)
 {
   GstBufferPool *pool = gst_video_buffer_pool_new ();
-  GstAllocator *allocator = NULL;
-  GstAllocationParams params;
-  gboolean ret;
-
-  gst_allocation_params_init (&params);
-  if (gst_query_get_n_allocation_params (query) > 0)
-    gst_query_parse_nth_allocation_param (query, 0, &allocator, &params);
 
   /* An allocator that cannot serve a video pool is left out */
-  ret = configure_own_pool (pool, caps, size, min, has_video_meta, allocator,
-      &params) || configure_own_pool (pool, caps, size, min, has_video_meta,
-      NULL, NULL);
-  gst_clear_object (&allocator);
-  if (!ret)
+  if (!configure_pool (pool, query, caps, size, min, 0, has_video_meta) &&
+      !gst_buffer_pool_set_config (pool, get_config (pool, caps, size, min, 0,
+              has_video_meta)))
     gst_clear_object (&pool);
 
   return pool;
@@ -103,7 +98,8 @@ gst_mmio_pool_decide (GstQuery * query, const GstVideoInfo * info,
   if (gst_query_get_n_allocation_pools (query) > 0) {
     gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
     size = MAX (size, GST_VIDEO_INFO_SIZE (info));
-    if (pool && !configure_pool (pool, caps, size, min, max, has_video_meta)) {
+    if (pool && !configure_pool (pool, query, caps, size, min, max,
+            has_video_meta)) {
       GST_WARNING ("downstream's %" GST_PTR_FORMAT
           " refuses the configuration, so it may have to copy", pool);
       gst_clear_object (&pool);

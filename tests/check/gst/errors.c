@@ -498,6 +498,39 @@ GST_START_TEST (test_in_pipeline)
 
 GST_END_TEST;
 
+static gint logged;
+
+static void
+count_log (GstDebugCategory * category, GstDebugLevel level,
+    const char *log_file, const char *function, gint line, GObject * object,
+    GstDebugMessage * message, gpointer wanted)
+{
+  if (g_str_equal (gst_debug_category_get_name (category), "mmiovidsrc") &&
+      level <= GST_LEVEL_WARNING && g_str_has_suffix (log_file, wanted) &&
+      strstr (gst_debug_message_get (message), "/nowhere/bar"))
+    g_atomic_int_inc (&logged);
+}
+
+/* An error is in the log of the element's category, with the place at which the
+ * element met it */
+GST_START_TEST (test_log)
+{
+  GstHarness *h = source_new ("/nowhere/bar", NULL);
+
+  gst_debug_set_active (TRUE);
+  gst_debug_set_threshold_for_name ("mmiovidsrc", GST_LEVEL_WARNING);
+  gst_debug_add_log_function (count_log, (gpointer) "gstmmiovidsrc.c", NULL);
+  fail_unless_equals_int (gst_element_set_state (h->element,
+          GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  gst_debug_remove_log_function (count_log);
+  fail_unless_equals_int (g_atomic_int_get (&logged), 1);
+  source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND,
+      "gstmmiovidsrc.c", "/nowhere/bar", NULL);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 static Suite *
 errors_suite (void)
 {
@@ -507,6 +540,7 @@ errors_suite (void)
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_loop_test (tc, test_malformed, 0, 9);
   tcase_add_test (tc, test_no_text);
+  tcase_add_test (tc, test_log);
   tcase_add_loop_test (tc, test_no_pci_device, 0, 3);
   tcase_add_test (tc, test_no_file);
   tcase_add_test (tc, test_file_in_file);

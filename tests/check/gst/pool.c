@@ -326,6 +326,32 @@ GST_START_TEST (test_allocator)
 
 GST_END_TEST;
 
+/* And so does downstream's */
+GST_START_TEST (test_params_of_proposed)
+{
+  GstQuery *query = new_query (TRUE);
+  TestPool *pool = test_pool_new ();
+  GstAllocationParams params = {.align = 255,.prefix = 64,.padding = 128 };
+  GstAllocationParams got;
+  GstStructure *config;
+  Decision decision;
+
+  gst_query_add_allocation_param (query, NULL, &params);
+  gst_query_add_allocation_pool (query, GST_BUFFER_POOL (pool), SIZE, 2, 7);
+  decide (query, 7, &decision);
+  fail_unless (decision.pool == GST_BUFFER_POOL_CAST (pool));
+  config = gst_buffer_pool_get_config (decision.pool);
+  fail_unless (gst_buffer_pool_config_get_allocator (config, NULL, &got));
+  gst_structure_free (config);
+  fail_unless_equals_uint64 (got.align, 255);
+  fail_unless_equals_uint64 (got.prefix, 64);
+  fail_unless_equals_uint64 (got.padding, 128);
+  drop (query, &decision);
+  gst_object_unref (pool);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_params_without_allocator)
 {
   GstQuery *query = new_query (FALSE);
@@ -378,6 +404,7 @@ pool_suite (void)
   tcase_add_test (tc, test_active);
   tcase_add_loop_test (tc, test_active_for_another, 0, 3);
   tcase_add_test (tc, test_allocator);
+  tcase_add_test (tc, test_params_of_proposed);
   tcase_add_test (tc, test_params_without_allocator);
   tcase_add_test (tc, test_remove_all);
 
