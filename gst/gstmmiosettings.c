@@ -118,8 +118,8 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
           "first memory BAR that is large enough)", -1, MMIO_MAX_BARS - 1,
           DEFAULT_BAR, flags));
   g_object_class_install_property (object_class, PROP_FORMAT,
-      g_param_spec_enum ("format", "Format", "Pixel format of the picture in "
-          "the BAR (if never set, what the device tells, or else RGB)",
+      g_param_spec_enum ("format", "Format", "Pixel format in the BAR (if "
+          "never set, as the device describes, else RGB)",
           GST_TYPE_VIDEO_FORMAT, DEFAULT_FORMAT, flags));
   g_object_class_install_property (object_class, PROP_WIDTH,
       g_param_spec_uint ("width", "Width", "Width of the picture in pixels "
@@ -136,8 +136,7 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
           flags));
   g_object_class_install_property (object_class, PROP_IO_MODE,
       g_param_spec_enum ("io-mode", "IO mode",
-          "How frames get out: as a dma-buf that downstream's hardware reads, "
-          "copied into downstream's buffers, or as the mapped BAR itself",
+          "How frames are sent: as a dma-buf, as a copy, or as the mapped BAR",
           GST_TYPE_MMIO_IO_MODE, DEFAULT_IO_MODE, flags));
   g_object_class_install_property (object_class, PROP_MAPPING,
       g_param_spec_enum ("mapping", "Mapping", "How the BAR is mapped",
@@ -146,61 +145,58 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
       g_param_spec_enum ("engine", "Engine", "How a copy loads from the BAR",
           GST_TYPE_MMIO_ENGINE, DEFAULT_ENGINE, flags));
   g_object_class_install_property (object_class, PROP_CHANGES,
-      g_param_spec_enum ("changes", "Changes", "What to do about frames that "
-          "are as the one before, and about what has changed in the others "
-          "(mark: regions of interest named damage)", GST_TYPE_MMIO_CHANGES,
-          DEFAULT_CHANGES, flags));
+      g_param_spec_enum ("changes", "Changes", "How to handle unchanged "
+          "frames and changed rows (mark: regions of interest named damage)",
+          GST_TYPE_MMIO_CHANGES, DEFAULT_CHANGES, flags));
   g_object_class_install_property (object_class, PROP_FRAME_SYNC,
       g_param_spec_enum ("frame-sync", "Frame sync", "What starts a frame",
           GST_TYPE_MMIO_FRAME_SYNC, DEFAULT_FRAME_SYNC, flags));
   g_object_class_install_property (object_class, PROP_COUNTER_BAR,
       g_param_spec_int ("counter-bar", "Counter BAR",
-          "BAR that holds the frame " "counter (-1 = that of the picture)", -1,
+          "BAR that holds the frame counter (-1 = that of the picture)", -1,
           MMIO_MAX_BARS - 1, DEFAULT_COUNTER_BAR, flags));
   g_object_class_install_property (object_class, PROP_COUNTER_OFFSET,
       g_param_spec_uint64 ("counter-offset", "Counter offset",
-          "Bytes from that BAR's start to the frame counter, which also guards "
-          "against torn frames (if no counter property was ever set, only a "
-          "device that can tell has one)", 0, G_MAXUINT64, 0, flags));
+          "Bytes from that BAR's start to the frame counter (if never set, as the "
+          "device describes)", 0, G_MAXUINT64, 0, flags));
   g_object_class_install_property (object_class, PROP_COUNTER_SIZE,
       g_param_spec_uint ("counter-size", "Counter size",
           "Bits of the frame counter: 8, 16, 32 or 64", 8, 64,
           DEFAULT_COUNTER_SIZE, flags));
   g_object_class_install_property (object_class, PROP_COUNTER_SEQLOCK,
       g_param_spec_boolean ("counter-seqlock", "Counter seqlock",
-          "The frame counter counts twice for each picture: it is odd while "
-          "one is being written", FALSE, flags));
+          "The frame counter is odd while a picture is being written", FALSE,
+          flags));
   g_object_class_install_property (object_class, PROP_BUFFERS,
-      g_param_spec_uint ("buffers", "Buffers", "Pictures that the device "
-          "writes in turn, one complete while it writes the next (if never "
-          "set, a device that can tell is asked)", 1, MMIO_MAX_BUFFERS,
-          DEFAULT_BUFFERS, flags));
+      g_param_spec_uint ("buffers", "Buffers",
+          "Number of pictures that the "
+          "device writes in turn (if never set, as the device describes)", 1,
+          MMIO_MAX_BUFFERS, DEFAULT_BUFFERS, flags));
   g_object_class_install_property (object_class, PROP_BUFFER_STEP,
       g_param_spec_uint64 ("buffer-step", "Buffer step",
           "Bytes from the start of one of these pictures to that of the next "
-          "(0 = one right after the other, or as a device tells)", 0,
-          G_MAXUINT64, 0, flags));
+          "(0 = without a gap, or as the device describes)", 0, G_MAXUINT64, 0,
+          flags));
   g_object_class_install_property (object_class, PROP_INDEX_BAR,
       g_param_spec_int ("index-bar", "Index BAR",
           "BAR that holds the index (-1 = that of the picture)", -1,
           MMIO_MAX_BARS - 1, DEFAULT_INDEX_BAR, flags));
   g_object_class_install_property (object_class, PROP_INDEX_OFFSET,
       g_param_spec_uint64 ("index-offset", "Index offset",
-          "Bytes from that BAR's start to the index, which tells which of "
-          "these pictures is complete, 0 for the first (if no index property "
-          "was ever set, only a device that can tell has one)", 0, G_MAXUINT64,
-          0, flags));
+          "Bytes from that BAR's start to the index of the complete picture (if "
+          "never set, as the device describes)", 0, G_MAXUINT64, 0, flags));
   g_object_class_install_property (object_class, PROP_INDEX_SIZE,
       g_param_spec_uint ("index-size", "Index size",
           "Bits of the index: 8, 16, 32 or 64", 8, 64, DEFAULT_INDEX_SIZE,
           flags));
   g_object_class_install_property (object_class, PROP_RECONNECT,
       g_param_spec_boolean ("reconnect", "Reconnect",
-          "Wait for a device that goes away until it is back, with no frames in "
-          "the meantime (false: it is an error)", FALSE, flags));
+          "Wait for a removed device to return (false = its removal is an error)",
+          FALSE, flags));
   g_object_class_install_property (object_class, PROP_QUEUE_SIZE,
-      g_param_spec_uint ("queue-size", "Queue size", "Maximum number of frames "
-          "between capture and downstream (0 = as the latency needs)", 0,
+      g_param_spec_uint ("queue-size", "Queue size",
+          "Maximum number of queued "
+          "frames (0 = as many as the pipeline's latency needs)", 0,
           GST_MMIO_FRAME_QUEUE_MAX, 0, flags));
 }
 

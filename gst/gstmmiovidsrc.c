@@ -4,14 +4,19 @@
  * @title: mmiovidsrc
  *
  * Captures the picture that a PCI device has in its memory (a BAR), for
- * devices that have no driver which would do it: FPGA boards, simple capture
- * cards, BMC and VGA framebuffers, shared memory devices of virtual machines.
+ * devices without a driver that reads it: FPGA boards, simple capture cards,
+ * BMC and VGA framebuffers, shared memory devices of virtual machines.
  *
- * What the device is, properties say: where it is, and how its picture lies in
- * its memory.  What the consumer wants, caps say: the frame rate, and whether
- * 24-bit pixels shall become 32-bit ones on the way, or 32-bit ones change the
- * order of their bytes.  Each byte of the BAR is loaded at most once a frame,
- * in wide loads, straight into downstream's buffers.
+ * Properties describe the device: its address, and the layout of the picture in
+ * its memory.  Caps select the frame rate, and whether 24-bit pixels become
+ * 32-bit ones or 32-bit ones change the order of their bytes.  Each byte of the
+ * BAR is loaded at most once a frame, in wide loads, straight into downstream's
+ * buffers.
+ *
+ * A thread of the element captures frames and puts them into a queue
+ * (#mmiovidsrc:queue-size).  A frame's timestamp is the moment of its capture, and a sink that synchronises
+ * delays no capture.  A full queue drops its oldest frame, which counts as
+ * missed.
  *
  * ## Example launch lines
  *
@@ -28,13 +33,13 @@
  * |[
  * gst-launch-1.0 mmiovidsrc device=/dev/shm/ivshmem format=bgrx width=1920 height=1080 offset=4096 ! video/x-raw,framerate=60/1 ! autovideosink
  * ]|
- * Shows what a virtual machine has painted into its shared memory device.
+ * Shows what a virtual machine has written to its shared memory device.
  *
  * |[
  * gst-launch-1.0 mmiovidsrc device=1af4:1110 frame-sync=counter ! autovideosink
  * ]|
- * The same the other way round, from a device that describes its picture by a
- * header: the picture follows when that changes.
+ * Shows the picture of a shared memory device that has a header, in a virtual
+ * machine.  The caps change when the header does.
  *
  * |[
  * gst-play-1.0 'mmio://0000:03:00.0?bar=2&format=bgrx&width=640&height=480'
@@ -671,10 +676,10 @@ install_properties (GObjectClass * object_class)
   gst_mmio_settings_install_properties (object_class);
 
   properties[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
-      "Frames since the start: frames (sent), missed, dropped (by a full queue, "
-      "part of missed), unchanged, torn, bytes-read (from the BAR), copy-time "
-      "(nanoseconds), io-mode, io-mode-reason, mapping, engine, engine-reason "
-      "and access", GST_TYPE_STRUCTURE, flags);
+      "Since the start: frames (sent), missed, dropped (from the queue), "
+      "unchanged, torn, bytes-read (from the BAR), copy-time (nanoseconds), "
+      "io-mode, io-mode-reason, mapping, engine, engine-reason and access",
+      GST_TYPE_STRUCTURE, flags);
   properties[PROP_DEVICE_NAME] =
       g_param_spec_string ("device-name", "Device name",
       "What the device is, in words (while it is open)", NULL, flags);
