@@ -315,8 +315,10 @@ mmio_guard_leave (const sigset_t * before)
 gboolean
 mmio_guard_fire (MmioGuard * guard)
 {
-  return guard->process != getpid () ||
-      put_zeros (guard, guard->start, guard->end);
+  if (guard->process != getpid ())
+    return TRUE;
+
+  return put_zeros (guard, guard->start, guard->end);
 }
 
 /**
