@@ -31,8 +31,8 @@
 /* Running time at @time, of g_get_monotonic_time(); negative only if running time
  * 0 is yet to come.  The two clocks cannot be read at once: a thread that loses
  * the CPU in between reads them again.  Returns: FALSE if there is no clock */
-gboolean
-gst_mmio_capture_loop_get_running_time (GstMmioVidSrc * self, gint64 time,
+static gboolean
+get_running_time (GstMmioVidSrc * self, gint64 time,
     GstClockTimeDiff * running_time)
 {
   GstElement *element = GST_ELEMENT_CAST (self);
@@ -57,6 +57,21 @@ gst_mmio_capture_loop_get_running_time (GstMmioVidSrc * self, gint64 time,
   }
 
   *running_time = now < 0 ? now : MAX (now - age, 0);
+  return TRUE;
+}
+
+/* Running time now.  Returns: FALSE if there is no clock */
+gboolean
+gst_mmio_capture_loop_get_now (GstMmioVidSrc * self, GstClockTimeDiff * now)
+{
+  GstElement *element = GST_ELEMENT_CAST (self);
+  g_autoptr (GstClock) clock = gst_element_get_clock (element);
+
+  if (!clock)
+    return FALSE;
+
+  *now = GST_CLOCK_DIFF (gst_element_get_base_time (element),
+      gst_clock_get_time (clock));
   return TRUE;
 }
 
@@ -87,6 +102,33 @@ fail_without_clock (GstMmioVidSrc * self)
 
 /* Wait */
 
+/* Counts the frames that were missed before @frame */
+static void
+count_missed (GstMmioVidSrc * self, GstMmioFrameTime * frame)
+{
+  gst_mmio_frame_queue_lose (&self->queue, frame->missed);
+  frame->missed = 0;
+}
+
+/* The wait for @frame was ended.  If it was due by then, and caps are negotiated,
+ * it is captured afterwards. */
+static void
+keep_if_due (GstMmioVidSrc * self, GstMmioFrameTime * frame,
+    GstClockTimeDiff due)
+{
+  GstClockTimeDiff now;
+
+  if (due == 0 || !gst_mmio_capture_thread_is_held (&self->thread,
+          GST_MMIO_HOLD_NEGOTIATION)
+      || !gst_mmio_capture_loop_get_now (self, &now) || now < due)
+    return;
+
+  gst_mmio_pacer_take (&self->pacer, frame);
+  gst_mmio_device_state_drop (self);
+  count_missed (self, frame);
+  gst_mmio_device_state_keep (self, frame);
+}
+
 static GstMmioStep
 wait_for_clock (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
@@ -108,8 +150,10 @@ wait_for_clock (GstMmioVidSrc * self, GstMmioFrameTime * frame)
     if (now >= due)
       break;
     if (!gst_mmio_capture_thread_wait_clock (&self->thread, clock,
-            MIN (due, now + (GstClockTimeDiff) MAX_WAIT) + base_time))
+            MIN (due, now + (GstClockTimeDiff) MAX_WAIT) + base_time)) {
+      keep_if_due (self, frame, due);
       return GST_MMIO_STEP_AGAIN;
+    }
   }
 
   gst_mmio_pacer_take (&self->pacer, frame);
@@ -132,24 +176,31 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
   const GstClockTime wanted = gst_mmio_pacer_get_period (&self->pacer);
   const gint64 now = g_get_monotonic_time ();
+  const gboolean has_pending = self->device.has_pending;
   GstClockTimeDiff running_time;
   gint64 deadline = now + PENDING_PAUSE;
   MmioCount count;
+
+  /* What the device has counted since is known before the pending frame is
+   * read */
+  if (has_pending && gst_mmio_device_state_look (self))
+    deadline = now;
 
   if (self->device.last_count == 0) {
     mmio_capture_interrupt (self->capture);
     gst_mmio_device_state_note_count (self, now);
   }
-  if (!self->device.has_pending)
+  if (!has_pending)
     deadline = MAX (self->device.last_count + STALL, now);
 
   switch (mmio_capture_wait (self->capture, deadline, &count)) {
     case MMIO_WAIT_FRAME:
       break;
     case MMIO_WAIT_TIMEOUT:
-      if (!self->device.has_pending)
+      if (!has_pending)
         gst_mmio_device_state_note_stall (self);
-      return GST_MMIO_STEP_AGAIN;
+      return gst_mmio_device_state_take (self, frame) ? GST_MMIO_STEP_DONE :
+          GST_MMIO_STEP_AGAIN;
     case MMIO_WAIT_WOKEN:
       return GST_MMIO_STEP_AGAIN;
     case MMIO_WAIT_GONE:
@@ -158,19 +209,11 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
   update_device_period (self);
   gst_mmio_device_state_note_count (self, count.time);
-  if (!gst_mmio_capture_loop_get_running_time (self, count.time, &running_time))
+  if (!get_running_time (self, count.time, &running_time))
     return fail_without_clock (self);
 
   return gst_mmio_device_sync_next (&self->sync, count.steps, running_time,
       wanted, frame) ? GST_MMIO_STEP_DONE : GST_MMIO_STEP_AGAIN;
-}
-
-/* Counts the frames that were missed before @frame */
-static void
-count_missed (GstMmioVidSrc * self, GstMmioFrameTime * frame)
-{
-  gst_mmio_frame_queue_lose (&self->queue, frame->missed);
-  frame->missed = 0;
 }
 
 static GstMmioStep
@@ -180,11 +223,12 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
   if (!gst_mmio_capture_thread_wait_playing (&self->thread))
     return GST_MMIO_STEP_AGAIN;
-  if (gst_mmio_device_state_take (self, frame))
+  if (gst_mmio_vid_src_is_device_synced (self))
+    step = wait_for_device (self, frame);
+  else if (gst_mmio_device_state_take (self, frame))
     return GST_MMIO_STEP_DONE;
-
-  step = gst_mmio_vid_src_is_device_synced (self) ?
-      wait_for_device (self, frame) : wait_for_clock (self, frame);
+  else
+    step = wait_for_clock (self, frame);
   if (step != GST_MMIO_STEP_DONE)
     return step;
 
@@ -304,9 +348,7 @@ skip_to_current (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   const guint64 newer = mmio_capture_take_newer (self->capture);
   GstClockTimeDiff now;
 
-  if (newer == 0 ||
-      !gst_mmio_capture_loop_get_running_time (self, g_get_monotonic_time (),
-          &now))
+  if (newer == 0 || !gst_mmio_capture_loop_get_now (self, &now))
     return;
 
   gst_mmio_device_sync_skip (&self->sync, newer, MAX (now, 0),
@@ -440,8 +482,7 @@ measure_latency (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
   GstClockTimeDiff now;
   gboolean changed;
 
-  if (!gst_mmio_capture_loop_get_running_time (self, g_get_monotonic_time (),
-          &now))
+  if (!gst_mmio_capture_loop_get_now (self, &now))
     return;
 
   GST_OBJECT_LOCK (self);
@@ -480,6 +521,17 @@ handle_events (GstMmioVidSrc * self, guint events)
   }
 }
 
+/* Whether the queue has as many frames as the base class will ask for: no more is
+ * read from the device */
+static gboolean
+is_complete (GstMmioVidSrc * self)
+{
+  const gint wanted = GST_BASE_SRC (self)->num_buffers;
+
+  return wanted >= 0 &&
+      gst_mmio_frame_queue_get_total (&self->queue) >= (guint64) wanted;
+}
+
 static void
 capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
 {
@@ -488,6 +540,10 @@ capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
   GstMmioStep step;
 
   handle_events (self, events);
+  if (is_complete (self)) {
+    gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_COMPLETE);
+    return;
+  }
 
   if ((events & GST_MMIO_EVENT_NOTICE) &&
       self->device.state != GST_MMIO_STATE_AWAY &&

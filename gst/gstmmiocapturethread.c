@@ -116,7 +116,7 @@ gst_mmio_capture_thread_set_paused (GstMmioCaptureThread * thread,
   thread->is_paused = paused;
   g_mutex_unlock (&thread->lock);
 
-  disturb (thread, 0, GST_MMIO_EVENT_PAUSE);
+  disturb (thread, 0, paused ? GST_MMIO_EVENT_PAUSE : 0);
 }
 
 /**
@@ -198,6 +198,24 @@ gst_mmio_capture_thread_is_disturbed (GstMmioCaptureThread * thread)
 
   g_mutex_lock (&thread->lock);
   ret = is_disturbed (thread);
+  g_mutex_unlock (&thread->lock);
+
+  return ret;
+}
+
+/**
+ * gst_mmio_capture_thread_is_held:
+ *
+ * Returns: whether @hold holds the thread
+ */
+gboolean
+gst_mmio_capture_thread_is_held (GstMmioCaptureThread * thread,
+    GstMmioHold hold)
+{
+  gboolean ret;
+
+  g_mutex_lock (&thread->lock);
+  ret = (thread->holds & hold) != 0;
   g_mutex_unlock (&thread->lock);
 
   return ret;

@@ -11,8 +11,9 @@ G_BEGIN_DECLS
  * @GST_MMIO_HOLD_CHANGE: frames have changed, and are to be negotiated
  * @GST_MMIO_HOLD_FLUSH: the element is flushing
  * @GST_MMIO_HOLD_FAILURE: capture has failed; the streaming thread reports it
+ * @GST_MMIO_HOLD_COMPLETE: as many frames as num-buffers asks for are captured
  * @GST_MMIO_HOLD_STOP: the thread ends
- * @GST_MMIO_EVENT_PAUSE: no hold: a pause began or ended
+ * @GST_MMIO_EVENT_PAUSE: no hold: a pause began
  * @GST_MMIO_EVENT_NOTICE: no hold: the device may have come or gone
  *
  * Why nothing is captured, or what has happened meanwhile, as bits.
@@ -22,9 +23,10 @@ typedef enum {
   GST_MMIO_HOLD_CHANGE = 1 << 1,
   GST_MMIO_HOLD_FLUSH = 1 << 2,
   GST_MMIO_HOLD_FAILURE = 1 << 3,
-  GST_MMIO_HOLD_STOP = 1 << 4,
-  GST_MMIO_EVENT_PAUSE = 1 << 5,
-  GST_MMIO_EVENT_NOTICE = 1 << 6,
+  GST_MMIO_HOLD_COMPLETE = 1 << 4,
+  GST_MMIO_HOLD_STOP = 1 << 5,
+  GST_MMIO_EVENT_PAUSE = 1 << 6,
+  GST_MMIO_EVENT_NOTICE = 1 << 7,
 } GstMmioHold;
 
 /**
@@ -67,6 +69,8 @@ void gst_mmio_capture_thread_notice (GstMmioCaptureThread * thread);
 gboolean gst_mmio_capture_thread_enter (GstMmioCaptureThread * thread,
     guint * events);
 gboolean gst_mmio_capture_thread_is_disturbed (GstMmioCaptureThread * thread);
+gboolean gst_mmio_capture_thread_is_held (GstMmioCaptureThread * thread,
+    GstMmioHold hold);
 gboolean gst_mmio_capture_thread_wait_playing (GstMmioCaptureThread * thread);
 gboolean gst_mmio_capture_thread_wait_clock (GstMmioCaptureThread * thread,
     GstClock * clock, GstClockTime time);

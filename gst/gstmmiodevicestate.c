@@ -87,8 +87,7 @@ gst_mmio_device_state_take (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   GstClockTimeDiff now;
 
   if (!device->has_pending || !gst_mmio_device_state_look (self) ||
-      !gst_mmio_capture_loop_get_running_time (self, g_get_monotonic_time (),
-          &now))
+      !gst_mmio_capture_loop_get_now (self, &now))
     return FALSE;
 
   now = MAX (now, 0);

@@ -20,33 +20,42 @@ gst_mmio_frame_queue_init (GstMmioFrameQueue * queue)
   g_cond_init (&queue->changed);
 }
 
-/* Removes the oldest frame, and leaves its count to the next one.  With the
- * lock held.  Returns: (transfer full) (nullable): its buffer */
+/* Removes the oldest frame, whose count goes to the next one, or is lost before
+ * the one that is being captured.  Rows that changed in a dropped frame have
+ * changed for the consumer of the next one.  With the lock held.  Returns:
+ * (transfer full) (nullable): its buffer */
 static GstBuffer *
-remove_oldest (GstMmioFrameQueue * queue)
+drop_oldest (GstMmioFrameQueue * queue)
 {
   GstMmioFrame *frame = gst_queue_array_pop_head_struct (queue->frames);
+  GstMmioFrame *next;
+  GstBuffer *buffer;
+  guint64 missed;
 
   if (!frame)
     return NULL;
 
-  queue->lost += frame->time.missed + 1;
-  return g_steal_pointer (&frame->buffer);
+  buffer = g_steal_pointer (&frame->buffer);
+  missed = frame->time.missed + 1;
+  next = gst_queue_array_peek_head_struct (queue->frames);
+  if (next) {
+    next->time.missed += missed;
+    gst_mmio_buffer_spread_damage (next->buffer, next->height);
+  } else {
+    queue->lost += missed;
+    queue->spreads_damage = TRUE;
+  }
+  queue->dropped++;
+
+  return buffer;
 }
 
-/* Moves what was lost to the oldest frame.  Rows that changed in a dropped frame
- * have changed for the consumer of the next one.  With the lock held. */
+/* With the lock held */
 static void
-settle_losses (GstMmioFrameQueue * queue)
+settle (GstMmioFrameQueue * queue)
 {
-  GstMmioFrame *oldest = gst_queue_array_peek_head_struct (queue->frames);
-
-  if (!oldest || queue->lost == 0)
-    return;
-
-  oldest->time.missed += queue->lost;
+  queue->missed += queue->lost;
   queue->lost = 0;
-  gst_mmio_buffer_spread_damage (oldest->buffer, oldest->height);
 }
 
 /* Removes all frames, without counting them.  A buffer is released without the
@@ -78,7 +87,9 @@ gst_mmio_frame_queue_reset (GstMmioFrameQueue * queue)
   queue->is_paused = FALSE;
   queue->is_interrupted = FALSE;
   queue->is_closed = FALSE;
+  queue->spreads_damage = FALSE;
   queue->lost = 0;
+  queue->popped = 0;
   queue->missed = 0;
   queue->dropped = 0;
   g_mutex_unlock (&queue->lock);
@@ -125,18 +136,21 @@ gst_mmio_frame_queue_push (GstMmioFrameQueue * queue, GstMmioFrame * frame,
 {
   g_mutex_lock (&queue->lock);
   while (gst_queue_array_get_length (queue->frames) >= capacity) {
-    GstBuffer *buffer = remove_oldest (queue);
+    GstBuffer *buffer = drop_oldest (queue);
 
-    queue->dropped++;
     g_mutex_unlock (&queue->lock);
     gst_buffer_unref (buffer);
     g_mutex_lock (&queue->lock);
   }
 
   if (!queue->is_flushing && epoch == queue->epoch) {
+    frame->time.missed += queue->lost;
+    queue->lost = 0;
+    if (queue->spreads_damage)
+      gst_mmio_buffer_spread_damage (frame->buffer, frame->height);
+    queue->spreads_damage = FALSE;
     gst_queue_array_push_tail_struct (queue->frames, frame);
     frame->buffer = NULL;
-    settle_losses (queue);
     g_cond_signal (&queue->changed);
   }
   g_mutex_unlock (&queue->lock);
@@ -157,11 +171,7 @@ gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue)
   GstBuffer *buffer;
 
   g_mutex_lock (&queue->lock);
-  buffer = remove_oldest (queue);
-  if (buffer) {
-    queue->dropped++;
-    settle_losses (queue);
-  }
+  buffer = drop_oldest (queue);
   g_mutex_unlock (&queue->lock);
 
   if (!buffer)
@@ -208,12 +218,16 @@ gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue, GstMmioFrame * frame)
   GstMmioPop ret;
 
   g_mutex_lock (&queue->lock);
+  queue->is_waiting = TRUE;
   while (!queue->is_flushing && !queue->is_interrupted &&
       !(gst_queue_array_is_empty (queue->frames) ? queue->is_closed :
           !queue->is_paused))
     g_cond_wait (&queue->changed, &queue->lock);
 
+  queue->is_waiting = FALSE;
   if (queue->is_flushing) {
+    if (gst_queue_array_is_empty (queue->frames))
+      settle (queue);
     ret = GST_MMIO_POP_FLUSHING;
   } else if (queue->is_interrupted) {
     queue->is_interrupted = FALSE;
@@ -226,6 +240,7 @@ gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue, GstMmioFrame * frame)
     *frame = *oldest;
     oldest->buffer = NULL;
     queue->missed += frame->time.missed;
+    queue->popped++;
   }
   g_mutex_unlock (&queue->lock);
 
@@ -289,25 +304,52 @@ gst_mmio_frame_queue_flush_start (GstMmioFrameQueue * queue)
 /**
  * gst_mmio_frame_queue_flush_stop:
  *
- * Empties the queue.  Flushed frames are not missed; those that were missed
- * before the flush are.
+ * Empties the queue.  Flushed frames are not missed.
  */
 void
 gst_mmio_frame_queue_flush_stop (GstMmioFrameQueue * queue)
 {
   g_mutex_lock (&queue->lock);
   remove_all (queue);
-  queue->missed += queue->lost;
-  queue->lost = 0;
   queue->epoch++;
   queue->is_flushing = FALSE;
   g_mutex_unlock (&queue->lock);
 }
 
 /**
+ * gst_mmio_frame_queue_settle:
+ *
+ * Counts as missed what was lost since the last frame: there is no next one.
+ */
+void
+gst_mmio_frame_queue_settle (GstMmioFrameQueue * queue)
+{
+  g_mutex_lock (&queue->lock);
+  settle (queue);
+  g_mutex_unlock (&queue->lock);
+}
+
+/**
+ * gst_mmio_frame_queue_get_total:
+ *
+ * Returns: number of frames that were popped since the start, and that can be
+ */
+guint64
+gst_mmio_frame_queue_get_total (GstMmioFrameQueue * queue)
+{
+  guint64 total;
+
+  g_mutex_lock (&queue->lock);
+  total = queue->popped + gst_queue_array_get_length (queue->frames);
+  g_mutex_unlock (&queue->lock);
+
+  return total;
+}
+
+/**
  * gst_mmio_frame_queue_get_counts:
  * @missed: (out): frames missed before the last one that was popped, or until
- *   now if the queue is empty
+ *   now if gst_mmio_frame_queue_pop() waits for one
  * @dropped: (out): frames that a full queue has dropped
  */
 void
@@ -316,7 +358,7 @@ gst_mmio_frame_queue_get_counts (GstMmioFrameQueue * queue, guint64 * missed,
 {
   g_mutex_lock (&queue->lock);
   *missed = queue->missed;
-  if (gst_queue_array_is_empty (queue->frames))
+  if (queue->is_waiting && gst_queue_array_is_empty (queue->frames))
     *missed += queue->lost;
   *dropped = queue->dropped;
   g_mutex_unlock (&queue->lock);

@@ -60,7 +60,10 @@ typedef struct {
   gboolean is_paused;
   gboolean is_interrupted;
   gboolean is_closed;
+  gboolean is_waiting;
+  gboolean spreads_damage;
   guint64 lost;
+  guint64 popped;
   guint64 missed;
   guint64 dropped;
 } GstMmioFrameQueue;
@@ -87,6 +90,8 @@ void gst_mmio_frame_queue_set_closed (GstMmioFrameQueue * queue,
 void gst_mmio_frame_queue_flush_start (GstMmioFrameQueue * queue);
 void gst_mmio_frame_queue_flush_stop (GstMmioFrameQueue * queue);
 
+void gst_mmio_frame_queue_settle (GstMmioFrameQueue * queue);
+guint64 gst_mmio_frame_queue_get_total (GstMmioFrameQueue * queue);
 void gst_mmio_frame_queue_get_counts (GstMmioFrameQueue * queue,
     guint64 * missed, guint64 * dropped);
 

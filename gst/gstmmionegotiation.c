@@ -316,6 +316,7 @@ gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
 
   /* These caps are sent before the next frame */
   gst_mmio_frame_queue_discard (&self->queue);
+  gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_COMPLETE);
   return TRUE;
 }
 

@@ -420,7 +420,8 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
     gst_mmio_frame_queue_set_closed (&self->queue, FALSE);
     gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_FAILURE);
   }
-  gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_FLUSH);
+  gst_mmio_capture_thread_release (&self->thread,
+      GST_MMIO_HOLD_FLUSH | GST_MMIO_HOLD_COMPLETE);
   return TRUE;
 }
 
@@ -579,6 +580,7 @@ post_failure (GstMmioVidSrc * self)
   if (!error)
     return GST_FLOW_EOS;
 
+  gst_mmio_frame_queue_settle (&self->queue);
   gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
   return GST_FLOW_ERROR;
 }
@@ -608,7 +610,7 @@ take_buffer (GstMmioVidSrc * self, GstMmioFrame * frame)
   return g_steal_pointer (&frame->buffer);
 }
 
-/* Returns: whether the queue was closed because the capture thread failed */
+/* Returns: whether the capture thread has given up */
 static gboolean
 has_failed (GstMmioVidSrc * self)
 {

@@ -148,8 +148,8 @@ void gst_mmio_capture_loop_stop (GstMmioVidSrc * self);
 void gst_mmio_capture_loop_wake (GstMmioVidSrc * self);
 void gst_mmio_capture_loop_hold (GstMmioVidSrc * self, GstMmioHold hold);
 GstMmioStep gst_mmio_capture_loop_fail (GstMmioVidSrc * self, GError * error);
-gboolean gst_mmio_capture_loop_get_running_time (GstMmioVidSrc * self,
-    gint64 time, GstClockTimeDiff * running_time);
+gboolean gst_mmio_capture_loop_get_now (GstMmioVidSrc * self,
+    GstClockTimeDiff * now);
 
 void gst_mmio_device_state_reset (GstMmioDeviceState * device);
 GstMmioStep gst_mmio_device_state_prepare (GstMmioVidSrc * self);

@@ -154,6 +154,19 @@ source_get_stat (GstHarness * h, const char *field)
   return value;
 }
 
+/* Until the streaming thread waits for a frame, too */
+void
+source_wait_for_stat (GstHarness * h, const char *field, guint64 value)
+{
+  const gint64 end = g_get_monotonic_time () + HANG;
+
+  while (source_get_stat (h, field) != value) {
+    fail_unless (g_get_monotonic_time () < end, "%s is not %" G_GUINT64_FORMAT,
+        field, value);
+    g_thread_yield ();
+  }
+}
+
 /* --- Meddlers ------------------------------------------------------------- */
 
 static gpointer

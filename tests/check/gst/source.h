@@ -52,6 +52,7 @@ GstCaps *source_get_caps (GstHarness * h);
 GstVideoInfo source_get_info (GstHarness * h);
 GstStructure *source_get_stats (GstHarness * h);
 guint64 source_get_stat (GstHarness * h, const char *field);
+void source_wait_for_stat (GstHarness * h, const char *field, guint64 value);
 
 void source_meddle (GstHarness * h);
 

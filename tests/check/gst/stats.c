@@ -210,6 +210,28 @@ GST_START_TEST (test_while_running)
 
 GST_END_TEST;
 
+/* No frame is read that nobody asks for */
+GST_START_TEST (test_num_buffers)
+{
+  GstHarness *h = new_source ();
+
+  g_object_set (h->element, "num-buffers", 3, NULL);
+  gst_harness_use_systemclock (h);
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=1000/1");
+  gst_harness_play (h);
+  for (guint i = 0; i < 3; i++)
+    gst_buffer_unref (source_pull (h));
+  /* Should it read on, it has time for it */
+  g_usleep (30000);
+  source_stop (h);
+  fail_unless_equals_uint64 (source_get_stat (h, "frames"), 3);
+  fail_unless_equals_uint64 (source_get_stat (h, "bytes-read"),
+      3 * FRAME_BYTES);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 static Suite *
 stats_suite (void)
 {
@@ -221,6 +243,7 @@ stats_suite (void)
   tcase_add_test (tc, test_runs);
   tcase_add_test (tc, test_copy_time);
   tcase_add_test (tc, test_while_running);
+  tcase_add_test (tc, test_num_buffers);
 
   return s;
 }
