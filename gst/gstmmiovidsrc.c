@@ -656,6 +656,17 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   }
 }
 
+/* After EOS, from whatever cause, the streaming thread takes no more frames.
+ * Holds the capture thread until create() is called again. */
+static GstPadProbeReturn
+on_event (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
+{
+  if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_EOS)
+    gst_mmio_capture_loop_hold (user_data, GST_MMIO_HOLD_NEGOTIATION);
+
+  return GST_PAD_PROBE_OK;
+}
+
 static void
 gst_mmio_vid_src_finalize (GObject * object)
 {
@@ -746,6 +757,8 @@ gst_mmio_vid_src_init (GstMmioVidSrc * self)
   self->last_stats = get_stats (self);
 
   gst_mmio_negotiation_init (self);
+  gst_pad_add_probe (GST_BASE_SRC_PAD (self),
+      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_event, self, NULL);
 
   gst_base_src_set_live (GST_BASE_SRC (self), TRUE);
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_TIME);

@@ -272,6 +272,53 @@ GST_START_TEST (test_num_buffers)
 
 GST_END_TEST;
 
+/* No thread waits for a frame any more, or begins to.  A busy machine may hide
+ * a thread that does, and cannot fail one that does not. */
+static void
+check_idle (Pipeline * p)
+{
+  const gint64 end = g_get_monotonic_time () + HANG;
+
+  while (gst_test_clock_peek_id_count (p->clock) > 0) {
+    fail_unless (g_get_monotonic_time () < end, "still captures frames");
+    g_usleep (1000);
+  }
+  fail_if (gst_test_clock_timed_wait_for_multiple_pending_ids (p->clock, 1, 100,
+          NULL), "captures frames again");
+}
+
+static GstFlowReturn
+end_stream (GstAppSink * sink, gpointer user_data)
+{
+  gst_sample_unref (gst_app_sink_pull_sample (sink));
+  return GST_FLOW_EOS;
+}
+
+/* Nothing reads the device's memory after the end of the stream, whichever
+ * element ends it */
+GST_START_TEST (test_idle_after_eos)
+{
+  static const char *const sources[] = {
+    "mmiovidsrc num-buffers=2", "mmiovidsrc"
+  };
+  GstAppSinkCallbacks callbacks = {.new_sample = end_stream };
+  Pipeline p;
+
+  pipeline_init (&p, sources[__i__]);
+  if (__i__ == 1)
+    gst_app_sink_set_callbacks (p.sink, &callbacks, NULL, NULL);
+  pipeline_set_state (&p, GST_STATE_PLAYING);
+  if (__i__ == 0) {
+    pipeline_check_frame (&p, 0, 0);
+    pipeline_crank (&p, 1, 20 * MS);
+  }
+  wait_for_eos (&p);
+  check_idle (&p);
+  pipeline_clear (&p);
+}
+
+GST_END_TEST;
+
 /* As Ctrl-C with gst-launch -e does it: at once, though the next frame is not
  * due */
 GST_START_TEST (test_eos)
@@ -599,6 +646,7 @@ states_suite (void)
   tcase_add_test (tc, test_pause);
   tcase_add_test (tc, test_flush_resets_time);
   tcase_add_test (tc, test_num_buffers);
+  tcase_add_loop_test (tc, test_idle_after_eos, 0, 2);
   tcase_add_test (tc, test_eos);
   tcase_add_test (tc, test_seek);
 
