@@ -277,6 +277,9 @@ gst_mmio_negotiation_negotiate (GstBaseSrc * base)
 
   gst_mmio_frame_queue_set_closed (&self->queue, failed);
   gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_CHANGE);
+  /* A flush may clear a failure before the capture thread holds itself for it */
+  if (!failed)
+    gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_FAILURE);
   return TRUE;
 }
 

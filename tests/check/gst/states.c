@@ -7,8 +7,11 @@
 
 #include <gst/app/gstappsink.h>
 
+#include "gstmmiovidsrcpriv.h"
 #include "source.h"
 #include "testpool.h"
+
+GST_ELEMENT_REGISTER_DECLARE (mmiovidsrc);
 
 #define MS GST_MSECOND
 
@@ -563,6 +566,26 @@ GST_START_TEST (test_pause_while_no_buffers)
 
 GST_END_TEST;
 
+/* As after a flush that clears a failure just before the capture thread holds
+ * itself for it */
+GST_START_TEST (test_flush_while_failing)
+{
+  GstMmioVidSrc *self;
+  Pipeline p;
+
+  pipeline_init (&p, "mmiovidsrc");
+  self = (GstMmioVidSrc *) p.source;
+  pipeline_set_state (&p, GST_STATE_PLAYING);
+  pipeline_check_frame (&p, 0, 0);
+  pipeline_wait_for_clock_wait (&p);
+  gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_FAILURE);
+  gst_mmio_frame_queue_set_closed (&self->queue, TRUE);
+  pipeline_crank (&p, 1, 20 * MS);
+  pipeline_clear (&p);
+}
+
+GST_END_TEST;
+
 /* Downstream has gone flushing, or is at its end: the stream stops without an
  * error, or with the right one */
 GST_START_TEST (test_downstream_ends)
@@ -635,12 +658,19 @@ GST_START_TEST (test_meddlers)
 
 GST_END_TEST;
 
+static void
+setup (void)
+{
+  fail_unless (GST_ELEMENT_REGISTER (mmiovidsrc, NULL));
+}
+
 static Suite *
 states_suite (void)
 {
   Suite *s = suite_create ("gst-states");
   TCase *tc = add_case (s, "pipeline");
 
+  tcase_add_checked_fixture (tc, setup, NULL);
   tcase_add_unchecked_fixture (tc, temp_setup, temp_teardown);
   tcase_add_test (tc, test_no_preroll);
   tcase_add_test (tc, test_pause);
@@ -651,15 +681,18 @@ states_suite (void)
   tcase_add_test (tc, test_seek);
 
   tc = add_case (s, "alone");
+  tcase_add_checked_fixture (tc, setup, NULL);
   tcase_add_test (tc, test_flush);
   tcase_add_test (tc, test_pause_often);
   tcase_add_loop_test (tc, test_stop_while_waiting, 0, 3);
   tcase_add_test (tc, test_stop_while_no_buffers);
   tcase_add_test (tc, test_flush_while_no_buffers);
+  tcase_add_test (tc, test_flush_while_failing);
   tcase_add_test (tc, test_pause_while_no_buffers);
   tcase_add_test (tc, test_downstream_ends);
 
   tc = add_case (s, "running");
+  tcase_add_checked_fixture (tc, setup, NULL);
   tcase_add_loop_test (tc, test_quick_changes, 0, 2);
   tcase_add_test (tc, test_meddlers);
 
