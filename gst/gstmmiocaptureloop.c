@@ -505,7 +505,13 @@ queue_frame (GstMmioVidSrc * self, const GstMmioFrameTime * time,
 
   self->is_discont = FALSE;
   measure_latency (self, time);
-  gst_mmio_frame_queue_push (&self->queue, &frame, get_capacity (self), epoch);
+  if (gst_mmio_frame_queue_push (&self->queue, &frame, get_capacity (self),
+          epoch))
+    return;
+
+  /* Nobody will have it: all of the next one has changed */
+  mmio_capture_forget (self->capture);
+  self->is_discont = frame.is_discont;
 }
 
 /* The loop */
@@ -521,17 +527,6 @@ handle_events (GstMmioVidSrc * self, guint events)
   }
 }
 
-/* Whether the queue has as many frames as the base class will ask for: no more is
- * read from the device */
-static gboolean
-is_complete (GstMmioVidSrc * self)
-{
-  const gint wanted = GST_BASE_SRC (self)->num_buffers;
-
-  return wanted >= 0 &&
-      gst_mmio_frame_queue_get_total (&self->queue) >= (guint64) wanted;
-}
-
 static void
 capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
 {
@@ -540,7 +535,8 @@ capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
   GstMmioStep step;
 
   handle_events (self, events);
-  if (is_complete (self)) {
+  /* No more is read from the device than is asked for */
+  if (gst_mmio_frame_queue_is_complete (&self->queue)) {
     gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_COMPLETE);
     return;
   }
@@ -573,8 +569,8 @@ post_stream_status (GstMmioVidSrc * self, GstStreamStatusType type)
       type, GST_ELEMENT_CAST (self));
   GValue value = G_VALUE_INIT;
 
-  g_value_init (&value, G_TYPE_POINTER);
-  g_value_set_pointer (&value, g_thread_self ());
+  g_value_init (&value, G_TYPE_THREAD);
+  g_value_set_boxed (&value, g_thread_self ());
   gst_message_set_stream_status_object (message, &value);
   g_value_unset (&value);
   gst_element_post_message (GST_ELEMENT_CAST (self), message);
@@ -612,6 +608,8 @@ gst_mmio_capture_loop_stop (GstMmioVidSrc * self)
 {
   gst_mmio_capture_loop_hold (self, GST_MMIO_HOLD_STOP);
   gst_mmio_capture_thread_join (&self->thread);
+  /* Buffers keep the device's memory mapped */
+  gst_mmio_frame_queue_flush_stop (&self->queue);
 }
 
 /* Ends the capture thread's wait for the device, if it waits for it.  From any

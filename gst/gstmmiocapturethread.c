@@ -40,10 +40,12 @@ gboolean
 gst_mmio_capture_thread_start (GstMmioCaptureThread * thread, GThreadFunc func,
     gpointer data, GError ** error)
 {
+  /* Events stay: the device may have gone since it was opened */
+  g_mutex_lock (&thread->lock);
   thread->holds = GST_MMIO_HOLD_NEGOTIATION;
-  thread->events = 0;
   thread->is_paused = FALSE;
   thread->is_parked = FALSE;
+  g_mutex_unlock (&thread->lock);
   thread->thread = g_thread_try_new (NAME, func, data, error);
 
   return thread->thread != NULL;
@@ -121,16 +123,31 @@ gst_mmio_capture_thread_set_paused (GstMmioCaptureThread * thread,
 
 /**
  * gst_mmio_capture_thread_wait_parked:
+ * @microseconds: how long; -1: as long as it takes
  *
  * Waits until a thread that is held captures nothing.
+ *
+ * Returns: whether it does
  */
-void
-gst_mmio_capture_thread_wait_parked (GstMmioCaptureThread * thread)
+gboolean
+gst_mmio_capture_thread_wait_parked (GstMmioCaptureThread * thread,
+    gint64 microseconds)
 {
+  const gint64 end = microseconds < 0 ? G_MAXINT64 :
+      g_get_monotonic_time () + microseconds;
+  gboolean ret;
+
   g_mutex_lock (&thread->lock);
-  while (!thread->is_parked)
-    g_cond_wait (&thread->changed, &thread->lock);
+  while (!thread->is_parked) {
+    if (microseconds < 0)
+      g_cond_wait (&thread->changed, &thread->lock);
+    else if (!g_cond_wait_until (&thread->changed, &thread->lock, end))
+      break;
+  }
+  ret = thread->is_parked;
   g_mutex_unlock (&thread->lock);
+
+  return ret;
 }
 
 /**

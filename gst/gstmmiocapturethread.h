@@ -59,7 +59,8 @@ void gst_mmio_capture_thread_join (GstMmioCaptureThread * thread);
 
 void gst_mmio_capture_thread_hold (GstMmioCaptureThread * thread,
     GstMmioHold hold);
-void gst_mmio_capture_thread_wait_parked (GstMmioCaptureThread * thread);
+gboolean gst_mmio_capture_thread_wait_parked (GstMmioCaptureThread * thread,
+    gint64 microseconds);
 void gst_mmio_capture_thread_release (GstMmioCaptureThread * thread,
     GstMmioHold hold);
 void gst_mmio_capture_thread_set_paused (GstMmioCaptureThread * thread,

@@ -58,8 +58,8 @@ settle (GstMmioFrameQueue * queue)
   queue->lost = 0;
 }
 
-/* Removes all frames, without counting them.  A buffer is released without the
- * lock held.  With the lock held. */
+/* Removes all frames, and counts only those that were missed before them.  A buffer
+ * is released without the lock held.  With the lock held. */
 static void
 remove_all (GstMmioFrameQueue * queue)
 {
@@ -68,6 +68,7 @@ remove_all (GstMmioFrameQueue * queue)
   while ((frame = gst_queue_array_pop_head_struct (queue->frames))) {
     GstBuffer *buffer = g_steal_pointer (&frame->buffer);
 
+    queue->missed += frame->time.missed;
     g_mutex_unlock (&queue->lock);
     gst_buffer_unref (buffer);
     g_mutex_lock (&queue->lock);
@@ -89,7 +90,7 @@ gst_mmio_frame_queue_reset (GstMmioFrameQueue * queue)
   queue->is_closed = FALSE;
   queue->spreads_damage = FALSE;
   queue->lost = 0;
-  queue->popped = 0;
+  queue->wanted = G_MAXUINT64;
   queue->missed = 0;
   queue->dropped = 0;
   g_mutex_unlock (&queue->lock);
@@ -121,6 +122,13 @@ gst_mmio_frame_queue_get_epoch (GstMmioFrameQueue * queue)
   return epoch;
 }
 
+/* With the lock held */
+static gboolean
+is_current (const GstMmioFrameQueue * queue, guint epoch)
+{
+  return !queue->is_flushing && epoch == queue->epoch;
+}
+
 /**
  * gst_mmio_frame_queue_push:
  * @frame: (transfer full): a frame
@@ -129,13 +137,18 @@ gst_mmio_frame_queue_get_epoch (GstMmioFrameQueue * queue)
  *
  * Appends @frame, and drops the oldest frames of a full queue.  A frame from
  * before a flush is freed.
+ *
+ * Returns: FALSE if it is from before a flush
  */
-void
+gboolean
 gst_mmio_frame_queue_push (GstMmioFrameQueue * queue, GstMmioFrame * frame,
     guint capacity, guint epoch)
 {
+  gboolean ret;
+
   g_mutex_lock (&queue->lock);
-  while (gst_queue_array_get_length (queue->frames) >= capacity) {
+  while (is_current (queue, epoch) &&
+      gst_queue_array_get_length (queue->frames) >= capacity) {
     GstBuffer *buffer = drop_oldest (queue);
 
     g_mutex_unlock (&queue->lock);
@@ -143,7 +156,8 @@ gst_mmio_frame_queue_push (GstMmioFrameQueue * queue, GstMmioFrame * frame,
     g_mutex_lock (&queue->lock);
   }
 
-  if (!queue->is_flushing && epoch == queue->epoch) {
+  ret = is_current (queue, epoch);
+  if (ret) {
     frame->time.missed += queue->lost;
     queue->lost = 0;
     if (queue->spreads_damage)
@@ -156,6 +170,7 @@ gst_mmio_frame_queue_push (GstMmioFrameQueue * queue, GstMmioFrame * frame,
   g_mutex_unlock (&queue->lock);
 
   gst_clear_buffer (&frame->buffer);
+  return ret;
 }
 
 /**
@@ -240,7 +255,8 @@ gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue, GstMmioFrame * frame)
     *frame = *oldest;
     oldest->buffer = NULL;
     queue->missed += frame->time.missed;
-    queue->popped++;
+    if (queue->wanted != G_MAXUINT64)
+      queue->wanted--;
   }
   g_mutex_unlock (&queue->lock);
 
@@ -330,20 +346,32 @@ gst_mmio_frame_queue_settle (GstMmioFrameQueue * queue)
 }
 
 /**
- * gst_mmio_frame_queue_get_total:
- *
- * Returns: number of frames that were popped since the start, and that can be
+ * gst_mmio_frame_queue_want:
+ * @n: number of frames that are still to be popped, or %G_MAXUINT64
  */
-guint64
-gst_mmio_frame_queue_get_total (GstMmioFrameQueue * queue)
+void
+gst_mmio_frame_queue_want (GstMmioFrameQueue * queue, guint64 n)
 {
-  guint64 total;
+  g_mutex_lock (&queue->lock);
+  queue->wanted = n;
+  g_mutex_unlock (&queue->lock);
+}
+
+/**
+ * gst_mmio_frame_queue_is_complete:
+ *
+ * Returns: whether the queue has all frames that are still to be popped
+ */
+gboolean
+gst_mmio_frame_queue_is_complete (GstMmioFrameQueue * queue)
+{
+  gboolean ret;
 
   g_mutex_lock (&queue->lock);
-  total = queue->popped + gst_queue_array_get_length (queue->frames);
+  ret = gst_queue_array_get_length (queue->frames) >= queue->wanted;
   g_mutex_unlock (&queue->lock);
 
-  return total;
+  return ret;
 }
 
 /**

@@ -63,7 +63,7 @@ typedef struct {
   gboolean is_waiting;
   gboolean spreads_damage;
   guint64 lost;
-  guint64 popped;
+  guint64 wanted;
   guint64 missed;
   guint64 dropped;
 } GstMmioFrameQueue;
@@ -73,7 +73,7 @@ void gst_mmio_frame_queue_clear (GstMmioFrameQueue * queue);
 void gst_mmio_frame_queue_reset (GstMmioFrameQueue * queue);
 
 guint gst_mmio_frame_queue_get_epoch (GstMmioFrameQueue * queue);
-void gst_mmio_frame_queue_push (GstMmioFrameQueue * queue,
+gboolean gst_mmio_frame_queue_push (GstMmioFrameQueue * queue,
     GstMmioFrame * frame, guint capacity, guint epoch);
 gboolean gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue);
 void gst_mmio_frame_queue_lose (GstMmioFrameQueue * queue, guint64 n);
@@ -91,7 +91,8 @@ void gst_mmio_frame_queue_flush_start (GstMmioFrameQueue * queue);
 void gst_mmio_frame_queue_flush_stop (GstMmioFrameQueue * queue);
 
 void gst_mmio_frame_queue_settle (GstMmioFrameQueue * queue);
-guint64 gst_mmio_frame_queue_get_total (GstMmioFrameQueue * queue);
+void gst_mmio_frame_queue_want (GstMmioFrameQueue * queue, guint64 n);
+gboolean gst_mmio_frame_queue_is_complete (GstMmioFrameQueue * queue);
 void gst_mmio_frame_queue_get_counts (GstMmioFrameQueue * queue,
     guint64 * missed, guint64 * dropped);
 

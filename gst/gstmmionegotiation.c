@@ -23,6 +23,10 @@
 #define PREFERRED_FPS_N 50
 #define PREFERRED_FPS_D 1
 
+/* The capture thread parks at once, unless it waits for a buffer, or for a frame
+ * of a slow bus: microseconds */
+#define PARK_TIME (200 * G_TIME_SPAN_MILLISECOND)
+
 static GstCaps *
 gst_mmio_negotiation_get_caps (GstBaseSrc * base, GstCaps * filter)
 {
@@ -248,6 +252,26 @@ can_step_down (GstMmioVidSrc * self)
   return ret;
 }
 
+/* Holds the capture thread until create(), when buffers are negotiated, too.  A
+ * pool that waits although it is asked not to may wait for a buffer that is in
+ * the queue, from which nobody takes it now. */
+static void
+park (GstMmioVidSrc * self)
+{
+  g_autoptr (GstBufferPool) pool = NULL;
+
+  gst_mmio_capture_loop_hold (self, GST_MMIO_HOLD_NEGOTIATION);
+  if (gst_mmio_capture_thread_wait_parked (&self->thread, PARK_TIME))
+    return;
+
+  pool = gst_base_src_get_buffer_pool (GST_BASE_SRC (self));
+  if (pool)
+    gst_buffer_pool_set_flushing (pool, TRUE);
+  gst_mmio_capture_thread_wait_parked (&self->thread, -1);
+  if (pool)
+    gst_buffer_pool_set_flushing (pool, FALSE);
+}
+
 static gboolean
 gst_mmio_negotiation_negotiate (GstBaseSrc * base)
 {
@@ -258,9 +282,7 @@ gst_mmio_negotiation_negotiate (GstBaseSrc * base)
   if (!self->capture)
     return FALSE;
 
-  /* Until create(), when buffers are negotiated, too */
-  gst_mmio_capture_loop_hold (self, GST_MMIO_HOLD_NEGOTIATION);
-  gst_mmio_capture_thread_wait_parked (&self->thread);
+  park (self);
 
   if (!negotiate (self) && !(can_step_down (self) && negotiate (self))) {
     if (!GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (base)))
@@ -319,8 +341,20 @@ gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
 
   /* These caps are sent before the next frame */
   gst_mmio_frame_queue_discard (&self->queue);
-  gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_COMPLETE);
   return TRUE;
+}
+
+/* Frames in the queue are of the allocation before, and say with a video meta
+ * where their rows are: one who knows of none may not have them */
+static void
+check_queue (GstMmioVidSrc * self, GstQuery * query)
+{
+  const gboolean has_video_meta = gst_query_find_allocation_meta (query,
+      GST_VIDEO_META_API_TYPE, NULL);
+
+  if (self->has_video_meta && !has_video_meta)
+    gst_mmio_frame_queue_discard (&self->queue);
+  self->has_video_meta = has_video_meta;
 }
 
 /* Takes the way that was agreed upon, and tells of it if it is another one than
@@ -351,6 +385,7 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   gboolean latency_changed, copies, again = FALSE;
+  GstClockTime latency;
   guint max_buffers = 0;
 
   if (!self->keeps_allocation && !take_way (self, query, &again))
@@ -362,6 +397,9 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
     gst_pad_mark_reconfigure (GST_BASE_SRC_PAD (base));
     return TRUE;
   }
+
+  if (!self->keeps_allocation)
+    check_queue (self, query);
 
   copies = gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY;
   if (!copies) {
@@ -383,9 +421,11 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
       gst_mmio_way_get_reason (self->way), query);
 
   GST_OBJECT_LOCK (self);
+  latency = gst_mmio_latency_get (&self->latency);
   if (!copies)
     gst_mmio_latency_reset (&self->latency, 0);
-  latency_changed = self->latency_changed || max_buffers != self->max_buffers;
+  latency_changed = self->latency_changed || max_buffers != self->max_buffers ||
+      latency != gst_mmio_latency_get (&self->latency);
   self->latency_changed = FALSE;
   self->max_buffers = max_buffers;
   GST_OBJECT_UNLOCK (self);

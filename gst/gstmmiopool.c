@@ -9,8 +9,8 @@
 
 #include "gstmmiopool.h"
 
-GST_DEBUG_CATEGORY_STATIC (gst_mmio_pool_debug);
-#define GST_CAT_DEFAULT gst_mmio_pool_debug
+GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
+#define GST_CAT_DEFAULT gst_mmio_vid_src_debug
 
 static GstStructure *
 get_config (GstBufferPool * pool, GstCaps * caps, guint size, guint min,
@@ -89,9 +89,6 @@ gst_mmio_pool_decide (GstQuery * query, const GstVideoInfo * info,
   guint size = 0, min = 0, max = 0;
   GstStructure *config;
   GstCaps *caps;
-
-  GST_DEBUG_CATEGORY_INIT (gst_mmio_pool_debug, "mmiovidpool", 0,
-      "mmiovidsrc's choice of a buffer pool");
 
   gst_query_parse_allocation (query, &caps, NULL);
 

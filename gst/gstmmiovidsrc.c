@@ -329,6 +329,7 @@ start (GstMmioVidSrc * self)
   self->sent = 0;
   self->torn = 0;
   self->max_buffers = 0;
+  self->configured_latency = GST_CLOCK_TIME_NONE;
   self->latency_changed = FALSE;
   self->period = GST_CLOCK_TIME_NONE;
   self->device_period = GST_CLOCK_TIME_NONE;
@@ -361,6 +362,7 @@ stop (GstMmioVidSrc * self)
   close_capture (self);
   gst_clear_caps (&self->downstream);
   self->keeps_allocation = FALSE;
+  self->has_video_meta = FALSE;
   notify_device (self);
 
   GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
@@ -390,6 +392,10 @@ gst_mmio_vid_src_unlock (GstBaseSrc * base)
   if (is_pausing (self))
     return TRUE;
 
+  GST_OBJECT_LOCK (self);
+  self->is_unlocked = TRUE;
+  GST_OBJECT_UNLOCK (self);
+
   gst_mmio_frame_queue_flush_start (&self->queue);
   gst_mmio_capture_loop_hold (self, GST_MMIO_HOLD_FLUSH);
   return TRUE;
@@ -401,10 +407,14 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   gboolean retries;
 
-  if (is_pausing (self))
-    return TRUE;
-
   GST_OBJECT_LOCK (self);
+  /* After a flush, and not after a pause: from 1.24 on, the streaming thread
+   * calls it when that is over */
+  if (!self->is_unlocked) {
+    GST_OBJECT_UNLOCK (self);
+    return TRUE;
+  }
+  self->is_unlocked = FALSE;
   self->forget = TRUE;
   /* What has failed is tried again, but a device that is gone stays so */
   retries = self->failure &&
@@ -420,8 +430,7 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
     gst_mmio_frame_queue_set_closed (&self->queue, FALSE);
     gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_FAILURE);
   }
-  gst_mmio_capture_thread_release (&self->thread,
-      GST_MMIO_HOLD_FLUSH | GST_MMIO_HOLD_COMPLETE);
+  gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_FLUSH);
   return TRUE;
 }
 
@@ -631,13 +640,24 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
 
   for (;;) {
     GstMmioFrame frame;
+    gint left;
+
+    /* From 1.24 on, an unlock_stop() that is left of a pause may undo the
+     * unlock() of the deactivation */
+    if (GST_PAD_IS_FLUSHING (pad))
+      return GST_FLOW_FLUSHING;
 
     if (gst_pad_needs_reconfigure (pad) && !gst_mmio_negotiation_renew (self))
       return GST_PAD_IS_FLUSHING (pad) ? GST_FLOW_FLUSHING :
           GST_FLOW_NOT_NEGOTIATED;
 
-    /* Caps and buffers are agreed upon */
-    gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_NEGOTIATION);
+    /* Caps and buffers are agreed upon, and one more frame is asked for: also
+     * for one that the base class has dropped */
+    left = GST_BASE_SRC (self)->num_buffers_left;
+    gst_mmio_frame_queue_want (&self->queue,
+        left < 0 ? G_MAXUINT64 : (guint64) left + 1);
+    gst_mmio_capture_thread_release (&self->thread,
+        GST_MMIO_HOLD_NEGOTIATION | GST_MMIO_HOLD_COMPLETE);
 
     switch (gst_mmio_frame_queue_pop (&self->queue, &frame)) {
       case GST_MMIO_POP_FRAME:

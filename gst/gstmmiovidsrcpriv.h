@@ -99,6 +99,7 @@ struct _GstMmioVidSrc
   GError *failure;              /* why the capture thread has given up */
   gboolean is_failure_posted;
   GThread *changing;            /* the thread that pauses or resumes */
+  gboolean is_unlocked;         /* between unlock() and unlock_stop() */
 
   /* From start to stop.  The thread that captures, or that holds it, replaces
    * them under the object lock, as others read them under it. */
@@ -114,6 +115,7 @@ struct _GstMmioVidSrc
   /* Streaming thread only */
   GstCaps *downstream;          /* all that it took at the last negotiation */
   gboolean keeps_allocation;
+  gboolean has_video_meta;      /* it knows of them since the last allocation */
 
   /* Capture thread only */
   GstMmioDeviceState device;

@@ -476,6 +476,68 @@ GST_START_TEST (test_changes)
 
 GST_END_TEST;
 
+static GMutex gate;
+
+static GstPadProbeReturn
+wait_at_gate (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
+{
+  g_mutex_lock (&gate);
+  g_mutex_unlock (&gate);
+  return GST_PAD_PROBE_OK;
+}
+
+static GstPadProbeReturn
+forget_video_meta (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
+{
+  GstQuery *query = GST_PAD_PROBE_INFO_QUERY (info);
+  guint index;
+
+  if (GST_QUERY_TYPE (query) == GST_QUERY_ALLOCATION &&
+      gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, &index))
+    gst_query_remove_nth_allocation_meta (query, index);
+  return GST_PAD_PROBE_OK;
+}
+
+/* Who knows of no video meta any more gets no frame that needs one, be it from
+ * the queue */
+GST_START_TEST (test_queue_without_video_meta)
+{
+  GstHarness *h = new_source ();
+  const gsize size = GST_ROUND_UP_4 (3 * WIDTH) * HEIGHT;
+
+  g_object_set (h->element, "queue-size", 5, NULL);
+  propose_video_meta (h);
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, wait_at_gate,
+      NULL, NULL);
+  source_start (h, 1);
+  check_io_mode (h, "mmap");
+  source_wait_for_clock_wait (h);
+  g_mutex_lock (&gate);
+  for (guint i = 0; i < 4; i++) {
+    fail_unless (gst_harness_crank_single_clock_wait (h));
+    source_wait_for_clock_wait (h);
+    if (i == 0)
+      source_wait_for_stat (h, "frames", 2);
+  }
+
+  gst_pad_add_probe (GST_PAD_PEER (h->sinkpad),
+      GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM | GST_PAD_PROBE_TYPE_PULL,
+      forget_video_meta, NULL, NULL);
+  gst_pad_push_event (h->sinkpad, gst_event_new_reconfigure ());
+  g_mutex_unlock (&gate);
+  /* The consumer had this one already */
+  gst_buffer_unref (source_pull (h));
+  for (guint i = 0; i < 3; i++) {
+    GstBuffer *buffer = source_crank (h);
+
+    fail_unless_equals_uint64 (gst_buffer_get_size (buffer), size);
+    gst_buffer_unref (buffer);
+  }
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 static Suite *
 mmap_suite (void)
 {
@@ -495,6 +557,7 @@ mmap_suite (void)
   tcase_add_test (tc, test_default_layout);
   tcase_add_loop_test (tc, test_only_on_demand, 0, 2);
   tcase_add_test (tc, test_changes);
+  tcase_add_test (tc, test_queue_without_video_meta);
 
   return s;
 }

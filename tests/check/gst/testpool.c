@@ -109,9 +109,11 @@ static GstFlowReturn
 test_pool_acquire_buffer (GstBufferPool * pool, GstBuffer ** buffer,
     GstBufferPoolAcquireParams * params)
 {
+  GstBufferPoolAcquireParams waiting = { 0, };
+
   g_atomic_int_inc (&TEST_POOL (pool)->asked);
   return GST_BUFFER_POOL_CLASS (test_pool_parent_class)->acquire_buffer (pool,
-      buffer, params);
+      buffer, TEST_POOL (pool)->always_waits ? &waiting : params);
 }
 
 static void

@@ -23,6 +23,7 @@ G_DECLARE_FINAL_TYPE (TestPool, test_pool, TEST, POOL, GstVideoBufferPool)
  * @has_no_options: not even video meta
  * @missing: so many bytes are missing from each buffer
  * @has_no_memory: allocates nothing
+ * @always_waits: for a buffer, also when it is asked not to
  * @asked: how often somebody has asked for a buffer; atomic
  * @allocated: buffers that were allocated
  */
@@ -35,6 +36,7 @@ struct _TestPool {
   gboolean has_no_options;
   guint missing;
   gboolean has_no_memory;
+  gboolean always_waits;
 
   gint asked;
   guint allocated;

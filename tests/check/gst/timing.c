@@ -4,6 +4,8 @@
  */
 #include <string.h>
 
+#include <gst/base/gstbasesrc.h>
+
 #include "source.h"
 #include "testpool.h"
 
@@ -388,6 +390,131 @@ GST_START_TEST (test_queue)
 
 GST_END_TEST;
 
+/* Holds the consumer, and has @n frames in the queue; the consumer has frame 1 */
+static GstHarness *
+start_and_fill (GstHarness * h, guint n)
+{
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, wait_at_gate,
+      NULL, NULL);
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  g_mutex_lock (&gate);
+  for (guint i = 1; i <= n + 1; i++) {
+    fail_unless (gst_harness_crank_single_clock_wait (h));
+    source_wait_for_clock_wait (h);
+    if (i == 1)
+      source_wait_for_stat (h, "frames", 2);
+  }
+  return h;
+}
+
+/* From 1.24 on the base class calls unlock_stop() when a pause is over, without
+ * unlock() being one of a flush: frames stay */
+GST_START_TEST (test_unlock_stop_of_pause)
+{
+  GstHarness *h = new_source ("50/1");
+  GstBaseSrc *base = GST_BASE_SRC (h->element);
+
+  g_object_set (h->element, "queue-size", 5, NULL);
+  start_and_fill (h, 3);
+  fail_unless (GST_BASE_SRC_GET_CLASS (base)->unlock_stop (base));
+  g_mutex_unlock (&gate);
+  for (guint i = 1; i <= 4; i++)
+    check_buffer (source_pull (h), i, i * 20 * MS, 20 * MS);
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* num-buffers is the next run's, once one has begun */
+GST_START_TEST (test_num_buffers_while_running)
+{
+  GstHarness *h = new_source ("50/1");
+
+  source_start (h, 3);
+  source_wait_for_clock_wait (h);
+  g_object_set (h->element, "num-buffers", 2, NULL);
+  for (guint i = 3; i < 8; i++)
+    check_buffer (source_crank (h), i, i * 20 * MS, 20 * MS);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* What was missed before a frame that is flushed stays missed */
+GST_START_TEST (test_missed_before_flush)
+{
+  GstHarness *h = new_source ("50/1");
+
+  g_object_set (h->element, "queue-size", 2, NULL);
+  start_and_fill (h, 5);
+  fail_unless_equals_uint64 (source_get_stat (h, "dropped"), 3);
+  gst_element_send_event (h->element, gst_event_new_flush_start ());
+  g_mutex_unlock (&gate);
+  gst_element_send_event (h->element, gst_event_new_flush_stop (FALSE));
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 3);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+static gboolean
+crank_until (GstHarness * h, guint frames)
+{
+  const gint64 end = g_get_monotonic_time () + 5 * G_TIME_SPAN_SECOND;
+
+  while (source_get_stat (h, "frames") < frames &&
+      g_get_monotonic_time () < end) {
+    GstTestClock *clock = gst_harness_get_testclock (h);
+
+    gst_test_clock_advance_time (clock, 20 * MS);
+    if (gst_test_clock_peek_id_count (clock) > 0)
+      gst_test_clock_crank (clock);
+    gst_object_unref (clock);
+    g_usleep (1000);
+  }
+  return source_get_stat (h, "frames") >= frames;
+}
+
+/* A pool that waits for a buffer, though it is asked not to, keeps nobody from
+ * negotiating: the buffer may be in the queue */
+GST_START_TEST (test_waiting_pool)
+{
+  GstHarness *h = new_source ("50/1");
+  TestPool *pool = test_pool_new ();
+
+  pool->always_waits = TRUE;
+  g_object_set (h->element, "queue-size", 20, NULL);
+  propose_pool (h, pool, 0, 2, 3);
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, wait_at_gate,
+      NULL, NULL);
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  g_mutex_lock (&gate);
+  for (guint i = 0; i < 3; i++) {
+    fail_unless (gst_harness_crank_single_clock_wait (h));
+    if (i < 2)
+      source_wait_for_clock_wait (h);
+    if (i == 0)
+      source_wait_for_stat (h, "frames", 2);
+  }
+  /* One is with the consumer, two are in the queue, and the next one asks */
+  source_wait_for_clock_wait (h);
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  while (g_atomic_int_get (&pool->asked) < 5)
+    g_thread_yield ();
+  gst_pad_push_event (h->sinkpad, gst_event_new_reconfigure ());
+  g_mutex_unlock (&gate);
+  /* The consumer keeps what it has, so that only the queue can give one back */
+  fail_unless (crank_until (h, 4), "it stands still");
+  source_stop (h);
+  source_teardown (h);
+  gst_object_unref (pool);
+}
+
+GST_END_TEST;
+
 /* --- Clocks ------------------------------------------------------------------ */
 
 /* Before the base time there is no running time: nothing is captured, and the
@@ -609,6 +736,10 @@ timing_suite (void)
 
   tc = add_case (s, "queue");
   tcase_add_loop_test (tc, test_queue, 0, G_N_ELEMENTS (queues));
+  tcase_add_test (tc, test_unlock_stop_of_pause);
+  tcase_add_test (tc, test_num_buffers_while_running);
+  tcase_add_test (tc, test_missed_before_flush);
+  tcase_add_test (tc, test_waiting_pool);
 
   tc = add_case (s, "clocks");
   tcase_add_test (tc, test_base_time_ahead);
