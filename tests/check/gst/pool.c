@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstmmiopool.h"
+#include "gstmmiovidsrc.h"
 #include "source.h"
 #include "testpool.h"
 
@@ -387,12 +388,20 @@ GST_START_TEST (test_remove_all)
 
 GST_END_TEST;
 
+/* The category that is logged to belongs to the element */
+static void
+setup (void)
+{
+  g_type_class_unref (g_type_class_ref (GST_TYPE_MMIO_VID_SRC));
+}
+
 static Suite *
 pool_suite (void)
 {
   Suite *s = suite_create ("gst-pool");
   TCase *tc = add_case (s, "pool");
 
+  tcase_add_checked_fixture (tc, setup, NULL);
   tcase_add_loop_test (tc, test_own, 0, 2);
   tcase_add_loop_test (tc, test_proposed, 0, 2);
   tcase_add_test (tc, test_several_proposed);
