@@ -445,7 +445,8 @@ choose_caps (Round * round)
   g_string_free (caps, TRUE);
 }
 
-/* Has a register say something, if it is in the file at all */
+/* Has a register say something, if it is in the file at all, and not in the header,
+ * which would say something else then */
 static void
 put (Round * round, const Register * reg, guint8 value)
 {
@@ -453,7 +454,8 @@ put (Round * round, const Register * reg, guint8 value)
 
   if (round->kind == DEVICE_SIM || !reg->is_set ||
       reg->offset > round->file.size - 1 ||
-      reg->bits / 8 > round->file.size - reg->offset)
+      reg->bits / 8 > round->file.size - reg->offset ||
+      (round->kind == DEVICE_TOLD && reg->offset < MMIOVID_HEADER_SIZE))
     return;
 
   test_file_write (&round->file, reg->offset, bytes, reg->bits / 8);
