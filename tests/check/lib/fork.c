@@ -3,6 +3,7 @@
  * nothing to the child's own memory where the parent has a map. */
 #include "helper.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -65,6 +66,7 @@ run_in_child (gboolean (*func) (void))
   int status;
 
   if (pid == 0) {
+    unsigned char residency[SIZE];
     gsize length = 0;
     guint8 *own = NULL;
     gboolean ok;
@@ -74,8 +76,11 @@ run_in_child (gboolean (*func) (void))
       const guint8 *pages =
           mmio_region_get_pages (mmio_capture_get_region (capture), &length);
 
+      /* Not inherited, although valgrind takes it for mapped */
+      if (mincore ((gpointer) pages, length, residency) == 0 || errno != ENOMEM)
+        _exit (2);
       own = mmap ((gpointer) pages, length, PROT_READ | PROT_WRITE,
-          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
       if (own != pages)
         _exit (2);
       memset (own, 0x5a, length);
