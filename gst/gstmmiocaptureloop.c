@@ -223,12 +223,17 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
   if (!gst_mmio_capture_thread_wait_playing (&self->thread))
     return GST_MMIO_STEP_AGAIN;
-  if (gst_mmio_vid_src_is_device_synced (self))
+  if (gst_mmio_vid_src_is_device_synced (self)) {
     step = wait_for_device (self, frame);
-  else if (gst_mmio_device_state_take (self, frame))
+    /* It may be one of the pause: numbered, and not missed */
+    if (step == GST_MMIO_STEP_DONE &&
+        gst_mmio_capture_thread_has_paused (&self->thread))
+      return GST_MMIO_STEP_AGAIN;
+  } else if (gst_mmio_device_state_take (self, frame)) {
     return GST_MMIO_STEP_DONE;
-  else
+  } else {
     step = wait_for_clock (self, frame);
+  }
   if (step != GST_MMIO_STEP_DONE)
     return step;
 

@@ -221,6 +221,23 @@ gst_mmio_capture_thread_is_disturbed (GstMmioCaptureThread * thread)
 }
 
 /**
+ * gst_mmio_capture_thread_has_paused:
+ *
+ * Returns: whether a pause has begun since gst_mmio_capture_thread_enter()
+ */
+gboolean
+gst_mmio_capture_thread_has_paused (GstMmioCaptureThread * thread)
+{
+  gboolean ret;
+
+  g_mutex_lock (&thread->lock);
+  ret = (thread->events & GST_MMIO_EVENT_PAUSE) != 0;
+  g_mutex_unlock (&thread->lock);
+
+  return ret;
+}
+
+/**
  * gst_mmio_capture_thread_is_held:
  *
  * Returns: whether @hold holds the thread
