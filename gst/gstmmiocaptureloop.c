@@ -207,6 +207,10 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
       return GST_MMIO_STEP_GONE;
   }
 
+  /* Some of these frames may be of a pause, which are not missed */
+  if (gst_mmio_capture_thread_has_paused (&self->thread))
+    gst_mmio_device_sync_interrupt (&self->sync);
+
   update_device_period (self);
   gst_mmio_device_state_note_count (self, count.time);
   if (!get_running_time (self, count.time, &running_time))
@@ -225,9 +229,9 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
     return GST_MMIO_STEP_AGAIN;
   if (gst_mmio_vid_src_is_device_synced (self)) {
     step = wait_for_device (self, frame);
-    /* It may be one of the pause: numbered, and not missed */
+    /* The frame is one of the pause: numbered, and not missed */
     if (step == GST_MMIO_STEP_DONE &&
-        gst_mmio_capture_thread_has_paused (&self->thread))
+        gst_mmio_capture_thread_is_paused (&self->thread))
       return GST_MMIO_STEP_AGAIN;
   } else if (gst_mmio_device_state_take (self, frame)) {
     return GST_MMIO_STEP_DONE;

@@ -221,9 +221,27 @@ gst_mmio_capture_thread_is_disturbed (GstMmioCaptureThread * thread)
 }
 
 /**
+ * gst_mmio_capture_thread_is_paused:
+ *
+ * Returns: whether there is a pause now
+ */
+gboolean
+gst_mmio_capture_thread_is_paused (GstMmioCaptureThread * thread)
+{
+  gboolean ret;
+
+  g_mutex_lock (&thread->lock);
+  ret = thread->is_paused;
+  g_mutex_unlock (&thread->lock);
+
+  return ret;
+}
+
+/**
  * gst_mmio_capture_thread_has_paused:
  *
- * Returns: whether a pause has begun since gst_mmio_capture_thread_enter()
+ * Returns: whether a pause has begun since gst_mmio_capture_thread_enter(), be it
+ *   that it is over
  */
 gboolean
 gst_mmio_capture_thread_has_paused (GstMmioCaptureThread * thread)

@@ -70,6 +70,7 @@ void gst_mmio_capture_thread_notice (GstMmioCaptureThread * thread);
 gboolean gst_mmio_capture_thread_enter (GstMmioCaptureThread * thread,
     guint * events);
 gboolean gst_mmio_capture_thread_is_disturbed (GstMmioCaptureThread * thread);
+gboolean gst_mmio_capture_thread_is_paused (GstMmioCaptureThread * thread);
 gboolean gst_mmio_capture_thread_has_paused (GstMmioCaptureThread * thread);
 gboolean gst_mmio_capture_thread_is_held (GstMmioCaptureThread * thread,
     GstMmioHold hold);
