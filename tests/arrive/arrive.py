@@ -305,8 +305,7 @@ def main():
                 print(f"ok {number} - {name} # SKIP {why}", flush=True)
             except (Failure, subprocess.TimeoutExpired) as why:
                 failed += 1
-                print(f"not ok {number} - {name}")
-                test.comment(str(why))
+                print(f"not ok {number} - {name}: {' '.join(str(why).split())}")
     return 1 if failed else 0
 
 
