@@ -216,8 +216,13 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   if (!get_running_time (self, count.time, &running_time))
     return fail_without_clock (self);
 
-  return gst_mmio_device_sync_next (&self->sync, count.steps, running_time,
-      wanted, frame) ? GST_MMIO_STEP_DONE : GST_MMIO_STEP_AGAIN;
+  if (gst_mmio_device_sync_next (&self->sync, count.steps, running_time, wanted,
+          frame))
+    return GST_MMIO_STEP_DONE;
+
+  /* The picture that is read for the pending frame is this one */
+  self->device.pending.number = self->sync.number;
+  return GST_MMIO_STEP_AGAIN;
 }
 
 static GstMmioStep
