@@ -211,13 +211,41 @@ gst_mmio_frame_queue_lose (GstMmioFrameQueue * queue, guint64 n)
 
 /**
  * gst_mmio_frame_queue_discard:
+ * @newest: (out): the last one of them without its buffer, if there are any
  *
- * Drops all frames, counted as missed, because their caps are outdated.
+ * Removes all frames, because their caps are outdated.  All but the newest one
+ * are dropped, and count as missed.
+ *
+ * Returns: whether there was one
  */
-void
-gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue)
+gboolean
+gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue, GstMmioFrame * newest)
 {
-  while (gst_mmio_frame_queue_drop_oldest (queue));
+  GstMmioFrame *frame;
+  GstBuffer *buffer = NULL;
+
+  g_mutex_lock (&queue->lock);
+  while (gst_queue_array_get_length (queue->frames) > 1) {
+    buffer = drop_oldest (queue);
+    g_mutex_unlock (&queue->lock);
+    gst_buffer_unref (buffer);
+    g_mutex_lock (&queue->lock);
+  }
+
+  frame = gst_queue_array_pop_head_struct (queue->frames);
+  if (frame) {
+    buffer = g_steal_pointer (&frame->buffer);
+    queue->lost += frame->time.missed;
+    *newest = *frame;
+    newest->time.missed = 0;
+    queue->spreads_damage = TRUE;
+  }
+  g_mutex_unlock (&queue->lock);
+
+  if (!frame)
+    return FALSE;
+  gst_buffer_unref (buffer);
+  return TRUE;
 }
 
 /**

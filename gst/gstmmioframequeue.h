@@ -77,7 +77,8 @@ gboolean gst_mmio_frame_queue_push (GstMmioFrameQueue * queue,
     GstMmioFrame * frame, guint capacity, guint epoch);
 gboolean gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue);
 void gst_mmio_frame_queue_lose (GstMmioFrameQueue * queue, guint64 n);
-void gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue);
+gboolean gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue,
+    GstMmioFrame * newest);
 
 GstMmioPop gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue,
     GstMmioFrame * frame);

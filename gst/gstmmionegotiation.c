@@ -305,6 +305,24 @@ gst_mmio_negotiation_negotiate (GstBaseSrc * base)
   return TRUE;
 }
 
+/* Frames in the queue are not what was agreed upon: in the place of the newest
+ * one another is captured.  The capture thread is parked. */
+static void
+discard_queue (GstMmioVidSrc * self)
+{
+  GstMmioFrame newest;
+
+  if (!gst_mmio_frame_queue_discard (&self->queue, &newest))
+    return;
+
+  self->is_discont |= newest.is_discont;
+
+  if (self->device.has_pending)
+    gst_mmio_frame_queue_lose (&self->queue, 1);
+  else
+    gst_mmio_device_state_keep (self, &newest.time);
+}
+
 static gboolean
 gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
 {
@@ -340,7 +358,7 @@ gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
   GST_OBJECT_UNLOCK (self);
 
   /* These caps are sent before the next frame */
-  gst_mmio_frame_queue_discard (&self->queue);
+  discard_queue (self);
   return TRUE;
 }
 
@@ -353,7 +371,7 @@ check_queue (GstMmioVidSrc * self, GstQuery * query)
       GST_VIDEO_META_API_TYPE, NULL);
 
   if (self->has_video_meta && !has_video_meta)
-    gst_mmio_frame_queue_discard (&self->queue);
+    discard_queue (self);
   self->has_video_meta = has_video_meta;
 }
 

@@ -251,6 +251,44 @@ GST_START_TEST (test_renegotiation)
 
 GST_END_TEST;
 
+/* Of the frames that wait in the queue when caps change, the newest is captured
+ * again */
+GST_START_TEST (test_renegotiation_of_queued)
+{
+  GstHarness *h = new_source ("counter");
+  GstBuffer *buffer;
+  GstVideoInfo info;
+
+  gate_init (h);
+  gst_harness_play (h);
+  check_first (h);
+  gate_close ();
+  for (guint i = 0; i < 4; i++) {
+    count (1);
+    if (i == 0)
+      gate_wait ();
+    /* So that it is read before the next one */
+    check_idle (h);
+  }
+  gst_harness_set_sink_caps_str (h, "video/x-raw,format=RGBx");
+  gst_pad_push_event (h->sinkpad, gst_event_new_reconfigure ());
+  gate_open ();
+
+  buffer = source_pull (h);
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (buffer), 1);
+  gst_buffer_unref (buffer);
+  buffer = source_pull (h);
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (buffer), 4);
+  fail_unless (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT));
+  gst_buffer_unref (buffer);
+  info = source_get_info (h);
+  fail_unless_equals_string (GST_VIDEO_INFO_NAME (&info), "RGBx");
+  check_stat (h, "missed", 2);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 static Suite *
 counterstates_suite (void)
 {
@@ -270,6 +308,7 @@ counterstates_suite (void)
   tcase_add_test (tc, test_meddlers);
   tcase_add_test (tc, test_clock_goes);
   tcase_add_test (tc, test_renegotiation);
+  tcase_add_test (tc, test_renegotiation_of_queued);
 
   return s;
 }
