@@ -23,6 +23,9 @@
 /* A device that starts no frame for so long stalls */
 #define STALL G_TIME_SPAN_SECOND
 
+/* More than pipelines usually have, as long as it is not known */
+#define UNKNOWN_LATENCY (GST_SECOND / 2)
+
 /* Reading two clocks at once: at most so far apart, in at most so many attempts.
  * Microseconds. */
 #define MAX_APART 1000
@@ -469,10 +472,11 @@ get_capacity (GstMmioVidSrc * self)
 {
   GstClockTime latency, period;
   gboolean is_starting;
-  guint size;
+  guint size, most;
 
   GST_OBJECT_LOCK (self);
   size = self->settings.queue_size;
+  most = self->max_frames;
   is_starting = self->sent <= 1;
   period = get_frame_period (self);
   latency = self->configured_latency;
@@ -480,14 +484,14 @@ get_capacity (GstMmioVidSrc * self)
 
   if (size > 0)
     return size;
+  if (!GST_CLOCK_TIME_IS_VALID (period) || period == 0)
+    return MIN (most, GST_MMIO_FRAME_QUEUE_DEFAULT);
   /* A sink may keep the first frame until all other sinks have theirs, and then
    * the latency is another one */
-  if (is_starting || !GST_CLOCK_TIME_IS_VALID (latency) ||
-      !GST_CLOCK_TIME_IS_VALID (period) || period == 0)
-    return GST_MMIO_FRAME_QUEUE_MAX;
+  if (is_starting || !GST_CLOCK_TIME_IS_VALID (latency))
+    latency = UNKNOWN_LATENCY;
 
-  return MIN (latency / period + (latency % period != 0) + 2,
-      GST_MMIO_FRAME_QUEUE_MAX);
+  return MIN (latency / period + (latency % period != 0) + 2, most);
 }
 
 static void

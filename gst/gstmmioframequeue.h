@@ -7,8 +7,12 @@
 
 G_BEGIN_DECLS
 
-/* As many as V4L2 has (VIDEO_MAX_FRAME) */
-#define GST_MMIO_FRAME_QUEUE_MAX 32
+/* Half a second at 240 Hz */
+#define GST_MMIO_FRAME_QUEUE_MAX 128
+/* While the rate is not known: as many as V4L2 has (VIDEO_MAX_FRAME) */
+#define GST_MMIO_FRAME_QUEUE_DEFAULT 32
+/* Of frames that are copied: a fifth of a second of 4K at 60 Hz, rounded up */
+#define GST_MMIO_FRAME_QUEUE_MAX_BYTES ((gsize) 512 << 20)
 
 /**
  * GstMmioFrame:

@@ -404,7 +404,7 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   gboolean latency_changed, copies, again = FALSE;
   GstClockTime latency;
-  guint max_buffers = 0;
+  guint max_buffers = 0, max_frames = GST_MMIO_FRAME_QUEUE_MAX;
 
   if (!self->keeps_allocation && !take_way (self, query, &again))
     return FALSE;
@@ -438,14 +438,20 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
           gst_mmio_way_get_mode (self->way)),
       gst_mmio_way_get_reason (self->way), query);
 
+  if (copies)
+    max_frames = CLAMP (GST_MMIO_FRAME_QUEUE_MAX_BYTES /
+        GST_VIDEO_INFO_SIZE (&self->info), 2, GST_MMIO_FRAME_QUEUE_MAX);
+
   GST_OBJECT_LOCK (self);
   latency = gst_mmio_latency_get (&self->latency);
   if (!copies)
     gst_mmio_latency_reset (&self->latency, 0);
   latency_changed = self->latency_changed || max_buffers != self->max_buffers ||
+      max_frames != self->max_frames ||
       latency != gst_mmio_latency_get (&self->latency);
   self->latency_changed = FALSE;
   self->max_buffers = max_buffers;
+  self->max_frames = max_frames;
   GST_OBJECT_UNLOCK (self);
 
   if (latency_changed)

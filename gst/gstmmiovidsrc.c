@@ -329,6 +329,7 @@ start (GstMmioVidSrc * self)
   self->sent = 0;
   self->torn = 0;
   self->max_buffers = 0;
+  self->max_frames = GST_MMIO_FRAME_QUEUE_MAX;
   self->configured_latency = GST_CLOCK_TIME_NONE;
   self->latency_changed = FALSE;
   self->period = GST_CLOCK_TIME_NONE;
@@ -543,7 +544,7 @@ query_latency (GstMmioVidSrc * self, GstQuery * query)
   period = GST_CLOCK_TIME_IS_VALID (self->device_period) ?
       self->device_period : self->period;
   n = self->settings.queue_size > 0 ? self->settings.queue_size :
-      GST_MMIO_FRAME_QUEUE_MAX;
+      self->max_frames;
   if (self->max_buffers > 0)
     n = MIN (n, self->max_buffers);
   GST_OBJECT_UNLOCK (self);

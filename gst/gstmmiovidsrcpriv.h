@@ -92,6 +92,7 @@ struct _GstMmioVidSrc
   GstClockTime period;          /* negotiated, or GST_CLOCK_TIME_NONE */
   GstClockTime device_period;   /* measured, or GST_CLOCK_TIME_NONE */
   guint max_buffers;            /* of the pool; 0: no limit */
+  guint max_frames;             /* that fit into the queue's memory */
   gboolean latency_changed;
   guint64 sent;
   guint64 torn;

@@ -42,7 +42,7 @@ static const Property properties[] = {
   {"index-offset", "guint64", TRUE, "0", "18446744073709551615"},
   {"index-size", "guint", TRUE, "32", "8"},
   {"reconnect", "gboolean", TRUE, "false", "true"},
-  {"queue-size", "guint", TRUE, "0", "32"},
+  {"queue-size", "guint", TRUE, "0", "128"},
   {"stats", "GstStructure", FALSE, NULL, NULL},
   {"device-name", "gchararray", FALSE, NULL, NULL},
   {"device-address", "gchararray", FALSE, NULL, NULL},

@@ -338,9 +338,9 @@ static const struct
 } queues[] = {
   /* The latency, in periods, and two */
   {0, 0, 0, 2}, {0, 20 * MS, 0, 3}, {0, 21 * MS, 0, 4}, {0, 200 * MS, 0, 12},
-  {0, 10 * GST_SECOND, 0, 32},
+  {0, 10 * GST_SECOND, 0, 128},
   /* As the user says */
-  {1, 200 * MS, 0, 1}, {5, 0, 0, 5}, {32, 0, 0, 32},
+  {1, 200 * MS, 0, 1}, {5, 0, 0, 5}, {128, 0, 0, 128},
   /* As the pool has: downstream holds one of them */
   {0, 200 * MS, 2, 1}, {0, 200 * MS, 4, 3},
 };
@@ -618,6 +618,25 @@ check_latency (GstHarness * h, GstClockTime min, GstClockTime max)
 /* What the copy of a few bytes takes, in the smallest step */
 #define LATENCY MS
 
+/* Fewer large frames fit into the memory that the queue may take */
+GST_START_TEST (test_latency_of_large)
+{
+  GstHarness *h = new_source ("50/1");
+  GstQuery *query = gst_query_new_latency ();
+  GstClockTime min, max;
+
+  g_object_set (h->element, "width", 8192, "height", 8192, NULL);
+  gst_util_set_object_arg (G_OBJECT (h->element), "format", "gray8");
+  source_start (h, 1);
+  fail_unless (gst_pad_peer_query (h->sinkpad, query));
+  gst_query_parse_latency (query, NULL, &min, &max);
+  fail_unless_equals_uint64 (max - min, 8 * 20 * MS);
+  gst_query_unref (query);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* None before the device is open; frames may wait in the queue */
 GST_START_TEST (test_latency)
 {
@@ -628,7 +647,7 @@ GST_START_TEST (test_latency)
   gst_element_set_state (h->element, GST_STATE_READY);
   check_no_latency (h);
   source_start (h, 1);
-  check_latency (h, LATENCY, LATENCY + 32 * rate->period);
+  check_latency (h, LATENCY, LATENCY + 128 * rate->period);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_LATENCY), 1);
   source_teardown (h);
 }
@@ -749,6 +768,7 @@ timing_suite (void)
 
   tc = add_case (s, "latency");
   tcase_add_loop_test (tc, test_latency, 0, G_N_ELEMENTS (rates));
+  tcase_add_test (tc, test_latency_of_large);
   tcase_add_loop_test (tc, test_latency_of_pool, 0, G_N_ELEMENTS (rates));
   tcase_add_test (tc, test_latency_of_insisting_pool);
   tcase_add_test (tc, test_latency_of_centuries);
