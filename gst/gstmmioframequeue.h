@@ -51,8 +51,9 @@ typedef enum {
  * Captured frames on their way to the streaming thread, and the only place that
  * counts missed frames.  A full queue drops its oldest frame.
  *
- * Locking: has a lock of its own, and holds it in no call to others.  One
- * thread pushes, one pops; the other functions may be called from any thread.
+ * Locking: has a lock of its own, and calls others with it only to change metas of
+ * queued buffers.  One thread pushes, one pops; the other functions may be called
+ * from any thread.
  */
 typedef struct {
   /*< private >*/
