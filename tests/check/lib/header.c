@@ -434,7 +434,7 @@ GST_END_TEST;
 static gint stop;
 
 static gpointer
-change (gpointer data)
+change_modes (gpointer data)
 {
   guint32 sequence = 4;
 
@@ -466,7 +466,7 @@ GST_START_TEST (test_torn)
   guint n_large = 0, n_small = 0;
 
   g_atomic_int_set (&stop, 0);
-  thread = g_thread_new ("changer", change, NULL);
+  thread = g_thread_new ("changer", change_modes, NULL);
   for (gint64 end = g_get_monotonic_time () + HANG;
       (n_large < 500 || n_small < 500) && g_get_monotonic_time () < end;) {
     GError *error = NULL;
