@@ -11,8 +11,11 @@ static const struct
   const char *wanted;
   gint n, d;
 } rates[] = {
-  {"video/x-raw", 0, 1}, {"video/x-raw,framerate=[0/1,max]", 0, 1},
+  {"video/x-raw", 0, 1}, {"video/x-raw,framerate=[0/1,2147483647/1]", 0, 1},
   {"video/x-raw,framerate=[10/1,60/1]", 50, 1},
+  /* Rates that start at a frame in 68 years, as theoraenc's and others' do */
+  {"video/x-raw,framerate=[1/2147483647,2147483647/1]", 50, 1},
+  {"video/x-raw,framerate=[1/1,60/1]", 50, 1},
   {"video/x-raw,framerate=25/1", 25, 1},
   {"video/x-raw,framerate={30/1,0/1}", 0, 1},
 };
@@ -49,6 +52,20 @@ GST_START_TEST (test_caps)
   fail_unless_equals_int (GST_VIDEO_INFO_FPS_N (&info), rates[__i__].n);
   fail_unless_equals_int (GST_VIDEO_INFO_FPS_D (&info), rates[__i__].d);
   source_check_no_error (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* A frame lasts a nanosecond at least */
+GST_START_TEST (test_too_fast)
+{
+  GstHarness *h = new_source ("counter");
+
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=1000000001/1");
+  gst_harness_play (h);
+  source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+      "downstream takes", NULL);
   source_teardown (h);
 }
 
@@ -403,6 +420,7 @@ counter_suite (void)
 
   tcase_add_checked_fixture (tc, painted_setup, painted_teardown);
   tcase_add_loop_test (tc, test_caps, 0, G_N_ELEMENTS (rates));
+  tcase_add_test (tc, test_too_fast);
   tcase_add_test (tc, test_caps_of_clock);
   tcase_add_test (tc, test_slower);
   tcase_add_test (tc, test_slower_and_busy);

@@ -177,6 +177,121 @@ GST_START_TEST (test_preemption)
 
 GST_END_TEST;
 
+/* A clock of an application's, which takes a lock of its own for each time that
+ * is asked for */
+typedef struct
+{
+  GstSystemClock parent;
+  GMutex lock;
+  gint reads;
+} LockingClock;
+
+typedef GstSystemClockClass LockingClockClass;
+
+static GType locking_clock_get_type (void);
+
+G_DEFINE_TYPE (LockingClock, locking_clock, GST_TYPE_SYSTEM_CLOCK);
+
+static GstClockTime
+locking_clock_get_time (GstClock * base)
+{
+  LockingClock *clock = (LockingClock *) base;
+  GstClockTime time;
+
+  g_mutex_lock (&clock->lock);
+  time = GST_CLOCK_CLASS (locking_clock_parent_class)->get_internal_time (base);
+  g_atomic_int_inc (&clock->reads);
+  g_mutex_unlock (&clock->lock);
+  return time;
+}
+
+static void
+locking_clock_finalize (GObject * object)
+{
+  g_mutex_clear (&((LockingClock *) object)->lock);
+  G_OBJECT_CLASS (locking_clock_parent_class)->finalize (object);
+}
+
+static void
+locking_clock_class_init (LockingClockClass * klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = locking_clock_finalize;
+  GST_CLOCK_CLASS (klass)->get_internal_time = locking_clock_get_time;
+}
+
+static void
+locking_clock_init (LockingClock * clock)
+{
+  g_mutex_init (&clock->lock);
+}
+
+/* An application that reads all properties under that lock waits for nobody who
+ * waits for it */
+GST_START_TEST (test_lock_of_clock)
+{
+  LockingClock *clock = g_object_new (locking_clock_get_type (), "name",
+      "locking", NULL);
+  GstHarness *h = source_new ("sim", "width", 16, "height", 12, NULL);
+  gint before;
+
+  set (h, "frame-sync", __i__ == 0 ? "clock" : "counter");
+  gst_harness_set_sink_caps_str (h, __i__ == 0 ?
+      "video/x-raw,framerate=1000/1" : "video/x-raw");
+  gst_harness_set_drop_buffers (h, TRUE);
+  gst_element_set_clock (h->element, GST_CLOCK (clock));
+  gst_element_set_base_time (h->element,
+      gst_clock_get_time (GST_CLOCK (clock)));
+  gst_harness_play (h);
+  gst_element_set_clock (h->element, GST_CLOCK (clock));
+
+  /* As long as it takes the element to ask for the time again and again */
+  before = g_atomic_int_get (&clock->reads);
+  while (g_atomic_int_get (&clock->reads) < before + 50) {
+    GstStructure *stats;
+    char *name;
+
+    g_mutex_lock (&clock->lock);
+    for (guint i = 0; i < 10; i++) {
+      g_object_get (h->element, "stats", &stats, "device-name", &name, NULL);
+      gst_structure_free (stats);
+      g_free (name);
+    }
+    g_mutex_unlock (&clock->lock);
+    g_thread_yield ();
+  }
+  source_teardown (h);
+  gst_object_unref (clock);
+}
+
+GST_END_TEST;
+
+/* Before the base time there is no running time, and no frame */
+GST_START_TEST (test_base_time_ahead)
+{
+  GstHarness *h = new_source ("counter");
+  const GstClockTime base = pass_time (h, STEP) + 2 * STEP;
+
+  gst_element_set_base_time (h->element, base);
+  gst_harness_play (h);
+  check_idle (h);
+  for (guint i = 0; i < 2; i++) {
+    count (1);
+    check_idle (h);
+    pass_time (h, STEP);
+  }
+  count (1);
+  {
+    GstBuffer *buffer = source_pull (h);
+
+    fail_unless_equals_uint64 (GST_BUFFER_PTS (buffer), 0);
+    gst_buffer_unref (buffer);
+  }
+  check_stat (h, "missed", 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* --- The simulated device ---------------------------------------------------------------- */
 
 /* It paints 60 pictures a second, says the number in each, and where it counts
@@ -279,6 +394,8 @@ countertimes_suite (void)
   tc = add_case (s, "clocks");
   tcase_add_checked_fixture (tc, painted_setup, painted_teardown);
   tcase_add_loop_test (tc, test_preemption, 0, 2);
+  tcase_add_loop_test (tc, test_lock_of_clock, 0, 2);
+  tcase_add_test (tc, test_base_time_ahead);
 
   tc = add_case (s, "sim");
   tcase_add_test (tc, test_sim);

@@ -260,6 +260,80 @@ GST_START_TEST (test_negotiated)
 
 GST_END_TEST;
 
+/* Not what a list begins with, but what the size and the format imply */
+GST_START_TEST (test_colors)
+{
+  GstHarness *h = new_source (RGB);
+  GstVideoInfo info;
+
+  gst_harness_set_sink_caps_str (h, "video/x-raw,"
+      "colorimetry={bt2020,bt709,sRGB},multiview-mode={side-by-side,mono}");
+  gst_harness_play (h);
+  gst_buffer_unref (source_pull (h));
+  info = source_get_info (h);
+  fail_unless (gst_video_colorimetry_matches (&info.colorimetry, "sRGB"));
+  fail_unless_equals_int (GST_VIDEO_INFO_MULTIVIEW_MODE (&info),
+      GST_VIDEO_MULTIVIEW_MODE_MONO);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* Answers to a caps query, whatever its filter is */
+static const struct
+{
+  const char *answer;
+  const char *name;             /* NULL: an error */
+  gint fps_n;
+} peers[] = {
+  {"ANY", "RGB", 50},
+  {"EMPTY", NULL, 0},
+  /* As that of interlace, which doubles each rate */
+  {"video/x-raw,framerate=[0/1,2147483647/2]", "RGB", 50},
+  {"video/x-raw,format={YUY2,BGRx},width=[1,max],framerate=30/1", "BGRx", 30},
+  {"video/x-raw,format=YUY2;audio/x-raw", NULL, 0},
+};
+
+static gboolean
+answer_anyhow (GstPad * pad, GstObject * parent, GstQuery * query)
+{
+  GstCaps *caps;
+
+  if (GST_QUERY_TYPE (query) != GST_QUERY_CAPS)
+    return gst_pad_query_default (pad, parent, query);
+
+  caps = gst_caps_from_string (g_object_get_data (G_OBJECT (pad), "answer"));
+  gst_query_set_caps_result (query, caps);
+  gst_caps_unref (caps);
+  return TRUE;
+}
+
+/* A peer that answers what was not asked */
+GST_START_TEST (test_careless_peer)
+{
+  GstHarness *h = new_source (RGB);
+  GstVideoInfo info;
+
+  g_object_set_data (G_OBJECT (h->sinkpad), "answer",
+      (gpointer) peers[__i__].answer);
+  gst_pad_set_query_function (h->sinkpad, answer_anyhow);
+  gst_harness_play (h);
+  if (peers[__i__].name) {
+    gst_buffer_unref (source_pull (h));
+    info = source_get_info (h);
+    fail_unless_equals_string (GST_VIDEO_INFO_NAME (&info), peers[__i__].name);
+    fail_unless_equals_int (GST_VIDEO_INFO_FPS_N (&info), peers[__i__].fps_n);
+    fail_unless_equals_int (GST_VIDEO_INFO_FPS_D (&info), 1);
+    source_check_no_error (h);
+  } else {
+    source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+        "downstream takes", NULL);
+  }
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* Whatever calls set_caps() gets the same answer */
 GST_START_TEST (test_set_caps)
 {
@@ -422,6 +496,8 @@ negotiation_suite (void)
   tc = add_case (s, "start");
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_loop_test (tc, test_negotiated, 0, G_N_ELEMENTS (cases));
+  tcase_add_test (tc, test_colors);
+  tcase_add_loop_test (tc, test_careless_peer, 0, G_N_ELEMENTS (peers));
   tcase_add_test (tc, test_set_caps);
   tcase_add_test (tc, test_not_linked);
 
