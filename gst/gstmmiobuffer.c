@@ -42,12 +42,53 @@ gst_mmio_buffer_wrap (GstMemory * memory, gsize skip,
 /* The type of a region of interest that has changed */
 #define DAMAGE "damage"
 
+/* So many are still worth looking at one by one */
+#define MAX_RANGES 16
+
 static void
 add_damage (GstBuffer * buffer, guint width, const MmioDamage * damage)
 {
   for (guint i = 0; i < damage->n_ranges; i++)
     gst_buffer_add_video_region_of_interest_meta (buffer, DAMAGE, 0,
         damage->range[i].first, width, damage->range[i].count);
+}
+
+typedef struct
+{
+  GstBuffer *buffer;
+  guint n_ranges;
+  guint begin, end;             /* rows */
+  guint width;
+} Damage;
+
+static gboolean
+copy_damage (GstBuffer * dropped, GstMeta ** meta, gpointer user_data)
+{
+  const GstVideoRegionOfInterestMeta *region =
+      (GstVideoRegionOfInterestMeta *) * meta;
+  Damage *damage = user_data;
+
+  if ((*meta)->info->api == GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)
+    gst_buffer_add_video_region_of_interest_meta (damage->buffer, DAMAGE, 0,
+        region->y, region->w, region->h);
+  return TRUE;
+}
+
+static gboolean
+measure_damage (GstBuffer * buffer, GstMeta ** meta, gpointer user_data)
+{
+  const GstVideoRegionOfInterestMeta *region =
+      (GstVideoRegionOfInterestMeta *) * meta;
+  Damage *damage = user_data;
+
+  if ((*meta)->info->api != GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)
+    return TRUE;
+
+  damage->n_ranges++;
+  damage->begin = MIN (damage->begin, region->y);
+  damage->end = MAX (damage->end, region->y + region->h);
+  damage->width = region->w;
+  return TRUE;
 }
 
 static gboolean
@@ -59,27 +100,26 @@ remove_damage (GstBuffer * buffer, GstMeta ** meta, gpointer user_data)
 }
 
 /**
- * gst_mmio_buffer_spread_damage:
+ * gst_mmio_buffer_merge_damage:
  * @buffer: a writable buffer
- * @height: height of its frame in pixels
+ * @dropped: the one before it, which nobody gets
  *
- * Marks the whole frame as changed, if @buffer says what has changed: the
- * consumer has not seen the frame before it.
+ * Marks what has changed in @dropped as changed in @buffer, too.  Many ranges of
+ * rows become a single one.
  */
 void
-gst_mmio_buffer_spread_damage (GstBuffer * buffer, guint height)
+gst_mmio_buffer_merge_damage (GstBuffer * buffer, GstBuffer * dropped)
 {
-  const GstVideoRegionOfInterestMeta *region =
-      gst_buffer_get_video_region_of_interest_meta_id (buffer, 0);
-  guint width;
+  Damage damage = {.buffer = buffer,.begin = G_MAXUINT };
 
-  if (!region)
+  gst_buffer_foreach_meta (dropped, copy_damage, &damage);
+  gst_buffer_foreach_meta (buffer, measure_damage, &damage);
+  if (damage.n_ranges <= MAX_RANGES)
     return;
 
-  width = region->w;
   gst_buffer_foreach_meta (buffer, remove_damage, NULL);
-  gst_buffer_add_video_region_of_interest_meta (buffer, DAMAGE, 0, 0, width,
-      height);
+  gst_buffer_add_video_region_of_interest_meta (buffer, DAMAGE, 0,
+      damage.begin, damage.width, damage.end - damage.begin);
 }
 
 /* Where @frame's planes are; FALSE if a row does not fit into its stride */

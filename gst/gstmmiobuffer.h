@@ -14,6 +14,6 @@ gboolean gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
     const MmioFormat * format, MmioCapture * capture, MmioRead * result,
     GError ** error);
 
-void gst_mmio_buffer_spread_damage (GstBuffer * buffer, guint height);
+void gst_mmio_buffer_merge_damage (GstBuffer * buffer, GstBuffer * dropped);
 
 G_END_DECLS

@@ -164,14 +164,51 @@ wait_for_clock (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 }
 
 static void
+post_latency (GstMmioVidSrc * self)
+{
+  gst_element_post_message (GST_ELEMENT_CAST (self),
+      gst_message_new_latency (GST_OBJECT_CAST (self)));
+}
+
+/* With the object lock held.  Nanoseconds from one frame that is sent to the
+ * next, as far as it is known */
+GstClockTime
+gst_mmio_capture_loop_get_period (GstMmioVidSrc * self)
+{
+  return !GST_CLOCK_TIME_IS_VALID (self->period) ? self->device_period :
+      !GST_CLOCK_TIME_IS_VALID (self->device_period) ? self->period :
+      MAX (self->period, self->device_period);
+}
+
+/* A rate that swings is no other rate each time */
+static gboolean
+is_other_period (GstClockTime a, GstClockTime b)
+{
+  if (!GST_CLOCK_TIME_IS_VALID (a) || !GST_CLOCK_TIME_IS_VALID (b))
+    return a != b;
+
+  return b > a + a / 2 || b < a - a / 3;
+}
+
+/* The maximum latency follows the period */
+static void
 update_device_period (GstMmioVidSrc * self)
 {
-  const gint64 period = mmio_capture_get_period (self->capture);
+  const gint64 us = mmio_capture_get_period (self->capture);
+  GstClockTime period;
+  gboolean changed;
 
   GST_OBJECT_LOCK (self);
-  self->device_period = period > 0 ? (GstClockTime) period *GST_USECOND :
+  self->device_period = us > 0 ? (GstClockTime) us *GST_USECOND :
       GST_CLOCK_TIME_NONE;
+  period = gst_mmio_capture_loop_get_period (self);
+  changed = is_other_period (self->told_period, period);
+  if (changed)
+    self->told_period = period;
   GST_OBJECT_UNLOCK (self);
+
+  if (changed)
+    post_latency (self);
 }
 
 static GstMmioStep
@@ -223,8 +260,8 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
           frame))
     return GST_MMIO_STEP_DONE;
 
-  /* The picture that is read for the pending frame is this one */
-  self->device.pending.number = self->sync.number;
+  /* This is the one that will be read in the place of the pending one */
+  gst_mmio_device_sync_update (&self->sync, &self->device.pending);
   return GST_MMIO_STEP_AGAIN;
 }
 
@@ -239,8 +276,10 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
     step = wait_for_device (self, frame);
     /* The frame is one of the pause: numbered, and not missed */
     if (step == GST_MMIO_STEP_DONE &&
-        gst_mmio_capture_thread_is_paused (&self->thread))
+        gst_mmio_capture_thread_is_paused (&self->thread)) {
+      count_missed (self, frame);
       return GST_MMIO_STEP_AGAIN;
+    }
   } else if (gst_mmio_device_state_take (self, frame)) {
     return GST_MMIO_STEP_DONE;
   } else {
@@ -274,7 +313,8 @@ negotiates (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
 
 /* Takes a buffer of the pool, if need be that of the oldest frame in the queue:
  * capture never waits for downstream.  @buffer: (out): NULL if downstream has all
- * of them, and the frame is missed */
+ * of them, and the frame is missed.  Returns: %GST_MMIO_STEP_AGAIN if there are
+ * none now, as in a flush */
 static GstMmioStep
 acquire_buffer (GstMmioVidSrc * self, GstBuffer ** buffer)
 {
@@ -287,15 +327,18 @@ acquire_buffer (GstMmioVidSrc * self, GstBuffer ** buffer)
   *buffer = NULL;
   while (pool) {
     ret = gst_buffer_pool_acquire_buffer (pool, buffer, &params);
-    if (ret != GST_FLOW_EOS || !gst_mmio_frame_queue_drop_oldest (&self->queue))
+    if (ret != GST_FLOW_EOS ||
+        !gst_mmio_frame_queue_drop_oldest (&self->queue, pool))
       break;
     /* Nobody will have the dropped frame */
     mmio_capture_forget (self->capture);
   }
   gst_clear_object (&pool);
 
-  if (ret == GST_FLOW_OK || ret == GST_FLOW_EOS || ret == GST_FLOW_FLUSHING)
+  if (ret == GST_FLOW_OK || ret == GST_FLOW_EOS)
     return GST_MMIO_STEP_DONE;
+  if (ret == GST_FLOW_FLUSHING)
+    return GST_MMIO_STEP_AGAIN;
 
   return gst_mmio_capture_loop_fail (self, g_error_new (GST_RESOURCE_ERROR,
           GST_RESOURCE_ERROR_NO_SPACE_LEFT, "Cannot allocate a buffer for a "
@@ -352,7 +395,7 @@ wrap_frame (GstMmioVidSrc * self, GstBuffer ** buffer, MmioRead * read)
 
   do {
     *buffer = gst_mmio_way_wrap (self->way, slot);
-  } while (!*buffer && gst_mmio_frame_queue_drop_oldest (&self->queue));
+  } while (!*buffer && gst_mmio_frame_queue_drop_oldest (&self->queue, NULL));
 
   if (*buffer && *read == MMIO_READ_TORN)
     GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_CORRUPTED);
@@ -396,6 +439,10 @@ read_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** buffer)
     step = copy_frame (self, buffer, &read);
   else
     wrap_frame (self, buffer, &read);
+  if (step == GST_MMIO_STEP_AGAIN) {
+    gst_mmio_device_state_keep (self, frame);
+    gst_mmio_capture_thread_sleep (&self->thread, PENDING_PAUSE);
+  }
   if (step != GST_MMIO_STEP_DONE)
     return step;
 
@@ -434,16 +481,6 @@ read_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** buffer)
 
 /* Stamp */
 
-/* With the object lock held.  Nanoseconds from one frame that is sent to the
- * next, as far as it is known */
-static GstClockTime
-get_frame_period (GstMmioVidSrc * self)
-{
-  return !GST_CLOCK_TIME_IS_VALID (self->period) ? self->device_period :
-      !GST_CLOCK_TIME_IS_VALID (self->device_period) ? self->period :
-      MAX (self->period, self->device_period);
-}
-
 static void
 stamp_frame (GstMmioVidSrc * self, const GstMmioFrameTime * frame,
     GstBuffer * buffer)
@@ -452,7 +489,7 @@ stamp_frame (GstMmioVidSrc * self, const GstMmioFrameTime * frame,
 
   if (!GST_CLOCK_TIME_IS_VALID (duration)) {
     GST_OBJECT_LOCK (self);
-    duration = get_frame_period (self);
+    duration = gst_mmio_capture_loop_get_period (self);
     GST_OBJECT_UNLOCK (self);
   }
 
@@ -478,7 +515,7 @@ get_capacity (GstMmioVidSrc * self)
   size = self->settings.queue_size;
   most = self->max_frames;
   is_starting = self->sent <= 1;
-  period = get_frame_period (self);
+  period = gst_mmio_capture_loop_get_period (self);
   latency = self->configured_latency;
   GST_OBJECT_UNLOCK (self);
 
@@ -488,8 +525,10 @@ get_capacity (GstMmioVidSrc * self)
     return MIN (most, GST_MMIO_FRAME_QUEUE_DEFAULT);
   /* A sink may keep the first frame until all other sinks have theirs, and then
    * the latency is another one */
-  if (is_starting || !GST_CLOCK_TIME_IS_VALID (latency))
+  if (!GST_CLOCK_TIME_IS_VALID (latency))
     latency = UNKNOWN_LATENCY;
+  else if (is_starting)
+    latency = MAX (latency, UNKNOWN_LATENCY);
 
   return MIN (latency / period + (latency % period != 0) + 2, most);
 }
@@ -509,16 +548,15 @@ measure_latency (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
   GST_OBJECT_UNLOCK (self);
 
   if (changed)
-    gst_element_post_message (GST_ELEMENT_CAST (self),
-        gst_message_new_latency (GST_OBJECT_CAST (self)));
+    post_latency (self);
 }
 
 static void
 queue_frame (GstMmioVidSrc * self, const GstMmioFrameTime * time,
     GstBuffer * buffer, guint epoch)
 {
-  GstMmioFrame frame = {.buffer = buffer,.time = *time,.height =
-        GST_VIDEO_INFO_HEIGHT (&self->info),.is_discont = self->is_discont
+  GstMmioFrame frame = {.buffer = buffer,.time = *time,.is_discont =
+        self->is_discont
   };
 
   self->is_discont = FALSE;
@@ -537,12 +575,32 @@ queue_frame (GstMmioVidSrc * self, const GstMmioFrameTime * time,
 static void
 handle_events (GstMmioVidSrc * self, guint events)
 {
-  if (events & (GST_MMIO_EVENT_PAUSE | GST_MMIO_HOLD_FLUSH)) {
-    /* Frames until the next wait are not missed */
+  if (events & (GST_MMIO_EVENT_PAUSE | GST_MMIO_EVENT_FLUSH)) {
+    /* Frames until the next wait are not missed, nor is one that a flush would have
+     * flushed */
+    if (events & GST_MMIO_EVENT_FLUSH)
+      self->device.has_pending = FALSE;
     gst_mmio_device_state_drop (self);
+    gst_mmio_pacer_interrupt (&self->pacer);
     gst_mmio_device_sync_interrupt (&self->sync);
     self->device.last_count = 0;
   }
+}
+
+/* Whether there is somebody to take frames: the task pauses without a word to us
+ * where downstream flushes and this element does not */
+static gboolean
+is_streaming (GstMmioVidSrc * self)
+{
+  GstPad *pad = GST_BASE_SRC_PAD (self);
+  g_autoptr (GstTask) task = NULL;
+
+  GST_OBJECT_LOCK (pad);
+  if (GST_PAD_TASK (pad))
+    task = gst_object_ref (GST_PAD_TASK (pad));
+  GST_OBJECT_UNLOCK (pad);
+
+  return task && gst_task_get_state (task) == GST_TASK_STARTED;
 }
 
 static void
@@ -553,9 +611,19 @@ capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
   GstMmioStep step;
 
   handle_events (self, events);
+  if (!is_streaming (self)) {
+    gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_IDLE);
+    /* It may have been started again meanwhile */
+    if (is_streaming (self))
+      gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_IDLE);
+    return;
+  }
   /* No more is read from the device than is asked for */
   if (gst_mmio_frame_queue_is_complete (&self->queue)) {
     gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_COMPLETE);
+    /* A flush may have emptied the queue meanwhile */
+    if (!gst_mmio_frame_queue_is_complete (&self->queue))
+      gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_COMPLETE);
     return;
   }
 

@@ -92,7 +92,8 @@ disturb (GstMmioCaptureThread * thread, guint holds, guint events)
 void
 gst_mmio_capture_thread_hold (GstMmioCaptureThread * thread, GstMmioHold hold)
 {
-  disturb (thread, hold, hold);
+  disturb (thread, hold,
+      hold == GST_MMIO_HOLD_FLUSH ? GST_MMIO_EVENT_FLUSH : 0);
 }
 
 /**
@@ -116,9 +117,11 @@ gst_mmio_capture_thread_set_paused (GstMmioCaptureThread * thread,
 {
   g_mutex_lock (&thread->lock);
   thread->is_paused = paused;
+  if (paused)
+    thread->events |= GST_MMIO_EVENT_PAUSE;
   g_mutex_unlock (&thread->lock);
 
-  disturb (thread, 0, paused ? GST_MMIO_EVENT_PAUSE : 0);
+  disturb (thread, 0, 0);
 }
 
 /**
@@ -169,7 +172,7 @@ gst_mmio_capture_thread_release (GstMmioCaptureThread * thread,
 /**
  * gst_mmio_capture_thread_enter:
  * @events: (out): what has happened since the last call, as bits of
- *   #GstMmioHold
+ *   #GstMmioEvent
  *
  * Waits as long as the thread is held.  For the thread itself.
  *

@@ -12,11 +12,10 @@ G_BEGIN_DECLS
  * @GST_MMIO_HOLD_FLUSH: the element is flushing
  * @GST_MMIO_HOLD_FAILURE: capture has failed; the streaming thread reports it
  * @GST_MMIO_HOLD_COMPLETE: as many frames as num-buffers asks for are captured
+ * @GST_MMIO_HOLD_IDLE: the streaming thread is paused
  * @GST_MMIO_HOLD_STOP: the thread ends
- * @GST_MMIO_EVENT_PAUSE: no hold: a pause began
- * @GST_MMIO_EVENT_NOTICE: no hold: the device may have come or gone
  *
- * Why nothing is captured, or what has happened meanwhile, as bits.
+ * Why nothing is captured, as bits.
  */
 typedef enum {
   GST_MMIO_HOLD_NEGOTIATION = 1 << 0,
@@ -24,10 +23,23 @@ typedef enum {
   GST_MMIO_HOLD_FLUSH = 1 << 2,
   GST_MMIO_HOLD_FAILURE = 1 << 3,
   GST_MMIO_HOLD_COMPLETE = 1 << 4,
-  GST_MMIO_HOLD_STOP = 1 << 5,
-  GST_MMIO_EVENT_PAUSE = 1 << 6,
-  GST_MMIO_EVENT_NOTICE = 1 << 7,
+  GST_MMIO_HOLD_IDLE = 1 << 5,
+  GST_MMIO_HOLD_STOP = 1 << 6,
 } GstMmioHold;
+
+/**
+ * GstMmioEvent:
+ * @GST_MMIO_EVENT_FLUSH: a flush began
+ * @GST_MMIO_EVENT_PAUSE: a pause began
+ * @GST_MMIO_EVENT_NOTICE: the device may have come or gone
+ *
+ * What has happened, as bits.
+ */
+typedef enum {
+  GST_MMIO_EVENT_FLUSH = 1 << 0,
+  GST_MMIO_EVENT_PAUSE = 1 << 1,
+  GST_MMIO_EVENT_NOTICE = 1 << 2,
+} GstMmioEvent;
 
 /**
  * GstMmioCaptureThread:

@@ -129,14 +129,30 @@ gst_mmio_device_sync_next (GstMmioDeviceSync * sync, guint64 steps,
   pts = running_time;
   if (pts + MAX_BACK >= sync->last_pts)
     pts = MAX (pts, sync->last_pts);
+  sync->time = pts;
   if (!is_due (sync, pts, wanted_period))
     return FALSE;
 
   sync->last_pts = pts;
   *frame = (GstMmioFrameTime) {
-  .due = pts,.pts = pts,.duration = GST_CLOCK_TIME_NONE,.number =
+  .pts = pts,.duration = GST_CLOCK_TIME_NONE,.number =
         sync->number,.missed = take_frame (sync, pts, wanted_period)};
   return TRUE;
+}
+
+/**
+ * gst_mmio_device_sync_update:
+ * @frame: (inout): a frame that was taken, and not read
+ *
+ * Makes the frame the last one that the device has started, be it one that was not
+ * due.
+ */
+void
+gst_mmio_device_sync_update (const GstMmioDeviceSync * sync,
+    GstMmioFrameTime * frame)
+{
+  frame->number = sync->number;
+  frame->pts = sync->time;
 }
 
 /**
@@ -151,7 +167,7 @@ void
 gst_mmio_device_sync_delay (GstMmioDeviceSync * sync, GstClockTime now,
     GstClockTime wanted_period, GstMmioFrameTime * frame)
 {
-  frame->due = frame->pts = now;
+  frame->pts = now;
   sync->last_pts = now;
   if (GST_CLOCK_TIME_IS_VALID (wanted_period))
     sync->next = now + wanted_period;
@@ -179,7 +195,7 @@ gst_mmio_device_sync_skip (GstMmioDeviceSync * sync, guint64 newer,
   /* The next one comes later than now */
   if (GST_CLOCK_TIME_IS_VALID (device_period) && now > frame->pts)
     frame->pts += MIN (newer * device_period, now - frame->pts);
-  sync->last_pts = frame->pts;
+  sync->last_pts = sync->time = frame->pts;
 
   if (!GST_CLOCK_TIME_IS_VALID (wanted_period))
     frame->missed += newer;

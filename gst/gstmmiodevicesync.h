@@ -22,6 +22,7 @@ typedef struct {
   guint64 unseen;
   GstClockTime next;
   GstClockTime last_pts;
+  GstClockTime time;
 } GstMmioDeviceSync;
 
 void gst_mmio_device_sync_reset (GstMmioDeviceSync * sync);
@@ -29,6 +30,8 @@ void gst_mmio_device_sync_interrupt (GstMmioDeviceSync * sync);
 
 gboolean gst_mmio_device_sync_next (GstMmioDeviceSync * sync, guint64 steps,
     GstClockTimeDiff running_time, GstClockTime wanted_period,
+    GstMmioFrameTime * frame);
+void gst_mmio_device_sync_update (const GstMmioDeviceSync * sync,
     GstMmioFrameTime * frame);
 void gst_mmio_device_sync_delay (GstMmioDeviceSync * sync, GstClockTime now,
     GstClockTime wanted_period, GstMmioFrameTime * frame);

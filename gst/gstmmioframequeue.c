@@ -20,9 +20,9 @@ gst_mmio_frame_queue_init (GstMmioFrameQueue * queue)
   g_cond_init (&queue->changed);
 }
 
-/* Removes the oldest frame, whose count goes to the next one, or is lost before
- * the one that is being captured.  Rows that changed in a dropped frame have
- * changed for the consumer of the next one.  With the lock held.  Returns:
+/* Removes the oldest frame.  Its count, and what has changed in it, go to the next
+ * one; without one, the count is lost before the one that is being captured.
+ * With the lock held.  Returns:
  * (transfer full) (nullable): its buffer */
 static GstBuffer *
 drop_oldest (GstMmioFrameQueue * queue)
@@ -40,10 +40,9 @@ drop_oldest (GstMmioFrameQueue * queue)
   next = gst_queue_array_peek_head_struct (queue->frames);
   if (next) {
     next->time.missed += missed;
-    gst_mmio_buffer_spread_damage (next->buffer, next->height);
+    gst_mmio_buffer_merge_damage (next->buffer, buffer);
   } else {
     queue->lost += missed;
-    queue->spreads_damage = TRUE;
   }
   queue->dropped++;
 
@@ -88,7 +87,6 @@ gst_mmio_frame_queue_reset (GstMmioFrameQueue * queue)
   queue->is_paused = FALSE;
   queue->is_interrupted = FALSE;
   queue->is_closed = FALSE;
-  queue->spreads_damage = FALSE;
   queue->lost = 0;
   queue->wanted = G_MAXUINT64;
   queue->missed = 0;
@@ -147,25 +145,20 @@ gst_mmio_frame_queue_push (GstMmioFrameQueue * queue, GstMmioFrame * frame,
   gboolean ret;
 
   g_mutex_lock (&queue->lock);
-  while (is_current (queue, epoch) &&
-      gst_queue_array_get_length (queue->frames) >= capacity) {
+  ret = is_current (queue, epoch);
+  if (ret) {
+    frame->time.missed += queue->lost;
+    queue->lost = 0;
+    gst_queue_array_push_tail_struct (queue->frames, frame);
+    frame->buffer = NULL;
+    g_cond_signal (&queue->changed);
+  }
+  while (ret && gst_queue_array_get_length (queue->frames) > capacity) {
     GstBuffer *buffer = drop_oldest (queue);
 
     g_mutex_unlock (&queue->lock);
     gst_buffer_unref (buffer);
     g_mutex_lock (&queue->lock);
-  }
-
-  ret = is_current (queue, epoch);
-  if (ret) {
-    frame->time.missed += queue->lost;
-    queue->lost = 0;
-    if (queue->spreads_damage)
-      gst_mmio_buffer_spread_damage (frame->buffer, frame->height);
-    queue->spreads_damage = FALSE;
-    gst_queue_array_push_tail_struct (queue->frames, frame);
-    frame->buffer = NULL;
-    g_cond_signal (&queue->changed);
   }
   g_mutex_unlock (&queue->lock);
 
@@ -175,18 +168,24 @@ gst_mmio_frame_queue_push (GstMmioFrameQueue * queue, GstMmioFrame * frame,
 
 /**
  * gst_mmio_frame_queue_drop_oldest:
+ * @pool: (nullable): the pool that has no buffer
  *
- * Drops the oldest frame, so that its buffer can be used again.
+ * Drops the oldest frame, so that its buffer can be used again, unless it is of
+ * another pool.  What has changed in it has to be captured again.
  *
- * Returns: FALSE if the queue is empty
+ * Returns: whether a frame was dropped
  */
 gboolean
-gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue)
+gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue,
+    GstBufferPool * pool)
 {
-  GstBuffer *buffer;
+  const GstMmioFrame *oldest;
+  GstBuffer *buffer = NULL;
 
   g_mutex_lock (&queue->lock);
-  buffer = drop_oldest (queue);
+  oldest = gst_queue_array_peek_head_struct (queue->frames);
+  if (oldest && (!pool || oldest->buffer->pool == pool))
+    buffer = drop_oldest (queue);
   g_mutex_unlock (&queue->lock);
 
   if (!buffer)
@@ -238,7 +237,6 @@ gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue, GstMmioFrame * newest)
     queue->lost += frame->time.missed;
     *newest = *frame;
     newest->time.missed = 0;
-    queue->spreads_damage = TRUE;
   }
   g_mutex_unlock (&queue->lock);
 
@@ -414,8 +412,12 @@ gst_mmio_frame_queue_get_counts (GstMmioFrameQueue * queue, guint64 * missed,
 {
   g_mutex_lock (&queue->lock);
   *missed = queue->missed;
-  if (queue->is_waiting && gst_queue_array_is_empty (queue->frames))
-    *missed += queue->lost;
+  if (queue->is_waiting) {
+    const GstMmioFrame *oldest =
+        gst_queue_array_peek_head_struct (queue->frames);
+
+    *missed += oldest ? oldest->time.missed : queue->lost;
+  }
   *dropped = queue->dropped;
   g_mutex_unlock (&queue->lock);
 }

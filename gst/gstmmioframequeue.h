@@ -18,13 +18,11 @@ G_BEGIN_DECLS
  * GstMmioFrame:
  * @buffer: (transfer full): the frame, stamped
  * @time: its number and time; @time.missed counts the frames missed before it
- * @height: its height in pixels
  * @is_discont: whether the device or its mode has changed since the last one
  */
 typedef struct {
   GstBuffer *buffer;
   GstMmioFrameTime time;
-  guint height;
   gboolean is_discont;
 } GstMmioFrame;
 
@@ -66,7 +64,6 @@ typedef struct {
   gboolean is_interrupted;
   gboolean is_closed;
   gboolean is_waiting;
-  gboolean spreads_damage;
   guint64 lost;
   guint64 wanted;
   guint64 missed;
@@ -80,7 +77,8 @@ void gst_mmio_frame_queue_reset (GstMmioFrameQueue * queue);
 guint gst_mmio_frame_queue_get_epoch (GstMmioFrameQueue * queue);
 gboolean gst_mmio_frame_queue_push (GstMmioFrameQueue * queue,
     GstMmioFrame * frame, guint capacity, guint epoch);
-gboolean gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue);
+gboolean gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue,
+    GstBufferPool * pool);
 void gst_mmio_frame_queue_lose (GstMmioFrameQueue * queue, guint64 n);
 gboolean gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue,
     GstMmioFrame * newest);

@@ -8,10 +8,6 @@
 
 #include "gstmmiolatency.h"
 
-/* The least age of so many frames in a row is that of the capture, and not of a
- * machine that is busy with something else */
-#define N_AGES 8
-
 /* A capture that takes longer is slower than any picture is of use.  For
  * comparison: 1920x1080 pixels of 3 bytes take 97 ms at 64 bytes per
  * microsecond. */
@@ -38,7 +34,18 @@ void
 gst_mmio_latency_reset (GstMmioLatency * latency, GstClockTime guess)
 {
   *latency = (GstMmioLatency) {
-  .latency = round_up (guess),.least = GST_CLOCK_TIME_NONE};
+  .latency = round_up (guess)};
+}
+
+/* In ascending order */
+static void
+insert (GstMmioLatency * latency, GstClockTime age)
+{
+  guint i = latency->n_ages++;
+
+  for (; i > 0 && latency->ages[i - 1] > age; i--)
+    latency->ages[i] = latency->ages[i - 1];
+  latency->ages[i] = age;
 }
 
 /**
@@ -56,17 +63,16 @@ gst_mmio_latency_add (GstMmioLatency * latency, GstClockTime age)
   const GstClockTime before = latency->latency;
   GstClockTime measured;
 
-  latency->least = MIN (latency->least, age);
-  if (++latency->n_ages < N_AGES)
+  insert (latency, age);
+  if (latency->n_ages < GST_MMIO_LATENCY_N_AGES)
     return FALSE;
 
-  measured = round_up (latency->least);
+  measured = round_up (latency->ages[GST_MMIO_LATENCY_N_AGES / 2]);
   if (measured > latency->latency ||
       (!latency->is_measured && measured < latency->latency / 2))
     latency->latency = measured;
   latency->is_measured = TRUE;
   latency->n_ages = 0;
-  latency->least = GST_CLOCK_TIME_NONE;
 
   return latency->latency != before;
 }

@@ -5,6 +5,10 @@
 
 G_BEGIN_DECLS
 
+/* The latency is the median of so many ages in a row, so that frames that are
+ * late as the machine is busy count no more than one that is early by luck */
+#define GST_MMIO_LATENCY_N_AGES 8
+
 /**
  * GstMmioLatency:
  *
@@ -16,7 +20,7 @@ G_BEGIN_DECLS
 typedef struct {
   /*< private >*/
   GstClockTime latency;
-  GstClockTime least;
+  GstClockTime ages[GST_MMIO_LATENCY_N_AGES];
   guint n_ages;
   gboolean is_measured;
 } GstMmioLatency;

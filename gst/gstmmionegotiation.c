@@ -23,8 +23,8 @@
 #define PREFERRED_FPS_N 50
 #define PREFERRED_FPS_D 1
 
-/* The capture thread parks at once, unless it waits for a buffer, or for a frame
- * of a slow bus: microseconds */
+/* The capture thread parks at once, unless a frame of a slow bus is being read, or
+ * a pool waits although it is asked not to: microseconds */
 #define PARK_TIME (200 * G_TIME_SPAN_MILLISECOND)
 
 static GstCaps *
@@ -317,10 +317,13 @@ discard_queue (GstMmioVidSrc * self)
 
   self->is_discont |= newest.is_discont;
 
-  if (self->device.has_pending)
+  if (self->device.has_pending) {
     gst_mmio_frame_queue_lose (&self->queue, 1);
-  else
-    gst_mmio_device_state_keep (self, &newest.time);
+    return;
+  }
+  if (gst_mmio_vid_src_is_device_synced (self))
+    gst_mmio_device_sync_update (&self->sync, &newest.time);
+  gst_mmio_device_state_keep (self, &newest.time);
 }
 
 static gboolean
@@ -444,14 +447,16 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
 
   GST_OBJECT_LOCK (self);
   latency = gst_mmio_latency_get (&self->latency);
-  if (!copies)
-    gst_mmio_latency_reset (&self->latency, 0);
+  if (copies != self->copies)
+    gst_mmio_vid_src_guess_latency (self, copies);
   latency_changed = self->latency_changed || max_buffers != self->max_buffers ||
       max_frames != self->max_frames ||
       latency != gst_mmio_latency_get (&self->latency);
   self->latency_changed = FALSE;
   self->max_buffers = max_buffers;
   self->max_frames = max_frames;
+  if (latency_changed)
+    self->told_period = gst_mmio_capture_loop_get_period (self);
   GST_OBJECT_UNLOCK (self);
 
   if (latency_changed)

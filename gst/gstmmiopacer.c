@@ -86,6 +86,17 @@ stamp (const GstMmioPacer * pacer, GstClockTime now, GstMmioFrameTime * frame)
 }
 
 /**
+ * gst_mmio_pacer_interrupt:
+ *
+ * Has the frames before the next one not count as missed.
+ */
+void
+gst_mmio_pacer_interrupt (GstMmioPacer * pacer)
+{
+  pacer->is_interrupted = TRUE;
+}
+
+/**
  * gst_mmio_pacer_next:
  * @now: running time
  * @frame: (out): the next frame; it is due now if its time is past
@@ -111,7 +122,8 @@ gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
     frame->slot = pacer->slot + 1;
   } else {
     frame->slot = slot;
-    frame->missed = slot - pacer->slot - 1;
+    if (!pacer->is_interrupted)
+      frame->missed = slot - pacer->slot - 1;
   }
 
   frame->number = pacer->next_number + frame->missed;
@@ -128,6 +140,7 @@ void
 gst_mmio_pacer_take (GstMmioPacer * pacer, const GstMmioFrameTime * frame)
 {
   pacer->started = TRUE;
+  pacer->is_interrupted = FALSE;
   pacer->slot = frame->slot;
   pacer->last = frame->pts;
   pacer->next_number = frame->number + 1;

@@ -17,6 +17,7 @@ typedef struct {
   gint fps_n;
   gint fps_d;
   gboolean started;
+  gboolean is_interrupted;
   guint64 slot;
   GstClockTime last;
   guint64 next_number;
@@ -45,6 +46,8 @@ void gst_mmio_pacer_init (GstMmioPacer * pacer);
 void gst_mmio_pacer_set_rate (GstMmioPacer * pacer, gint fps_n, gint fps_d);
 
 GstClockTime gst_mmio_pacer_get_period (const GstMmioPacer * pacer);
+
+void gst_mmio_pacer_interrupt (GstMmioPacer * pacer);
 
 void gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
     GstMmioFrameTime * frame);

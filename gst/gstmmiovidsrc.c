@@ -14,9 +14,9 @@
  * buffers.
  *
  * A thread of the element captures frames and puts them into a queue
- * (#mmiovidsrc:queue-size).  A frame's timestamp is the moment of its capture, and a sink that synchronises
- * delays no capture.  A full queue drops its oldest frame, which counts as
- * missed.
+ * (#mmiovidsrc:queue-size).  A frame's timestamp is the moment of its capture,
+ * and a sink that synchronises delays no capture.  A full queue drops its oldest
+ * frame, which counts as missed.
  *
  * ## Example launch lines
  *
@@ -269,16 +269,19 @@ notify_device (GstMmioVidSrc * self)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE_ADDRESS]);
 }
 
-/* How long it may take to copy a frame, as long as it is not measured: a BAR
- * gives 64 bytes per microsecond, cached memory 500 to buffers that are new */
-static GstClockTime
-guess_copy_time (MmioCapture * capture)
+/* With the object lock held.  How long it may take to capture a frame, as long as
+ * it is not measured: a BAR gives 64 bytes per microsecond, cached memory 500 to
+ * buffers that are new.  @copies: whether frames are copied */
+void
+gst_mmio_vid_src_guess_latency (GstMmioVidSrc * self, gboolean copies)
 {
   const guint64 size = mmio_picture_get_size (mmio_capture_get_picture
-      (capture));
+      (self->capture));
 
-  return mmio_region_get_mapping (mmio_capture_get_region (capture)) ==
-      MMIO_MAPPING_CACHED ? size * 2 : size * 1000 / 64;
+  self->copies = copies;
+  gst_mmio_latency_reset (&self->latency, !copies ? 0 :
+      mmio_region_get_mapping (mmio_capture_get_region (self->capture)) ==
+      MMIO_MAPPING_CACHED ? size * 2 : size * 1000 / 64);
 }
 
 static void
@@ -334,8 +337,9 @@ start (GstMmioVidSrc * self)
   self->latency_changed = FALSE;
   self->period = GST_CLOCK_TIME_NONE;
   self->device_period = GST_CLOCK_TIME_NONE;
+  self->told_period = GST_CLOCK_TIME_NONE;
   self->is_failure_posted = FALSE;
-  gst_mmio_latency_reset (&self->latency, guess_copy_time (capture));
+  gst_mmio_vid_src_guess_latency (self, TRUE);
   GST_OBJECT_UNLOCK (self);
 
   if (!gst_mmio_capture_loop_start (self, &error)) {
@@ -541,8 +545,7 @@ query_latency (GstMmioVidSrc * self, GstQuery * query)
   GST_OBJECT_LOCK (self);
   is_open = self->capture != NULL;
   min = gst_mmio_latency_get (&self->latency);
-  period = GST_CLOCK_TIME_IS_VALID (self->device_period) ?
-      self->device_period : self->period;
+  period = gst_mmio_capture_loop_get_period (self);
   n = self->settings.queue_size > 0 ? self->settings.queue_size :
       self->max_frames;
   if (self->max_buffers > 0)
@@ -658,7 +661,8 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
     gst_mmio_frame_queue_want (&self->queue,
         left < 0 ? G_MAXUINT64 : (guint64) left + 1);
     gst_mmio_capture_thread_release (&self->thread,
-        GST_MMIO_HOLD_NEGOTIATION | GST_MMIO_HOLD_COMPLETE);
+        GST_MMIO_HOLD_NEGOTIATION | GST_MMIO_HOLD_COMPLETE |
+        GST_MMIO_HOLD_IDLE);
 
     switch (gst_mmio_frame_queue_pop (&self->queue, &frame)) {
       case GST_MMIO_POP_FRAME:

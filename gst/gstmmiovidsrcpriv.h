@@ -89,8 +89,10 @@ struct _GstMmioVidSrc
   GstStructure *last_stats;     /* of the last run, for after the stop */
   GstClockTime configured_latency;      /* as the LATENCY event has it */
   GstMmioLatency latency;       /* the element's own */
+  gboolean copies;              /* what latency is the latency of */
   GstClockTime period;          /* negotiated, or GST_CLOCK_TIME_NONE */
   GstClockTime device_period;   /* measured, or GST_CLOCK_TIME_NONE */
+  GstClockTime told_period;     /* at the last latency message */
   guint max_buffers;            /* of the pool; 0: no limit */
   guint max_frames;             /* that fit into the queue's memory */
   gboolean latency_changed;
@@ -142,6 +144,8 @@ gst_mmio_vid_src_is_device_synced (GstMmioVidSrc * self)
   return mmio_capture_get_frame_sync (self->capture) != MMIO_FRAME_SYNC_CLOCK;
 }
 
+void gst_mmio_vid_src_guess_latency (GstMmioVidSrc * self, gboolean copies);
+
 void gst_mmio_negotiation_init_class (GstBaseSrcClass * klass);
 void gst_mmio_negotiation_init (GstMmioVidSrc * self);
 gboolean gst_mmio_negotiation_renew (GstMmioVidSrc * self);
@@ -151,6 +155,7 @@ void gst_mmio_capture_loop_stop (GstMmioVidSrc * self);
 void gst_mmio_capture_loop_wake (GstMmioVidSrc * self);
 void gst_mmio_capture_loop_hold (GstMmioVidSrc * self, GstMmioHold hold);
 GstMmioStep gst_mmio_capture_loop_fail (GstMmioVidSrc * self, GError * error);
+GstClockTime gst_mmio_capture_loop_get_period (GstMmioVidSrc * self);
 gboolean gst_mmio_capture_loop_get_now (GstMmioVidSrc * self,
     GstClockTimeDiff * now);
 

@@ -109,6 +109,60 @@ check_none (GstHarness * h)
 
 static const char *const sent_as[] = { "RGB", "BGRx", "xRGB" };
 
+static GMutex gate;
+
+static GstPadProbeReturn
+wait_at_gate (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
+{
+  g_mutex_lock (&gate);
+  g_mutex_unlock (&gate);
+  return GST_PAD_PROBE_OK;
+}
+
+/* What changed in a frame that a full queue drops is marked in the next one,
+ * though nothing has changed since; many rows that are far apart as one range */
+GST_START_TEST (test_mark_dropped)
+{
+  GstHarness *h = new_source ("mark");
+  const gboolean are_many = __i__ == 1;
+  GstBuffer *buffer;
+
+  g_object_set (h->element, "queue-size", 1, NULL);
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, wait_at_gate,
+      NULL, NULL);
+  source_start (h, 1);
+  source_wait_for_clock_wait (h);
+  g_mutex_lock (&gate);
+  for (guint i = 0; i < 6; i++) {
+    if (i == 2)
+      flip (0, 10);
+    if (i == 3)
+      flip (7, 20);
+    for (guint row = 25; i == 4 && are_many && row < 58; row += 2)
+      flip (0, row);
+    fail_unless (gst_harness_crank_single_clock_wait (h));
+    source_wait_for_clock_wait (h);
+    /* The first one is with the consumer */
+    if (i == 0)
+      source_wait_for_stat (h, "frames", 2);
+  }
+  fail_unless_equals_uint64 (source_get_stat (h, "dropped"), 4);
+  g_mutex_unlock (&gate);
+
+  buffer = source_pull (h);
+  check_damage (buffer, "");
+  gst_buffer_unref (buffer);
+  buffer = source_pull (h);
+  check_picture (h, buffer);
+  check_damage (buffer, are_many ? "10+48" : "20+1 10+1");
+  gst_buffer_unref (buffer);
+  source_wait_for_clock_wait (h);
+  check_next (h, "");
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_mark)
 {
   char *caps = g_strdup_printf ("video/x-raw,format=%s", sent_as[__i__]);
@@ -486,6 +540,7 @@ changes_suite (void)
   TCase *tc = add_case (s, "mark");
 
   tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_loop_test (tc, test_mark_dropped, 0, 2);
   tcase_add_loop_test (tc, test_mark, 0, G_N_ELEMENTS (sent_as));
   tcase_add_test (tc, test_mark_many);
   tcase_add_test (tc, test_mark_planar);

@@ -289,6 +289,46 @@ GST_START_TEST (test_renegotiation_of_queued)
 
 GST_END_TEST;
 
+/* Those that nobody wants go on being counted meanwhile: it is the last of them
+ * that is captured */
+GST_START_TEST (test_renegotiation_of_unwanted)
+{
+  GstHarness *h = new_source ("counter");
+  GstClockTime time;
+  GstBuffer *buffer;
+
+  gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=1/500");
+  gate_init (h);
+  gst_harness_play (h);
+  check_first (h);
+  gate_close ();
+  for (guint i = 0; i < 2; i++) {
+    pass_time (h, STEP);
+    count (1);
+    if (i == 0)
+      gate_wait ();
+    check_idle (h);
+  }
+  time = pass_time (h, GST_SECOND);
+  for (guint i = 0; i < 3; i++) {
+    count (1);
+    check_idle (h);
+  }
+  gst_harness_set_sink_caps_str (h, "video/x-raw,format=RGBx,framerate=1/500");
+  gst_pad_push_event (h->sinkpad, gst_event_new_reconfigure ());
+  gate_open ();
+
+  gst_buffer_unref (source_pull (h));
+  buffer = source_pull (h);
+  fail_unless_equals_uint64 (GST_BUFFER_OFFSET (buffer), 5);
+  fail_unless (GST_BUFFER_PTS (buffer) + GST_SECOND > time);
+  gst_buffer_unref (buffer);
+  check_stat (h, "missed", 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 static Suite *
 counterstates_suite (void)
 {
@@ -309,6 +349,7 @@ counterstates_suite (void)
   tcase_add_test (tc, test_clock_goes);
   tcase_add_test (tc, test_renegotiation);
   tcase_add_test (tc, test_renegotiation_of_queued);
+  tcase_add_test (tc, test_renegotiation_of_unwanted);
 
   return s;
 }

@@ -43,8 +43,9 @@ GST_START_TEST (test_latency)
     fail_unless (get_latency (h, &min));
     fail_unless_equals_uint64 (min, GST_MSECOND);
   }
-  /* But for the one of the pool */
-  fail_unless (source_count_messages (h, GST_MESSAGE_LATENCY) <= 1);
+  /* But for the one of the pool, and those of a rate that is another one */
+  fail_unless (source_count_messages (h, GST_MESSAGE_LATENCY) <=
+      (__i__ == 0 ? 9 : 1));
   source_stop (h);
   gst_element_set_state (h->element, GST_STATE_READY);
   fail_if (get_latency (h, &min));
@@ -173,6 +174,55 @@ GST_START_TEST (test_preemption)
   }
   source_teardown (h);
   gst_object_unref (clock);
+}
+
+GST_END_TEST;
+
+static GstClockTime
+get_max_latency (GstHarness * h)
+{
+  GstQuery *query = gst_query_new_latency ();
+  GstClockTime max;
+
+  fail_unless (gst_element_query (h->element, query));
+  gst_query_parse_latency (query, NULL, NULL, &max);
+  gst_query_unref (query);
+  return max;
+}
+
+/* Frames wait for as many periods of those that are sent as the queue has room
+ * for, and it is told when these are known */
+GST_START_TEST (test_max_latency)
+{
+  const gboolean is_slower = __i__ == 1;
+  GstHarness *h = new_source ("counter");
+  GThread *device;
+  GstClockTime max;
+
+  if (is_slower)
+    gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=5/1");
+  gst_harness_use_systemclock (h);
+  gst_harness_set_drop_buffers (h, TRUE);
+  gst_harness_play (h);
+  max = get_max_latency (h);
+  fail_unless (GST_CLOCK_TIME_IS_VALID (max) == is_slower ||
+      !GST_CLOCK_TIME_IS_VALID (max));
+  source_wait_for_stat (h, "frames", 1);
+  source_count_messages (h, GST_MESSAGE_LATENCY);
+  g_atomic_int_set (&device_pause, 5000);
+  device = g_thread_new ("device", run_device, NULL);
+  if (is_slower) {
+    source_wait_for_stat (h, "frames", 3);
+    fail_unless (get_max_latency (h) >= 128 * GST_SECOND / 5);
+  } else {
+    GstMessage *message = source_wait_message (h, GST_MESSAGE_LATENCY);
+
+    gst_message_unref (message);
+    fail_unless (GST_CLOCK_TIME_IS_VALID (get_max_latency (h)));
+  }
+  g_atomic_int_set (&painted.stop, TRUE);
+  g_thread_join (device);
+  source_teardown (h);
 }
 
 GST_END_TEST;
@@ -394,6 +444,7 @@ countertimes_suite (void)
   tc = add_case (s, "clocks");
   tcase_add_checked_fixture (tc, painted_setup, painted_teardown);
   tcase_add_loop_test (tc, test_preemption, 0, 2);
+  tcase_add_loop_test (tc, test_max_latency, 0, 2);
   tcase_add_loop_test (tc, test_lock_of_clock, 0, 2);
   tcase_add_test (tc, test_base_time_ahead);
 

@@ -408,6 +408,101 @@ start_and_fill (GstHarness * h, guint n)
   return h;
 }
 
+/* A sink holds the first frame for a latency that is longer than most */
+GST_START_TEST (test_latency_at_start)
+{
+  GstHarness *h = new_source ("50/1");
+
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, wait_at_gate,
+      NULL, NULL);
+  g_mutex_lock (&gate);
+  gst_harness_play (h);
+  source_wait_for_stat (h, "frames", 1);
+  source_wait_for_clock_wait (h);
+  fail_unless (gst_pad_push_event (h->sinkpad,
+          gst_event_new_latency (2 * GST_SECOND)));
+  for (guint i = 1; i <= 100; i++) {
+    fail_unless (gst_harness_crank_single_clock_wait (h));
+    source_wait_for_clock_wait (h);
+  }
+  fail_unless_equals_uint64 (source_get_stat (h, "dropped"), 0);
+  g_mutex_unlock (&gate);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* Frames that are due in a flush are not missed */
+GST_START_TEST (test_flush_is_not_missed)
+{
+  GstHarness *h = new_source ("50/1");
+  GstBufferPool *pool;
+
+  source_start (h, 4);
+  source_wait_for_clock_wait (h);
+  fail_unless (gst_element_send_event (h->element,
+          gst_event_new_flush_start ()));
+  set_time (h, 1000 * MS);
+  fail_unless (gst_element_send_event (h->element,
+          gst_event_new_flush_stop (FALSE)));
+  check_buffer (source_pull (h), 4, 1000 * MS, 20 * MS);
+
+  /* Nor is one whose pool is flushed before the element is */
+  source_wait_for_clock_wait (h);
+  pool = gst_base_src_get_buffer_pool (GST_BASE_SRC (h->element));
+  gst_buffer_pool_set_flushing (pool, TRUE);
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  g_usleep (30000);
+  fail_unless (gst_element_send_event (h->element,
+          gst_event_new_flush_start ()));
+  fail_unless (gst_element_send_event (h->element,
+          gst_event_new_flush_stop (FALSE)));
+  gst_buffer_pool_set_flushing (pool, FALSE);
+  gst_buffer_unref (source_crank (h));
+  fail_unless_equals_uint64 (source_get_stat (h, "missed"), 0);
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_QOS), 0);
+  gst_object_unref (pool);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* The streaming thread pauses where downstream flushes by itself: nothing is read
+ * until it goes on */
+GST_START_TEST (test_paused_task)
+{
+  GstHarness *h = new_source ("50/1");
+  GstTestClock *clock = gst_harness_get_testclock (h);
+  GstTask *task;
+
+  source_start (h, 4);
+  task = GST_PAD_TASK (GST_BASE_SRC_PAD (h->element));
+  source_wait_for_clock_wait (h);
+  gst_pad_set_active (h->sinkpad, FALSE);
+  fail_unless (gst_harness_crank_single_clock_wait (h));
+  while (gst_task_get_state (task) != GST_TASK_PAUSED)
+    g_thread_yield ();
+  /* One may be waited for already */
+  for (guint i = 0; i < 3; i++) {
+    g_usleep (30000);
+    if (gst_test_clock_peek_id_count (clock) > 0)
+      gst_test_clock_crank (clock);
+  }
+  g_usleep (30000);
+  fail_unless_equals_int (gst_test_clock_peek_id_count (clock), 0);
+
+  gst_pad_set_active (h->sinkpad, TRUE);
+  fail_unless (gst_element_send_event (h->element,
+          gst_event_new_flush_start ()));
+  fail_unless (gst_element_send_event (h->element,
+          gst_event_new_flush_stop (TRUE)));
+  gst_buffer_unref (source_crank (h));
+  gst_object_unref (clock);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* From 1.24 on the base class calls unlock_stop() when a pause is over, without
  * unlock() being one of a flush: frames stay */
 GST_START_TEST (test_unlock_stop_of_pause)
@@ -755,6 +850,9 @@ timing_suite (void)
 
   tc = add_case (s, "queue");
   tcase_add_loop_test (tc, test_queue, 0, G_N_ELEMENTS (queues));
+  tcase_add_test (tc, test_latency_at_start);
+  tcase_add_test (tc, test_flush_is_not_missed);
+  tcase_add_test (tc, test_paused_task);
   tcase_add_test (tc, test_unlock_stop_of_pause);
   tcase_add_test (tc, test_num_buffers_while_running);
   tcase_add_test (tc, test_missed_before_flush);
