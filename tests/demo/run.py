@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs ./demo as a person would, and looks at what it shows.
 
-Usage: tests/demo/run.py DIRECTORY
+Usage: tests/demo/run.py DIRECTORY [PATTERN]
 
-Prints TAP. The screenshots stay in DIRECTORY. A display is Xvfb, which keeps
+PATTERN, a regular expression, selects checks by their name. Prints TAP. The screenshots stay in DIRECTORY. A display is Xvfb, which keeps
 its screen in a file; nothing is read by way of the display itself.
 """
 
+import contextlib
 import ctypes
 import glob
 import os
@@ -108,6 +109,64 @@ def check_arguments():
                                                "format=bgrx")[0])
     expect((picture.width, picture.height) == (400, 300),
            f"{picture.width}x{picture.height}")
+
+
+def check_opaque():
+    """A padding byte of 0 makes no pixel transparent."""
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        file.write(bytes([10, 20, 30, 0]) * 64 * 48)
+        file.flush()
+        _, text = picture_of_demo(f"device={file.name}", "format=bgrx",
+                                  "width=64", "height=48")
+    path = re.search(r"the picture is in (.*)$", text, re.MULTILINE)[1]
+    with open(path, "rb") as png:
+        kind = png.read(26)[25]
+    expect(kind == 2, f"colour type {kind}, not 2 (RGB)")
+    pixel = read_png(path).pixel(5, 5)
+    expect(pixel == (30, 20, 10), f"{pixel}")
+
+
+def check_warnings():
+    """A seqlock that stays odd: no frame, and a warning that says why."""
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file, \
+            tempfile.TemporaryFile("w+") as output:
+        file.truncate(128 << 10)
+        os.pwrite(file.fileno(), b"\1", 65536)
+        process = subprocess.Popen(
+            [DEMO, f"device={file.name}", "width=64", "height=48",
+             "frame-sync=counter", "counter-offset=65536",
+             "counter-seqlock=true"],
+            env=environment(), stdin=subprocess.DEVNULL, stdout=output,
+            stderr=output, text=True, start_new_session=True)
+
+        def said():
+            output.seek(0)
+            return output.read()
+
+        try:
+            end = time.monotonic() + PATIENCE
+            while "counter-seqlock" not in said().partition("WARNING")[2]:
+                expect(time.monotonic() < end and process.poll() is None,
+                       f"no warning: {said()}")
+                time.sleep(0.1)
+            os.pwrite(file.fileno(), b"\2", 65536)
+            expect(process.wait(PATIENCE) == 0, said())
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def check_builds_what_documents_run():
+    files = [os.path.join(TOP, "build", name) for name in
+             ("src/mmiovid-probe", "tests/examples/appsink",
+              "tests/examples/painter")]
+    for name in files:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+    picture_of_demo()
+    missing = [name for name in files if not os.access(name, os.X_OK)]
+    expect(not missing, f"not built: {missing}")
 
 
 def refused(argument, *words):
@@ -489,6 +548,10 @@ def main():
         ("a display that cannot be opened is as good as none",
          check_dead_display),
         ("arguments go to the element", check_arguments),
+        ("a padding byte of 0 is not transparent in the PNG", check_opaque),
+        ("warnings of the element are shown", check_warnings),
+        ("./demo builds what the documents run after it",
+         check_builds_what_documents_run),
         ("a bad device: the element's own words", check_bad_device),
         ("no such property: refused", check_bad_property),
         ("no property at all: refused", check_bad_argument),
@@ -506,6 +569,8 @@ def main():
         ("closing glimagesink's window ends it",
          lambda: check_close("glimagesink")),
     ]
+    pattern = sys.argv[2] if len(sys.argv) > 2 else ""
+    checks = [check for check in checks if re.search(pattern, check[0])]
     failed = 0
     print(f"1..{len(checks)}")
     for number, (name, check) in enumerate(checks, 1):
