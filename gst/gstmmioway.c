@@ -106,7 +106,8 @@ share (GstMmioWay * way, GError ** error)
     return FALSE;
 
   if (!imported)
-    way->obstacle = g_strdup (reason->message);
+    way->obstacle = way->wanted == GST_MMIO_IO_MODE_DMABUF ?
+        g_strdup (reason->message) : mmio_error_get_reason (reason);
   return TRUE;
 }
 
@@ -118,7 +119,7 @@ share_if_worth_it (GstMmioWay * way)
   if (mmio_capture_get_changes (way->capture) != MMIO_CHANGES_IGNORE)
     way->obstacle = g_strdup ("To find changes, every frame is read.");
   else if (!share (way, &reason))
-    way->obstacle = g_strdup (reason->message);
+    way->obstacle = mmio_error_get_reason (reason);
   /* What nobody can read is not offered */
   if (way->obstacle)
     clear_rings (way);

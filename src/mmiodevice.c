@@ -703,8 +703,8 @@ mmio_device_export (MmioDevice * device, guint bar,
   if (!device->backend->export) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "The kernel makes no dma-buf of the memory of %s when it is reached by "
-        "%s; bind the device to vfio-pci and use access=vfio, or use "
-        "io-mode=copy.", device->address, device->backend->access);
+        "%s; bind the device to vfio-pci and use access=vfio" MMIO_OR_USE_COPY,
+        device->address, device->backend->access);
     return -1;
   }
 

@@ -156,3 +156,25 @@ mmio_error_get_system (const GError * error)
 
   return mmio_error_get_private (error)->system;
 }
+
+/**
+ * mmio_error_get_reason:
+ * @error: an error
+ *
+ * Returns: (transfer full): the sentence without %MMIO_USE_COPY or
+ *   %MMIO_OR_USE_COPY, for a user whose frames are copied anyway
+ */
+char *
+mmio_error_get_reason (const GError * error)
+{
+  static const char *const hints[] = { MMIO_USE_COPY, MMIO_OR_USE_COPY };
+  const char *text = error->message;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (hints); i++) {
+    if (g_str_has_suffix (text, hints[i]))
+      return g_strdup_printf ("%.*s.",
+          (int) (strlen (text) - strlen (hints[i])), text);
+  }
+
+  return g_strdup (text);
+}

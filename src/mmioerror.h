@@ -37,6 +37,11 @@ typedef enum {
  * it: whoever does leaves out what follows */
 #define MMIO_START_AGAIN "; start again"
 
+/* End a sentence about a dma-buf that cannot be made, with advice for users that
+ * ask for one; mmio_error_get_reason() removes them */
+#define MMIO_USE_COPY "; use io-mode=copy."
+#define MMIO_OR_USE_COPY ", or use io-mode=copy."
+
 #define MMIO_ERROR (mmio_error_quark ())
 GQuark mmio_error_quark (void);
 
@@ -47,5 +52,7 @@ void mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
     const char *call, const char *format, ...) G_GNUC_PRINTF (5, 6);
 
 const char *mmio_error_get_system (const GError * error);
+
+char *mmio_error_get_reason (const GError * error);
 
 G_END_DECLS

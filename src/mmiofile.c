@@ -108,7 +108,7 @@ mmio_file_export (MmioDevice * device, guint bar, guint64 offset,
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "%s is no memfd that is sealed against shrinking but not against "
-      "writing, so the kernel makes no dma-buf of it; use io-mode=copy.",
+      "writing, so the kernel makes no dma-buf of it" MMIO_USE_COPY,
       device->address);
   return -1;
 }

@@ -312,7 +312,7 @@ mmio_import_any (int dma_buf, const char *address, GError ** error)
     mmio_set_error (error, MMIO_ERROR_FAILED,
         "This machine has no display hardware with a driver (" MMIO_DRM_SYSFS
         " lists none) that could read the picture where it is; load its "
-        "driver, or use io-mode=copy.");
+        "driver" MMIO_OR_USE_COPY);
   else
     set_import_error (importers, error);
 

@@ -54,7 +54,7 @@ set_open_error (int errnum, const char *address, GError ** error)
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
           UDMABUF ", which makes dma-bufs of memory such as that of %s, cannot "
-          "be opened; use io-mode=copy.", address);
+          "be opened" MMIO_USE_COPY, address);
   }
 }
 
@@ -90,8 +90,8 @@ check_end (int memfd, guint64 end, const char *address, GError ** error)
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "The kernel makes dma-bufs of whole pages, and %s ends within the "
-      "picture's last one; make it %" G_GUINT64_FORMAT " bytes long, or use "
-      "io-mode=copy.", address, end);
+      "picture's last one; make it %" G_GUINT64_FORMAT " bytes long"
+      MMIO_OR_USE_COPY, address, end);
   return FALSE;
 }
 
@@ -103,10 +103,10 @@ set_create_error (int errnum, const char *address, GError ** error)
   if (errnum == EBADFD)
     mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, "UDMABUF_CREATE",
         "This kernel makes no dma-buf of huge pages, which the memory of %s "
-        "is in; use io-mode=copy.", address);
+        "is in" MMIO_USE_COPY, address);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "UDMABUF_CREATE",
-        "The kernel makes no dma-buf of the memory of %s; use io-mode=copy.",
+        "The kernel makes no dma-buf of the memory of %s" MMIO_USE_COPY,
         address);
 }
 

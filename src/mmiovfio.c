@@ -132,15 +132,15 @@ set_export_error (const MmioDevice * device, guint bar, int errnum,
   if (errnum == ENOTTY)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
         "This kernel makes no dma-bufs of BARs such as that of %s; Linux 6.19 "
-        "or newer does (CONFIG_VFIO_PCI_DMABUF), or use io-mode=copy.",
+        "or newer does (CONFIG_VFIO_PCI_DMABUF)" MMIO_OR_USE_COPY,
         device->address);
   else if (errnum == EINVAL && is_part_of_page (device, bar))
     mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, call,
         "BAR %u of %s is smaller than a page, and the kernel makes dma-bufs of "
-        "whole pages only; use io-mode=copy.", bar, device->address);
+        "whole pages only" MMIO_USE_COPY, bar, device->address);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
-        "The kernel makes no dma-buf of BAR %u of %s; use io-mode=copy.", bar,
+        "The kernel makes no dma-buf of BAR %u of %s" MMIO_USE_COPY, bar,
         device->address);
 }
 

@@ -140,6 +140,9 @@ dmabuf_check_way (GstHarness * h, const char *mode, ...)
   reason = gst_structure_get_string (s, "reason");
   /* A sentence or two; it may end with a command, which has no full stop */
   fail_unless (reason && strchr (reason, '.') != NULL, "'%s'", reason);
+  /* Frames that are copied need no advice to copy them */
+  if (strcmp (mode, "copy") == 0)
+    fail_if (strstr (reason, "use io-mode=copy"), "'%s'", reason);
 
   va_start (args, mode);
   while ((word = va_arg (args, const char *)))
