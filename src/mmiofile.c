@@ -265,8 +265,7 @@ set_open_error (GError ** error, const char *path, int errnum)
     case EPERM:
       quoted = g_shell_quote (path);
       mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-          "You may not read %s; allow it with: sudo chmod o+r %s", path,
-          quoted);
+          "You may not read %s" MMIO_ALLOW_GROUP, path, quoted, quoted);
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",

@@ -75,7 +75,7 @@ find_obstacle (const MmioProbeFiles * files)
   if (files->is_locked_down)
     return "the kernel is locked down";
   if (!files->may_read)
-    return "not permitted, run as root";
+    return "not permitted";
 
   return NULL;
 }

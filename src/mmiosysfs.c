@@ -25,8 +25,7 @@ set_open_error (const MmioDevice * device, const char *path,
     case EACCES:
     case EPERM:
       mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-          "You may not read %s; run as root, or allow it with: sudo chmod o+r "
-          "%s", path, path);
+          "You may not read %s" MMIO_ALLOW_GROUP, path, path, path);
       break;
     case ENOENT:
       if (mapping == MMIO_MAPPING_WRITE_COMBINING)

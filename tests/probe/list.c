@@ -46,8 +46,7 @@ test_judge (void)
   files.may_read_wc = FALSE;
   judge (&awake, &files, 4096, MMIO_PROBE_REACH_YES, NULL);
   files.may_read = FALSE;
-  judge (&awake, &files, 4096, MMIO_PROBE_REACH_NO,
-      "not permitted, run as root");
+  judge (&awake, &files, 4096, MMIO_PROBE_REACH_NO, "not permitted");
   files.is_locked_down = TRUE;
   judge (&awake, &files, 4096, MMIO_PROBE_REACH_NO,
       "the kernel is locked down");

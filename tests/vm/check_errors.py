@@ -3,7 +3,8 @@
 
 Where the message names a command, that is typed, and must help."""
 
-from bench import (CONSOLE, IVSHMEM, IVSHMEM_SMALL, NETWORK, check, expect)
+from bench import (CONSOLE, IVSHMEM, IVSHMEM_SMALL, NETWORK, VIDEO, check,
+                   expect)
 from picture import Picture, captured_rows, compare, noise
 
 SMALL = Picture("GRAY8", 64, 48)
@@ -14,11 +15,11 @@ def _says(message, *words):
     expect(not missing, f"no {missing} in: {message}")
 
 
-def _compare_small(bench, seed, nobody=False):
+def _compare_small(bench, seed, user=""):
     memory = noise(SMALL.end(), seed)
     bench.paint("large", memory)
     data = bench.capture(f"device={IVSHMEM} bar=2 {SMALL.properties()}",
-                         nobody=nobody)
+                         user=user)
     compare(captured_rows(data, SMALL.form, SMALL.width, SMALL.height),
             SMALL.rows(memory))
 
@@ -87,17 +88,20 @@ def one_byte(bench):
     _says(message, str(size + 1), str(size), IVSHMEM_SMALL)
 
 
-@check("relaxed", "errors: not root; what it says to type helps")
+@check("relaxed", "errors: not permitted; what it says to type helps the group")
 def not_root(bench):
     message = bench.error(f"device={IVSHMEM} bar=2 {SMALL.properties()}",
                           nobody=True)
     path = f"/sys/bus/pci/devices/{IVSHMEM}/resource2"
-    _says(message, path, "root", "chmod")
+    _says(message, path, "chgrp video", "chmod g+r")
     try:
         bench.follow_advice(message)
-        _compare_small(bench, 70, nobody=True)
+        _compare_small(bench, 70, user=VIDEO)
+        message = bench.error(f"device={IVSHMEM} bar=2 {SMALL.properties()}",
+                              nobody=True)
+        _says(message, path, "You may not read")
     finally:
-        bench.guest.must(f"chmod 600 {path}")
+        bench.guest.must(f"chown root:root {path} && chmod 600 {path}")
 
 
 @check("relaxed", "errors: memory decoding off; what it says to type helps")

@@ -250,7 +250,8 @@ GST_START_TEST (test_no_permission)
   fail_unless (g_chmod (file.path, 0600) == 0);
 
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_AUTHORIZED,
-      "open: Permission denied (errno 13)", file.path, "sudo chmod o+r", NULL);
+      "open: Permission denied (errno 13)", file.path, "sudo chgrp video",
+      NULL);
   check_recovery (h);
 }
 

@@ -202,7 +202,8 @@ GST_END_TEST;
 GST_START_TEST (test_not_permitted)
 {
   g_autofree char *path = temp_file ("a secret", (guint8 *) "x", 1);
-  g_autofree char *fix = g_strdup_printf ("sudo chmod o+r '%s'", path);
+  g_autofree char *fix = g_strdup_printf ("sudo chgrp video '%s' && "
+      "sudo chmod g+r '%s'", path, path);
   const uid_t uid = geteuid ();
 
   fail_unless (chmod (path, 0200) == 0);

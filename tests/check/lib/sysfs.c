@@ -650,8 +650,9 @@ GST_START_TEST (test_not_permitted)
 {
   g_autofree char *path = device_file (card.slot, "resource0");
   g_autofree char *loop = device_file (card.slot, "resource5");
-  g_autofree char *fix = g_strdup_printf ("sudo chmod o+r " DEVICES
-      "/%s/resource0", card.slot);
+  g_autofree char *fix = g_strdup_printf ("sudo chgrp video " DEVICES
+      "/%s/resource0 && sudo chmod g+r " DEVICES "/%s/resource0", card.slot,
+      card.slot);
 
   make_bus ();
   put_device (&card);
