@@ -353,6 +353,17 @@ ask_mode (MmioDevice * device, gint * bar, MmioSpec * spec, MmioMode ** mode,
   return TRUE;
 }
 
+/* The page of the manual about the header: installed, or in the source tree that
+ * this was built from */
+static const char *
+get_header_page (void)
+{
+  static const char installed[] = MMIO_DOC_DIR "/manual/describing.md";
+
+  return g_file_test (installed, G_FILE_TEST_EXISTS) ? installed :
+      "docs/manual/describing.md";
+}
+
 /**
  * mmio_device_describe_mode:
  * @bar: (inout): the BAR that holds the picture, -1 for unknown
@@ -392,7 +403,7 @@ mmio_device_describe_mode (MmioDevice * device, gint * bar, MmioSpec * spec,
         "%s (%s) cannot tell how large its picture is; set width and height "
         "(and format, offset and stride if it is not RGB from the BAR's "
         "start on without padding), or have the device tell by a header, as "
-        "docs/manual/describing.md shows.", device->name, device->address);
+        "%s shows.", device->name, device->address, get_header_page ());
     return FALSE;
   }
 

@@ -75,7 +75,8 @@ class Plugin:
             shutil.copy2(path, copy)
         # In memory, that is quicker than the shared directory
         guest.must("cp -r /mnt/source /tmp/source && cd /tmp/source && "
-                   "meson setup /tmp/build --werror -Ddebug=false && "
+                   "meson setup /tmp/build --werror -Ddebug=false "
+                   "-Ddocs=false && "
                    f"cd /tmp/build && ninja {' '.join(_BUILT)} && "
                    f"mkdir /mnt/out/built && cp {' '.join(_BUILT)} "
                    "/mnt/out/built/", timeout=900)
