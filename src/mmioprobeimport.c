@@ -110,7 +110,7 @@ mmio_probe_import (MmioDevice * device, guint bar, const MmioPicture * range,
   if (fd < 0) {
     /* Who fails sets an error */
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
-    import->why_not = g_strdup (local->message);
+    import->why_not = mmio_error_get_reason (local);
     import->system = g_strdup (mmio_error_get_system (local));
     return import;
   }

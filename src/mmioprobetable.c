@@ -297,6 +297,25 @@ append_import (GString * text, const MmioProbeImport * import)
         import->fourcc);
 }
 
+/* A command to type, if the frame is known */
+static void
+append_best (GString * text, const MmioProbeAdvice * advice,
+    const MmioProbeReport * report)
+{
+  g_autofree char *properties =
+      mmio_probe_advice_get_properties (advice, report);
+  /* All sinks show 32 bits, and the element makes them of 24 */
+  const gboolean is_shown = report->has_picture &&
+      report->picture.format.model == MMIO_COLOR_RGB &&
+      mmio_format_row_bytes (&report->picture.format, 0, 1) >= 3;
+
+  if (report->has_picture)
+    g_string_append_printf (text, "\nBest: gst-launch-1.0 mmiovidsrc %s ! "
+        "%sautovideosink\n", properties, is_shown ? "" : "videoconvert ! ");
+  else
+    g_string_append_printf (text, "\nBest properties: %s\n", properties);
+}
+
 /**
  * mmio_probe_report_to_table:
  * @report: what was measured
@@ -317,10 +336,7 @@ mmio_probe_report_to_table (const MmioProbeReport * report)
     append_import (text, report->import);
 
   if (mmio_probe_advise (&advice, report)) {
-    g_autofree char *properties = mmio_probe_advice_get_properties (&advice,
-        report);
-
-    g_string_append_printf (text, "\nBest: mmiovidsrc %s\n", properties);
+    append_best (text, &advice, report);
     append_cost (text, &advice, report);
   } else if (report->length < MMIO_PROBE_ADVICE_BYTES) {
     g_string_append_printf (text, "\nNo advice: of less than %d KiB the "

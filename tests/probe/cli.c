@@ -117,14 +117,16 @@ test_sim (void)
 {
   check ("sim -t 0.05", 0);
   check_words (out, "simulated device", "ordinary memory", "4 bytes (u32)",
-      "engine u64", "Best: mmiovidsrc device=sim engine=",
+      "engine u64", "Best: gst-launch-1.0 mmiovidsrc device=sim engine=",
+      " ! autovideosink\n",
       "A picture of 640 x 480 RGB has 921600 bytes", "\nwho can import it\n",
       NULL);
   g_assert_cmpstr (err, ==, "Measuring, cached ...\n");
 
   check ("sim -t 0.05 -q --width 101 --height 51 --format nv12 --stride 128 "
       "--rate 30000/1001", 0);
-  check_words (out, "101 x 51 NV12 has 7803 bytes. 29.97 times", NULL);
+  check_words (out, "101 x 51 NV12 has 7803 bytes. 29.97 times",
+      " ! videoconvert ! autovideosink\n", NULL);
   g_assert_cmpstr (err, ==, "");
 
   check ("sim -t 0.05 -q --width 17 --height 5", 0);

@@ -62,7 +62,7 @@ test_table (void)
       "bytes 0 to 921599", "\nuncached\n", "\nwrite-combining\n",
       " 8 bytes (u64)          1000.00        8.0\n", "for no reason",
       "engine stream                        400.0\n",
-      "Best: mmiovidsrc device=10ee:7024 bar=2 engine=stream "
+      "Best properties: device=10ee:7024 bar=2 engine=stream "
       "mapping=write-combining\n",
       "A picture has 1000000 bytes. 50 times a second that is 50.0 MB/s and "
       "takes 12.5 % of a core.\n", NULL);
