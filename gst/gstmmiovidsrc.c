@@ -31,9 +31,9 @@
  * Shows 640x480 RGB pixels from the first memory BAR that is large enough.
  *
  * |[
- * gst-launch-1.0 mmiovidsrc device=/dev/shm/ivshmem format=bgrx width=1920 height=1080 offset=4096 ! video/x-raw,framerate=60/1 ! autovideosink
+ * gst-launch-1.0 mmiovidsrc device=/dev/shm/board format=bgrx width=1920 height=1080 offset=4096 ! video/x-raw,framerate=60/1 ! autovideosink
  * ]|
- * Shows what a virtual machine has written to its shared memory device.
+ * Shows what another program has written to shared memory.
  *
  * |[
  * gst-launch-1.0 mmiovidsrc device=1af4:1110 frame-sync=counter ! autovideosink
@@ -325,6 +325,11 @@ start (GstMmioVidSrc * self)
       picture->plane[0].stride, mmio_capture_get_mapping (capture),
       mmio_reader_get_name (mmio_capture_get_reader (capture)),
       mmio_capture_get_engine_reason (capture));
+  if (mmio_capture_has_unused_header (capture))
+    GST_ELEMENT_INFO (self, RESOURCE, SETTINGS,
+        ("%s has an mmiovid header that describes its frame. It is not used, "
+            "because width and height are set; leave both at 0 to use it.",
+            mmio_capture_get_device_address (capture)), (NULL));
 
   GST_OBJECT_LOCK (self);
   self->capture = capture;

@@ -239,6 +239,8 @@ set_up (MmioCapture * capture, const MmioCapture * old, GError ** error)
   mmio_guard_enter (&signals);
   ret = find_picture (capture, &spec, error) && map_picture (capture, error)
       && open_tellers (capture, &spec, old, error);
+  capture->has_unused_header = ret && !capture->mode &&
+      mmio_device_has_header (capture->device, capture->bar);
   mmio_guard_leave (&signals);
 
   return ret;
@@ -686,6 +688,18 @@ mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error)
 {
   return mmio_device_export (capture->device, capture->bar, &capture->picture,
       skip, error);
+}
+
+/**
+ * mmio_capture_has_unused_header:
+ *
+ * Returns: whether the device has a header, which was not asked as the user has
+ *   set width and height
+ */
+gboolean
+mmio_capture_has_unused_header (const MmioCapture * capture)
+{
+  return capture->has_unused_header;
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmioheader.h"
 #include "mmiomode.h"
 #include "mmiopci.h"
 #include "mmiopcistate.h"
@@ -416,6 +417,31 @@ mmio_device_describe_mode (MmioDevice * device, gint * bar, MmioSpec * spec,
         spec->offset, spec->stride);
 
   return TRUE;
+}
+
+/**
+ * mmio_device_has_header:
+ * @bar: the BAR that holds the picture
+ *
+ * Loads the first bytes of memory of which reads are known to have no side
+ * effects, and of no other.
+ *
+ * Returns: whether there is a header that describes the picture
+ */
+gboolean
+mmio_device_has_header (MmioDevice * device, gint bar)
+{
+  g_autoptr (MmioRegion) region = NULL;
+  MmioTellerPlace place;
+
+  if (!device->backend->find_teller ||
+      !device->backend->find_teller (device, bar, &place) ||
+      !place.is_memory || place.teller != &mmio_header_teller)
+    return FALSE;
+
+  region = mmio_device_map_register (device, place.bar, place.offset,
+      place.teller->length, NULL);
+  return region && mmio_header_is_at (mmio_region_get_data (region));
 }
 
 /**

@@ -42,7 +42,15 @@ static gboolean
 mmio_file_find_teller (const MmioDevice * device, gint bar,
     MmioTellerPlace * place)
 {
-  return mmio_known_find_header (device, 0, place);
+  const MmioFile *file = (const MmioFile *) device;
+
+  if (!mmio_known_find_header (device, 0, place))
+    return FALSE;
+
+  /* In huge pages, a read may take one of the few that are left */
+  place->is_memory =
+      mmio_pages_get_size (file->fd) <= (gsize) sysconf (_SC_PAGESIZE);
+  return TRUE;
 }
 
 static void

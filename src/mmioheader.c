@@ -38,6 +38,18 @@ load_u64 (const guint8 * registers)
   return low | (guint64) mmio_reader_load_u32 (registers + 4) << 32;
 }
 
+/**
+ * mmio_header_is_at:
+ * @registers: what may be a header
+ *
+ * Returns: whether it begins as a header does
+ */
+gboolean
+mmio_header_is_at (const guint8 * registers)
+{
+  return load_u64 (registers) == MMIOVID_HEADER_MAGIC;
+}
+
 static void
 load_description (const guint8 * registers, MmiovidHeader * header)
 {

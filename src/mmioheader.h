@@ -7,4 +7,6 @@ G_BEGIN_DECLS
 
 extern const MmioTeller mmio_header_teller;
 
+gboolean mmio_header_is_at (const guint8 * registers);
+
 G_END_DECLS

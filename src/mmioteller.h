@@ -69,6 +69,7 @@ typedef struct {
  * @bar: the BAR that the registers are in
  * @offset: bytes from its start
  * @picture_bar: the BAR that the picture is in, unless the user names another
+ * @is_memory: reads are known to have no side effects there, and to cost nothing
  *
  * Where registers are that tell of a device's picture.
  */
@@ -77,6 +78,7 @@ typedef struct {
   guint bar;
   guint64 offset;
   guint picture_bar;
+  gboolean is_memory;
 } MmioTellerPlace;
 
 G_END_DECLS

@@ -65,6 +65,7 @@ SUBSTITUTES = [
     (r"/dev/shm/ivshmem|\b1af4:1110\b", HEADER),
     (r"(painter.*) ivshmem\b", rf"\1 {HEADER}"),
     # A board: a file has one BAR
+    (r"/dev/shm/board", BOARD),
     (r"/sys/bus/pci/devices/0000:03:00\.0/resource0", BOARD),
     (r"mmio://0000:03:00\.0", f"mmio://{BOARD}"),
     (r"\b(0000:03:00\.0|0000:00:11\.0|10ee:7024)(?![\w/])", BOARD),

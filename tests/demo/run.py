@@ -15,6 +15,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -255,7 +256,7 @@ class Display:
 class Window:
     """./demo on a display of its own, as long as it runs."""
 
-    def __init__(self, sink):
+    def __init__(self, sink, *arguments):
         self.display = Display()
         self.directory = tempfile.TemporaryDirectory()
         self.output = open(os.path.join(SHOTS, sink + ".log"), "w+")
@@ -264,7 +265,7 @@ class Window:
                           GST_PLUGIN_FEATURE_RANK=f"{sink}:MAX",
                           GST_DEBUG_DUMP_DOT_DIR=self.directory.name)
         self.process = subprocess.Popen(
-            [DEMO], env=env, stdin=subprocess.DEVNULL, stdout=self.output,
+            [DEMO, *arguments], env=env, stdin=subprocess.DEVNULL, stdout=self.output,
             stderr=self.output, start_new_session=True)
 
     def __enter__(self):
@@ -355,6 +356,33 @@ def check_window(sink, element):
         second.write_png(os.path.join(SHOTS, f"{sink}-2.png"))
         print(f"# {sink}: frames {number} and {later_number}")
         expect(first.rows != second.rows, "the picture stands still")
+
+
+def check_mode_change(sink, scales):
+    """The window stays, as the manual says; a frame of half its sides fills it
+    only if the sink scales."""
+    width, height, old, new, border = 64, 48, (255, 0, 0), (0, 0, 255), (0, 0, 0)
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        def show(sequence, width, height, colour):
+            head = struct.pack("<8s8I2I4Q", b"mmiovid", 1, 128, sequence | 1,
+                               *struct.unpack("<I", b"BG24"), width, height, 0,
+                               0, 1, 0, 4096, 0, 0, 0)
+            os.pwrite(file.fileno(), head, 0)
+            os.pwrite(file.fileno(), bytes(colour) * (width * height), 4096)
+            os.pwrite(file.fileno(), struct.pack("<I", sequence), 16)
+
+        file.truncate(1 << 20)
+        show(2, width, height, old)
+        with Window(sink, f"device={file.name}") as window:
+            def pixels(corner, middle):
+                screen = window.display.screen()
+                return (screen.pixel(2, 2) == corner and
+                        screen.pixel(width // 2, height // 2) == middle)
+
+            window.until("the first mode", lambda: pixels(old, old))
+            show(4, width // 2, height // 2, new)
+            window.until("the second mode",
+                         lambda: pixels(new if scales else border, new))
 
 
 def check_interrupt():
@@ -560,6 +588,10 @@ def main():
          lambda: check_window("ximagesink", "GstXImageSink")),
         ("the moving picture by glimagesink",
          lambda: check_window("glimagesink", "GstGLImageSinkBin")),
+        ("a mode change by ximagesink: the window stays, the frame is centred",
+         lambda: check_mode_change("ximagesink", False)),
+        ("a mode change by glimagesink: the window stays, the frame is scaled",
+         lambda: check_mode_change("glimagesink", True)),
         ("the shader for GPUs without 24-bit textures", check_shader),
         ("recorded to a file and played back", check_recording),
         ("over RTP and back", check_streaming),

@@ -179,6 +179,53 @@ crank (GstHarness * h)
 
 static const char *io_modes[] = { "copy", "mmap", "dmabuf" };
 
+/* Info messages of a run with these settings */
+static guint
+count_infos (const char *width, const char *height)
+{
+  GstHarness *h = new_source ("copy");
+  guint n;
+
+  set (h, "width", width);
+  set (h, "height", height);
+  source_start (h, 1);
+  n = source_count_messages (h, GST_MESSAGE_INFO);
+  source_check_no_error (h);
+  source_teardown (h);
+  return n;
+}
+
+/* A user who sets the geometry hears that the device describes it */
+GST_START_TEST (test_unused_header)
+{
+  GstHarness *h;
+  GstMessage *message;
+  GError *error;
+
+  fail_unless_equals_int (count_infos ("0", "24"), 0);
+  fail_unless_equals_int (count_infos ("32", "24"), 1);
+
+  h = new_source ("copy");
+  set (h, "width", "32");
+  set (h, "height", "24");
+  gst_harness_play (h);
+  message = source_wait_message (h, GST_MESSAGE_INFO);
+  gst_message_parse_info (message, &error, NULL);
+  fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
+          GST_RESOURCE_ERROR_SETTINGS));
+  fail_unless (strstr (error->message, device.path) &&
+      strstr (error->message, "mmiovid header"), "%s", error->message);
+  g_error_free (error);
+  gst_message_unref (message);
+  source_teardown (h);
+
+  memset (memory, 0, MMIOVID_HEADER_SIZE);
+  fail_unless_equals_int (count_infos ("32", "24"), 0);
+}
+
+GST_END_TEST;
+
+
 /* Nothing is set but the device; the picture changes between two frames */
 GST_START_TEST (test_follow)
 {
@@ -1076,6 +1123,7 @@ mode_suite (void)
   TCase *tc = add_case (s, "steps");
 
   tcase_add_checked_fixture (tc, setup, teardown);
+  tcase_add_test (tc, test_unused_header);
   tcase_add_loop_test (tc, test_follow, 0, G_N_ELEMENTS (io_modes));
   tcase_add_loop_test (tc, test_no_mode, 0, G_N_ELEMENTS (io_modes));
   tcase_add_loop_test (tc, test_stop, 0, G_N_ELEMENTS (syncs));
