@@ -131,6 +131,20 @@ gst_mmio_device_state_look (GstMmioVidSrc * self)
   }
 }
 
+/* Warns once of a file that was deleted or renamed: nothing new can open it */
+static void
+check_link (GstMmioVidSrc * self)
+{
+  const gboolean is_unlinked = mmio_capture_is_unlinked (self->capture);
+
+  if (is_unlinked && !self->device.is_unlinked)
+    GST_ELEMENT_WARNING (self, RESOURCE, READ,
+        ("%s was deleted or renamed. Its memory is still captured, but no "
+            "program can open it to write frames; when the file is back, start "
+            "again.", mmio_capture_get_device_address (self->capture)), (NULL));
+  self->device.is_unlinked = is_unlinked;
+}
+
 /* The device has started a frame at @time, or is waited for from then on */
 void
 gst_mmio_device_state_note_count (GstMmioVidSrc * self, gint64 time)
@@ -151,6 +165,7 @@ gst_mmio_device_state_note_stall (GstMmioVidSrc * self)
     return;
 
   self->device.state = GST_MMIO_STATE_STALLED;
+  check_link (self);
   note (self, GST_MMIO_TROUBLE_STALLED, NULL);
 }
 
@@ -160,6 +175,7 @@ gst_mmio_device_state_note_frame (GstMmioVidSrc * self, gboolean is_torn)
 {
   self->device.state = GST_MMIO_STATE_LIVE;
   self->device.is_retried = FALSE;
+  check_link (self);
   if (is_torn)
     note (self, GST_MMIO_TROUBLE_TORN, NULL);
   else

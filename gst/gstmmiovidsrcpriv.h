@@ -64,6 +64,7 @@ typedef enum {
  *   g_get_monotonic_time() has it
  * @back_since: when it came back; 0: it was never away
  * @last_count: when the device started its last frame, or was first waited for
+ * @is_unlinked: its file was deleted or renamed, and applications were warned
  * @health: what applications are warned of
  *
  * What the capture thread knows of the device.
@@ -77,6 +78,7 @@ typedef struct {
   gint64 next_try;
   gint64 back_since;
   gint64 last_count;
+  gboolean is_unlinked;
   GstMmioHealth health;
 } GstMmioDeviceState;
 

@@ -107,6 +107,8 @@ typedef struct {
  *   %MMIO_MAPPING_AUTO
  * @model: (nullable): what kind of device, as the machine knows it; NULL where
  *   one is as good as another
+ * @is_unlinked: its path leads to nothing, and its memory is there; of the last
+ *   @check.  Atomic.
  * @interrupt: what @open_interrupt returned, or -1
  * @maps: what is mapped of it
  * @bar: the BARs
@@ -122,6 +124,7 @@ struct _MmioDevice {
   gint fixed_bar;
   MmioMapping fixed_mapping;
   char *model;
+  gint is_unlinked;
   int interrupt;
   MmioDeviceMaps maps;
   MmioBar bar[MMIO_MAX_BARS];

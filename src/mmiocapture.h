@@ -145,6 +145,7 @@ int mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error);
 
 gboolean mmio_capture_is_present (MmioCapture * capture);
 
+gboolean mmio_capture_is_unlinked (const MmioCapture * capture);
 gboolean mmio_capture_has_unused_header (const MmioCapture * capture);
 MmioFrameSync mmio_capture_get_frame_sync (const MmioCapture * capture);
 gint64 mmio_capture_get_period (const MmioCapture * capture);

@@ -89,6 +89,19 @@ mmio_capture_is_present (MmioCapture * capture)
   return capture->is_checked;
 }
 
+/**
+ * mmio_capture_is_unlinked:
+ *
+ * For the thread that reads.
+ *
+ * Returns: as mmio_device_is_unlinked()
+ */
+gboolean
+mmio_capture_is_unlinked (const MmioCapture * capture)
+{
+  return mmio_device_is_unlinked (capture->device);
+}
+
 /* Each frame is checked twice: once before it is read, by the first of
  * mmio_capture_wait(), mmio_capture_is_present() and the read itself, and once
  * after it */

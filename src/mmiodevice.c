@@ -253,6 +253,18 @@ mmio_device_get_way (const MmioDevice * device)
 }
 
 /**
+ * mmio_device_is_unlinked:
+ *
+ * Returns: whether the last mmio_device_check() has found that the device's file
+ *   was deleted or renamed, and its memory is still there
+ */
+gboolean
+mmio_device_is_unlinked (const MmioDevice * device)
+{
+  return g_atomic_int_get (&device->is_unlinked);
+}
+
+/**
  * mmio_device_has_bars:
  *
  * Returns: whether its memory is a device's, in BARs or the like; what has none

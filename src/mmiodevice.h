@@ -80,6 +80,7 @@ MmioMapping mmio_device_get_fixed_mapping (const MmioDevice * device);
 
 gboolean mmio_device_describe (MmioDevice * device, gint * bar,
     MmioSpec * spec, GError ** error);
+gboolean mmio_device_is_unlinked (const MmioDevice * device);
 gboolean mmio_device_has_header (MmioDevice * device, gint bar);
 gboolean mmio_device_describe_mode (MmioDevice * device, gint * bar,
     MmioSpec * spec, MmioMode ** mode, GError ** error);

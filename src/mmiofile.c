@@ -146,11 +146,17 @@ get_status (int fd, const char *path, struct statx *status)
 /* What is there now by the file's path; or what was opened, if the path is none of
  * a file or there is none: a file that has no name now still is what it was */
 static gboolean
-get_current (const MmioFile * file, struct statx *status)
+get_current (MmioFile * file, struct statx *status)
 {
-  return (!file->is_descriptor &&
-      get_status (-1, file->parent.address, status) == 0) ||
-      get_status (file->fd, NULL, status) == 0;
+  const int errnum = file->is_descriptor ? 0 :
+      get_status (-1, file->parent.address, status);
+
+  g_atomic_int_set (&file->parent.is_unlinked,
+      errnum == ENOENT || errnum == ENOTDIR);
+  if (!file->is_descriptor && errnum == 0)
+    return TRUE;
+
+  return get_status (file->fd, NULL, status) == 0;
 }
 
 /* Returns: how many bytes there are no more of what is needed */

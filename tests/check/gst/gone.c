@@ -60,6 +60,19 @@ forget_errors (GstHarness * h)
     gst_message_unref (message);
 }
 
+static void
+check_warning (GstHarness * h, const char *word, const char *other)
+{
+  GstMessage *message = source_try_message (h, GST_MESSAGE_WARNING);
+  g_autoptr (GError) error = NULL;
+
+  fail_unless (message != NULL, "no warning");
+  gst_message_parse_warning (message, &error, NULL);
+  fail_unless (strstr (error->message, word) && strstr (error->message, other),
+      "%s", error->message);
+  gst_message_unref (message);
+}
+
 static const char *const io_modes[] = { "copy", "mmap" };
 
 /* Nothing of the frame in which it went is sent */
@@ -100,6 +113,7 @@ GST_START_TEST (test_truncated)
 
 GST_END_TEST;
 
+/* It goes on, with one warning, until there is another file of that name */
 GST_START_TEST (test_replaced)
 {
   GstHarness *h = new_source (io_modes[__i__]);
@@ -107,8 +121,12 @@ GST_START_TEST (test_replaced)
   guint received;
 
   /* Without a name it is still whose it was */
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_WARNING), 0);
   fail_unless (unlink (file.path) == 0);
-  gst_buffer_unref (source_crank (h));
+  for (guint i = 0; i < 3; i++)
+    gst_buffer_unref (source_crank (h));
+  check_warning (h, file.path, "was deleted or renamed");
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_WARNING), 0);
   received = gst_harness_buffers_received (h);
 
   fail_unless (g_file_set_contents (other, (const char *) file.data, SIZE,
