@@ -145,11 +145,48 @@ check_link (GstMmioVidSrc * self)
   self->device.is_unlinked = is_unlinked;
 }
 
+/* Warns once of a frame counter that does not count as it should */
+static void
+check_counter (GstMmioVidSrc * self)
+{
+  const MmioDoubt doubt = mmio_capture_get_doubt (self->capture);
+  const char *address = mmio_capture_get_device_address (self->capture);
+
+  if (doubt == self->device.doubt)
+    return;
+
+  self->device.doubt = doubt;
+  switch (doubt) {
+    case MMIO_DOUBT_JUMPS:
+      GST_ELEMENT_WARNING (self, RESOURCE, READ,
+          ("The frame counter of %s jumps instead of counting, as pixels do. "
+              "Check counter-bar, counter-offset and counter-size.", address),
+          (NULL));
+      break;
+    case MMIO_DOUBT_SEQLOCK:
+      GST_ELEMENT_WARNING (self, RESOURCE, READ,
+          ("The frame counter of %s is odd and even for different times, as a "
+              "seqlock is. If the device counts twice for each frame, set "
+              "counter-seqlock=true.", address), (NULL));
+      break;
+    case MMIO_DOUBT_PLAIN:
+      GST_ELEMENT_WARNING (self, RESOURCE, READ,
+          ("The frame counter of %s is odd and even for the same time, as a "
+              "plain counter is, and is read as a seqlock. If the device counts "
+              "once for each frame, set counter-seqlock=false.", address),
+          (NULL));
+      break;
+    case MMIO_DOUBT_NONE:
+      break;
+  }
+}
+
 /* The device has started a frame at @time, or is waited for from then on */
 void
 gst_mmio_device_state_note_count (GstMmioVidSrc * self, gint64 time)
 {
   self->device.last_count = time;
+  check_counter (self);
   gst_mmio_health_end (&self->device.health, GST_MMIO_TROUBLE_STALLED);
   if (self->device.state == GST_MMIO_STATE_STALLED)
     self->device.state = GST_MMIO_STATE_LIVE;

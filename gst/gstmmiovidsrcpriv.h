@@ -65,6 +65,7 @@ typedef enum {
  * @back_since: when it came back; 0: it was never away
  * @last_count: when the device started its last frame, or was first waited for
  * @is_unlinked: its file was deleted or renamed, and applications were warned
+ * @doubt: what applications were warned of its frame counter
  * @health: what applications are warned of
  *
  * What the capture thread knows of the device.
@@ -79,6 +80,7 @@ typedef struct {
   gint64 back_since;
   gint64 last_count;
   gboolean is_unlinked;
+  MmioDoubt doubt;
   GstMmioHealth health;
 } GstMmioDeviceState;
 

@@ -161,6 +161,7 @@ MmioRead mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
 MmioRead mmio_capture_choose (MmioCapture * capture, guint * buffer);
 guint64 mmio_capture_take_newer (MmioCapture * capture);
 
+MmioDoubt mmio_capture_get_doubt (const MmioCapture * capture);
 gboolean mmio_capture_is_being_written (const MmioCapture * capture);
 MmioObstacle mmio_capture_get_obstacle (const MmioCapture * capture,
     gint64 * since, guint64 * index);

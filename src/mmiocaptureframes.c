@@ -419,6 +419,20 @@ mmio_capture_take_newer (MmioCapture * capture)
 }
 
 /**
+ * mmio_capture_get_doubt:
+ *
+ * For the thread that waits.
+ *
+ * Returns: what seems to be wrong with the counter that starts frames
+ */
+MmioDoubt
+mmio_capture_get_doubt (const MmioCapture * capture)
+{
+  return capture->config.frame_sync == MMIO_FRAME_SYNC_COUNTER ?
+      mmio_counter_get_doubt (capture->counter) : MMIO_DOUBT_NONE;
+}
+
+/**
  * mmio_capture_is_being_written:
  *
  * For the thread that waits.

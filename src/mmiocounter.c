@@ -32,6 +32,13 @@
  * a rate that changes.  What is farther off was no counting. */
 #define MAX_JUMP 1024
 #define MAX_JUMP_PART 4
+/* Where the rate is not known, so many more for each picture that a device could
+ * have in that time: of 10 microseconds */
+#define SHORTEST_PERIOD 10
+/* While it is watched, how often it is looked at in a period */
+#define WATCH_LOOKS 16
+/* A device that is late by so many periods has stopped */
+#define MAX_PERIODS 4
 
 struct _MmioCounter
 {
@@ -47,6 +54,8 @@ struct _MmioCounter
   gint64 last_look;
   MmioRate rate;
   gint64 margin;                /* how long before it is due it is looked for */
+
+  MmioCounterCheck check;
 
   guint64 read_value;
   guint64 newer;                /* pictures since the one that was told of */
@@ -140,14 +149,16 @@ get_difference (const MmioCounter * counter, guint64 value)
       get_most (counter), 1);
 }
 
-/* Pictures until another value, where nothing is known of the rate; 0: so far
- * nobody counts between two looks, it was reset */
+/* Pictures until another value after so many microseconds, where nothing is known
+ * of the rate; 0: so far nobody counts between two looks, it was reset */
 static guint64
-get_steps (const MmioCounter * counter, guint64 value)
+get_steps (const MmioCounter * counter, guint64 value, gint64 elapsed)
 {
   const guint64 difference = get_difference (counter, value);
+  const guint64 most = MIN (get_most (counter) / 2,
+      MAX_JUMP + (guint64) MAX (elapsed, 0) / SHORTEST_PERIOD);
 
-  return difference > get_most (counter) / 2 ? 0 : difference;
+  return difference > most ? 0 : difference;
 }
 
 /* The same where it is known: of all that it can have counted, what lies
@@ -209,6 +220,11 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
   guint64 steps = 1;
 
   counter->is_odd = is_odd (counter, look);
+  if (counter->rate.period > 0 &&
+      now - counter->time <= MAX_PERIODS * counter->rate.period)
+    mmio_counter_check_look (&counter->check, look, now);
+  else
+    mmio_counter_check_skip (&counter->check);
 
   if (!counter->known && is_busy (counter, look)) {
     counter->known = TRUE;
@@ -225,7 +241,12 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
 
   if (counter->known) {
     steps = counter->rate.period > 0 ?
-        get_likely_steps (counter, value, elapsed) : get_steps (counter, value);
+        get_likely_steps (counter, value, elapsed) : get_steps (counter, value,
+        elapsed);
+    if (steps == 0)
+      mmio_counter_check_jump (&counter->check);
+    else
+      mmio_counter_check_picture (&counter->check, counter->is_seqlock);
     /* What began anew may have another rate */
     if (steps == 0)
       memset (&counter->rate, 0, sizeof (counter->rate));
@@ -262,6 +283,8 @@ mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
 
   if (period == 0)
     return MAX (BLIND_PAUSE, quiet);
+  if (mmio_counter_check_is_watching (&counter->check) && quiet <= 0)
+    return MAX (period / WATCH_LOOKS, 50);
   /* After some that were newer than expected the time is a guess, and may be far
    * ahead */
   if (now < due - counter->margin)
@@ -279,6 +302,17 @@ gint64
 mmio_counter_get_period (const MmioCounter * counter)
 {
   return counter->rate.period;
+}
+
+/**
+ * mmio_counter_get_doubt:
+ *
+ * Returns: whether the register counts as it should, as far as it is known by now
+ */
+MmioDoubt
+mmio_counter_get_doubt (const MmioCounter * counter)
+{
+  return counter->check.doubt;
 }
 
 /**
@@ -353,7 +387,10 @@ mmio_counter_accept_read (MmioCounter * counter)
   if (!counter->known || value == counter->value)
     return;
 
-  steps = MAX (get_steps (counter, value), 1);
+  steps = get_steps (counter, value, 0);
+  if (steps == 0)
+    mmio_counter_check_jump (&counter->check);
+  steps = MAX (steps, 1);
   counter->newer += steps;
   counter->value = value;
   /* What leaps was no counting, and tells no time */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "mmiocountercheck.h"
 #include "mmioregister.h"
 
 G_BEGIN_DECLS
@@ -36,6 +37,7 @@ gboolean mmio_counter_look (MmioCounter * counter, gint64 now,
 gint64 mmio_counter_get_pause (const MmioCounter * counter, gint64 now);
 gint64 mmio_counter_get_period (const MmioCounter * counter);
 
+MmioDoubt mmio_counter_get_doubt (const MmioCounter * counter);
 gboolean mmio_counter_is_busy (const MmioCounter * counter);
 
 gboolean mmio_counter_begin_read (MmioCounter * counter, guint64 * value);

@@ -292,6 +292,35 @@ GST_START_TEST (test_seqlock)
 
 GST_END_TEST;
 
+/* A pixel in the place of the counter is reported, and not counted */
+GST_START_TEST (test_jumps)
+{
+  GstHarness *h = new_source ("counter");
+  GstMessage *message;
+  GError *error;
+
+  gst_harness_play (h);
+  check_first (h);
+  for (guint i = 1; i <= 12; i++) {
+    pass_time (h, STEP);
+    set_counter (i % 2 ? 0x70605040 * (guint64) i : i);
+    gst_buffer_unref (source_pull (h));
+  }
+  check_stat (h, "missed", 0);
+
+  message = source_try_message (h, GST_MESSAGE_WARNING);
+  fail_unless (message != NULL, "no warning");
+  gst_message_parse_warning (message, &error, NULL);
+  fail_unless (strstr (error->message, "jumps instead of counting") &&
+      strstr (error->message, "counter-offset"), "%s", error->message);
+  g_error_free (error);
+  gst_message_unref (message);
+  fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_WARNING), 0);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* Two elements, one device; who starts later begins with what there is */
 GST_START_TEST (test_two)
 {
@@ -432,6 +461,7 @@ counter_suite (void)
   tcase_add_test (tc, test_missed);
   tcase_add_loop_test (tc, test_wrap, 0, 4);
   tcase_add_test (tc, test_seqlock);
+  tcase_add_test (tc, test_jumps);
   tcase_add_test (tc, test_two);
   tcase_add_test (tc, test_busy_consumer);
 

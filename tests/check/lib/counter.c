@@ -136,7 +136,9 @@ typedef struct
 
 static const Step steps[] = {
   {32, FALSE, 5, 5, 0}, {32, FALSE, 5, 6, 1}, {32, FALSE, 5, 9, 4},
-  {8, FALSE, 0, 127, 127}, {64, FALSE, 7, 1000007, 1000000},
+  {8, FALSE, 0, 127, 127}, {64, FALSE, 7, 1007, 1000},
+  /* More than a device has in 50 microseconds */
+  {64, FALSE, 7, 1000007, 1}, {32, FALSE, 7, 0x7f7f7f7f, 1},
   /* Around the end */
   {8, FALSE, MAX8, 0, 1}, {8, FALSE, 250, 3, 9}, {16, FALSE, MAX16, 2, 3},
   {32, FALSE, MAX32, 0, 1}, {32, FALSE, MAX32 - 4, 5, 10},
@@ -308,6 +310,99 @@ GST_START_TEST (test_always_busy)
   put (86);
   fail_unless (mmio_counter_look (counter, 400, &count));
   fail_if (mmio_counter_is_busy (counter));
+}
+
+GST_END_TEST;
+
+/* --- Doubt ------------------------------------------------------------------ */
+
+typedef struct
+{
+  gboolean counts_twice, is_seqlock;
+  gint64 period;
+  /* Of a seqlock: percent of a period for which it is odd */
+  guint odd;
+  /* Microseconds after each picture for which nobody looks */
+  gint64 busy;
+  MmioDoubt doubt;
+} Doubt;
+
+static const Doubt doubts[] = {
+  /* As it is */
+  {FALSE, FALSE, 16667, 0, 0, MMIO_DOUBT_NONE},
+  {FALSE, FALSE, 4167, 0, 1000, MMIO_DOUBT_NONE},
+  {TRUE, TRUE, 16667, 2, 0, MMIO_DOUBT_NONE},
+  {TRUE, TRUE, 16667, 30, 0, MMIO_DOUBT_NONE},
+  {TRUE, TRUE, 16667, 90, 0, MMIO_DOUBT_NONE},
+  /* For more than a picture nobody looks: it is seen odd always, or even */
+  {FALSE, FALSE, 16667, 0, 16667, MMIO_DOUBT_NONE},
+  {FALSE, FALSE, 16667, 0, 25000, MMIO_DOUBT_NONE},
+  /* The other way round */
+  {TRUE, FALSE, 16667, 1, 0, MMIO_DOUBT_SEQLOCK},
+  {TRUE, FALSE, 16667, 15, 0, MMIO_DOUBT_SEQLOCK},
+  {TRUE, FALSE, 16667, 15, 1000, MMIO_DOUBT_SEQLOCK},
+  {TRUE, FALSE, 4167, 85, 0, MMIO_DOUBT_SEQLOCK},
+  {FALSE, TRUE, 16667, 0, 0, MMIO_DOUBT_PLAIN},
+  {FALSE, TRUE, 4167, 0, 500, MMIO_DOUBT_PLAIN},
+};
+
+/* The register at @now; in its first moments it is odd */
+static guint64
+get_count (const Doubt * doubt, gint64 now)
+{
+  const guint64 n = now / doubt->period;
+  const gboolean is_odd =
+      now % doubt->period < doubt->period * doubt->odd / 100;
+
+  return doubt->counts_twice ? 2 * n - is_odd : n;
+}
+
+/* Two hundred pictures, with the pauses that the counter asks for */
+GST_START_TEST (test_doubt)
+{
+  const Doubt *doubt = &doubts[__i__];
+  g_autoptr (MmioCounter) counter = new_counter (32, doubt->is_seqlock);
+  gint64 now = 10 * doubt->period;
+  guint64 missed = 0;
+  MmioCount count;
+
+  for (guint i = 0; i < 200;) {
+    put (get_count (doubt, now));
+    if (mmio_counter_look (counter, now, &count)) {
+      missed += count.steps - 1;
+      i++;
+      now += doubt->busy;
+    } else {
+      now += mmio_counter_get_pause (counter, now);
+    }
+  }
+  fail_unless_equals_int (mmio_counter_get_doubt (counter), doubt->doubt);
+  if (doubt->busy < doubt->period && doubt->doubt == MMIO_DOUBT_NONE)
+    fail_unless_equals_uint64 (missed, 0);
+}
+
+GST_END_TEST;
+
+/* Pixels in its place; a device that restarts does not count as such */
+GST_START_TEST (test_doubt_of_jumps)
+{
+  g_autoptr (MmioCounter) counter = new_counter (32, FALSE);
+  gint64 now = 1000000;
+  MmioCount count;
+
+  for (guint i = 0; i < 100; i++) {
+    put (i % 10);
+    fail_unless (mmio_counter_look (counter, now += P, &count));
+    fail_unless_equals_uint64 (count.steps, 1);
+  }
+  fail_unless_equals_int (mmio_counter_get_doubt (counter), MMIO_DOUBT_NONE);
+
+  for (guint i = 0; i < 10; i++) {
+    put (i % 2 ? 0x10203040 : 0x50607080);
+    fail_unless (mmio_counter_look (counter, now += P, &count));
+    fail_unless_equals_uint64 (count.steps, 1);
+  }
+  fail_unless_equals_int (mmio_counter_get_doubt (counter), MMIO_DOUBT_JUMPS);
 }
 
 GST_END_TEST;
@@ -688,6 +783,8 @@ counter_suite (void)
   tcase_add_loop_test (tc, test_steps, 0, G_N_ELEMENTS (steps));
   tcase_add_loop_test (tc, test_likely_steps, 0, G_N_ELEMENTS (likely_steps));
   tcase_add_test (tc, test_likely_after_stop);
+  tcase_add_loop_test (tc, test_doubt, 0, G_N_ELEMENTS (doubts));
+  tcase_add_test (tc, test_doubt_of_jumps);
   tcase_add_test (tc, test_begins_busy);
   tcase_add_test (tc, test_always_busy);
   tcase_add_test (tc, test_read);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/**
+ * MmioDoubt:
+ * @MMIO_DOUBT_NONE: the register counts as it should
+ * @MMIO_DOUBT_JUMPS: it does not count
+ * @MMIO_DOUBT_SEQLOCK: it is read as a plain counter, and seems to be a seqlock
+ * @MMIO_DOUBT_PLAIN: it is read as a seqlock, and seems to be a plain counter
+ *
+ * What is wrong with a frame counter.
+ */
+typedef enum {
+  MMIO_DOUBT_NONE,
+  MMIO_DOUBT_JUMPS,
+  MMIO_DOUBT_SEQLOCK,
+  MMIO_DOUBT_PLAIN,
+} MmioDoubt;
+
+/**
+ * MmioCounterCheck:
+ * @doubt: the verdict
+ * @jumps: weight of the jumps that were seen lately
+ * @n_pictures: pictures without a jump, as far as they are of interest
+ * @is_seen: @value and @time are of an earlier look
+ * @value: the register at the last look
+ * @time: of the last look, in microseconds
+ * @odd: microseconds for which the register was odd
+ * @even: microseconds for which it was even
+ * @unknown: microseconds of which nothing is known
+ *
+ * Whether a register counts frames as the user or the device says.  Zero-initialise
+ * before use.
+ */
+typedef struct {
+  MmioDoubt doubt;
+  guint jumps;
+  guint n_pictures;
+  gboolean is_seen;
+  guint64 value;
+  gint64 time;
+  gint64 odd;
+  gint64 even;
+  gint64 unknown;
+} MmioCounterCheck;
+
+void mmio_counter_check_look (MmioCounterCheck * check, guint64 value,
+    gint64 now);
+void mmio_counter_check_skip (MmioCounterCheck * check);
+void mmio_counter_check_picture (MmioCounterCheck * check,
+    gboolean is_seqlock);
+void mmio_counter_check_jump (MmioCounterCheck * check);
+
+gboolean mmio_counter_check_is_watching (const MmioCounterCheck * check);
+
+G_END_DECLS
