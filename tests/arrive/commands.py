@@ -57,6 +57,7 @@ BOARD_RATE = 60
 SHARED = f"mmiovid-commands-{os.getpid()}"
 BOARD = f"/dev/shm/{SHARED}-board"
 HEADER = f"/dev/shm/{SHARED}-header"
+DRY_RUN = f"/dev/shm/{SHARED}-dry-run"
 
 # What the documents say of a machine that the reader has, and what is here
 SUBSTITUTES = [
@@ -66,6 +67,7 @@ SUBSTITUTES = [
     (r"(painter.*) ivshmem\b", rf"\1 {HEADER}"),
     # A board: a file has one BAR
     (r"/dev/shm/board", BOARD),
+    (r"/dev/shm/dry-run", DRY_RUN),
     (r"/sys/bus/pci/devices/0000:03:00\.0/resource0", BOARD),
     (r"mmio://0000:03:00\.0", f"mmio://{BOARD}"),
     (r"\b(0000:03:00\.0|0000:00:11\.0|10ee:7024)(?![\w/])", BOARD),
@@ -240,6 +242,8 @@ class Place:
 
     def close(self):
         self._directory.cleanup()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(DRY_RUN)
 
 
 def substitute(text):
@@ -250,8 +254,8 @@ def substitute(text):
 
 def is_endless(text):
     program = program_of(text)
-    return program in ("./demo", "gst-launch-1.0", "gst-play-1.0") and \
-        "num-buffers=" not in text
+    return (program in ("./demo", "gst-launch-1.0", "gst-play-1.0") or
+            "stats.py" in text) and "num-buffers=" not in text
 
 
 class Run:
