@@ -18,7 +18,7 @@ typedef enum {
  * @domain, @bus, @slot, @function: MMIO_ADDRESS_SLOT: where it is plugged in
  * @vendor, @device: MMIO_ADDRESS_ID: what it is
  * @nth: MMIO_ADDRESS_ID: which of several, from 0; -1: there is only one
- * @path: MMIO_ADDRESS_PATH: the file, owned
+ * @path: MMIO_ADDRESS_PATH: the file or character device, owned
  *
  * How a user names a device.
  */
@@ -37,8 +37,8 @@ typedef struct {
 /* The forms a user can type, for messages and help */
 #define MMIO_ADDRESS_FORMS \
     "sim, a PCI address (0000:03:00.0 or 03:00.0), vendor:device in hex " \
-    "(10ee:7024, or 10ee:7024@1 for the second of several) or a path with " \
-    "a slash (/dev/shm/ivshmem)"
+    "(10ee:7024, or 10ee:7024@1 for the second of several) or the path of a " \
+    "file or character device, with a slash (/dev/shm/ivshmem)"
 
 gboolean mmio_address_parse (MmioAddress * address, const char *text,
     GError ** error);

@@ -482,9 +482,13 @@ describe_bars (const MmioDevice * device, GString * text)
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
     if (device->bar[i].size == 0)
       continue;
-    g_string_append_printf (text, "%s%s %u (%s%" G_GUINT64_FORMAT " bytes)",
-        separator, get_part (device), i,
-        device->bar[i].is_io ? "I/O ports, " : "", device->bar[i].size);
+    g_string_append_printf (text, "%s%s %u (%s", separator,
+        get_part (device), i, device->bar[i].is_io ? "I/O ports, " : "");
+    if (device->bar[i].size == MMIO_SIZE_UNKNOWN)
+      g_string_append (text, "unknown size)");
+    else
+      g_string_append_printf (text, "%" G_GUINT64_FORMAT " bytes)",
+          device->bar[i].size);
     separator = ", ";
   }
 
@@ -604,12 +608,14 @@ apply_fixed_mapping (const MmioDevice * device, MmioMapping * wanted,
   return TRUE;
 }
 
-/* Where the last row's padding ends, as far as the BAR has it */
+/* Where the last row's padding ends, as far as the BAR is known to have it */
 static guint64
 get_end (const MmioDevice * device, guint bar, const MmioPicture * picture)
 {
-  return MAX (picture->end, MIN (mmio_picture_get_extent (picture),
-          device->bar[bar].size));
+  const guint64 size = device->bar[bar].size;
+
+  return size == MMIO_SIZE_UNKNOWN ? picture->end :
+      MAX (picture->end, MIN (mmio_picture_get_extent (picture), size));
 }
 
 /**

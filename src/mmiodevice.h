@@ -10,9 +10,13 @@ G_BEGIN_DECLS
 /* PCI has six; what has no BARs (a file) counts as BAR 0 */
 #define MMIO_MAX_BARS 6
 
+/* Only the driver knows where the memory ends, and mmap() finds out.  More than
+ * any picture needs. */
+#define MMIO_SIZE_UNKNOWN G_MAXUINT64
+
 /**
  * MmioBar:
- * @size: bytes; 0: the device has no such BAR
+ * @size: bytes; 0: the device has no such BAR; or %MMIO_SIZE_UNKNOWN
  * @is_io: a range of I/O ports, no memory
  * @is_prefetchable: reading it has no side effects, says the device
  */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Files as devices: a virtual machine's shared memory seen from the host, a
- * dump of a BAR.
+ * dump of a BAR.  Character devices are opened here, too.
  */
-#include "mmiobackend.h"
+#include "mmiofile.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -16,14 +15,6 @@
 #include "mmioknown.h"
 #include "mmiopages.h"
 #include "mmioudmabuf.h"
-
-typedef struct
-{
-  MmioDevice parent;
-  int fd;
-  struct statx opened;          /* what was opened */
-  gboolean is_descriptor;       /* its path is that of somebody's descriptor */
-} MmioFile;
 
 /* It may have been made larger, for a picture that was not there when it was
  * opened */
@@ -122,21 +113,24 @@ mmio_file_export (MmioDevice * device, guint bar, guint64 offset,
 }
 
 /* A file that is copied up from a lower layer of an overlay keeps its numbers, as
- * does one that takes those of a deleted one; but it was made later */
-static gboolean
-is_same (const struct statx *one, const struct statx *other)
+ * does one that takes those of a deleted one; but it was made later.  The numbers
+ * of the device are zeros for a regular file. */
+gboolean
+mmio_file_is_same (const struct statx *one, const struct statx *other)
 {
   return one->stx_ino == other->stx_ino &&
       one->stx_dev_major == other->stx_dev_major &&
       one->stx_dev_minor == other->stx_dev_minor &&
+      one->stx_rdev_major == other->stx_rdev_major &&
+      one->stx_rdev_minor == other->stx_rdev_minor &&
       (!(one->stx_mask & other->stx_mask & STATX_BTIME) ||
       (one->stx_btime.tv_sec == other->stx_btime.tv_sec &&
           one->stx_btime.tv_nsec == other->stx_btime.tv_nsec));
 }
 
 /* Returns: 0 or errno */
-static int
-get_status (int fd, const char *path, struct statx *status)
+int
+mmio_file_get_status (int fd, const char *path, struct statx *status)
 {
   return statx (path ? AT_FDCWD : fd, path ? path : "",
       path ? 0 : AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
@@ -149,14 +143,14 @@ static gboolean
 get_current (MmioFile * file, struct statx *status)
 {
   const int errnum = file->is_descriptor ? 0 :
-      get_status (-1, file->parent.address, status);
+      mmio_file_get_status (-1, file->parent.address, status);
 
   g_atomic_int_set (&file->parent.is_unlinked,
       errnum == ENOENT || errnum == ENOTDIR);
   if (!file->is_descriptor && errnum == 0)
     return TRUE;
 
-  return get_status (file->fd, NULL, status) == 0;
+  return mmio_file_get_status (file->fd, NULL, status) == 0;
 }
 
 /* Returns: how many bytes there are no more of what is needed */
@@ -196,7 +190,7 @@ mmio_file_check (MmioDevice * device, guint bar, GError ** error)
   if (!get_current (file, &now))
     return TRUE;
 
-  if (!is_same (&now, &file->opened)) {
+  if (!mmio_file_is_same (&now, &file->opened)) {
     mmio_set_error (error, MMIO_ERROR_GONE,
         "%s has been replaced by another file" MMIO_START_AGAIN
         " to see that one.", device->address);
@@ -219,7 +213,7 @@ mmio_file_set_lost_error (MmioDevice * device, gsize length, GError ** error)
   struct statx now;
   guint64 needed;
 
-  if (get_status (file->fd, NULL, &now) == 0 &&
+  if (mmio_file_get_status (file->fd, NULL, &now) == 0 &&
       get_missing (file, now.stx_size, &needed) > 0) {
     set_shorter_error (file, error);
     return;
@@ -244,7 +238,7 @@ mmio_file_set_lost_error (MmioDevice * device, gsize length, GError ** error)
       MMIO_START_AGAIN " when it is complete.", device->address);
 }
 
-static void
+void
 mmio_file_free (MmioDevice * device)
 {
   MmioFile *file = (MmioFile *) device;
@@ -281,6 +275,12 @@ set_open_error (GError ** error, const char *path, int errnum)
       mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
           "You may not read %s" MMIO_ALLOW_GROUP, path, quoted, quoted);
       break;
+    case ENODEV:
+    case ENXIO:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
+          "Cannot open %s: no driver has this device. Load its driver, or set "
+          "device to " MMIO_ADDRESS_FORMS ".", path);
+      break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
           "%s cannot be opened; set device to a file that can be read.", path);
@@ -309,14 +309,16 @@ is_descriptor (const char *path)
 }
 
 static gboolean
-check_regular (const struct statx *status, const char *path, GError ** error)
+check_type (const struct statx *status, const char *path, GError ** error)
 {
   if (S_ISREG (status->stx_mode))
     return TRUE;
+  if (S_ISCHR (status->stx_mode))
+    return mmio_chardev_may_open (status, path, error);
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "%s is no regular file and has no size to map; set device to "
-      MMIO_ADDRESS_FORMS ".", path);
+      "Cannot map %s: it is neither a regular file nor a character device. Set "
+      "device to " MMIO_ADDRESS_FORMS ".", path);
   return FALSE;
 }
 
@@ -333,28 +335,66 @@ open_file (const char *path)
   return fd;
 }
 
-/* Opens a file of memory; it counts as BAR 0 of a device that has no other */
+static gboolean
+check_content (int fd, const struct statx *status, const char *path,
+    GError ** error)
+{
+  if (is_kernels (fd)) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s is the kernel's and no memory; for a PCI device's BAR set device to "
+        "its address, as lspci -D shows it.", path);
+    return FALSE;
+  }
+
+  if (status->stx_size == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s is empty; start when it holds a picture, or set device to another "
+        "file.", path);
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+/* For back ends of what has a path.  Takes @fd.  @kind: for the name */
+MmioDevice *
+mmio_file_new (const MmioBackend * backend, const char *kind,
+    const char *path, int fd, const struct statx *status)
+{
+  MmioFile *file = g_new0 (MmioFile, 1);
+  g_autofree char *base = g_path_get_basename (path);
+
+  mmio_device_init (&file->parent, backend, g_strdup_printf ("%s %s", kind,
+          base), g_strdup (path));
+  file->fd = fd;
+  file->opened = *status;
+  file->is_descriptor = is_descriptor (path);
+
+  return &file->parent;
+}
+
+/* Opens a file of memory, or a character device; it counts as BAR 0 of a device
+ * that has no other */
 MmioDevice *
 mmio_file_open (const char *path, GError ** error)
 {
-  g_autofree char *base = g_path_get_basename (path);
   struct statx status = { 0, };
-  MmioFile *file;
+  MmioDevice *device;
   int fd, errnum;
 
   /* Opening has effects on some that are no regular files: a pipe waits for
    * its other end, a watchdog starts */
-  errnum = get_status (-1, path, &status);
+  errnum = mmio_file_get_status (-1, path, &status);
   if (errnum != 0) {
     set_open_error (error, path, errnum);
     return NULL;
   }
 
-  if (!check_regular (&status, path, error))
+  if (!check_type (&status, path, error))
     return NULL;
 
   fd = open_file (path);
-  errnum = fd < 0 ? errno : get_status (fd, NULL, &status);
+  errnum = fd < 0 ? errno : mmio_file_get_status (fd, NULL, &status);
   if (errnum != 0) {
     set_open_error (error, path, errnum);
     if (fd >= 0)
@@ -363,34 +403,20 @@ mmio_file_open (const char *path, GError ** error)
   }
 
   /* Another one may have taken its place */
-  if (!check_regular (&status, path, error)) {
+  if (!check_type (&status, path, error)) {
     close (fd);
     return NULL;
   }
 
-  if (is_kernels (fd)) {
-    mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s is the kernel's and no memory; for a PCI device's BAR set device to "
-        "its address, as lspci -D shows it.", path);
+  if (S_ISCHR (status.stx_mode))
+    return mmio_chardev_new (path, fd, &status);
+
+  if (!check_content (fd, &status, path, error)) {
     close (fd);
     return NULL;
   }
 
-  if (status.stx_size == 0) {
-    mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s is empty; start when it holds a picture, or set device to another "
-        "file.", path);
-    close (fd);
-    return NULL;
-  }
-
-  file = g_new0 (MmioFile, 1);
-  mmio_device_init (&file->parent, &mmio_file_backend,
-      g_strdup_printf ("file %s", base), g_strdup (path));
-  file->parent.bar[0].size = status.stx_size;
-  file->fd = fd;
-  file->opened = status;
-  file->is_descriptor = is_descriptor (path);
-
-  return &file->parent;
+  device = mmio_file_new (&mmio_file_backend, "file", path, fd, &status);
+  device->bar[0].size = status.stx_size;
+  return device;
 }

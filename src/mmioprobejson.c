@@ -256,7 +256,8 @@ mmio_probe_report_to_json (const MmioProbeReport * report)
     add_int (builder, "bar", report->bar);
     add_boolean (builder, "prefetchable", report->is_prefetchable);
   }
-  add_int (builder, "size", report->bar_size);
+  if (report->bar_size != MMIO_SIZE_UNKNOWN)
+    add_int (builder, "size", report->bar_size);
   add_boolean (builder, "virtual-machine", report->config->is_virtual);
   add_int (builder, "offset", report->offset);
   add_int (builder, "length", report->length);

@@ -220,8 +220,8 @@ mmio_probe_options_parse (MmioProbeOptions * options, GStrv argv,
       "  0000:03:00.0, 03:00.0   a PCI address\n"
       "  10ee:7024, 10ee:7024@1  vendor and device in hex; the second of "
       "several\n"
-      "  /dev/shm/ivshmem        a path with a slash: a file, or a PCI "
-      "device's resource file");
+      "  /dev/shm/ivshmem        a path with a slash: a file, a character "
+      "device, or a PCI\n" "                          device's resource file");
   g_option_context_set_description (context,
       "Reading has side effects on some devices. BARs that look like "
       "registers are\nrefused unless --bar names them and --force says that "

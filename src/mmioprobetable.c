@@ -11,7 +11,7 @@
 
 /**
  * mmio_probe_size_to_text:
- * @bytes: a size
+ * @bytes: a size, or %MMIO_SIZE_UNKNOWN
  *
  * Returns: (transfer full): the size in the largest unit that leaves a whole
  *   number, as lspci does
@@ -21,6 +21,9 @@ mmio_probe_size_to_text (guint64 bytes)
 {
   static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
   guint unit = 0;
+
+  if (bytes == MMIO_SIZE_UNKNOWN)
+    return g_strdup ("unknown size");
 
   while (unit < G_N_ELEMENTS (units) - 1 && bytes >= 1024 && bytes % 1024 == 0) {
     bytes /= 1024;

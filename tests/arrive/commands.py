@@ -68,6 +68,7 @@ SUBSTITUTES = [
     # A board: a file has one BAR
     (r"/dev/shm/board", BOARD),
     (r"/dev/shm/dry-run", DRY_RUN),
+    (r"/dev/xdma0_user", BOARD),
     (r"/sys/bus/pci/devices/0000:03:00\.0/resource0", BOARD),
     (r"mmio://0000:03:00\.0", f"mmio://{BOARD}"),
     (r"\b(0000:03:00\.0|0000:00:11\.0|10ee:7024)(?![\w/])", BOARD),

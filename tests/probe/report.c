@@ -43,6 +43,7 @@ test_sizes (void)
     {16 << 20, "16 MiB"},
     {G_GUINT64_CONSTANT (32) << 30, "32 GiB"},
     {G_GUINT64_CONSTANT (1) << 63, "8388608 TiB"},
+    {MMIO_SIZE_UNKNOWN, "unknown size"},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {

@@ -178,7 +178,7 @@ GST_START_TEST (test_directory)
 
   fail_to_start (h);
   source_check_error (h, GST_RESOURCE_ERROR, SETTINGS, NULL, path,
-      "no regular file", "set device to", NULL);
+      "neither a regular file", "Set device to", NULL);
   g_free (path);
   check_recovery (h);
 }
@@ -195,7 +195,7 @@ GST_START_TEST (test_fifo)
   h = new_source (path);
   fail_to_start (h);
   source_check_error (h, GST_RESOURCE_ERROR, SETTINGS, NULL, path,
-      "no regular file", NULL);
+      "neither a regular file", NULL);
   g_remove (path);
   g_free (path);
   check_recovery (h);
