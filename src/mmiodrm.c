@@ -8,11 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-/* Names of drivers are shorter */
-#define MAX_NAME 64
+#include <xf86drm.h>
+#include <xf86drmMode.h>
 
 static void
 mmio_drm_device_free (MmioDrmDevice * device)
@@ -99,6 +96,10 @@ add_device (GPtrArray * devices, char *card, char *render)
 /**
  * mmio_drm_list:
  *
+ * Reads sysfs, since drmGetDevices2() lists only devices that have a node in
+ * /dev/dri.  A container may have none, and what is missing is what an error has
+ * to say.  It also leaves out devices on buses that it does not know.
+ *
  * Returns: (transfer full) (element-type MmioDrmDevice): the DRM devices of
  *   this machine, sorted by render node, or by card where there is none;
  *   none is opened
@@ -131,34 +132,12 @@ mmio_drm_list (void)
 }
 
 /**
- * mmio_drm_ioctl:
- * @fd: an open node
- * @request: what to ask
- * @argument: (nullable): its argument
- *
- * Asks again where a signal came between.
- *
- * Returns: 0, or -1 with errno set
- */
-int
-mmio_drm_ioctl (int fd, gulong request, gpointer argument)
-{
-  int ret;
-
-  do {
-    ret = ioctl (fd, request, argument);
-  } while (ret < 0 && (errno == EINTR || errno == EAGAIN));
-
-  return ret;
-}
-
-/**
  * mmio_drm_open:
  * @node: the path of a node
  *
- * Opens a node.  Who opens a card that nobody else has open becomes its
- * master, and the one who wants to show something on it cannot; so that is
- * given up at once.
+ * Opens a node.  The first process that opens a card becomes its master, and no
+ * other can show anything on it; so that is given up at once.  (libdrm has no
+ * function that opens a node by its path.)
  *
  * Returns: a descriptor, or -1 with errno set
  */
@@ -167,9 +146,9 @@ mmio_drm_open (const char *node)
 {
   const int fd = open (node, O_RDWR | O_CLOEXEC);
 
-  /* Fails where somebody else is master, and on render nodes */
+  /* Fails where another process is master, and on render nodes */
   if (fd >= 0 && !g_str_has_prefix (node, MMIO_DRM_NODES "/renderD"))
-    mmio_drm_ioctl (fd, MMIO_DRM_DROP_MASTER, NULL);
+    drmDropMaster (fd);
 
   return fd;
 }
@@ -184,36 +163,30 @@ mmio_drm_open (const char *node)
 char *
 mmio_drm_get_driver (int fd)
 {
-  char name[MAX_NAME] = "";
-  MmioDrmVersion version = {.name_len = sizeof (name) - 1,.name = name };
+  drmVersion *version = drmGetVersion (fd);
+  char *name;
 
-  if (mmio_drm_ioctl (fd, MMIO_DRM_VERSION, &version) < 0)
+  if (!version)
     return NULL;
 
-  return g_strdup (name);
+  name = g_strdup (version->name ? version->name : "");
+  drmFreeVersion (version);
+  return name;
 }
 
 static gboolean
 plane_has_format (int fd, guint32 id, guint32 fourcc)
 {
-  MmioDrmPlane plane = {.plane_id = id };
-  g_autofree guint32 *formats = NULL;
+  drmModePlane *plane = drmModeGetPlane (fd, id);
+  gboolean ret = FALSE;
 
-  if (mmio_drm_ioctl (fd, MMIO_DRM_GET_PLANE, &plane) < 0)
+  if (!plane)
     return FALSE;
 
-  formats = g_new0 (guint32, plane.count_format_types + 1);
-  plane.format_type_ptr = (guintptr) formats;
-  if (mmio_drm_ioctl (fd, MMIO_DRM_GET_PLANE, &plane) < 0)
-    return FALSE;
-
-  /* Ends at the zero after the last one, whatever the count now is */
-  for (const guint32 * format = formats; *format != 0; format++) {
-    if (*format == fourcc)
-      return TRUE;
-  }
-
-  return FALSE;
+  for (guint32 i = 0; i < plane->count_formats && !ret; i++)
+    ret = plane->formats[i] == fourcc;
+  drmModeFreePlane (plane);
+  return ret;
 }
 
 /**
@@ -230,33 +203,24 @@ plane_has_format (int fd, guint32 id, guint32 fourcc)
 int
 mmio_drm_scans_out (int fd, guint32 fourcc)
 {
+  drmModePlaneRes *planes;
+  int ret = 0;
+
   /* All planes, not only those that come on top of others */
-  MmioDrmClientCap cap = {.capability =
-        MMIO_DRM_CLIENT_CAP_UNIVERSAL_PLANES,.value = 1
-  };
-  MmioDrmPlanes planes = { 0, };
-  g_autofree guint32 *ids = NULL;
-  guint n;
-
-  if (mmio_drm_ioctl (fd, MMIO_DRM_SET_CLIENT_CAP, &cap) < 0 ||
-      mmio_drm_ioctl (fd, MMIO_DRM_GET_PLANES, &planes) < 0)
+  if (drmSetClientCap (fd, DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1) < 0)
     return -1;
 
-  n = planes.count_planes;
-  ids = g_new0 (guint32, n + 1);
-  planes.plane_id_ptr = (guintptr) ids;
-  if (mmio_drm_ioctl (fd, MMIO_DRM_GET_PLANES, &planes) < 0)
+  planes = drmModeGetPlaneResources (fd);
+  if (!planes)
     return -1;
 
-  if (n == 0) {
+  for (guint32 i = 0; i < planes->count_planes && ret == 0; i++)
+    ret = plane_has_format (fd, planes->planes[i], fourcc);
+  if (planes->count_planes == 0) {
+    ret = -1;
     errno = EOPNOTSUPP;
-    return -1;
   }
+  drmModeFreePlaneResources (planes);
 
-  for (guint i = 0; i < n; i++) {
-    if (ids[i] != 0 && plane_has_format (fd, ids[i], fourcc))
-      return 1;
-  }
-
-  return 0;
+  return ret;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include <xf86drm.h>
 
 #include "mmiodrm.h"
 #include "mmioerror.h"
@@ -163,9 +164,8 @@ static void
 try_open_node (MmioImporter * importer, const MmioDrmDevice * device, int fd,
     int dma_buf, const char *address)
 {
-  MmioDrmPrime prime = {.fd = dma_buf };
-  MmioDrmGemClose close_handle = { 0, };
   gboolean is_late;
+  guint32 handle;
 
   importer->driver = mmio_drm_get_driver (fd);
   if (!importer->driver) {
@@ -174,13 +174,12 @@ try_open_node (MmioImporter * importer, const MmioDrmDevice * device, int fd,
     return;
   }
 
-  if (mmio_drm_ioctl (fd, MMIO_DRM_PRIME_FD_TO_HANDLE, &prime) < 0) {
+  if (drmPrimeFDToHandle (fd, dma_buf, &handle) < 0) {
     fail (importer, IMPORT, errno, explain_import (errno, address != NULL));
     return;
   }
 
-  close_handle.handle = prime.handle;
-  mmio_drm_ioctl (fd, MMIO_DRM_GEM_CLOSE, &close_handle);
+  drmCloseBufferHandle (fd, handle);
   is_late = is_among (importer->driver, late_drivers,
       G_N_ELEMENTS (late_drivers));
   if (is_late && address) {

@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <drm.h>
+#include <drm_fourcc.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
@@ -25,9 +27,6 @@
 #define DEVICES SYSFS "devices"
 #define IOMMU_GROUPS SYSFS "kernel/iommu_groups"
 #define CPUINFO "/proc/cpuinfo"
-
-/* DRM_FORMAT_ARGB8888 */
-#define CURSOR ('A' | 'R' << 8 | '2' << 16 | '4' << 24)
 
 static const guint32 plane_ids[] = { 31, 32 };
 
@@ -562,21 +561,29 @@ fakekernel_realpath (const char *path, char *resolved)
 /* What the kernel says, as a negative errno: these return it or 0, or a
  * descriptor */
 
-static int
-ask_version (const Device * device, MmioDrmVersion * version)
+static void
+put_text (char *text, __kernel_size_t * length, const char *value)
 {
-  const gsize length = strlen (device->drm.driver);
+  if (text)
+    memcpy (text, value, MIN (strlen (value), *length));
+  *length = strlen (value);
+}
 
+/* libdrm asks for the lengths first, and copies the date and the description, too */
+static int
+ask_version (const Device * device, struct drm_version *version)
+{
   if (device->drm.version_errno != 0)
     return -device->drm.version_errno;
 
-  memcpy (version->name, device->drm.driver, MIN (length, version->name_len));
-  version->name_len = length;
+  put_text (version->name, &version->name_len, device->drm.driver);
+  put_text (version->date, &version->date_len, "0");
+  put_text (version->desc, &version->desc_len, "fake");
   return 0;
 }
 
 static int
-ask_import (Device * device, MmioDrmPrime * prime)
+ask_import (Device * device, struct drm_prime_handle *prime)
 {
   if (device->drm.import_errno == 0 && fcntl (prime->fd, F_GETFD) < 0)
     return -EBADF;
@@ -599,7 +606,7 @@ ask_import (Device * device, MmioDrmPrime * prime)
 }
 
 static int
-ask_close (Device * device, const MmioDrmGemClose * gem)
+ask_close (Device * device, const struct drm_gem_close *gem)
 {
   if (gem->handle == 0 || gem->handle > MAX_HANDLES ||
       !device->handle[gem->handle - 1])
@@ -611,7 +618,7 @@ ask_close (Device * device, const MmioDrmGemClose * gem)
 }
 
 static int
-ask_planes (const Device * device, MmioDrmPlanes * planes)
+ask_planes (const Device * device, struct drm_mode_get_plane_res *planes)
 {
   /* Those that come on top of others are listed to everybody; here is none */
   const guint n = device->universal_planes && device->drm.formats[0] != 0 ?
@@ -627,9 +634,9 @@ ask_planes (const Device * device, MmioDrmPlanes * planes)
 }
 
 static int
-ask_plane (const Device * device, MmioDrmPlane * plane)
+ask_plane (const Device * device, struct drm_mode_get_plane *plane)
 {
-  static const guint32 cursor[] = { CURSOR, 0 };
+  static const guint32 cursor[] = { DRM_FORMAT_ARGB8888, 0 };
   const guint32 *formats = plane->plane_id == plane_ids[0] ?
       device->drm.formats : cursor;
   guint n = 0;
@@ -655,14 +662,15 @@ ask_displays (Device * device, gulong request, gpointer argument)
     return -EOPNOTSUPP;
 
   switch (request) {
-    case MMIO_DRM_SET_CLIENT_CAP:
-      device->universal_planes = ((MmioDrmClientCap *) argument)->capability ==
-          MMIO_DRM_CLIENT_CAP_UNIVERSAL_PLANES &&
-          ((MmioDrmClientCap *) argument)->value == 1;
+    case DRM_IOCTL_SET_CLIENT_CAP:
+      device->universal_planes =
+          ((struct drm_set_client_cap *) argument)->capability ==
+          DRM_CLIENT_CAP_UNIVERSAL_PLANES
+          && ((struct drm_set_client_cap *) argument)->value == 1;
       return 0;
-    case MMIO_DRM_GET_PLANES:
+    case DRM_IOCTL_MODE_GETPLANERESOURCES:
       return ask_planes (device, argument);
-    case MMIO_DRM_GET_PLANE:
+    case DRM_IOCTL_MODE_GETPLANE:
     default:
       return ask_plane (device, argument);
   }
@@ -671,7 +679,7 @@ ask_displays (Device * device, gulong request, gpointer argument)
 static int
 ask_drm (Device * device, gboolean is_card, gulong request, gpointer argument)
 {
-  if (request == MMIO_DRM_DROP_MASTER) {
+  if (request == DRM_IOCTL_DROP_MASTER) {
     if (!is_card)
       return -EACCES;
     if (!device->counts.is_master)
@@ -684,15 +692,15 @@ ask_drm (Device * device, gboolean is_card, gulong request, gpointer argument)
     device->counts.asked_as_master = TRUE;
 
   switch (request) {
-    case MMIO_DRM_VERSION:
+    case DRM_IOCTL_VERSION:
       return ask_version (device, argument);
-    case MMIO_DRM_PRIME_FD_TO_HANDLE:
+    case DRM_IOCTL_PRIME_FD_TO_HANDLE:
       return ask_import (device, argument);
-    case MMIO_DRM_GEM_CLOSE:
+    case DRM_IOCTL_GEM_CLOSE:
       return ask_close (device, argument);
-    case MMIO_DRM_SET_CLIENT_CAP:
-    case MMIO_DRM_GET_PLANES:
-    case MMIO_DRM_GET_PLANE:
+    case DRM_IOCTL_SET_CLIENT_CAP:
+    case DRM_IOCTL_MODE_GETPLANERESOURCES:
+    case DRM_IOCTL_MODE_GETPLANE:
       return is_card ? ask_displays (device, request, argument) : -EACCES;
     default:
       return -ENOTTY;
