@@ -13,22 +13,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "mmioerror.h"
 #include "mmiopcistate.h"
 
-/* Configuration space (PCI Local Bus 3.0, 6.1): everybody may read these 64
- * bytes */
-#define PCI_VENDOR_ID 0x00
-#define PCI_COMMAND 0x04
-#define PCI_COMMAND_MEMORY 0x2
-#define PCI_BAR(n) (0x10 + 4 * (n))
-#define N_BARS 6
-#define PCI_BAR_IS_64(bar) (((bar) & 0x7) == 0x4)
-/* What nobody answers reads as */
-#define PCI_NOBODY 0xffffffff
+#define BAR_REGISTER(n) (PCI_BASE_ADDRESS_0 + 4 * (n))
+#define BAR_IS_64(bar) (((bar) & (PCI_BASE_ADDRESS_SPACE | \
+    PCI_BASE_ADDRESS_MEM_TYPE_MASK)) == PCI_BASE_ADDRESS_MEM_TYPE_64)
+/* What a read gives that no device answers */
+#define NO_ANSWER 0xffffffff
 
 struct _MmioIdentity
 {
@@ -36,7 +32,7 @@ struct _MmioIdentity
   char *physical;               /* NULL: it is no virtual function */
   int config_fd;
   int power_fd;                 /* -1: kernels before 5.11 */
-  guint32 bar[N_BARS];          /* their registers */
+  guint32 bar[PCI_STD_NUM_BARS];        /* their registers */
 };
 
 /* Returns: 0, or errno */
@@ -75,7 +71,7 @@ mmio_identity_new (const char *address, GError ** error)
   identity->power_fd = -1;
   identity->config_fd = open_attribute (address, "config");
   errnum = identity->config_fd < 0 ? errno :
-      read_config (identity, PCI_BAR (0), identity->bar,
+      read_config (identity, BAR_REGISTER (0), identity->bar,
       sizeof (identity->bar));
   if (errnum != 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
@@ -202,7 +198,7 @@ check_command (const MmioIdentity * identity, GError ** error)
     return FALSE;
   }
 
-  if (command == PCI_NOBODY) {
+  if (command == NO_ANSWER) {
     set_silent_error (identity, error);
     return FALSE;
   }
@@ -222,11 +218,11 @@ static gboolean
 check_base (const MmioIdentity * identity, guint bar, GError ** error)
 {
   const guint32 *before = identity->bar + bar;
-  const gsize size = bar + 1 < N_BARS &&
-      PCI_BAR_IS_64 (GUINT32_FROM_LE (*before)) ? 8 : 4;
+  const gsize size = bar + 1 < PCI_STD_NUM_BARS &&
+      BAR_IS_64 (GUINT32_FROM_LE (*before)) ? 8 : 4;
   guint32 now[2];
 
-  if (read_config (identity, PCI_BAR (bar), now, size) == 0 &&
+  if (read_config (identity, BAR_REGISTER (bar), now, size) == 0 &&
       memcmp (now, before, size) == 0)
     return TRUE;
 

@@ -7,15 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "mmioerror.h"
-
-/* Offset of the command register in configuration space, and the bit in it
- * that lets the device answer to its memory BARs (PCI Local Bus 3.0, 6.2.2) */
-#define PCI_COMMAND 4
-#define PCI_COMMAND_MEMORY 0x2
 
 static char *
 read_power_state (const char *devices, const char *address)

@@ -7,6 +7,7 @@
  */
 #include "mmiopeer.h"
 
+#include <linux/pci_regs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,17 +38,11 @@ static const struct
   {0x09a2, FALSE},              /* Xeons since Ice Lake */
 };
 
-/* Of a PCI device's configuration: what everybody may read, where the extended
- * part starts, and in that the capability ACS, of which the control register
- * has the bits P2P Request Redirect, P2P Completion Redirect and P2P Egress
- * Control */
-#define HEADER_LENGTH 64
-#define EXTENDED 0x100
+/* The extended capabilities of a PCI device, as many as fit into 4096 bytes, and
+ * the bits of ACS that redirect reads between devices */
 #define MAX_CAPABILITIES 480
-#define ACS 0x000d
 #define ACS_LENGTH 8
-#define ACS_CONTROL 6
-#define ACS_REDIRECTS 0x002c
+#define ACS_REDIRECTS (PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_EC)
 
 /* In the order in which one outdoes another */
 typedef enum
@@ -145,20 +140,20 @@ ask_device (const char *directory)
 {
   g_autofree char *path = g_build_filename (directory, "config", NULL);
   g_autofree char *config = NULL;
-  gsize length, offset = EXTENDED;
+  gsize length, offset = PCI_CFG_SPACE_SIZE;
 
   if (!g_file_get_contents (path, &config, &length, NULL) ||
-      length <= HEADER_LENGTH)
+      length <= PCI_STD_HEADER_SIZEOF)
     return REDIRECTION_HIDDEN;
 
-  for (guint i = 0; i < MAX_CAPABILITIES && offset >= EXTENDED &&
+  for (guint i = 0; i < MAX_CAPABILITIES && offset >= PCI_CFG_SPACE_SIZE &&
       offset + ACS_LENGTH <= length; i++) {
     const guint32 header = get_le (config, offset, 4);
 
-    if ((header & 0xffff) == ACS)
-      return get_le (config, offset + ACS_CONTROL, 2) & ACS_REDIRECTS ?
+    if (PCI_EXT_CAP_ID (header) == PCI_EXT_CAP_ID_ACS)
+      return get_le (config, offset + PCI_ACS_CTRL, 2) & ACS_REDIRECTS ?
           REDIRECTION_ON : REDIRECTION_OFF;
-    offset = header >> 20;
+    offset = PCI_EXT_CAP_NEXT (header);
   }
 
   return REDIRECTION_OFF;

@@ -11,16 +11,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <unistd.h>
 
 #include "mmioerror.h"
 #include "mmiopcistate.h"
 #include "mmioprocess.h"
 
-/* The upper byte of the command register in configuration space, and the bit
- * in it that disables INTx (PCI Local Bus 3.0, 6.2.2) */
-#define PCI_COMMAND_HIGH 5
-#define PCI_COMMAND_INTX_DISABLE 0x4
+/* The bit that disables INTx is in the upper byte of the command register */
+#define COMMAND_HIGH (PCI_COMMAND + 1)
+#define COMMAND_HIGH_INTX_DISABLE (PCI_COMMAND_INTX_DISABLE >> 8)
 
 struct _MmioUioIrq
 {
@@ -73,12 +73,12 @@ static int
 clear_disable_bit (int config)
 {
   guint8 command;
-  gssize n = pread (config, &command, 1, PCI_COMMAND_HIGH);
+  gssize n = pread (config, &command, 1, COMMAND_HIGH);
 
   if (n != 1)
     return n < 0 ? errno : ENODATA;
-  command &= ~PCI_COMMAND_INTX_DISABLE;
-  return pwrite (config, &command, 1, PCI_COMMAND_HIGH) < 0 ? errno : 0;
+  command &= ~COMMAND_HIGH_INTX_DISABLE;
+  return pwrite (config, &command, 1, COMMAND_HIGH) < 0 ? errno : 0;
 }
 
 /* Lets interrupts come, or not.  Returns 0 or errno; ENOSYS if the driver has no

@@ -11,6 +11,7 @@
 #include "mmiovfioirq.h"
 
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <linux/vfio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,11 +20,6 @@
 
 #include "mmioerror.h"
 #include "mmioprocess.h"
-
-/* The command register in configuration space, and the bit in it that lets the
- * device write (and read) memory (PCI Local Bus 3.0, 6.2.2) */
-#define PCI_COMMAND 4
-#define PCI_COMMAND_MASTER 0x4
 
 struct _MmioVfioIrq
 {
