@@ -37,6 +37,7 @@ import check_udmabuf        # noqa: F401
 import check_hugepages      # noqa: F401
 import check_counting       # noqa: F401
 import check_zerocopy       # noqa: F401
+import check_chardev        # noqa: F401
 from bench import Bench, checks
 from boots import BOOTS
 from machine import BootPanic, Guest
