@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 #include <xf86drm.h>
 #include <xf86drmMode.h>
+
+#include "mmiosystem.h"
 
 static void
 mmio_drm_device_free (MmioDrmDevice * device)
@@ -144,7 +147,7 @@ mmio_drm_list (void)
 int
 mmio_drm_open (const char *node)
 {
-  const int fd = open (node, O_RDWR | O_CLOEXEC);
+  const int fd = MMIO_RETRY (open (node, O_RDWR | O_CLOEXEC));
 
   /* Fails where another process is master, and on render nodes */
   if (fd >= 0 && !g_str_has_prefix (node, MMIO_DRM_NODES "/renderD"))

@@ -14,6 +14,7 @@
 #include "mmioerror.h"
 #include "mmioknown.h"
 #include "mmiopages.h"
+#include "mmiosystem.h"
 #include "mmioudmabuf.h"
 
 /* It may have been made larger, for a picture that was not there when it was
@@ -24,7 +25,7 @@ mmio_file_refresh (MmioDevice * device)
   MmioFile *file = (MmioFile *) device;
   struct stat st;
 
-  if (fstat (file->fd, &st) == 0)
+  if (MMIO_RETRY (fstat (file->fd, &st)) == 0)
     device->bar[0].size = st.st_size;
 }
 
@@ -78,7 +79,8 @@ mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
     return NULL;
 
   /* It may have shrunk since it was opened */
-  if (fstat (file->fd, &st) < 0 || (guint64) st.st_size < offset + length) {
+  if (MMIO_RETRY (fstat (file->fd, &st)) < 0 ||
+      (guint64) st.st_size < offset + length) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "%s is being truncated" MMIO_START_AGAIN " when it is complete.",
         device->address);
@@ -132,9 +134,9 @@ mmio_file_is_same (const struct statx *one, const struct statx *other)
 int
 mmio_file_get_status (int fd, const char *path, struct statx *status)
 {
-  return statx (path ? AT_FDCWD : fd, path ? path : "",
-      path ? 0 : AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
-      status) == 0 ? 0 : errno;
+  return MMIO_RETRY (statx (path ? AT_FDCWD : fd, path ? path : "",
+          path ? 0 : AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME,
+          status)) == 0 ? 0 : errno;
 }
 
 /* What is there now by the file's path; or what was opened, if the path is none of
@@ -294,7 +296,7 @@ is_kernels (int fd)
 {
   struct statfs fs;
 
-  return fstatfs (fd, &fs) == 0 &&
+  return MMIO_RETRY (fstatfs (fd, &fs)) == 0 &&
       (fs.f_type == SYSFS_MAGIC || fs.f_type == PROC_SUPER_MAGIC);
 }
 
@@ -305,7 +307,7 @@ is_descriptor (const char *path)
   g_autofree char *dir = g_path_get_dirname (path);
   struct statfs fs;
 
-  return statfs (dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+  return MMIO_RETRY (statfs (dir, &fs)) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
 static gboolean
@@ -320,19 +322,6 @@ check_type (const struct statx *status, const char *path, GError ** error)
       "Cannot map %s: it is neither a regular file nor a character device. Set "
       "device to " MMIO_ADDRESS_FORMS ".", path);
   return FALSE;
-}
-
-/* A signal may interrupt the open() of file systems that ask a server */
-static int
-open_file (const char *path)
-{
-  int fd;
-
-  do
-    fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-  while (fd < 0 && errno == EINTR);
-
-  return fd;
 }
 
 static gboolean
@@ -393,7 +382,7 @@ mmio_file_open (const char *path, GError ** error)
   if (!check_type (&status, path, error))
     return NULL;
 
-  fd = open_file (path);
+  fd = MMIO_RETRY (open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   errnum = fd < 0 ? errno : mmio_file_get_status (fd, NULL, &status);
   if (errnum != 0) {
     set_open_error (error, path, errnum);

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "mmiosystem.h"
+
 #define MEMTYPE_LIST "/sys/kernel/debug/x86/pat_memtype_list"
 
 /**
@@ -64,7 +66,7 @@ mmio_memtype_get (guint64 address, guint64 length, MmioMapping asked)
 {
   g_autofree char *list = NULL;
 
-  if (!g_file_get_contents (MEMTYPE_LIST, &list, NULL, NULL))
+  if (mmio_read_file (MEMTYPE_LIST, &list, NULL) != 0)
     return asked;
 
   return mmio_memtype_parse (list, address, length, asked);

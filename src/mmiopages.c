@@ -12,6 +12,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "mmiosystem.h"
+
 /* Documentation/admin-guide/mm/hugetlbpage.rst; its name has the size in KiB */
 #define COUNT_FORMAT "/sys/kernel/mm/hugepages/hugepages-%" G_GSIZE_FORMAT \
     "kB/nr_hugepages"
@@ -29,7 +31,8 @@ mmio_pages_get_size (int fd)
   struct statfs fs;
 
   /* It is negative where f_type has 32 bits */
-  if (fstatfs (fd, &fs) < 0 || (guint32) fs.f_type != HUGETLBFS_MAGIC)
+  if (MMIO_RETRY (fstatfs (fd, &fs)) < 0
+      || (guint32) fs.f_type != HUGETLBFS_MAGIC)
     return page;
 
   return MAX ((gsize) fs.f_bsize, page);
@@ -64,7 +67,7 @@ mmio_pages_get_command (gsize page, gsize length)
   guint64 count = 0;
 
   /* Where there is none, there is nothing to type either */
-  if (g_file_get_contents (path, &text, NULL, NULL))
+  if (mmio_read_file (path, &text, NULL) == 0)
     count = g_ascii_strtoull (text, NULL, 10);
 
   return g_strdup_printf ("echo %" G_GUINT64_FORMAT " | sudo tee %s",

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "mmiopcistate.h"
+#include "mmiosystem.h"
 
 #define CPUINFO "/proc/cpuinfo"
 
@@ -142,7 +143,7 @@ ask_device (const char *directory)
   g_autofree char *config = NULL;
   gsize length, offset = PCI_CFG_SPACE_SIZE;
 
-  if (!g_file_get_contents (path, &config, &length, NULL) ||
+  if (mmio_read_file (path, &config, &length) != 0 ||
       length <= PCI_STD_HEADER_SIZEOF)
     return REDIRECTION_HIDDEN;
 
@@ -229,7 +230,7 @@ cpu_is_trusted (void)
   gboolean is_amd = FALSE;
   const char *value;
 
-  if (!g_file_get_contents (CPUINFO, &text, NULL, NULL))
+  if (mmio_read_file (CPUINFO, &text, NULL) != 0)
     return FALSE;
 
   lines = g_strsplit (text, "\n", -1);
@@ -250,7 +251,7 @@ read_number (const char *host, const char *device, const char *name)
   g_autofree char *path = g_build_filename (host, device, name, NULL);
   g_autofree char *text = NULL;
 
-  return g_file_get_contents (path, &text, NULL, NULL) ?
+  return mmio_read_file (path, &text, NULL) == 0 ?
       g_ascii_strtoull (text, NULL, 16) : 0;
 }
 

@@ -14,6 +14,7 @@
 #include "mmioerror.h"
 #include "mmioprocess.h"
 #include "mmiopattern.h"
+#include "mmiosystem.h"
 #include "mmioudmabuf.h"
 
 /* What the device that this project was made for shows */
@@ -165,7 +166,7 @@ set_size (int fd, guint64 size)
     return FALSE;
   }
 
-  return ftruncate (fd, size) == 0;
+  return MMIO_RETRY (ftruncate (fd, size)) == 0;
 }
 
 static void
@@ -272,7 +273,7 @@ mmio_sim_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   /* A descriptor of its own that is open for reading only: such maps cannot
    * be made writable later */
   path = g_strdup_printf ("/proc/self/fd/%d", sim->fd);
-  fd = open (path, O_RDONLY | O_CLOEXEC);
+  fd = MMIO_RETRY (open (path, O_RDONLY | O_CLOEXEC));
   if (fd >= 0)
     region = mmio_device_map_fd (device, fd, offset, length,
         MMIO_MAPPING_CACHED);

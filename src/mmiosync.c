@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmiosystem.h"
 
 struct _MmioSync
 {
@@ -72,7 +73,8 @@ sleep_until (MmioSync * sync, int fd, gint64 deadline)
 
   if (n <= 0)
     return MMIO_WAIT_TIMEOUT;
-  if (read (sync->wake_fd, &times, sizeof (times)) == sizeof (times))
+  if (MMIO_RETRY (read (sync->wake_fd, &times, sizeof (times))) ==
+      sizeof (times))
     return MMIO_WAIT_WOKEN;
 
   return MMIO_WAIT_FRAME;
@@ -164,6 +166,6 @@ mmio_sync_wake (MmioSync * sync)
   const guint64 once = 1;
 
   /* It can only fail where it is awake already */
-  if (write (sync->wake_fd, &once, sizeof (once)) < 0)
+  if (MMIO_RETRY (write (sync->wake_fd, &once, sizeof (once))) < 0)
     g_debug ("write (eventfd): %s", g_strerror (errno));
 }

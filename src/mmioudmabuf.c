@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmiosystem.h"
 
 /* What drivers/dma-buf/udmabuf.c registers */
 #define UDMABUF "/dev/udmabuf"
@@ -66,7 +67,7 @@ check_limit (guint64 length, const char *address, GError ** error)
   g_autofree char *text = NULL;
   guint64 limit;
 
-  if (!g_file_get_contents (SIZE_LIMIT, &text, NULL, NULL) ||
+  if (mmio_read_file (SIZE_LIMIT, &text, NULL) != 0 ||
       !g_ascii_string_to_unsigned (g_strstrip (text), 10, 0, G_MAXUINT32,
           &limit, NULL) || needed <= limit)
     return TRUE;
@@ -85,7 +86,7 @@ check_end (int memfd, guint64 end, const char *address, GError ** error)
 {
   struct stat st;
 
-  if (fstat (memfd, &st) < 0 || (guint64) st.st_size >= end)
+  if (MMIO_RETRY (fstat (memfd, &st)) < 0 || (guint64) st.st_size >= end)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
@@ -137,13 +138,13 @@ mmio_udmabuf_export (int memfd, guint64 offset, guint64 length,
       !check_end (memfd, offset + length, address, error))
     return -1;
 
-  fd = open (UDMABUF, O_RDWR | O_CLOEXEC);
+  fd = MMIO_RETRY (open (UDMABUF, O_RDWR | O_CLOEXEC));
   if (fd < 0) {
     set_open_error (errno, address, error);
     return -1;
   }
 
-  ret = ioctl (fd, UDMABUF_CREATE, &create);
+  ret = MMIO_RETRY (ioctl (fd, UDMABUF_CREATE, &create));
   if (ret < 0)
     set_create_error (errno, address, error);
   close (fd);

@@ -14,6 +14,7 @@
 #include "mmioknown.h"
 #include "mmiomemtype.h"
 #include "mmiopcistate.h"
+#include "mmiosystem.h"
 #include "mmiouioirq.h"
 #include "mmiouionode.h"
 
@@ -253,7 +254,7 @@ open_node (MmioUio * uio, GError ** error)
 {
   MmioDevice *device = &uio->pci.parent;
 
-  uio->fd = open (uio->node.path, O_RDONLY | O_CLOEXEC);
+  uio->fd = MMIO_RETRY (open (uio->node.path, O_RDONLY | O_CLOEXEC));
   if (uio->fd >= 0)
     return device;
 

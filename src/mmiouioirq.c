@@ -17,6 +17,7 @@
 #include "mmioerror.h"
 #include "mmiopcistate.h"
 #include "mmioprocess.h"
+#include "mmiosystem.h"
 
 /* The bit that disables INTx is in the upper byte of the command register */
 #define COMMAND_HIGH (PCI_COMMAND + 1)
@@ -61,7 +62,8 @@ read_first (MmioUioIrq * irq, const MmioUioNode * node, GError ** error)
 
   /* If nothing has come since the node was opened, that was the count then,
    * as it still is */
-  if (read (irq->fd, &irq->last, sizeof (irq->last)) >= 0 || errno == EAGAIN)
+  if (MMIO_RETRY (read (irq->fd, &irq->last, sizeof (irq->last))) >= 0 ||
+      errno == EAGAIN)
     return TRUE;
 
   set_none_error (node, errno, error);
@@ -73,12 +75,13 @@ static int
 clear_disable_bit (int config)
 {
   guint8 command;
-  gssize n = pread (config, &command, 1, COMMAND_HIGH);
+  gssize n = MMIO_RETRY (pread (config, &command, 1, COMMAND_HIGH));
 
   if (n != 1)
     return n < 0 ? errno : ENODATA;
   command &= ~COMMAND_HIGH_INTX_DISABLE;
-  return pwrite (config, &command, 1, COMMAND_HIGH) < 0 ? errno : 0;
+  n = MMIO_RETRY (pwrite (config, &command, 1, COMMAND_HIGH));
+  return n < 0 ? errno : 0;
 }
 
 /* Lets interrupts come, or not.  Returns 0 or errno; ENOSYS if the driver has no
@@ -87,7 +90,7 @@ static int
 call_control (int fd, gint32 on)
 {
 
-  return write (fd, &on, sizeof (on)) < 0 ? errno : 0;
+  return MMIO_RETRY (write (fd, &on, sizeof (on))) < 0 ? errno : 0;
 }
 
 static gboolean
@@ -97,7 +100,7 @@ open_config (MmioUioIrq * irq, const char *slot, GError ** error)
       NULL);
   int errnum = 0;
 
-  irq->config = open (path, O_RDWR | O_CLOEXEC);
+  irq->config = MMIO_RETRY (open (path, O_RDWR | O_CLOEXEC));
   if (irq->config < 0)
     errnum = errno;
   else
@@ -158,7 +161,7 @@ mmio_uio_irq_open (const MmioUioNode * node, GError ** error)
 
   irq->process = mmio_process_get ();
   irq->config = -1;
-  irq->fd = open (node->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  irq->fd = MMIO_RETRY (open (node->path, O_RDWR | O_CLOEXEC | O_NONBLOCK));
   if (irq->fd < 0)
     set_open_error (node->path, errno, error);
   else if (read_first (irq, node, error) && find_control (irq, node, error))
@@ -220,7 +223,7 @@ mmio_uio_irq_take (MmioUioIrq * irq, guint * count)
 {
   guint32 now = irq->last;
 
-  if (read (irq->fd, &now, sizeof (now)) < 0 && errno != EAGAIN)
+  if (MMIO_RETRY (read (irq->fd, &now, sizeof (now))) < 0 && errno != EAGAIN)
     return FALSE;
 
   /* The kernel's count wraps around, too */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mmiopcistate.h"
+#include "mmiosystem.h"
 
 #define CLASS "/sys/class/uio"
 
@@ -114,7 +115,7 @@ mmio_uio_node_open (const MmioUioNode * node, const char *attribute)
 {
   g_autofree char *path = get_file (node->number, attribute);
 
-  return open (path, O_RDONLY | O_CLOEXEC);
+  return MMIO_RETRY (open (path, O_RDONLY | O_CLOEXEC));
 }
 
 /**
@@ -129,7 +130,7 @@ mmio_uio_node_read (const MmioUioNode * node, const char *attribute)
   g_autofree char *path = get_file (node->number, attribute);
   char *text = NULL;
 
-  if (!g_file_get_contents (path, &text, NULL, NULL))
+  if (mmio_read_file (path, &text, NULL) != 0)
     return NULL;
 
   return g_strstrip (text);
@@ -168,10 +169,11 @@ find_slot (guint number)
 {
   g_autofree char *path = get_file (number, "device");
   g_autofree char *subsystem_path = g_build_filename (path, "subsystem", NULL);
-  g_autofree char *subsystem = g_file_read_link (subsystem_path, NULL);
+  g_autofree char *subsystem = NULL;
   char *resolved;
   char *slot;
 
+  mmio_read_link (subsystem_path, &subsystem);
   if (!subsystem || !g_str_has_suffix (subsystem, "/pci"))
     return NULL;
 

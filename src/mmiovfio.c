@@ -15,6 +15,7 @@
 
 #include "mmioerror.h"
 #include "mmiopcistate.h"
+#include "mmiosystem.h"
 #include "mmiovfiogroup.h"
 #include "mmiovfioirq.h"
 
@@ -59,8 +60,8 @@ get_region (MmioVfio * vfio, guint bar, struct vfio_region_info *info,
   memset (info, 0, sizeof (*info));
   info->argsz = sizeof (*info);
   info->index = VFIO_PCI_BAR0_REGION_INDEX + bar;
-  if (ioctl (mmio_vfio_group_get_device_fd (vfio->group),
-          VFIO_DEVICE_GET_REGION_INFO, info) < 0) {
+  if (MMIO_RETRY (ioctl (mmio_vfio_group_get_device_fd (vfio->group),
+              VFIO_DEVICE_GET_REGION_INFO, info)) < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
         "VFIO_DEVICE_GET_REGION_INFO",
         "vfio does not know BAR %u of %s; dmesg may say why.", bar, address);
@@ -170,8 +171,8 @@ mmio_vfio_export (MmioDevice * device, guint bar, guint64 offset,
   dma_buf->dma_ranges[0].offset = offset;
   dma_buf->dma_ranges[0].length = length;
 
-  fd = ioctl (mmio_vfio_group_get_device_fd (vfio->group), VFIO_DEVICE_FEATURE,
-      feature);
+  fd = MMIO_RETRY (ioctl (mmio_vfio_group_get_device_fd (vfio->group),
+          VFIO_DEVICE_FEATURE, feature));
   if (fd < 0)
     set_export_error (device, bar, errno, error);
 

@@ -18,6 +18,7 @@
 
 #include "mmioerror.h"
 #include "mmiopcistate.h"
+#include "mmiosystem.h"
 
 #define CONTAINER "/dev/vfio/vfio"
 #define GROUPS "/sys/kernel/iommu_groups"
@@ -38,8 +39,9 @@ get_group (const char *devices, const char *address)
 {
   g_autofree char *path = g_build_filename (devices, address, "iommu_group",
       NULL);
-  g_autofree char *target = g_file_read_link (path, NULL);
+  g_autofree char *target = NULL;
 
+  mmio_read_link (path, &target);
   return target ? g_path_get_basename (target) : NULL;
 }
 
@@ -169,7 +171,7 @@ check_viable (int fd, const char *group, const char *address, GError ** error)
   struct vfio_group_status status = {.argsz = sizeof (status) };
   g_autofree char *others = NULL;
 
-  if (ioctl (fd, VFIO_GROUP_GET_STATUS, &status) < 0) {
+  if (MMIO_RETRY (ioctl (fd, VFIO_GROUP_GET_STATUS, &status)) < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
         "VFIO_GROUP_GET_STATUS",
         "The kernel does not say whether IOMMU group %s of %s can be used; "
@@ -200,8 +202,7 @@ is_unsafe_allowed (void)
 {
   g_autofree char *text = NULL;
 
-  return g_file_get_contents (ALLOW_UNSAFE, &text, NULL, NULL) &&
-      text[0] == 'Y';
+  return mmio_read_file (ALLOW_UNSAFE, &text, NULL) == 0 && text[0] == 'Y';
 }
 
 static gboolean
@@ -209,22 +210,25 @@ set_iommu (MmioVfioGroup * vfio, const char *address, GError ** error)
 {
   int errnum;
 
-  if (ioctl (vfio->container, VFIO_GET_API_VERSION) != VFIO_API_VERSION ||
-      ioctl (vfio->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU) != 1) {
+  if (MMIO_RETRY (ioctl (vfio->container, VFIO_GET_API_VERSION)) !=
+      VFIO_API_VERSION || MMIO_RETRY (ioctl (vfio->container,
+              VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU)) != 1) {
     mmio_set_error (error, MMIO_ERROR_FAILED,
         "This kernel's vfio has no type 1 IOMMU, so %s cannot be reached by "
         "it; load it with: sudo modprobe vfio_iommu_type1", address);
     return FALSE;
   }
 
-  if (ioctl (vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container) < 0) {
+  if (MMIO_RETRY (ioctl (vfio->group, VFIO_GROUP_SET_CONTAINER,
+              &vfio->container)) < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
         "VFIO_GROUP_SET_CONTAINER",
         "The IOMMU group of %s cannot be used; dmesg may say why.", address);
     return FALSE;
   }
 
-  if (ioctl (vfio->container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU) == 0)
+  if (MMIO_RETRY (ioctl (vfio->container, VFIO_SET_IOMMU,
+              VFIO_TYPE1_IOMMU)) == 0)
     return TRUE;
 
   errnum = errno;
@@ -284,7 +288,8 @@ open_all (MmioVfioGroup * vfio, const char *address, GError ** error)
     return FALSE;
 
   /* The kernel makes it O_CLOEXEC by itself */
-  vfio->device = ioctl (vfio->group, VFIO_GROUP_GET_DEVICE_FD, address);
+  vfio->device = MMIO_RETRY (ioctl (vfio->group, VFIO_GROUP_GET_DEVICE_FD,
+          address));
   if (vfio->device >= 0)
     return TRUE;
 

@@ -20,6 +20,7 @@
 
 #include "mmioerror.h"
 #include "mmioprocess.h"
+#include "mmiosystem.h"
 
 struct _MmioVfioIrq
 {
@@ -38,7 +39,7 @@ has_kind (int device, guint32 index)
 {
   struct vfio_irq_info info = {.argsz = sizeof (info),.index = index };
 
-  return ioctl (device, VFIO_DEVICE_GET_IRQ_INFO, &info) == 0 &&
+  return MMIO_RETRY (ioctl (device, VFIO_DEVICE_GET_IRQ_INFO, &info)) == 0 &&
       info.count > 0 && (info.flags & VFIO_IRQ_INFO_EVENTFD);
 }
 
@@ -61,7 +62,8 @@ switch_on (int device, guint32 index, gint32 event)
   };
 
   memcpy (request.set.data, &event, sizeof (event));
-  return ioctl (device, VFIO_DEVICE_SET_IRQS, &request) == 0 ? 0 : errno;
+  return MMIO_RETRY (ioctl (device, VFIO_DEVICE_SET_IRQS, &request)) == 0 ? 0 :
+      errno;
 }
 
 /* Without data.  Returns 0 or errno. */
@@ -75,7 +77,8 @@ act (int device, guint32 index, guint32 action, guint32 count)
     .count = count,
   };
 
-  return ioctl (device, VFIO_DEVICE_SET_IRQS, &set) == 0 ? 0 : errno;
+  return MMIO_RETRY (ioctl (device, VFIO_DEVICE_SET_IRQS, &set)) == 0 ? 0 :
+      errno;
 }
 
 /* Returns 0 or errno */
@@ -86,11 +89,12 @@ set_master (MmioVfioIrq * irq, gboolean on)
   gssize n;
 
   /* The bit is in the lower one of two bytes */
-  n = pread (irq->device, &command, 1, irq->command);
+  n = MMIO_RETRY (pread (irq->device, &command, 1, irq->command));
   if (n != 1)
     return n < 0 ? errno : ENODATA;
   command = on ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER;
-  return pwrite (irq->device, &command, 1, irq->command) < 0 ? errno : 0;
+  n = MMIO_RETRY (pwrite (irq->device, &command, 1, irq->command));
+  return n < 0 ? errno : 0;
 }
 
 static gboolean
@@ -101,7 +105,7 @@ become_master (MmioVfioIrq * irq, const char *address, GError ** error)
   };
   int errnum = 0;
 
-  if (ioctl (irq->device, VFIO_DEVICE_GET_REGION_INFO, &info) < 0)
+  if (MMIO_RETRY (ioctl (irq->device, VFIO_DEVICE_GET_REGION_INFO, &info)) < 0)
     errnum = errno;
   else {
     irq->command = info.offset + PCI_COMMAND;
@@ -227,7 +231,8 @@ mmio_vfio_irq_take (MmioVfioIrq * irq, guint * count)
 {
   guint64 value = 0;
 
-  if (read (irq->event, &value, sizeof (value)) < 0 && errno != EAGAIN)
+  if (MMIO_RETRY (read (irq->event, &value, sizeof (value))) < 0 &&
+      errno != EAGAIN)
     return FALSE;
 
   *count = MIN (value, G_MAXUINT);

@@ -14,6 +14,7 @@
 
 #include "mmioerror.h"
 #include "mmioprocess.h"
+#include "mmiosystem.h"
 #include "mmiouevents.h"
 
 /* How many events are taken before somebody is told, or the end is looked for */
@@ -60,7 +61,8 @@ take_request (MmioWatch * watch)
   guint64 times;
 
   /* It is asked again and again until the device is let go */
-  return read (watch->request_fd, &times, sizeof (times)) == sizeof (times);
+  return MMIO_RETRY (read (watch->request_fd, &times, sizeof (times))) ==
+      sizeof (times);
 }
 
 static void

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <errno.h>
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+/* Repeats @call, which returns -1 with errno set, as long as a signal interrupts it.
+ * File systems that ask a server (FUSE, NFS) are interrupted in any call. */
+#define MMIO_RETRY(call) \
+  (__extension__ ({ \
+    __typeof__ (call) mmio_retry_ret_; \
+    do \
+      mmio_retry_ret_ = (call); \
+    while (mmio_retry_ret_ == -1 && errno == EINTR); \
+    mmio_retry_ret_; \
+  }))
+
+gboolean mmio_is_shortage (int errnum);
+
+int mmio_read_file (const char *path, char **text, gsize * length);
+int mmio_read_dir (const char *path, GPtrArray ** names);
+int mmio_read_link (const char *path, char **target);
+
+G_END_DECLS
