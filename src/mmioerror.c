@@ -88,19 +88,55 @@ mmio_set_error (GError ** error, MmioErrorCode code, const char *format, ...)
   va_end (args);
 }
 
-/* What has failed for want of descriptors says nothing of the device, and what helps
- * there does not help here.  @text: the sentence otherwise; its first clause stays */
+/* What a call can lack that succeeds otherwise, and what helps.  A sentence with one
+ * of the words says so itself. */
+static const struct
+{
+  int errnum;
+  const char *words[2];
+  const char *reason;
+} shortages[] = {
+  {EMFILE, {"ulimit -n", NULL},
+      "the process has no file descriptor left; raise "
+      "the limit with: ulimit -n 4096"},
+  {ENFILE, {"ulimit -n", NULL},
+      "the system has no file descriptor left; raise "
+      "the limit with: sudo sysctl -w fs.file-max=1000000"},
+  {ENOMEM, {"no memory", "no huge pages"},
+      "the system has no memory left for it; "
+      "close other programs, or raise the limit with: ulimit -v unlimited"},
+};
+
+static gboolean
+has_word (const char *text, const char *word)
+{
+  return word && strstr (text, word);
+}
+
+/* Returns: (nullable): what to say in the place of the advice in @text */
+static const char *
+find_reason (int errnum, const char *text)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (shortages); i++)
+    if (shortages[i].errnum == errnum &&
+        !has_word (text, shortages[i].words[0]) &&
+        !has_word (text, shortages[i].words[1]))
+      return shortages[i].reason;
+
+  return NULL;
+}
+
+/* A shortage says nothing of the device, and what helps with that does not help.
+ * @text: the sentence otherwise, whose first clause stays */
 static GError *
-create_descriptor_error (int errnum, const char *text)
+create_shortage_error (const char *reason, const char *text)
 {
   const char *end = strchr (text, ';');
   const gsize length = end ? (gsize) (end - text) : strlen (text);
   GError *error = NULL;
 
   mmio_set_error (&error, MMIO_ERROR_FAILED, "%.*s: %s", (int) length, text,
-      errnum == EMFILE ? "the process has no file descriptor left; raise the "
-      "limit with: ulimit -n 4096" : "the system has no file descriptor left; "
-      "raise the limit with: sudo sysctl -w fs.file-max=1000000");
+      reason);
   return error;
 }
 
@@ -112,14 +148,15 @@ create_descriptor_error (int errnum, const char *text)
  * @call: the call that failed, with its argument, such as "mmap /dev/shm/x"
  * @format: printf() format of the sentence
  *
- * Sets @error where a system call failed.  Where there are no file descriptors, which
- * may happen to any that opens something, it is %MMIO_ERROR_FAILED, and the advice in
- * @format, what comes after its semicolon, is replaced by one that helps.
+ * Sets @error where a system call failed.  Without file descriptors or memory, which
+ * any call may lack, it is %MMIO_ERROR_FAILED, and the advice in @format, what comes
+ * after its semicolon, is replaced by one that helps.
  */
 void
 mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
     const char *call, const char *format, ...)
 {
+  const char *reason;
   va_list args;
 
   if (!error)
@@ -129,11 +166,11 @@ mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
   *error = create_error (code, format, args);
   va_end (args);
 
-  if ((errnum == EMFILE || errnum == ENFILE) &&
-      !strstr ((*error)->message, "ulimit -n")) {
+  reason = find_reason (errnum, (*error)->message);
+  if (reason) {
     g_autoptr (GError) general = g_steal_pointer (error);
 
-    *error = create_descriptor_error (errnum, general->message);
+    *error = create_shortage_error (reason, general->message);
   }
 
   mmio_error_get_private (*error)->system =

@@ -172,22 +172,21 @@ set_size (int fd, guint64 size)
 static void
 set_power_error (guint64 size, int errnum, GError ** error)
 {
-  const char *call =
-      "memfd_create, ftruncate, fcntl (F_ADD_SEALS), open or mmap";
+  const char *call = "memfd_create, ftruncate, fcntl (F_ADD_SEALS) or mmap";
 
   if (errnum == EFBIG)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
         "There is no memory for a simulated device of %" G_GUINT64_FORMAT
         " bytes: no file may be as long; raise the limit with: ulimit -f "
         "unlimited, or set width, height or offset lower.", size);
-  else if (errnum == EMFILE || errnum == ENFILE)
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
-        "Cannot make a simulated device: no file descriptor is left; raise the "
-        "limit with: ulimit -n 4096");
-  else
+  else if (errnum == ENOMEM || errnum == ENOSPC || errnum == EINVAL)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
         "There is no memory for a simulated device of %" G_GUINT64_FORMAT
         " bytes; set width, height or offset lower.", size);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+        "Cannot make a simulated device of %" G_GUINT64_FORMAT
+        " bytes; dmesg may say why.", size);
 }
 
 static gboolean
@@ -246,13 +245,9 @@ failed:
 static void
 set_map_error (const char *path, int errnum, GError ** error)
 {
-  if (errnum == EMFILE || errnum == ENFILE)
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, path,
-        "Cannot map the simulated device: no file descriptor is left; raise the "
-        "limit with: ulimit -n 4096");
-  else
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, path,
-        "The simulated device's memory cannot be mapped; is /proc mounted?");
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, path,
+      "Cannot map the simulated device; %s", errnum == ENOENT ||
+      errnum == ENOTDIR ? "is /proc mounted?" : "dmesg may say why.");
 }
 
 static MmioRegion *

@@ -21,8 +21,8 @@ struct _MmioSync
 /**
  * mmio_sync_new:
  *
- * Returns: (transfer full) (nullable): NULL with @error set if the process may
- *   have no further descriptor
+ * Returns: (transfer full) (nullable): NULL with @error set if the process can have
+ *   no further descriptor
  */
 MmioSync *
 mmio_sync_new (GError ** error)
@@ -32,8 +32,7 @@ mmio_sync_new (GError ** error)
 
   if (fd < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "eventfd",
-        "There is no file descriptor left to wait for frames with; raise the "
-        "limit with: ulimit -n 4096");
+        "Cannot wait for frames; dmesg may say why.");
     return NULL;
   }
 

@@ -265,8 +265,7 @@ open_nothing (MmioVfioGroup * vfio, const char *address, GError ** error)
     return TRUE;
 
   mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "eventfd",
-      "There are no file descriptors left for %s; raise the limit with: "
-      "ulimit -n 4096", address);
+      "Cannot open %s by vfio; dmesg may say why.", address);
   return FALSE;
 }
 

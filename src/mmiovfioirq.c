@@ -173,8 +173,7 @@ mmio_vfio_irq_open (int device, const char *address, GError ** error)
   irq->event = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (irq->event < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "eventfd",
-        "The interrupt of %s has no descriptor to come to; raise the limit "
-        "with: ulimit -n", address);
+        "Cannot take interrupts of %s; dmesg may say why.", address);
   } else if (choose_kind (irq, address, error) &&
       (irq->index == VFIO_PCI_INTX_IRQ_INDEX ||
           become_master (irq, address, error))) {

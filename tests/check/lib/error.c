@@ -52,22 +52,43 @@ GST_START_TEST (test_system)
 GST_END_TEST;
 
 /* Whatever was to be opened, other advice does not help */
-GST_START_TEST (test_no_descriptors)
+static const struct
 {
-  static const int errnums[] = { EMFILE, ENFILE };
+  int errnum;
+  const char *what, *advice;
+} shortages[] = {
+  {EMFILE, "process has no file descriptor left", "ulimit -n"},
+  {ENFILE, "system has no file descriptor left", "fs.file-max"},
+  {ENOMEM, "system has no memory left", "ulimit -v"},
+};
 
-  for (guint i = 0; i < G_N_ELEMENTS (errnums); i++) {
+GST_START_TEST (test_shortage)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (shortages); i++) {
     GError *error = NULL;
 
-    mmio_set_system_error (&error, MMIO_ERROR_NOT_FOUND, errnums[i], "open",
+    mmio_set_system_error (&error, MMIO_ERROR_NOT_FOUND,
+        shortages[i].errnum, "open",
         "%s cannot be opened; set device to another one.", "/dev/x");
     fail_unless (strstr (mmio_error_get_system (error),
-            g_strerror (errnums[i])) != NULL);
+            g_strerror (shortages[i].errnum)) != NULL);
     fail_unless (strstr (error->message, "another one") == NULL);
     check_error (&error, MMIO_ERROR_FAILED, "/dev/x cannot be opened: ",
-        "no file descriptor left", errnums[i] == EMFILE ? "ulimit -n" :
-        "fs.file-max", NULL);
+        shortages[i].what, shortages[i].advice, NULL);
   }
+}
+
+GST_END_TEST;
+
+/* Where there is better advice than to have more memory */
+GST_START_TEST (test_own_advice)
+{
+  GError *error = NULL;
+
+  mmio_set_system_error (&error, MMIO_ERROR_FAILED, ENOMEM, "mmap",
+      "There is no memory for it; set width lower.");
+  check_error (&error, MMIO_ERROR_FAILED, "no memory for it", "width lower",
+      NULL);
 }
 
 GST_END_TEST;
@@ -107,7 +128,8 @@ error_suite (void)
 
   tcase_add_test (tc, test_plain);
   tcase_add_test (tc, test_system);
-  tcase_add_test (tc, test_no_descriptors);
+  tcase_add_test (tc, test_shortage);
+  tcase_add_test (tc, test_own_advice);
   tcase_add_test (tc, test_printable);
   tcase_add_test (tc, test_foreign);
 
