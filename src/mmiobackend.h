@@ -155,6 +155,6 @@ MmioDevice *mmio_uio_open_path (guint number, const char *map,
     GError ** error);
 
 gboolean mmio_sysfs_parse_path (const char *path, MmioAddress * address,
-    gint * bar, MmioMapping * mapping);
+    gint * bar, MmioMapping * mapping, GError ** error);
 
 G_END_DECLS

@@ -6,11 +6,13 @@
  */
 #include "mmiocandidate.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "mmiopcistate.h"
+#include "mmiosystem.h"
 
 /* Base classes (PCI Code and ID Assignment, 1.4 and 1.5) */
 #define CLASS_DISPLAY 0x03
@@ -48,25 +50,14 @@ get_path (const char *address, const char *name)
   return g_build_filename (MMIO_PCI_SYSFS, address, name, NULL);
 }
 
-/* Whether this process could not ask, which is no answer */
-static gboolean
-is_shortage (const GError * error)
-{
-  return g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_MFILE) ||
-      g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NFILE) ||
-      g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOMEM);
-}
-
 /* @cannot_ask: (inout): set if that is why there is nothing */
 static char *
 read_attribute (const char *address, const char *name, gboolean * cannot_ask)
 {
   g_autofree char *path = get_path (address, name);
-  g_autoptr (GError) error = NULL;
-  char *text = NULL;
+  char *text;
 
-  if (!g_file_get_contents (path, &text, NULL, &error))
-    *cannot_ask |= is_shortage (error);
+  *cannot_ask |= mmio_is_shortage (mmio_read_file (path, &text, NULL));
   return text;
 }
 
@@ -100,6 +91,16 @@ is_large_memory (const char *line)
       end - start >= (guint64) sysconf (_SC_PAGESIZE) - 1;
 }
 
+static gboolean
+exists (const char *path, gboolean * cannot_ask)
+{
+  if (access (path, F_OK) == 0)
+    return TRUE;
+
+  *cannot_ask |= mmio_is_shortage (errno);
+  return FALSE;
+}
+
 /* Whether there is a BAR in which a picture could be.  A device that is just
  * being plugged in has none yet: the kernel announces it, then gives its BARs
  * addresses, and makes their files last. */
@@ -117,7 +118,7 @@ has_memory (const char *address, gboolean * cannot_ask)
     g_autofree char *name = g_strdup_printf ("resource%u", i);
     g_autofree char *file = get_path (address, name);
 
-    if (is_large_memory (lines[i]) && g_file_test (file, G_FILE_TEST_EXISTS))
+    if (is_large_memory (lines[i]) && exists (file, cannot_ask))
       return TRUE;
   }
 
@@ -149,8 +150,10 @@ candidate_new (const char *address, gboolean * cannot_ask)
   /* It may have gone since its attributes were read: without a path it would
    * look like another one */
   path = realpath (link, NULL);
-  if (!path)
+  if (!path) {
+    *cannot_ask |= mmio_is_shortage (errno);
     return NULL;
+  }
   candidate->path = g_strdup (path);
   free (path);
   mmio_pci_names_init (&candidate->names, vendor, device);
@@ -187,13 +190,13 @@ mmio_candidate_try_list (void)
 {
   g_autoptr (GPtrArray) candidates =
       g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_candidate_free);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GDir) dir = g_dir_open (MMIO_PCI_SYSFS, 0, &error);
-  gboolean cannot_ask = !dir && is_shortage (error);
-  const char *name;
+  g_autoptr (GPtrArray) names = NULL;
+  gboolean cannot_ask =
+      mmio_is_shortage (mmio_read_dir (MMIO_PCI_SYSFS, &names));
 
-  while (dir && (name = g_dir_read_name (dir))) {
-    MmioCandidate *candidate = candidate_new (name, &cannot_ask);
+  for (guint i = 0; names && i < names->len; i++) {
+    MmioCandidate *candidate = candidate_new (g_ptr_array_index (names, i),
+        &cannot_ask);
 
     if (candidate)
       g_ptr_array_add (candidates, candidate);

@@ -78,7 +78,7 @@ open_path (const char *path, MmioAccess access, GError ** error)
   guint number;
   gint bar;
 
-  if (mmio_sysfs_parse_path (path, &slot, &bar, &mapping)) {
+  if (mmio_sysfs_parse_path (path, &slot, &bar, &mapping, &local)) {
     device = open_pci (&slot, access == MMIO_ACCESS_AUTO ? MMIO_ACCESS_SYSFS :
         access, error);
     if (device) {
@@ -88,7 +88,8 @@ open_path (const char *path, MmioAccess access, GError ** error)
     return device;
   }
 
-  member = mmio_vfio_find_in_group (path, &local);
+  if (!local)
+    member = mmio_vfio_find_in_group (path, &local);
   if (local) {
     g_propagate_error (error, g_steal_pointer (&local));
     return NULL;

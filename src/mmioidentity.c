@@ -19,6 +19,7 @@
 
 #include "mmioerror.h"
 #include "mmiopcistate.h"
+#include "mmiosystem.h"
 
 #define BAR_REGISTER(n) (PCI_BASE_ADDRESS_0 + 4 * (n))
 #define BAR_IS_64(bar) (((bar) & (PCI_BASE_ADDRESS_SPACE | \
@@ -40,7 +41,7 @@ static int
 read_config (const MmioIdentity * identity, guint offset, gpointer data,
     gsize size)
 {
-  const gssize n = pread (identity->config_fd, data, size, offset);
+  const gssize n = MMIO_RETRY (pread (identity->config_fd, data, size, offset));
 
   return n == (gssize) size ? 0 : n < 0 ? errno : ENODATA;
 }
@@ -51,7 +52,7 @@ open_attribute (const char *address, const char *name)
   g_autofree char *path = g_build_filename (MMIO_PCI_SYSFS, address, name,
       NULL);
 
-  return open (path, O_RDONLY | O_CLOEXEC);
+  return MMIO_RETRY (open (path, O_RDONLY | O_CLOEXEC));
 }
 
 /**
@@ -73,16 +74,20 @@ mmio_identity_new (const char *address, GError ** error)
   errnum = identity->config_fd < 0 ? errno :
       read_config (identity, BAR_REGISTER (0), identity->bar,
       sizeof (identity->bar));
+  if (errnum == 0)
+    errnum = mmio_pci_get_physical (MMIO_PCI_SYSFS, address,
+        &identity->physical);
+  if (errnum == 0) {
+    identity->power_fd = open_attribute (address, "power_state");
+    /* Kernels before 5.11 have no such attribute */
+    if (identity->power_fd < 0 && mmio_is_shortage (errno))
+      errnum = errno;
+  }
   if (errnum != 0) {
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
-        "open or pread config",
-        "The configuration of %s cannot be read; is it still in lspci -D?",
-        address);
+    mmio_pci_set_config_error (error, address, errnum);
     return NULL;
   }
 
-  identity->physical = mmio_pci_get_physical (MMIO_PCI_SYSFS, address);
-  identity->power_fd = open_attribute (address, "power_state");
   return g_steal_pointer (&identity);
 }
 
@@ -100,34 +105,52 @@ mmio_identity_free (MmioIdentity * identity)
 
 /* Those of a virtual function are attributes only, which are found by its
  * address.  If it can still be asked afterwards, they were its own. */
-static gboolean
-is_virtual_one (const MmioIdentity * identity, guint16 vendor, guint16 device)
+static int
+read_virtual_ids (const MmioIdentity * identity, guint ids[2])
 {
   const char *address = identity->address;
-  guint16 ids[2];
+  guint16 unused;
+  int errnum = mmio_pci_get_id (MMIO_PCI_SYSFS, address, "vendor", &ids[0]);
 
-  return mmio_pci_get_id (MMIO_PCI_SYSFS, address, "vendor") == vendor &&
-      mmio_pci_get_id (MMIO_PCI_SYSFS, address, "device") == device &&
-      read_config (identity, PCI_VENDOR_ID, ids, sizeof (ids)) == 0;
+  if (errnum == 0)
+    errnum = mmio_pci_get_id (MMIO_PCI_SYSFS, address, "device", &ids[1]);
+  if (errnum == 0)
+    errnum = read_config (identity, PCI_VENDOR_ID, &unused, sizeof (unused));
+  return errnum;
+}
+
+/* Returns: 0 with @ids set, or errno */
+static int
+read_ids (const MmioIdentity * identity, guint ids[2])
+{
+  guint16 config[2];
+  int errnum;
+
+  if (identity->physical)
+    return read_virtual_ids (identity, ids);
+
+  errnum = read_config (identity, PCI_VENDOR_ID, config, sizeof (config));
+  ids[0] = GUINT16_FROM_LE (config[0]);
+  ids[1] = GUINT16_FROM_LE (config[1]);
+  return errnum;
 }
 
 /**
  * mmio_identity_has_ids:
  * @vendor, @device: a kind of device
+ * @errnum: (out): the errno of a shortage, if that is why FALSE is returned; or 0
  *
  * Returns: whether it is one of these
  */
 gboolean
 mmio_identity_has_ids (const MmioIdentity * identity, guint16 vendor,
-    guint16 device)
+    guint16 device, int *errnum)
 {
-  guint16 ids[2];
+  guint ids[2] = { 0, };
+  const int ret = read_ids (identity, ids);
 
-  if (identity->physical)
-    return is_virtual_one (identity, vendor, device);
-
-  return read_config (identity, PCI_VENDOR_ID, ids, sizeof (ids)) == 0 &&
-      GUINT16_FROM_LE (ids[0]) == vendor && GUINT16_FROM_LE (ids[1]) == device;
+  *errnum = mmio_is_shortage (ret) ? ret : 0;
+  return ret == 0 && ids[0] == vendor && ids[1] == device;
 }
 
 /* D3hot or D3cold; the memory of a device that sleeps reads as ones */
@@ -137,8 +160,8 @@ is_asleep (const MmioIdentity * identity)
   char state[2];
 
   return identity->power_fd >= 0 &&
-      pread (identity->power_fd, state, sizeof (state), 0) == sizeof (state) &&
-      memcmp (state, "D3", sizeof (state)) == 0;
+      MMIO_RETRY (pread (identity->power_fd, state, sizeof (state), 0)) ==
+      sizeof (state) && memcmp (state, "D3", sizeof (state)) == 0;
 }
 
 /* What the rest is read from is asleep, or answers by waking: looked at first */
@@ -193,6 +216,9 @@ check_command (const MmioIdentity * identity, GError ** error)
   const int errnum = read_config (identity, PCI_COMMAND, &command,
       sizeof (command));
 
+  /* The next check may tell */
+  if (mmio_is_shortage (errnum))
+    return TRUE;
   if (errnum != 0) {
     set_unplugged_error (identity, errnum, error);
     return FALSE;
@@ -221,9 +247,10 @@ check_base (const MmioIdentity * identity, guint bar, GError ** error)
   const gsize size = bar + 1 < PCI_STD_NUM_BARS &&
       BAR_IS_64 (GUINT32_FROM_LE (*before)) ? 8 : 4;
   guint32 now[2];
+  const int errnum = read_config (identity, BAR_REGISTER (bar), now, size);
 
-  if (read_config (identity, BAR_REGISTER (bar), now, size) == 0 &&
-      memcmp (now, before, size) == 0)
+  if (mmio_is_shortage (errnum) ||
+      (errnum == 0 && memcmp (now, before, size) == 0))
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_GONE,
@@ -238,7 +265,8 @@ check_base (const MmioIdentity * identity, guint bar, GError ** error)
  *
  * Asks whether the device is still there, answers to its memory BARs, and has
  * the BAR where it was: three or four reads of configuration space, a
- * microsecond each, about.
+ * microsecond each, about.  Where the system lacks memory to answer with, the device
+ * counts as present until the next check.
  *
  * Returns: FALSE with %MMIO_ERROR_GONE if what the map reads now may not be the
  *   device's

@@ -16,7 +16,7 @@ MmioIdentity *mmio_identity_new (const char *address, GError ** error);
 void mmio_identity_free (MmioIdentity * identity);
 
 gboolean mmio_identity_has_ids (const MmioIdentity * identity,
-    guint16 vendor, guint16 device);
+    guint16 vendor, guint16 device, int *errnum);
 gboolean mmio_identity_check (const MmioIdentity * identity, gint bar,
     GError ** error);
 

@@ -18,6 +18,7 @@
 
 #include "mmioerror.h"
 #include "mmiopcistate.h"
+#include "mmiosystem.h"
 
 /* An attribute of sysfs is at most a page; the longest here, resource, has 17
  * lines of 57 bytes at most */
@@ -77,14 +78,14 @@ read_attribute (const MmioAddress * slot, const char *name,
   g_autofree char *address = mmio_address_to_string (slot);
   g_autofree char *path = g_build_filename (MMIO_PCI_SYSFS, address, name,
       NULL);
-  const int fd = open (path, O_RDONLY | O_CLOEXEC);
+  const int fd = MMIO_RETRY (open (path, O_RDONLY | O_CLOEXEC));
   int errnum = 0;
   gssize n;
 
   if (fd < 0)
     return errno;
 
-  n = read (fd, text, MAX_ATTRIBUTE - 1);
+  n = MMIO_RETRY (read (fd, text, MAX_ATTRIBUTE - 1));
   if (n <= 0)
     errnum = n < 0 ? errno : ENODATA;
   close (fd);
@@ -147,8 +148,13 @@ info_init (MmioPciInfo * info, const MmioAddress * slot)
     return errnum;
 
   parse_bars (info, text);
-  read_id (slot, "subsystem_vendor", &info->subsystem_vendor);
-  read_id (slot, "subsystem_device", &info->subsystem);
+  /* A device without these is none that has them */
+  errnum = read_id (slot, "subsystem_vendor", &info->subsystem_vendor);
+  if (!mmio_is_shortage (errnum))
+    errnum = read_id (slot, "subsystem_device", &info->subsystem);
+  if (mmio_is_shortage (errnum))
+    return errnum;
+
   mmio_pci_names_init (&names, info->vendor, info->device);
   info->name = g_steal_pointer (&names.full);
 
@@ -175,44 +181,38 @@ compare_slots (gconstpointer a, gconstpointer b)
 static GArray *
 list_slots (GError ** error)
 {
-  g_autoptr (GError) local = NULL;
-  GDir *dir = g_dir_open (MMIO_PCI_SYSFS, 0, &local);
-  const char *name;
+  g_autoptr (GPtrArray) names = NULL;
+  const int errnum = mmio_read_dir (MMIO_PCI_SYSFS, &names);
   GArray *slots;
 
-  if (!dir) {
-    if (g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-      mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, ENOENT, "g_dir_open",
-          "This system shows no PCI bus (/sys/bus/pci is missing); try "
-          "device=sim.");
-    else
-      mmio_set_error (error, MMIO_ERROR_FAILED,
-          "Cannot list the PCI devices: %s.", local->message);
+  if (errnum == ENOENT) {
+    mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "opendir",
+        "This system shows no PCI bus (/sys/bus/pci is missing); try "
+        "device=sim.");
+    return NULL;
+  }
+
+  if (errnum != 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "opendir",
+        "Cannot list the PCI devices in " MMIO_PCI_SYSFS
+        "; dmesg may say why.");
     return NULL;
   }
 
   slots = g_array_new (FALSE, TRUE, sizeof (MmioAddress));
-  while ((name = g_dir_read_name (dir))) {
+  for (guint i = 0; i < names->len; i++) {
     MmioAddress slot;
 
-    if (!mmio_address_parse (&slot, name, NULL))
+    if (!mmio_address_parse (&slot, g_ptr_array_index (names, i), NULL))
       continue;
     if (slot.kind == MMIO_ADDRESS_SLOT)
       g_array_append_val (slots, slot);
     else
       mmio_address_clear (&slot);
   }
-  g_dir_close (dir);
   g_array_sort (slots, compare_slots);
 
   return slots;
-}
-
-/* Whether an attribute's error says that its device has been removed */
-static gboolean
-is_removed (int errnum)
-{
-  return errnum == ENOENT || errnum == ENODEV || errnum == ENXIO;
 }
 
 static void
@@ -220,9 +220,7 @@ set_read_error (const MmioAddress * slot, int errnum, GError ** error)
 {
   g_autofree char *text = mmio_address_to_string (slot);
 
-  mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "read",
-      "The configuration of PCI device %s cannot be read; is it still in "
-      "lspci -D?", text);
+  mmio_pci_set_config_error (error, text, errnum);
 }
 
 /* Keeps of @slots those whose device has the IDs of @address */
@@ -238,7 +236,7 @@ keep_matches (GArray * slots, const MmioAddress * address, GError ** error)
 
     if (errnum == 0)
       errnum = read_id (&slot, "device", &device);
-    if (errnum != 0 && !is_removed (errnum)) {
+    if (errnum != 0 && !mmio_pci_is_removed (errnum)) {
       set_read_error (&slot, errnum, error);
       return FALSE;
     }
@@ -315,7 +313,7 @@ find_slot (const MmioAddress * address, MmioAddress * slot, GError ** error)
 
   if (address->kind == MMIO_ADDRESS_SLOT) {
     *slot = *address;
-    if (!is_removed (read_id (slot, "vendor", &vendor)))
+    if (!mmio_pci_is_removed (read_id (slot, "vendor", &vendor)))
       return TRUE;
   }
 
@@ -386,7 +384,15 @@ mmio_pci_list (GError ** error)
     MmioPciInfo info;
     const int errnum = info_init (&info, slot);
 
-    /* A device that was removed meanwhile does not hide the others */
+    /* Half a list would be taken for the whole one */
+    if (mmio_is_shortage (errnum)) {
+      set_read_error (slot, errnum, error);
+      g_array_unref (infos);
+      return NULL;
+    }
+
+    /* A device that was removed meanwhile, or may not be read, does not hide the
+     * others */
     if (errnum == 0)
       g_array_append_val (infos, info);
     else

@@ -6,6 +6,7 @@
 
 #include "mmioerror.h"
 #include "mmioknown.h"
+#include "mmiopcistate.h"
 
 /* For back ends: begins a device that was found */
 void
@@ -39,16 +40,22 @@ gboolean
 mmio_pci_device_identify (MmioPciDevice * pci, GError ** error)
 {
   const char *address = pci->parent.address;
+  int errnum;
 
   if (pci->identity)
     return TRUE;
 
   pci->identity = mmio_identity_new (address, error);
-  if (!pci->identity ||
-      mmio_identity_has_ids (pci->identity, pci->info.vendor, pci->info.device))
+  if (!pci->identity || mmio_identity_has_ids (pci->identity, pci->info.vendor,
+          pci->info.device, &errnum))
     return pci->identity != NULL;
 
   g_clear_pointer (&pci->identity, mmio_identity_free);
+  if (errnum != 0) {
+    mmio_pci_set_config_error (error, address, errnum);
+    return FALSE;
+  }
+
   mmio_set_error (error, MMIO_ERROR_GONE,
       "%s has been unplugged, or another one is in its place; see what there is "
       "with: lspci -Dnn", address);

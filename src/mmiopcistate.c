@@ -12,18 +12,21 @@
 #include <unistd.h>
 
 #include "mmioerror.h"
+#include "mmiosystem.h"
 
-static char *
-read_power_state (const char *devices, const char *address)
+/* Returns: 0 with @state set, or the errno of a shortage */
+static int
+read_power_state (const char *devices, const char *address, char **state)
 {
   g_autofree char *path = g_build_filename (devices, address, "power_state",
       NULL);
-  char *state = NULL;
+  const int errnum = mmio_read_file (path, state, NULL);
 
-  if (!g_file_get_contents (path, &state, NULL, NULL))
-    return g_strdup ("unknown");
-
-  return g_strstrip (state);
+  if (errnum == 0)
+    g_strstrip (*state);
+  else
+    *state = g_strdup ("unknown");
+  return mmio_is_shortage (errnum) ? errnum : 0;
 }
 
 /* Returns: 0 with @command set, or errno */
@@ -31,14 +34,14 @@ static int
 read_command (const char *devices, const char *address, guint8 command[2])
 {
   g_autofree char *path = g_build_filename (devices, address, "config", NULL);
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  int fd = MMIO_RETRY (open (path, O_RDONLY | O_CLOEXEC));
   int errnum = 0;
   gssize n;
 
   if (fd < 0)
     return errno;
 
-  n = pread (fd, command, 2, PCI_COMMAND);
+  n = MMIO_RETRY (pread (fd, command, 2, PCI_COMMAND));
   if (n != 2)
     errnum = n < 0 ? errno : ENODATA;
   close (fd);
@@ -46,15 +49,18 @@ read_command (const char *devices, const char *address, guint8 command[2])
   return errnum;
 }
 
-/* Returns: (transfer full) (nullable): the name of what the device has a link
- * to */
-static char *
-read_link (const char *devices, const char *address, const char *name)
+/* @value: (out) (transfer full) (nullable): the name of what the device has a link
+ * to.  Returns: 0, or the errno of a shortage */
+static int
+read_link (const char *devices, const char *address, const char *name,
+    char **value)
 {
   g_autofree char *path = g_build_filename (devices, address, name, NULL);
-  g_autofree char *target = g_file_read_link (path, NULL);
+  g_autofree char *target = NULL;
+  const int errnum = mmio_read_link (path, &target);
 
-  return target ? g_path_get_basename (target) : NULL;
+  *value = target ? g_path_get_basename (target) : NULL;
+  return mmio_is_shortage (errnum) ? errnum : 0;
 }
 
 /**
@@ -67,25 +73,30 @@ read_link (const char *devices, const char *address, const char *name)
 char *
 mmio_pci_get_driver (const char *devices, const char *address)
 {
-  return read_link (devices, address, "driver");
+  char *driver;
+
+  read_link (devices, address, "driver", &driver);
+  return driver;
 }
 
 /**
  * mmio_pci_get_physical:
  * @devices: the directory of the devices, %MMIO_PCI_SYSFS
  * @address: the device's full PCI address
+ * @physical: (out) (transfer full) (nullable): the address of the physical function;
+ *   NULL if the device is no virtual one
  *
  * In the configuration of a virtual function of SR-IOV there are neither its IDs
  * nor the bit of memory decoding nor its BARs (PCI Express Base 4.0, 9.3.4.1):
  * the kernel has them from the physical one, where not everybody may read them.
  *
- * Returns: (transfer full) (nullable): the address of the physical function, or
- *   NULL if the device is no virtual one
+ * Returns: 0, or the errno of a shortage, which does not say what the device is
  */
-char *
-mmio_pci_get_physical (const char *devices, const char *address)
+int
+mmio_pci_get_physical (const char *devices, const char *address,
+    char **physical)
 {
-  return read_link (devices, address, "physfn");
+  return read_link (devices, address, "physfn", physical);
 }
 
 /**
@@ -93,22 +104,23 @@ mmio_pci_get_physical (const char *devices, const char *address)
  * @devices: the directory of the devices, %MMIO_PCI_SYSFS
  * @address: the device's full PCI address
  * @name: vendor, device, subsystem_vendor or subsystem_device
+ * @id: (out): one of the numbers that say what the device is, %G_MAXUINT after an
+ *   error
  *
  * Asks the kernel, which knows that of virtual functions too.
  *
- * Returns: one of the numbers that say what the device is, or %G_MAXUINT if there
- *   is no such device
+ * Returns: 0 or errno
  */
-guint
-mmio_pci_get_id (const char *devices, const char *address, const char *name)
+int
+mmio_pci_get_id (const char *devices, const char *address, const char *name,
+    guint * id)
 {
   g_autofree char *path = g_build_filename (devices, address, name, NULL);
   g_autofree char *text = NULL;
+  const int errnum = mmio_read_file (path, &text, NULL);
 
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return G_MAXUINT;
-
-  return g_ascii_strtoull (text, NULL, 16);
+  *id = errnum == 0 ? g_ascii_strtoull (text, NULL, 16) : G_MAXUINT;
+  return errnum;
 }
 
 /**
@@ -124,16 +136,22 @@ mmio_pci_state_init (MmioPciState * state, const char *devices,
     const char *address)
 {
   guint8 command[2] = { 0, };
+  int errnum;
 
   memset (state, 0, sizeof (*state));
   state->driver = mmio_pci_get_driver (devices, address);
-  state->physical = mmio_pci_get_physical (devices, address);
-  state->power_state = read_power_state (devices, address);
+  state->config_errno = mmio_pci_get_physical (devices, address,
+      &state->physical);
+  errnum = read_power_state (devices, address, &state->power_state);
   state->is_asleep = g_str_has_prefix (state->power_state, "D3");
   if (state->is_asleep)
     return;
 
-  state->config_errno = read_command (devices, address, command);
+  if (state->config_errno == 0)
+    state->config_errno = errnum;
+  /* The configuration of a device that may be asleep is not read */
+  if (state->config_errno == 0)
+    state->config_errno = read_command (devices, address, command);
   state->is_gone = command[0] == 0xff && command[1] == 0xff;
   state->is_decoding = !state->is_gone && (state->physical ||
       (command[0] & PCI_COMMAND_MEMORY));
@@ -150,6 +168,42 @@ mmio_pci_state_clear (MmioPciState * state)
   g_clear_pointer (&state->driver, g_free);
   g_clear_pointer (&state->physical, g_free);
   g_clear_pointer (&state->power_state, g_free);
+}
+
+/**
+ * mmio_pci_is_removed:
+ * @errnum: an error of a call for an attribute of sysfs
+ *
+ * Returns: whether it says that the device has been removed
+ */
+gboolean
+mmio_pci_is_removed (int errnum)
+{
+  return errnum == ENOENT || errnum == ENODEV || errnum == ENXIO;
+}
+
+/**
+ * mmio_pci_set_config_error:
+ * @error: (nullable) (out): where to put the error
+ * @address: the device's full PCI address
+ * @errnum: why its attributes cannot be read
+ */
+void
+mmio_pci_set_config_error (GError ** error, const char *address, int errnum)
+{
+  if (errnum == EACCES || errnum == EPERM)
+    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum,
+        "open or read config",
+        "You may not read the configuration of %s; run as root.", address);
+  else if (errnum == ENODATA || mmio_pci_is_removed (errnum))
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
+        "open or read config",
+        "The configuration of %s cannot be read; is it still in lspci -D?",
+        address);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
+        "open or read config",
+        "The configuration of %s cannot be read; dmesg may say why.", address);
 }
 
 /**
@@ -175,10 +229,7 @@ mmio_pci_check_awake (const char *address, GError ** error)
   }
 
   if (state.config_errno != 0) {
-    mmio_set_system_error (error, MMIO_ERROR_FAILED, state.config_errno,
-        "pread config",
-        "The configuration of %s cannot be read; is it still in lspci -D?",
-        address);
+    mmio_pci_set_config_error (error, address, state.config_errno);
     return FALSE;
   }
 

@@ -15,7 +15,8 @@ G_BEGIN_DECLS
  *   a virtual one of SR-IOV
  * @power_state: D0, D3hot, ...; "unknown" on kernels before 5.11
  * @is_asleep: it is in D3 and answers nothing; its configuration was not read
- * @config_errno: why the configuration could not be read, or 0
+ * @config_errno: why the configuration could not be read, or what says whether it
+ *   may be; or 0
  * @is_gone: the configuration is all ones: nobody answers
  * @is_decoding: it answers to its memory BARs; a virtual function always does, as
  *   its physical one decodes for it as long as the kernel has it
@@ -39,10 +40,15 @@ void mmio_pci_state_clear (MmioPciState * state);
 
 gboolean mmio_pci_check_awake (const char *address, GError ** error);
 
+gboolean mmio_pci_is_removed (int errnum);
+void mmio_pci_set_config_error (GError ** error, const char *address,
+    int errnum);
+
 char *mmio_pci_get_driver (const char *devices, const char *address);
-char *mmio_pci_get_physical (const char *devices, const char *address);
-guint mmio_pci_get_id (const char *devices, const char *address,
-    const char *name);
+int mmio_pci_get_physical (const char *devices, const char *address,
+    char **physical);
+int mmio_pci_get_id (const char *devices, const char *address,
+    const char *name, guint * id);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (MmioPciState, mmio_pci_state_clear)
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mmiosystem.h"
 #include "mmiouionode.h"
 #include "mmiovfiogroup.h"
 
@@ -22,7 +23,7 @@ is_locked_down (const char *path)
 {
   g_autofree char *modes = NULL;
 
-  return g_file_get_contents (path, &modes, NULL, NULL) &&
+  return mmio_read_file (path, &modes, NULL) == 0 &&
       strchr (modes, '[') && !strstr (modes, "[none]");
 }
 
@@ -44,6 +45,7 @@ look_for_files (MmioProbeFiles * files, const char *devices,
   const int err = try_access (devices, bar, "");
 
   files->has_file = err != ENOENT;
+  files->is_unknown = mmio_is_shortage (err);
   files->may_read = err == 0;
   files->may_read_wc = try_access (devices, bar, "_wc") == 0;
   files->may_open_vfio = mmio_vfio_may_open (devices, bar->address);
@@ -74,7 +76,7 @@ find_obstacle (const MmioProbeFiles * files)
     return "the kernel has no resource file";
   if (files->is_locked_down)
     return "the kernel is locked down";
-  if (!files->may_read)
+  if (!files->may_read && !files->is_unknown)
     return "not permitted";
 
   return NULL;
@@ -125,7 +127,10 @@ mmio_probe_bar_judge (MmioProbeBar * bar, const MmioPciState * state,
   } else {
     bar->reach = MMIO_PROBE_REACH_YES;
     bar->write_combining = bar->is_prefetchable && files->may_read_wc;
-    if (state->driver) {
+    if (files->is_unknown) {
+      bar->reach = MMIO_PROBE_REACH_MAYBE;
+      bar->why = g_strdup ("the system has no memory to say");
+    } else if (state->driver) {
       bar->reach = MMIO_PROBE_REACH_MAYBE;
       bar->why = g_strdup_printf ("bound to %s", state->driver);
     }

@@ -16,6 +16,7 @@
 #include "mmioerror.h"
 #include "mmiomemtype.h"
 #include "mmiopcistate.h"
+#include "mmiosystem.h"
 
 static void
 set_open_error (const MmioDevice * device, const char *path,
@@ -131,7 +132,7 @@ mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
     return NULL;
 
   path = get_path (device, bar, mapping);
-  fd = open (path, O_RDONLY | O_CLOEXEC);
+  fd = MMIO_RETRY (open (path, O_RDONLY | O_CLOEXEC));
   if (fd < 0) {
     set_open_error (device, path, mapping, errno, error);
     return NULL;
@@ -180,17 +181,23 @@ mmio_sysfs_open (const MmioPciInfo * info)
 
 /* Recognises the path of a PCI device's resource file, by whatever links it
  * is reached, and takes it apart: such a file is the device's BAR, and wants
- * the same checks as if the device had been named by its address. */
+ * the same checks as if the device had been named by its address.  @error is set
+ * if it cannot be known. */
 gboolean
 mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar,
-    MmioMapping * mapping)
+    MmioMapping * mapping, GError ** error)
 {
   char *resolved = realpath (path, NULL);
+  const int errnum = resolved ? 0 : errno;
   g_autofree char *base = NULL;
   g_autofree char *dir = NULL;
   g_autofree char *slot = NULL;
   gboolean ret = FALSE;
 
+  /* A BAR is not to be taken for a file; what else there may be, opening tells */
+  if (mmio_is_shortage (errnum))
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "realpath",
+        "Cannot open %s; dmesg may say why.", path);
   if (!resolved)
     return FALSE;
 

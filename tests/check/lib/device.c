@@ -629,10 +629,10 @@ GST_START_TEST (test_no_resource)
 
   for (guint i = 0; i < G_N_ELEMENTS (no_resources); i++)
     fail_if (mmio_sysfs_parse_path (no_resources[i], &address, &bar,
-            &mapping), "%s", no_resources[i]);
+            &mapping, NULL), "%s", no_resources[i]);
 
   /* The right name in the wrong place */
-  fail_if (mmio_sysfs_parse_path (file, &address, &bar, &mapping));
+  fail_if (mmio_sysfs_parse_path (file, &address, &bar, &mapping, NULL));
 }
 
 GST_END_TEST;

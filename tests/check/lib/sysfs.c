@@ -635,9 +635,12 @@ GST_START_TEST (test_held)
   mmap_errnum = EPERM;
   check_map_fails ("03:00.0", 0, 0, 1, MMIO_ERROR_NOT_PERMITTED, EPERM,
       "locked down", "Secure Boot");
+  mmap_errnum = EAGAIN;
+  check_map_fails ("03:00.0", 0, 0, 1, MMIO_ERROR_FAILED, EAGAIN, "BAR 0",
+      "dmesg");
   mmap_errnum = ENOMEM;
   check_map_fails ("03:00.0", 0, 0, 1, MMIO_ERROR_FAILED, ENOMEM, "BAR 0",
-      "dmesg");
+      "no memory left");
 
   /* The driver alone is no obstacle */
   mmap_errnum = 0;
@@ -816,7 +819,7 @@ GST_START_TEST (test_resource_path)
 
     if (!g_str_has_suffix (path, "/"))
       put (card.slot, files[i].name, "x", 1);
-    found = mmio_sysfs_parse_path (path, &address, &bar, &mapping);
+    found = mmio_sysfs_parse_path (path, &address, &bar, &mapping, NULL);
     fail_unless (found == (files[i].bar >= 0), "%s", path);
     if (!found)
       continue;
@@ -837,7 +840,7 @@ GST_START_TEST (test_resource_path)
     fail_unless (g_mkdir_with_parents (dir, 0755) == 0);
     fail_unless (g_file_set_contents (elsewhere[i], "x", 1, NULL));
     fail_if (mmio_sysfs_parse_path (elsewhere[i], &address, &bar,
-            &mapping), "%s", elsewhere[i]);
+            &mapping, NULL), "%s", elsewhere[i]);
   }
 }
 
@@ -861,7 +864,7 @@ GST_START_TEST (test_no_resource_path)
     fail_unless (g_mkdir_with_parents (dir, 0755) == 0);
     fail_unless (g_file_set_contents (paths[i], "x", 1, NULL));
     fail_if (mmio_sysfs_parse_path (paths[i], &address, &bar,
-            &mapping), "%s", paths[i]);
+            &mapping, NULL), "%s", paths[i]);
   }
 }
 
