@@ -78,9 +78,13 @@ mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   if (!mmio_device_check_cached (device, wanted, error))
     return NULL;
 
+  if (MMIO_RETRY (fstat (file->fd, &st)) < 0) {
+    set_map_error (error, file, offset, length, errno);
+    return NULL;
+  }
+
   /* It may have shrunk since it was opened */
-  if (MMIO_RETRY (fstat (file->fd, &st)) < 0 ||
-      (guint64) st.st_size < offset + length) {
+  if ((guint64) st.st_size < offset + length) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "%s is being truncated" MMIO_START_AGAIN " when it is complete.",
         device->address);
@@ -292,12 +296,9 @@ set_open_error (GError ** error, const char *path, int errnum)
 /* Whether a file shows what the kernel has, as all in a sysfs does wherever it
  * is mounted.  A BAR there would be taken for ordinary memory. */
 static gboolean
-is_kernels (int fd)
+is_kernels (const struct statfs *fs)
 {
-  struct statfs fs;
-
-  return MMIO_RETRY (fstatfs (fd, &fs)) == 0 &&
-      (fs.f_type == SYSFS_MAGIC || fs.f_type == PROC_SUPER_MAGIC);
+  return fs->f_type == SYSFS_MAGIC || fs->f_type == PROC_SUPER_MAGIC;
 }
 
 /* /proc/PID/fd/N, /dev/fd/N: whose number that is next is another matter */
@@ -328,7 +329,14 @@ static gboolean
 check_content (int fd, const struct statx *status, const char *path,
     GError ** error)
 {
-  if (is_kernels (fd)) {
+  struct statfs fs;
+
+  if (MMIO_RETRY (fstatfs (fd, &fs)) < 0) {
+    set_open_error (error, path, errno);
+    return FALSE;
+  }
+
+  if (is_kernels (&fs)) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "%s is the kernel's and no memory; for a PCI device's BAR set device to "
         "its address, as lspci -D shows it.", path);
