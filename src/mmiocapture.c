@@ -233,15 +233,15 @@ static gboolean
 set_up (MmioCapture * capture, const MmioCapture * old, GError ** error)
 {
   MmioSpec spec;
-  sigset_t signals;
+  MmioGuardEntry entry;
   gboolean ret;
 
-  mmio_guard_enter (&signals);
+  mmio_guard_enter (&entry);
   ret = find_picture (capture, &spec, error) && map_picture (capture, error)
       && open_tellers (capture, &spec, old, error);
   capture->has_unused_header = ret && !capture->mode &&
       mmio_device_has_header (capture->device, capture->bar);
-  mmio_guard_leave (&signals);
+  mmio_guard_leave (&entry);
 
   return ret;
 }
@@ -395,7 +395,7 @@ MmioModeLook
 mmio_capture_look (const MmioCapture * capture)
 {
   MmioModeLook ret;
-  sigset_t signals;
+  MmioGuardEntry entry;
 
   if (!capture->mode)
     return MMIO_MODE_SAME;
@@ -403,9 +403,9 @@ mmio_capture_look (const MmioCapture * capture)
   if (!mmio_process_is_current (capture->process))
     return MMIO_MODE_NONE;
 
-  mmio_guard_enter (&signals);
+  mmio_guard_enter (&entry);
   ret = mmio_mode_look (capture->mode);
-  mmio_guard_leave (&signals);
+  mmio_guard_leave (&entry);
 
   /* What shows another frame need not have room for this one */
   mmio_region_set_needed (capture->region, ret == MMIO_MODE_SAME);

@@ -163,7 +163,7 @@ MmioWait
 mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
 {
   MmioWait wait;
-  sigset_t signals;
+  MmioGuardEntry entry;
 
   /* The interrupt and what wakes are its parent's */
   if (!mmio_process_is_current (capture->process)) {
@@ -171,11 +171,11 @@ mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
     return MMIO_WAIT_GONE;
   }
 
-  mmio_guard_enter (&signals);
+  mmio_guard_enter (&entry);
   wait = capture->config.frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
       wait_for_interrupt (capture, deadline, count) :
       mmio_sync_wait (capture->sync, capture->counter, deadline, count);
-  mmio_guard_leave (&signals);
+  mmio_guard_leave (&entry);
 
   /* A register of a device that has gone stands still, or reads as anything */
   if (!mmio_capture_is_present (capture))
@@ -318,15 +318,15 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
   const gint64 begin = g_get_monotonic_time ();
   MmioObstacle obstacle;
   gboolean completed, is_gone, is_outdated, is_torn, written;
-  sigset_t signals;
+  MmioGuardEntry entry;
   guint tries;
 
   if (!check_before_read (capture))
     return MMIO_READ_GONE;
 
-  mmio_guard_enter (&signals);
+  mmio_guard_enter (&entry);
   completed = read_whole (capture, target, damage, &tries, &obstacle, &written);
-  mmio_guard_leave (&signals);
+  mmio_guard_leave (&entry);
   is_torn = obstacle != MMIO_OBSTACLE_NONE;
   is_outdated = mmio_capture_look (capture) != MMIO_MODE_SAME;
   /* Last, as it is about everything that was read before */
@@ -370,7 +370,7 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
 {
   MmioObstacle obstacle;
   gboolean completed;
-  sigset_t signals;
+  MmioGuardEntry entry;
 
   *buffer = 0;
   if (!check_before_read (capture))
@@ -382,10 +382,10 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
   }
 
   mmio_patience_begin (&capture->patience);
-  mmio_guard_enter (&signals);
+  mmio_guard_enter (&entry);
   completed = mmio_patience_wait (&capture->patience, capture->turn,
       capture->sync, &obstacle);
-  mmio_guard_leave (&signals);
+  mmio_guard_leave (&entry);
   if (!completed)
     return MMIO_READ_WOKEN;
 

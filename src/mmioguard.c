@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* They are used again and never freed: the handler of another thread may look
@@ -35,6 +36,11 @@ struct _MmioGuard
 
 G_LOCK_DEFINE_STATIC (guards);
 static MmioGuard *guards;
+
+/* What this thread entered last; NULL: nothing.  The handler must not allocate, as the
+ * first access in a thread does with any other model. */
+static __thread MmioGuardEntry *entered
+    __attribute__((tls_model ("initial-exec")));
 
 /* Of whoever was there before; set before the handler is */
 static struct sigaction previous;
@@ -139,6 +145,35 @@ pass_on (int number, siginfo_t * info, void *context, gboolean is_load)
     raise (number);
 }
 
+/* Keeps a signal that was sent while this thread had it blocked, but for the guard.
+ * It may be for another thread, and the standard ones do not queue. */
+static gboolean
+keep_sent (const siginfo_t * info)
+{
+  MmioGuardEntry *entry = entered;
+
+  while (entry && entry->outer)
+    entry = entry->outer;
+  if (!entry || !sigismember (&entry->before, SIGBUS))
+    return FALSE;
+
+  entry->sent = *info;
+  entry->was_sent = TRUE;
+  return TRUE;
+}
+
+/* As it came: to this thread or to the process */
+static void
+send_again (siginfo_t * info)
+{
+  const long ret = info->si_code == SI_USER || info->si_code == SI_QUEUE ?
+      syscall (SYS_rt_sigqueueinfo, getpid (), SIGBUS, info) :
+      syscall (SYS_rt_tgsigqueueinfo, getpid (), gettid (), SIGBUS, info);
+
+  if (ret < 0)
+    g_warning ("rt_sigqueueinfo (SIGBUS): %s", g_strerror (errno));
+}
+
 static void
 on_bus_error (int number, siginfo_t * info, void *context)
 {
@@ -147,11 +182,17 @@ on_bus_error (int number, siginfo_t * info, void *context)
   const gboolean is_load = info->si_code > 0 && info->si_code != BUS_MCEERR_AO;
   const gboolean can_cure = is_load && info->si_code != BUS_ADRALN;
   const int saved = errno;
+  MmioGuardEntry *const entry = entered;
 
   /* It returns no memory, but whether there is some in the map's place */
   /* cppcheck-suppress leakReturnValNotUsed */
-  if (!can_cure || !mmio_guard_catch (info->si_addr))
+  if ((!can_cure || !mmio_guard_catch (info->si_addr)) &&
+      (is_load || !keep_sent (info))) {
+    /* A handler need not return here */
+    entered = NULL;
     pass_on (number, info, context, is_load);
+    entered = entry;
+  }
 
   errno = saved;
 }
@@ -276,20 +317,26 @@ mmio_guard_free (MmioGuard * guard)
 
 /**
  * mmio_guard_enter:
- * @before: (out): for mmio_guard_leave()
+ * @entry: (out caller-allocates): for mmio_guard_leave()
  *
  * Before this thread loads from a map: a failed load ends the process, whatever
  * handler there is, where its signal is blocked, as in all threads of a program
- * that waits for signals in one of them (sigwait(3)).
+ * that waits for signals in one of them (sigwait(3)).  Such a program gets what was
+ * sent to it meanwhile after mmio_guard_leave().
  */
 void
-mmio_guard_enter (sigset_t * before)
+mmio_guard_enter (MmioGuardEntry * entry)
 {
   sigset_t bus;
 
   sigemptyset (&bus);
   sigaddset (&bus, SIGBUS);
-  pthread_sigmask (SIG_UNBLOCK, &bus, before);
+  sigemptyset (&entry->before);
+  entry->was_sent = FALSE;
+  entry->outer = entered;
+  /* The system call has set @before when it delivers a signal that was blocked */
+  entered = entry;
+  pthread_sigmask (SIG_UNBLOCK, &bus, &entry->before);
 }
 
 /**
@@ -298,9 +345,12 @@ mmio_guard_enter (sigset_t * before)
  * After it has loaded.
  */
 void
-mmio_guard_leave (const sigset_t * before)
+mmio_guard_leave (MmioGuardEntry * entry)
 {
-  pthread_sigmask (SIG_SETMASK, before, NULL);
+  pthread_sigmask (SIG_SETMASK, &entry->before, NULL);
+  entered = entry->outer;
+  if (entry->was_sent)
+    send_again (&entry->sent);
 }
 
 /**

@@ -14,12 +14,26 @@ G_BEGIN_DECLS
  */
 typedef struct _MmioGuard MmioGuard;
 
+typedef struct _MmioGuardEntry MmioGuardEntry;
+
+/**
+ * MmioGuardEntry:
+ *
+ * What this thread did with SIGBUS before mmio_guard_enter(); private.
+ */
+struct _MmioGuardEntry {
+  MmioGuardEntry *outer;
+  sigset_t before;
+  siginfo_t sent;
+  gboolean was_sent;
+};
+
 MmioGuard *mmio_guard_new (gconstpointer start, gsize length);
 void mmio_guard_disarm (MmioGuard * guard);
 void mmio_guard_free (MmioGuard * guard);
 
-void mmio_guard_enter (sigset_t * before);
-void mmio_guard_leave (const sigset_t * before);
+void mmio_guard_enter (MmioGuardEntry * entry);
+void mmio_guard_leave (MmioGuardEntry * entry);
 
 gboolean mmio_guard_fire (MmioGuard * guard);
 gboolean mmio_guard_has_fired (const MmioGuard * guard);

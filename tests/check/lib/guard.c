@@ -241,6 +241,60 @@ GST_START_TEST (test_foreign)
 
 GST_END_TEST;
 
+/* In a child: a signal that waits for sigwait(3), while a guarded map is read */
+static void
+read_with_blocked_signal (void)
+{
+  const volatile guint8 *map = map_truncated (N_PAGES);
+  const struct timespec no_time = { 0, 0 };
+  const gsize page = page_size ();
+  MmioGuardEntry entry, inner;
+  siginfo_t info;
+  sigset_t bus;
+
+  mmio_guard_free (mmio_guard_new ((gconstpointer) map, page));
+  mmio_guard_new ((gconstpointer) map, N_PAGES * page);
+  sigemptyset (&bus);
+  sigaddset (&bus, SIGBUS);
+  pthread_sigmask (SIG_BLOCK, &bus, NULL);
+  kill (getpid (), SIGBUS);
+
+  mmio_guard_enter (&entry);
+  mmio_guard_enter (&inner);
+  if (map[page] != 0)
+    _exit (2);
+  mmio_guard_leave (&inner);
+  mmio_guard_leave (&entry);
+
+  if (sigtimedwait (&bus, &info, &no_time) != SIGBUS ||
+      info.si_code != SI_USER || info.si_pid != getpid ())
+    _exit (3);
+  /* It was sent once */
+  if (sigtimedwait (&bus, &info, &no_time) >= 0)
+    _exit (4);
+  _exit (SURVIVED);
+}
+
+/* A program that blocks a signal and waits for it gets it, whatever this thread
+ * reads meanwhile */
+GST_START_TEST (test_blocked)
+{
+  const guint which = __i__;
+  const pid_t child = fork ();
+  int status;
+
+  if (child == 0) {
+    install (which);
+    n_calls = 0;
+    read_with_blocked_signal ();
+  }
+  fail_unless (waitpid (child, &status, 0) == child);
+  fail_unless (WIFEXITED (status) && WEXITSTATUS (status) == SURVIVED,
+      "%s: %#x", handlers[which].name, status);
+}
+
+GST_END_TEST;
+
 /* What a forked child maps where its parent has a map is not its parent's */
 GST_START_TEST (test_child)
 {
@@ -406,6 +460,7 @@ guard_suite (void)
   tcase_add_loop_test (tc, test_neighbours, 0, 4);
   tcase_add_loop_test (tc, test_foreign, 0,
       (SENT + 1) * G_N_ELEMENTS (handlers));
+  tcase_add_loop_test (tc, test_blocked, 0, G_N_ELEMENTS (handlers));
   tcase_add_test (tc, test_child);
   tcase_add_test (tc, test_threads);
   tcase_add_test (tc, test_region);
