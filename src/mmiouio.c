@@ -321,6 +321,29 @@ find_name (const MmioUioNode * node, const char *name, GError ** error)
   return -1;
 }
 
+/* The kernel rounds maps up to pages, which may have other BARs behind this one.  Of a
+ * device on no bus there is nothing else to know. */
+static gboolean
+limit_to_bars (MmioUioNode * node, GError ** error)
+{
+  g_auto (MmioAddress) slot = { 0, };
+  g_auto (MmioPciInfo) info = {.name = NULL };
+
+  if (!node->slot || !mmio_address_parse (&slot, node->slot, NULL))
+    return TRUE;
+  if (!mmio_pci_find (&slot, &info, error))
+    return FALSE;
+
+  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
+    const gint map = mmio_uio_node_find_bar (node, &info.bar[i]);
+
+    if (map >= 0)
+      node->map[map].size = MIN (node->map[map].size, info.bar[i].size);
+  }
+
+  return TRUE;
+}
+
 /* The device of a node, by its number, and perhaps one of its maps, by its
  * name; opens the node */
 MmioDevice *
@@ -337,6 +360,9 @@ mmio_uio_open_path (guint number, const char *map, GError ** error)
         "/sys/class/uio", node.path);
     return NULL;
   }
+
+  if (!limit_to_bars (&node, error))
+    return NULL;
 
   if (map) {
     fixed = find_name (&node, map, error);

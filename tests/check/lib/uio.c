@@ -407,6 +407,25 @@ GST_START_TEST (test_header)
 
 GST_END_TEST;
 
+/* The page of a map may have other BARs behind its own */
+GST_START_TEST (test_part_of_page)
+{
+  g_autofree guint8 *memory = make_card ();
+  g_autoptr (MmioDevice) device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
+
+  fail_unless_equals_uint64 (mmio_device_get_bar (device, 0)->size,
+      card.bar[1].size);
+  fail_unless_equals_uint64 (mmio_device_get_bar (device, 1)->size,
+      card.bar[0].size);
+  fail_unless_equals_uint64 (mmio_device_get_bar (device, 2)->size, 8192);
+  check_map_fails (device, 0, card.bar[1].size + 1, MMIO_MAPPING_AUTO,
+      MMIO_ERROR_SETTINGS, NODE, "256 bytes");
+  check_map (NODE, MMIO_ACCESS_AUTO, 0, 3, card.bar[1].size,
+      memory + 0x100 + 3);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_missing)
 {
   g_autofree guint8 *memory = make_plain ();
@@ -944,6 +963,7 @@ uio_suite (void)
   tcase_add_test (tc, test_map_numbers);
   tcase_add_test (tc, test_map_names);
   tcase_add_test (tc, test_header);
+  tcase_add_test (tc, test_part_of_page);
   tcase_add_test (tc, test_missing);
   tcase_add_test (tc, test_not_permitted);
   tcase_add_test (tc, test_map_errors);
