@@ -33,6 +33,8 @@ enum
  * the two drift past each other as they do with real devices */
 #define RATE 60
 
+#define ALLOCATED_AT_ONCE ((guint64) 256 * 1024)
+
 typedef struct
 {
   MmioDevice parent;
@@ -169,10 +171,45 @@ set_size (int fd, guint64 size)
   return MMIO_RETRY (ftruncate (fd, size)) == 0;
 }
 
+/* Without it, a store to a page that there is no memory for is a SIGBUS.  A signal
+ * undoes what a call has allocated, so each takes little. */
+static gboolean
+allocate (int fd, guint64 start, guint64 length)
+{
+  while (length > 0) {
+    const guint64 chunk = MIN (length, ALLOCATED_AT_ONCE);
+
+    if (MMIO_RETRY (fallocate (fd, 0, start, chunk)) < 0 &&
+        errno != EOPNOTSUPP && errno != ENOSYS)
+      return FALSE;
+    start += chunk;
+    length -= chunk;
+  }
+
+  return TRUE;
+}
+
+/* What is painted, and the registers: there may be more before it */
+static gboolean
+allocate_painted (const MmioSim * sim)
+{
+  const MmioPicture *picture = &sim->picture;
+  const guint64 size = sim->parent.bar[0].size;
+  const guint64 page = sysconf (_SC_PAGESIZE);
+
+  for (guint i = 0; i < picture->n_buffers; i++)
+    if (!allocate (sim->fd, picture->start + picture->buffer[i],
+            mmio_picture_get_size (picture)))
+      return FALSE;
+
+  return allocate (sim->fd, size - page, page);
+}
+
 static void
 set_power_error (guint64 size, int errnum, GError ** error)
 {
-  const char *call = "memfd_create, ftruncate, fcntl (F_ADD_SEALS) or mmap";
+  const char *call =
+      "memfd_create, ftruncate, fallocate, fcntl (F_ADD_SEALS) or mmap";
 
   if (errnum == EFBIG)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
@@ -215,7 +252,7 @@ mmio_sim_power_on (MmioSim * sim, GError ** error)
   if (sim->fd >= 0)
     close (sim->fd);
   sim->fd = memfd_create ("mmiovid-sim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (sim->fd < 0 || !set_size (sim->fd, size))
+  if (sim->fd < 0 || !set_size (sim->fd, size) || !allocate_painted (sim))
     goto failed;
 
   /* Of fixed size, as a BAR is; whoever has a map may rely on it */

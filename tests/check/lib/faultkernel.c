@@ -48,6 +48,7 @@ static const struct
   {"realpath", {ENOMEM, EACCES}},
   {"memfd_create", {EMFILE, ENFILE, ENOMEM}},
   {"ftruncate", {EINTR, ENOMEM, EACCES}},
+  {"fallocate", {EINTR, ENOMEM, ENOSPC}},
   {"eventfd", {EMFILE, ENFILE, ENOMEM}},
   {"poll", {EINTR, ENOMEM}},
   {"ppoll", {EINTR, ENOMEM}},
@@ -228,6 +229,10 @@ DEFINE (int, -1, memfd_create, memfd_create, (const char *name, unsigned flags),
     (name, flags))
 DEFINE (int, -1, ftruncate, ftruncate, (int fd, off_t size), (fd, size))
 DEFINE (int, -1, ftruncate, ftruncate64, (int fd, off64_t size), (fd, size))
+DEFINE (int, -1, fallocate, fallocate,
+    (int fd, int mode, off_t offset, off_t size), (fd, mode, offset, size))
+DEFINE (int, -1, fallocate, fallocate64,
+    (int fd, int mode, off64_t offset, off64_t size), (fd, mode, offset, size))
 DEFINE (int, -1, eventfd, eventfd, (unsigned count, int flags), (count, flags))
 DEFINE (int, -1, poll, poll, (struct pollfd * fds, nfds_t n, int timeout),
     (fds, n, timeout))

@@ -68,6 +68,7 @@ static const struct
   {ENFILE, MMIO_ERROR_FAILED, MMIO_ERROR_FAILED,
       "system has no file descriptor"},
   {ENOMEM, MMIO_ERROR_FAILED, MMIO_ERROR_FAILED, "memory"},
+  {ENOSPC, MMIO_ERROR_FAILED, MMIO_ERROR_FAILED, "no memory"},
   {EAGAIN, MMIO_ERROR_FAILED, MMIO_ERROR_FAILED, ""},
   {EACCES, MMIO_ERROR_NOT_PERMITTED, MMIO_ERROR_FAILED, ""},
 };
@@ -467,6 +468,32 @@ GST_START_TEST (test_fault)
 
 GST_END_TEST;
 
+static guint
+count_calls (const char *call, guint n_calls)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < n_calls; i++)
+    n += strcmp (faultkernel_get_call (i), call) == 0;
+  return n;
+}
+
+/* The simulated device asks for its memory before it writes there: without memory,
+ * the write would end the process */
+GST_START_TEST (test_allocated)
+{
+  const Scenario *sim = &scenarios[2];
+
+  fail_unless_equals_string (sim->name, "sim");
+  set_up (sim);
+  fail_unless (count_calls ("fallocate", run_with_fault (-1, 0, "sim")) >= 2);
+  g_string_free (problems, TRUE);
+  g_remove (file);
+  g_free (file);
+}
+
+GST_END_TEST;
+
 static Suite *
 faults_suite (void)
 {
@@ -475,6 +502,7 @@ faults_suite (void)
 
   tcase_add_checked_fixture (tc, temp_setup, temp_teardown);
   tcase_add_loop_test (tc, test_fault, 0, G_N_ELEMENTS (scenarios));
+  tcase_add_test (tc, test_allocated);
 
   return s;
 }
