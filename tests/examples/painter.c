@@ -252,6 +252,29 @@ run (const Options * options, uint8_t * memory)
   }
 }
 
+/* Writes zeros behind the end, where ftruncate() would leave a hole: a store there
+ * ends the process if there is no memory for it.  Returns 0, or -1 with errno set. */
+static int
+enlarge (int fd, uint64_t size, uint64_t needed)
+{
+  static const char zeros[65536];
+
+  while (size < needed) {
+    const size_t left = needed - size < sizeof (zeros) ? needed - size :
+        sizeof (zeros);
+    const ssize_t n = pwrite (fd, zeros, left, size);
+
+    /* A BAR takes nothing behind its end */
+    if (n == 0)
+      errno = EFBIG;
+    if (n == 0 || (n < 0 && errno != EINTR))
+      return -1;
+    size += n < 0 ? 0 : n;
+  }
+
+  return 0;
+}
+
 static uint8_t *
 map (const char *name, uint64_t needed)
 {
@@ -269,7 +292,7 @@ map (const char *name, uint64_t needed)
   }
 
   /* A file that is too small is made larger; a BAR cannot be */
-  if ((uint64_t) st.st_size < needed && ftruncate (fd, needed) < 0) {
+  if (enlarge (fd, st.st_size, needed) < 0) {
     fprintf (stderr, "%s has %llu bytes, and %llu are needed: %s\n", path,
         (unsigned long long) st.st_size, (unsigned long long) needed,
         strerror (errno));

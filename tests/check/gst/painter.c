@@ -4,15 +4,18 @@
  * Nothing is known of it here but what docs/manual/describing.md says, and what
  * it paints.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <glib/gstdio.h>
 #include <gst/video/video.h>
 
-#include "helper.h"
+#include "bus.h"
 
 static char *path;
 
@@ -278,6 +281,29 @@ GST_START_TEST (test_usage)
 
 GST_END_TEST;
 
+/* Its file has holes at first: a write to one would end it where there is no memory */
+GST_START_TEST (test_full)
+{
+  g_autofree char *dir = temp_path ("full");
+  g_autofree char *command = g_strdup_printf (PAINTER " --frames 1 %s/painted",
+      dir);
+  g_autofree char *err = NULL;
+  int status;
+
+  if (!enter_namespace ()) {
+    g_print ("SKIP: a mount namespace is not allowed here\n");
+    return;
+  }
+  fail_unless (g_mkdir (dir, 0755) == 0);
+  fail_unless (mount ("none", dir, "tmpfs", 0, "size=64k") == 0);
+  fail_unless (g_spawn_command_line_sync (command, NULL, &err, &status, NULL));
+  fail_unless (WIFEXITED (status) && WEXITSTATUS (status) == 1, "%#x", status);
+  fail_unless (strstr (err, g_strerror (ENOSPC)) != NULL, "%s", err);
+  fail_unless (umount (dir) == 0 && g_rmdir (dir) == 0);
+}
+
+GST_END_TEST;
+
 static Suite *
 painter_suite (void)
 {
@@ -289,6 +315,7 @@ painter_suite (void)
   tcase_add_test (tc, test_frames);
   tcase_add_test (tc, test_killed);
   tcase_add_test (tc, test_usage);
+  tcase_add_test (tc, test_full);
 
   return s;
 }
