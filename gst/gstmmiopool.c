@@ -71,6 +71,31 @@ create_own_pool (GstQuery * query, GstCaps * caps, guint size, guint min,
   return pool;
 }
 
+/* Returns: (transfer full) (nullable): the first of downstream's pools that takes the
+ * configuration */
+static GstBufferPool *
+choose_pool (GstQuery * query, GstCaps * caps, const GstVideoInfo * info,
+    gboolean has_video_meta)
+{
+  for (guint i = 0; i < gst_query_get_n_allocation_pools (query); i++) {
+    GstBufferPool *pool;
+    guint size, min, max;
+
+    gst_query_parse_nth_allocation_pool (query, i, &pool, &size, &min, &max);
+    if (!pool)
+      continue;
+    if (configure_pool (pool, query, caps, MAX (size,
+                GST_VIDEO_INFO_SIZE (info)), min, max, has_video_meta))
+      return pool;
+
+    GST_WARNING ("downstream's %" GST_PTR_FORMAT " refuses the configuration",
+        pool);
+    gst_object_unref (pool);
+  }
+
+  return NULL;
+}
+
 /**
  * gst_mmio_pool_decide:
  * @query: a finished allocation query; its pools are replaced by the chosen one
@@ -85,23 +110,13 @@ gst_mmio_pool_decide (GstQuery * query, const GstVideoInfo * info,
 {
   const gboolean has_video_meta = gst_query_find_allocation_meta (query,
       GST_VIDEO_META_API_TYPE, NULL);
-  GstBufferPool *pool = NULL;
+  GstBufferPool *pool;
   guint size = 0, min = 0, max = 0;
   GstStructure *config;
   GstCaps *caps;
 
   gst_query_parse_allocation (query, &caps, NULL);
-
-  if (gst_query_get_n_allocation_pools (query) > 0) {
-    gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
-    size = MAX (size, GST_VIDEO_INFO_SIZE (info));
-    if (pool && !configure_pool (pool, query, caps, size, min, max,
-            has_video_meta)) {
-      GST_WARNING ("downstream's %" GST_PTR_FORMAT
-          " refuses the configuration, so it may have to copy", pool);
-      gst_clear_object (&pool);
-    }
-  }
+  pool = choose_pool (query, caps, info, has_video_meta);
 
   /* It may insist on other figures */
   if (pool) {
@@ -111,6 +126,8 @@ gst_mmio_pool_decide (GstQuery * query, const GstVideoInfo * info,
   }
 
   if (!pool) {
+    if (gst_query_get_n_allocation_pools (query) > 0)
+      gst_query_parse_nth_allocation_pool (query, 0, NULL, &size, &min, NULL);
     size = MAX (size, GST_VIDEO_INFO_SIZE (info));
     max = 0;
     pool = create_own_pool (query, caps, size, min, has_video_meta);

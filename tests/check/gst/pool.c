@@ -141,6 +141,49 @@ GST_START_TEST (test_several_proposed)
 
 GST_END_TEST;
 
+/* The first one that takes what is sent, also where an entry has no pool at all */
+GST_START_TEST (test_first_refuses)
+{
+  GstQuery *query = new_query (TRUE);
+  TestPool *one = test_pool_new (), *other = test_pool_new ();
+  Decision decision;
+
+  one->refuses = TRUE;
+  if (__i__)
+    gst_query_add_allocation_pool (query, NULL, 200, 4, 9);
+  gst_query_add_allocation_pool (query, GST_BUFFER_POOL (one), 300, 1, 3);
+  gst_query_add_allocation_pool (query, GST_BUFFER_POOL (other), 100, 2, 5);
+  decide (query, 5, &decision);
+  fail_unless (decision.pool == GST_BUFFER_POOL_CAST (other));
+  fail_unless (decision.size == 100 && decision.min == 2);
+  drop (query, &decision);
+  gst_object_unref (one);
+  gst_object_unref (other);
+}
+
+GST_END_TEST;
+
+/* Where none takes it, the own pool is as the first entry says */
+GST_START_TEST (test_all_refuse)
+{
+  GstQuery *query = new_query (TRUE);
+  TestPool *one = test_pool_new (), *other = test_pool_new ();
+  Decision decision;
+
+  one->refuses = other->refuses = TRUE;
+  gst_query_add_allocation_pool (query, GST_BUFFER_POOL (one), 100, 3, 5);
+  gst_query_add_allocation_pool (query, GST_BUFFER_POOL (other), 200, 4, 6);
+  decide (query, 0, &decision);
+  fail_unless (decision.pool != GST_BUFFER_POOL_CAST (one));
+  fail_unless (decision.pool != GST_BUFFER_POOL_CAST (other));
+  fail_unless (decision.size == 100 && decision.min == 3);
+  drop (query, &decision);
+  gst_object_unref (one);
+  gst_object_unref (other);
+}
+
+GST_END_TEST;
+
 /* A size that is too small, or none, becomes what the picture needs */
 GST_START_TEST (test_small_size)
 {
@@ -405,6 +448,8 @@ pool_suite (void)
   tcase_add_loop_test (tc, test_own, 0, 2);
   tcase_add_loop_test (tc, test_proposed, 0, 2);
   tcase_add_test (tc, test_several_proposed);
+  tcase_add_loop_test (tc, test_first_refuses, 0, 2);
+  tcase_add_test (tc, test_all_refuse);
   tcase_add_loop_test (tc, test_small_size, 0, 2);
   tcase_add_test (tc, test_no_pool_in_proposal);
   tcase_add_test (tc, test_refusing);
