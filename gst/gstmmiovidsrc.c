@@ -180,7 +180,7 @@ take_settings (GstMmioVidSrc * self, const GstMmioSettings * settings)
   GPtrArray *changes = NULL;
 
   GST_OBJECT_LOCK (self);
-  if (GST_STATE (self) <= GST_STATE_READY) {
+  if (!self->are_settings_used) {
     changes = gst_mmio_settings_list_changes (&self->settings, settings,
         G_OBJECT_GET_CLASS (self));
     gst_mmio_settings_clear (&self->settings);
@@ -239,6 +239,7 @@ open_capture (GstMmioVidSrc * self, GstMmioWay ** way, GError ** error)
   gboolean valid;
 
   GST_OBJECT_LOCK (self);
+  self->are_settings_used = TRUE;
   io_mode = self->settings.io_mode;
   device = g_strdup (self->settings.device);
   valid = gst_mmio_settings_get_config (&self->settings, &config, error);
@@ -293,6 +294,7 @@ close_capture (GstMmioVidSrc * self)
   GST_OBJECT_LOCK (self);
   capture = g_steal_pointer (&self->capture);
   way = g_steal_pointer (&self->way);
+  self->are_settings_used = FALSE;
   g_clear_error (&self->failure);
   GST_OBJECT_UNLOCK (self);
 
@@ -312,6 +314,7 @@ start (GstMmioVidSrc * self)
 
   if (!capture) {
     gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
+    close_capture (self);
     return FALSE;
   }
 

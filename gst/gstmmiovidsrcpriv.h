@@ -108,6 +108,9 @@ struct _GstMmioVidSrc
   GThread *changing;            /* the thread that pauses or resumes */
   gboolean is_unlocked;         /* between unlock() and unlock_stop() */
 
+  /* From the start, in which they are read, to the stop */
+  gboolean are_settings_used;
+
   /* From start to stop.  The thread that captures, or that holds it, replaces
    * them under the object lock, as others read them under it. */
   MmioCapture *capture;

@@ -664,6 +664,46 @@ setup (void)
   fail_unless (GST_ELEMENT_REGISTER (mmiovidsrc, NULL));
 }
 
+static void
+try_uri (GstElement * element, GParamSpec * spec, gint * n)
+{
+  GError *error = NULL;
+
+  /* While it is stopped, it has no device */
+  if (GST_STATE_NEXT (element) != GST_STATE_PAUSED)
+    return;
+  fail_if (gst_uri_handler_set_uri (GST_URI_HANDLER (element),
+          "mmio://sim?width=64", &error));
+  fail_unless (g_error_matches (error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE));
+  g_clear_error (&error);
+  (*n)++;
+}
+
+/* It has its device open before it is paused, and only then */
+GST_START_TEST (test_uri_at_start)
+{
+  GstElement *element = gst_element_factory_make (ELEMENT, NULL);
+  GstURIHandler *handler = GST_URI_HANDLER (element);
+  gint n = 0;
+
+  fail_unless (gst_uri_handler_set_uri (handler, "mmio:///none", NULL));
+  fail_unless_equals_int (gst_element_set_state (element, GST_STATE_PAUSED),
+      GST_STATE_CHANGE_FAILURE);
+  fail_unless (gst_uri_handler_set_uri (handler, "mmio://sim", NULL));
+
+  g_signal_connect (element, "notify::device-name", G_CALLBACK (try_uri), &n);
+  fail_if (gst_element_set_state (element, GST_STATE_PAUSED) ==
+      GST_STATE_CHANGE_FAILURE);
+  fail_unless_equals_int (n, 1);
+
+  gst_element_set_state (element, GST_STATE_READY);
+  fail_unless (gst_uri_handler_set_uri (handler, "mmio:///none", NULL));
+  gst_element_set_state (element, GST_STATE_NULL);
+  gst_object_unref (element);
+}
+
+GST_END_TEST;
+
 static Suite *
 states_suite (void)
 {
@@ -695,6 +735,7 @@ states_suite (void)
   tcase_add_checked_fixture (tc, setup, NULL);
   tcase_add_loop_test (tc, test_quick_changes, 0, 2);
   tcase_add_test (tc, test_meddlers);
+  tcase_add_test (tc, test_uri_at_start);
 
   return s;
 }
