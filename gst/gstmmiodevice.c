@@ -11,6 +11,7 @@
 
 #include "gstmmiocaps.h"
 #include "gstmmiovidsrc.h"
+#include "mmiouri.h"
 
 #define ELEMENT "mmiovidsrc"
 
@@ -40,17 +41,46 @@ gst_mmio_device_create_element (GstDevice * device, const gchar * name)
   return element;
 }
 
+/* Leaves out what describes the frame of a device, and where it is */
+static char *
+remove_frame (const char *text)
+{
+  static const char *const names[] = {
+    "bar", "format", "width", "height", "offset", "stride", "buffers",
+    "buffer-step", "counter-bar", "counter-offset", "counter-size",
+    "counter-seqlock", "index-bar", "index-offset", "index-size", NULL
+  };
+  g_auto (MmioUri) uri = { NULL, };
+
+  if (!mmio_uri_parse (&uri, text, NULL))
+    return NULL;
+
+  for (guint i = uri.parameters->len; i-- > 0;) {
+    const MmioUriParameter *parameter = g_ptr_array_index (uri.parameters, i);
+
+    if (g_strv_contains (names, parameter->name))
+      g_ptr_array_remove_index (uri.parameters, i);
+  }
+
+  return mmio_uri_to_string (&uri);
+}
+
 static gboolean
 gst_mmio_device_reconfigure_element (GstDevice * device, GstElement * element)
 {
   GstMmioDevice *self = GST_MMIO_DEVICE (device);
+  g_autofree char *uri = NULL;
+  g_autofree char *other = NULL;
 
   /* One that has a device open keeps it */
   if (!GST_IS_MMIO_VID_SRC (element) || GST_STATE (element) > GST_STATE_READY)
     return FALSE;
 
   g_object_set (element, "device", self->address, NULL);
-  return TRUE;
+  uri = gst_uri_handler_get_uri (GST_URI_HANDLER (element));
+  other = remove_frame (uri);
+  return other && gst_uri_handler_set_uri (GST_URI_HANDLER (element), other,
+      NULL);
 }
 
 static void

@@ -228,6 +228,39 @@ GST_START_TEST (test_create_element)
 
 GST_END_TEST;
 
+/* The frame of the device before is not that of this one; what the user wants done with
+ * it stays */
+GST_START_TEST (test_reconfigure)
+{
+  g_autoptr (GstDeviceProvider) provider = get_provider ();
+  g_autofree char *uri = NULL;
+  GstElement *element;
+  GList *devices;
+
+  make_bus ();
+  put_device (&card);
+  devices = get_devices (provider, 1);
+  element = gst_element_factory_make (ELEMENT, NULL);
+  gst_object_ref_sink (element);
+  g_object_set (element, "device", "/dev/shm/other", "bar", 1, "width", 5,
+      "height", 4, "offset", (guint64) 7, "stride", 32, "buffers", 2,
+      "buffer-step", (guint64) 4096, "counter-bar", 0, "counter-offset",
+      (guint64) 0, "counter-size", 64, "counter-seqlock", TRUE, "index-bar", 0,
+      "index-offset", (guint64) 8, "index-size", 8, "reconnect", TRUE, NULL);
+  gst_util_set_object_arg (G_OBJECT (element), "format", "bgrx");
+  gst_util_set_object_arg (G_OBJECT (element), "changes", "drop");
+
+  fail_unless (gst_device_reconfigure_element (devices->data, element));
+  uri = gst_uri_handler_get_uri (GST_URI_HANDLER (element));
+  fail_unless_equals_string (uri, "mmio://0000:03:00.0?changes=drop&"
+      "reconnect=true");
+
+  gst_object_unref (element);
+  free_devices (devices);
+}
+
+GST_END_TEST;
+
 /* A filter of extended types selects all of them: since 1.28 the monitor also
  * says when it has started */
 static GstMessage *
@@ -364,6 +397,7 @@ deviceprovider_suite (void)
   TCase *tc = add_case (s, "provider");
 
   tcase_add_test (tc, test_metadata);
+  tcase_add_test (tc, test_reconfigure);
   tcase_add_test (tc, test_description);
   tcase_add_test (tc, test_unknown_names);
   tcase_add_test (tc, test_create_element);
