@@ -149,6 +149,9 @@ run (gpointer data)
     const gint n = g_poll (fds, G_N_ELEMENTS (fds),
         is_settled ? -1 : SETTLE_INTERVAL_MS);
 
+    /* A signal; or there is no memory, for a while */
+    if (n < 0 && errno != EINTR)
+      g_usleep (SETTLE_INTERVAL_MS * 1000);
     if (n < 0 || fds[0].revents)
       continue;
     /* Somebody has closed it */
