@@ -188,20 +188,21 @@ on_query (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
       GST_QUERY_ALLOCATION ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
 
-/* Exports a frame that has moved anew: what is offered now may be taken */
+/* Makes a dma-buf of the frames as soon as downstream names dma-bufs.  It is no use
+ * before, and takes long, so no lock is held. */
 static void
-reexport (GstMmioVidSrc * self)
+export_frames (GstMmioVidSrc * self, GstCaps * downstream)
 {
-  GstMmioWay *old = self->way;
-  GstMmioWay *way = gst_mmio_way_reexport (old);
+  GstMmioExport *export;
 
-  if (!way)
+  if (!gst_mmio_way_needs_export (self->way, downstream))
     return;
 
+  export = gst_mmio_export_try (self->capture);
   GST_OBJECT_LOCK (self);
-  self->way = way;
+  export = gst_mmio_way_swap_export (self->way, export);
   GST_OBJECT_UNLOCK (self);
-  gst_mmio_way_free (old);
+  g_clear_pointer (&export, gst_mmio_export_free);
 }
 
 /* Negotiates about what @self offers to the current downstream */
@@ -215,7 +216,7 @@ negotiate (GstMmioVidSrc * self)
       gst_pad_get_current_caps (GST_BASE_SRC_PAD (base));
   gboolean ret;
 
-  reexport (self);
+  export_frames (self, downstream);
   GST_OBJECT_LOCK (self);
   gst_mmio_way_begin (self->way, downstream);
   GST_OBJECT_UNLOCK (self);

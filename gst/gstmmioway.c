@@ -14,9 +14,7 @@
 #include "gstmmiocaps.h"
 #include "gstmmioformat.h"
 #include "gstmmiomemory.h"
-#include "gstmmioring.h"
 #include "mmioerror.h"
-#include "mmioimport.h"
 
 /* Somebody may change his mind, when he asks to negotiate anew; but one who
  * asks because he refuses would do so for ever */
@@ -29,13 +27,9 @@ struct _GstMmioWay
   GstVideoFormat format;
   gboolean is_plain;            /* the picture lies where everybody looks */
 
-  /* The dma-buf, and why there is none, or nobody who could read it.  Sinks
-   * remember what a memory showed, so each of several pictures has memories of
-   * its own. */
-  GstMmioRing *ring[MMIO_MAX_BUFFERS];
-  guint skip;
-  char *obstacle;
-  gboolean is_moved;            /* none of that is of the capture's picture */
+  char *obstacle;               /* what rules dma-bufs out from the start */
+  GstMmioExport *export;        /* NULL as long as none was wanted */
+  gboolean is_moved;            /* it is not of the capture's frame */
 
   GstAllocator *allocator;      /* of the map */
 
@@ -56,73 +50,45 @@ struct _GstMmioWay
   gboolean disappointing;
 };
 
-static void
-clear_rings (GstMmioWay * way)
+/* Returns: (nullable): why dma-bufs are not offered, or of no use */
+static const char *
+get_obstacle (const GstMmioWay * way)
 {
-  for (guint i = 0; i < MMIO_MAX_BUFFERS; i++)
-    g_clear_pointer (&way->ring[i], gst_mmio_ring_unref);
+  return way->obstacle || !way->export ? way->obstacle :
+      gst_mmio_export_get_obstacle (way->export);
 }
 
-/* What there may be a dma-buf of */
 static gboolean
-create_rings (GstMmioWay * way, int fd, GError ** error)
+has_dma_buf (const GstMmioWay * way)
 {
-  MmioCapture *capture = way->capture;
-  g_autoptr (GstMmioDmaBufAllocator) allocator =
-      gst_mmio_dma_buf_allocator_new (fd, mmio_capture_get_region (capture),
-      mmio_capture_get_reader (capture));
-
-  for (guint i = 0; i < mmio_capture_get_picture (capture)->n_buffers; i++) {
-    way->ring[i] = gst_mmio_ring_new (gst_object_ref (allocator));
-    if (!way->ring[i]) {
-      mmio_set_error (error, MMIO_ERROR_FAILED,
-          "There are no file descriptors left for the dma-bufs of %s; raise "
-          "the limit with: ulimit -n 4096",
-          mmio_capture_get_device_address (capture));
-      clear_rings (way);
-      return FALSE;
-    }
-  }
-
-  return TRUE;
+  return way->export && gst_mmio_export_get_ring (way->export, 0);
 }
 
-/* Finds out whether there can be a dma-buf, and whether it is worth offering.
- * A sink that takes one and then cannot import it would end the pipeline, or
- * copy it byte by byte. */
+/* Whether a dma-buf that has not been asked for yet may be possible */
 static gboolean
-share (GstMmioWay * way, GError ** error)
+may_export (const GstMmioWay * way)
 {
-  g_autoptr (GError) reason = NULL;
-  const int fd = mmio_capture_export (way->capture, &way->skip, error);
-  gboolean imported;
-
-  if (fd < 0)
-    return FALSE;
-
-  imported = mmio_import_any (fd, mmio_capture_shares_bar (way->capture) ?
-      mmio_capture_get_device_address (way->capture) : NULL, &reason);
-  if (!create_rings (way, fd, error))
-    return FALSE;
-
-  if (!imported)
-    way->obstacle = way->wanted == GST_MMIO_IO_MODE_DMABUF ?
-        g_strdup (reason->message) : mmio_error_get_reason (reason);
-  return TRUE;
+  return way->wanted == GST_MMIO_IO_MODE_AUTO && !way->obstacle &&
+      (!way->export || way->is_moved);
 }
 
-static void
-share_if_worth_it (GstMmioWay * way)
+static guint
+get_skip (const GstMmioWay * way)
+{
+  return way->export ? gst_mmio_export_get_skip (way->export) : 0;
+}
+
+/* What is against dma-bufs and known without asking for one */
+static char *
+find_obstacle (MmioCapture * capture)
 {
   g_autoptr (GError) reason = NULL;
 
-  if (mmio_capture_get_changes (way->capture) != MMIO_CHANGES_IGNORE)
-    way->obstacle = g_strdup ("To find changes, every frame is read.");
-  else if (!share (way, &reason))
-    way->obstacle = mmio_error_get_reason (reason);
-  /* What nobody can read is not offered */
-  if (way->obstacle)
-    clear_rings (way);
+  if (mmio_capture_get_changes (capture) != MMIO_CHANGES_IGNORE)
+    return g_strdup ("To find changes, every frame is read.");
+  if (!mmio_capture_can_export (capture, &reason))
+    return mmio_error_get_reason (reason);
+  return NULL;
 }
 
 static void
@@ -132,7 +98,8 @@ set_layout (GstMmioWay * way)
 
   way->format = gst_video_format_from_string (picture->format.name);
   /* A dma-buf shows all of several pictures */
-  way->is_plain = way->skip == 0 && (way->allocator || picture->n_buffers == 1)
+  way->is_plain = get_skip (way) == 0 && (way->allocator
+      || picture->n_buffers == 1)
       && gst_mmio_format_is_default_layout (picture);
 }
 
@@ -159,13 +126,14 @@ gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
       way->allocator = gst_mmio_allocator_new ();
       break;
     case GST_MMIO_IO_MODE_DMABUF:
-      if (!share (way, error)) {
+      way->export = gst_mmio_export_new (capture, error);
+      if (!way->export) {
         gst_mmio_way_free (way);
         return NULL;
       }
       break;
     case GST_MMIO_IO_MODE_AUTO:
-      share_if_worth_it (way);
+      way->obstacle = find_obstacle (capture);
       break;
     case GST_MMIO_IO_MODE_COPY:
       break;
@@ -197,30 +165,33 @@ gst_mmio_way_renew (const GstMmioWay * way, MmioCapture * capture,
 }
 
 /**
- * gst_mmio_way_reexport:
- * @way: a way
+ * gst_mmio_way_needs_export:
+ * @downstream: all that downstream takes
  *
- * Exports a picture anew that has moved (gst_mmio_way_move()).  What downstream
- * has refused stays refused.
- *
- * Returns: (transfer full) (nullable): a way that takes the place of @way; NULL
- *   if that is still right
+ * Returns: whether a negotiation needs gst_mmio_way_swap_export() first, as
+ *   downstream names dma-bufs and none was made of the frames yet
  */
-GstMmioWay *
-gst_mmio_way_reexport (const GstMmioWay * way)
+gboolean
+gst_mmio_way_needs_export (const GstMmioWay * way, GstCaps * downstream)
 {
-  GstMmioWay *renewed;
+  return may_export (way) && gst_mmio_caps_name_dma_buf (downstream);
+}
 
-  if (!way->is_moved || way->wanted != GST_MMIO_IO_MODE_AUTO)
-    return NULL;
+/**
+ * gst_mmio_way_swap_export:
+ * @export: (transfer full): the dma-buf of the capture's frames
+ *
+ * Returns: (transfer full) (nullable): the one before
+ */
+GstMmioExport *
+gst_mmio_way_swap_export (GstMmioWay * way, GstMmioExport * export)
+{
+  GstMmioExport *before = way->export;
 
-  renewed = gst_mmio_way_renew (way, way->capture, NULL);
-  if (way->refuser)
-    renewed->refuser = gst_caps_ref (way->refuser);
-  renewed->n_refusals = way->n_refusals;
-  renewed->refusal = g_strdup (way->refusal);
-  renewed->is_refused = way->is_refused;
-  return renewed;
+  way->export = export;
+  way->is_moved = FALSE;
+  set_layout (way);
+  return before;
 }
 
 /**
@@ -247,7 +218,7 @@ gst_mmio_way_move (GstMmioWay * way, MmioCapture * capture)
 void
 gst_mmio_way_free (GstMmioWay * way)
 {
-  clear_rings (way);
+  g_clear_pointer (&way->export, gst_mmio_export_free);
   gst_clear_object (&way->allocator);
   g_free (way->obstacle);
   g_free (way->objection);
@@ -270,7 +241,8 @@ gst_mmio_way_get_caps (const GstMmioWay * way)
       way->wanted == GST_MMIO_IO_MODE_DMABUF;
   GstCaps *caps = gst_caps_new_empty ();
 
-  if (way->ring[0] && !(way->negotiating && way->objection))
+  if ((has_dma_buf (way) || may_export (way)) &&
+      !(way->negotiating && way->objection))
     gst_caps_append (caps, gst_mmio_caps_get_dma_buf (picture));
   gst_caps_append (caps, gst_mmio_caps_get_picture (picture, own_only));
 
@@ -303,7 +275,7 @@ gst_mmio_way_begin (GstMmioWay * way, GstCaps * downstream)
     way->objection = g_strdup (way->refusal);
   way->is_refused = FALSE;
 
-  if (!way->objection && way->wanted == GST_MMIO_IO_MODE_AUTO && downstream &&
+  if (!way->objection && way->wanted == GST_MMIO_IO_MODE_AUTO &&
       !gst_mmio_caps_name_dma_buf (downstream))
     way->objection = g_strdup ("Downstream takes no dma-bufs; kmssink (from "
         "GStreamer 1.26 on; before, with io-mode=dmabuf), glimagesink and "
@@ -327,7 +299,7 @@ gst_mmio_way_end (GstMmioWay * way)
 gboolean
 gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
 {
-  if (!way->ring[0] || way->objection)
+  if (!has_dma_buf (way) || way->objection)
     return FALSE;
 
   /* There is no step further down */
@@ -375,7 +347,7 @@ gst_mmio_way_is_demanded (const GstMmioWay * way)
 const char *
 gst_mmio_way_get_objection (const GstMmioWay * way)
 {
-  return way->ring[0] ? way->objection : NULL;
+  return has_dma_buf (way) || may_export (way) ? way->objection : NULL;
 }
 
 static void
@@ -403,7 +375,8 @@ static GstMemory *
 acquire_dma_buf (GstMmioWay * way, guint buffer)
 {
   const MmioPicture *picture = mmio_capture_get_picture (way->capture);
-  GstMemory *memory = gst_mmio_ring_acquire (way->ring[buffer]);
+  GstMemory *memory = gst_mmio_ring_acquire (gst_mmio_export_get_ring
+      (way->export, buffer));
 
   if (memory && way->is_plain)
     gst_memory_resize (memory, 0, mmio_picture_get_size (picture));
@@ -416,16 +389,17 @@ take_copy (GstMmioWay * way)
 {
   const MmioPicture *picture = mmio_capture_get_picture (way->capture);
   const char *address = mmio_capture_get_device_address (way->capture);
+  const char *obstacle = get_obstacle (way);
   const gboolean expected = mmio_capture_shares_bar (way->capture) &&
       mmio_capture_get_changes (way->capture) == MMIO_CHANGES_IGNORE;
 
   if (way->wanted == GST_MMIO_IO_MODE_COPY)
     set_mode (way, GST_MMIO_IO_MODE_COPY, FALSE,
         g_strdup ("io-mode=copy asks for it."));
-  else if (way->obstacle || way->objection)
+  else if (obstacle || way->objection)
     set_mode (way, GST_MMIO_IO_MODE_COPY, expected,
         g_strdup_printf ("Each frame of %s is copied. %s", address,
-            way->obstacle ? way->obstacle : way->objection));
+            obstacle ? obstacle : way->objection));
   else
     set_mode (way, GST_MMIO_IO_MODE_COPY, expected,
         g_strdup_printf ("Each frame of %s is copied. Downstream takes "
@@ -437,11 +411,12 @@ static void
 take_dma_buf (GstMmioWay * way)
 {
   const char *address = mmio_capture_get_device_address (way->capture);
+  const char *obstacle = get_obstacle (way);
 
-  if (way->obstacle)
+  if (obstacle)
     set_mode (way, GST_MMIO_IO_MODE_DMABUF, TRUE,
         g_strdup_printf ("The dma-buf of %s is sent, as io-mode=dmabuf asks "
-            "for it. %s", address, way->obstacle));
+            "for it. %s", address, obstacle));
   else
     set_mode (way, GST_MMIO_IO_MODE_DMABUF, FALSE,
         g_strdup_printf ("Downstream takes the dma-buf of %s.", address));
@@ -479,7 +454,7 @@ set_layout_error (const GstMmioWay * way, GError ** error)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "Downstream does not understand that the picture of %s starts at byte "
         "%u of a dma-buf and has a stride of %u bytes; use io-mode=auto.",
-        address, way->skip, picture->plane[0].stride);
+        address, get_skip (way), picture->plane[0].stride);
 }
 
 /**
@@ -586,6 +561,6 @@ gst_mmio_way_wrap (GstMmioWay * way, guint buffer)
   }
 
   memory = acquire_dma_buf (way, buffer);
-  return memory ? gst_mmio_buffer_wrap (memory, way->skip + offset, picture,
-      way->format) : NULL;
+  return memory ? gst_mmio_buffer_wrap (memory, get_skip (way) + offset,
+      picture, way->format) : NULL;
 }

@@ -4,6 +4,7 @@
 #include <gst/video/video.h>
 
 #include "gstmmioenums.h"
+#include "gstmmioexport.h"
 #include "mmiocapture.h"
 
 G_BEGIN_DECLS
@@ -20,7 +21,10 @@ GstMmioWay *gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted,
     GError ** error);
 GstMmioWay *gst_mmio_way_renew (const GstMmioWay * way, MmioCapture * capture,
     GError ** error);
-GstMmioWay *gst_mmio_way_reexport (const GstMmioWay * way);
+gboolean gst_mmio_way_needs_export (const GstMmioWay * way,
+    GstCaps * downstream);
+GstMmioExport *gst_mmio_way_swap_export (GstMmioWay * way,
+    GstMmioExport * export);
 gboolean gst_mmio_way_move (GstMmioWay * way, MmioCapture * capture);
 void gst_mmio_way_free (GstMmioWay * way);
 

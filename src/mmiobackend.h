@@ -27,6 +27,8 @@ G_BEGIN_DECLS
  * @map: map @length bytes at @offset of a BAR that is known to hold them, the
  *   way that is wanted; errors that can be known before are found before
  *   anything is mapped
+ * @can_export: (nullable): whether the kernel may make dma-bufs of the memory, by
+ *   what is known without asking it; NULL where @export has to be tried
  * @export: (nullable): make a dma-buf of @length bytes at @offset of a BAR that
  *   is known to hold them, both multiples of a page; returns a descriptor of
  *   the caller's, or -1.  NULL where the device's memory cannot be shared.
@@ -63,6 +65,7 @@ typedef struct {
       MmioTellerPlace * place);
   MmioRegion *(*map) (MmioDevice * device, guint bar, guint64 offset,
       gsize length, MmioMapping wanted, GError ** error);
+  gboolean (*can_export) (MmioDevice * device, GError ** error);
   int (*export) (MmioDevice * device, guint bar, guint64 offset,
       guint64 length, GError ** error);
   int (*open_interrupt) (MmioDevice * device, GError ** error);

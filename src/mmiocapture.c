@@ -672,6 +672,18 @@ mmio_capture_shares_bar (const MmioCapture * capture)
 }
 
 /**
+ * mmio_capture_can_export:
+ *
+ * Returns: FALSE with @error set if mmio_capture_export() is known to fail, without
+ *   asking the kernel
+ */
+gboolean
+mmio_capture_can_export (MmioCapture * capture, GError ** error)
+{
+  return mmio_device_can_export (capture->device, error);
+}
+
+/**
  * mmio_capture_export:
  * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
  *   page

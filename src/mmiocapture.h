@@ -141,6 +141,7 @@ MmioChanges mmio_capture_get_changes (const MmioCapture * capture);
 gint mmio_capture_get_bar (const MmioCapture * capture);
 
 gboolean mmio_capture_shares_bar (const MmioCapture * capture);
+gboolean mmio_capture_can_export (MmioCapture * capture, GError ** error);
 int mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error);
 
 gboolean mmio_capture_is_present (MmioCapture * capture);

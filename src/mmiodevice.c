@@ -733,6 +733,28 @@ mmio_device_shares_bars (const MmioDevice * device)
 }
 
 /**
+ * mmio_device_can_export:
+ *
+ * Checks what mmio_device_export() needs, as far as it is known without asking the
+ * kernel for a dma-buf.
+ *
+ * Returns: FALSE with @error set if there cannot be a dma-buf of its memory
+ */
+gboolean
+mmio_device_can_export (MmioDevice * device, GError ** error)
+{
+  if (device->backend->export)
+    return !device->backend->can_export ||
+        device->backend->can_export (device, error);
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The kernel makes no dma-buf of the memory of %s when it is reached by "
+      "%s; bind the device to vfio-pci and use access=vfio" MMIO_OR_USE_COPY,
+      device->address, device->backend->access);
+  return FALSE;
+}
+
+/**
  * mmio_device_export:
  * @bar: the BAR that @picture was mapped from
  * @picture: the picture
@@ -756,15 +778,8 @@ mmio_device_export (MmioDevice * device, guint bar,
   const guint64 end = (get_end (device, bar, picture) + page - 1) / page * page;
   int fd;
 
-  if (!device->backend->export) {
-    mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The kernel makes no dma-buf of the memory of %s when it is reached by "
-        "%s; bind the device to vfio-pci and use access=vfio" MMIO_OR_USE_COPY,
-        device->address, device->backend->access);
-    return -1;
-  }
-
-  if (!mmio_device_is_held (device, error))
+  if (!mmio_device_can_export (device, error) ||
+      !mmio_device_is_held (device, error))
     return -1;
   fd = device->backend->export (device, bar, first, end - first, error);
   if (fd >= 0)

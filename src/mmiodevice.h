@@ -108,6 +108,7 @@ gboolean mmio_device_check_same (const MmioDevice * device,
     const MmioDevice * other, GError ** error);
 
 gboolean mmio_device_shares_bars (const MmioDevice * device);
+gboolean mmio_device_can_export (MmioDevice * device, GError ** error);
 int mmio_device_export (MmioDevice * device, guint bar,
     const MmioPicture * picture, guint * skip, GError ** error);
 

@@ -101,21 +101,28 @@ mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
 
 /* Memory that a program shares by handing on its descriptor, which then is
  * /proc/PID/fd/N here */
+static gboolean
+mmio_file_can_export (MmioDevice * device, GError ** error)
+{
+  MmioFile *file = (MmioFile *) device;
+
+  if (mmio_udmabuf_can_share (file->fd))
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "%s is no memfd that is sealed against shrinking but not against "
+      "writing, so the kernel makes no dma-buf of it" MMIO_USE_COPY,
+      device->address);
+  return FALSE;
+}
+
 static int
 mmio_file_export (MmioDevice * device, guint bar, guint64 offset,
     guint64 length, GError ** error)
 {
   MmioFile *file = (MmioFile *) device;
 
-  if (mmio_udmabuf_can_share (file->fd))
-    return mmio_udmabuf_export (file->fd, offset, length, device->address,
-        error);
-
-  mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "%s is no memfd that is sealed against shrinking but not against "
-      "writing, so the kernel makes no dma-buf of it" MMIO_USE_COPY,
-      device->address);
-  return -1;
+  return mmio_udmabuf_export (file->fd, offset, length, device->address, error);
 }
 
 /* A file that is copied up from a lower layer of an overlay keeps its numbers, as
@@ -258,6 +265,7 @@ static const MmioBackend mmio_file_backend = {
   .refresh = mmio_file_refresh,
   .find_teller = mmio_file_find_teller,
   .map = mmio_file_map,
+  .can_export = mmio_file_can_export,
   .export = mmio_file_export,
   .check = mmio_file_check,
   .set_lost_error = mmio_file_set_lost_error,

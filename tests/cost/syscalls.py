@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a frame of a file costs in system calls, that strace counts.
+"""What a frame of a file costs in system calls, that strace counts, and which device
+nodes a pipeline opens.
 
 Usage: syscalls.py FRAMES-PROGRAM MEASUREMENTS
 
@@ -28,6 +29,7 @@ LAUNCH = "gst-launch-1.0"
 # What the C library makes of stat() and fstat() differs
 STAT = re.compile(r"(new)?(f|l)?stat(at|x|64|at64)?$")
 ELEMENT = "`mmiovidsrc`, the clock"
+DMABUF_NODES = re.compile(r'"(/dev/udmabuf|/dev/dri|/sys/class/drm)[/"]')
 LIBRARY = {"the library, the clock": "clock",
            "the library, a counter": "counter"}
 
@@ -80,6 +82,19 @@ def element(path):
     return command
 
 
+def opens(caps):
+    """Which of what dma-bufs need a pipeline opens, or tries to."""
+    with tempfile.NamedTemporaryFile("r", suffix=".strace") as out:
+        command = [LAUNCH, "-q", "mmiovidsrc", "num-buffers=3", "!", caps, "!",
+                   "fakesink"]
+        done = subprocess.run(
+            ["strace", "-f", "-e", "trace=open,openat", "-o", out.name,
+             *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True)
+        found = DMABUF_NODES.findall(out.read())
+    return set(found), done
+
+
 def library(program, sync, path):
     return lambda frames: [program, sync, path, str(frames)]
 
@@ -115,7 +130,7 @@ def main():
         # The registry, once
         trace(cases[ELEMENT](1))
 
-        print(f"1..{len(cases)}")
+        print(f"1..{len(cases) + 2}")
         for number, (what, command) in enumerate(cases.items(), 1):
             found = per_frame(command)
             wanted = said.get(what)
@@ -127,6 +142,17 @@ def main():
                                    in sorted(found.items())))
             if not ok:
                 print(f"# {measurements} says {wanted}")
+
+    # No caps of fakesink's name dma-bufs
+    found, done = opens("video/x-raw")
+    ok = not done.returncode and not found
+    print(f"{'ok' if ok else 'not ok'} {number + 1} - nothing is opened for "
+          "dma-bufs that no element takes")
+    print(f"# {', '.join(sorted(found)) or done.stdout.strip()}")
+    # That it can be seen; what becomes of it depends on the machine
+    found, done = opens("video/x-raw(memory:DMABuf)")
+    print(f"{'ok' if '/dev/udmabuf' in found else 'not ok'} {number + 2} - "
+          "/dev/udmabuf is opened for one that does")
 
 
 main()

@@ -193,8 +193,10 @@ def no_way(bench):
     check_vfio.bind(bench)
     memory = noise(SMALL.end(), 50)
     bench.paint("large", memory)
+    # The kernel is asked only for a downstream that names dma-bufs
     pipeline = (f"mmiovidsrc name=s device={IVSHMEM} {SMALL.properties()} "
-                "num-buffers=5 ! filesink location=/mnt/out/capture")
+                "num-buffers=5 ! 'video/x-raw(memory:DMABuf);video/x-raw' ! "
+                "filesink location=/mnt/out/capture")
     with watching(bench, pipeline) as watch:
         watch.wait()
         _expect_one_message(watch)

@@ -410,12 +410,14 @@ GST_START_TEST (test_other_modes)
 
 GST_END_TEST;
 
-/* The device is open; pools want descriptors too, and do not say if there are
- * none */
-static void
-on_open (GObject * object, GParamSpec * pspec, gpointer user_data)
+/* The I/O mode is chosen.  Pools need descriptors too, and do not say if there are
+ * none. */
+static GstBusSyncReply
+on_message (GstBus * bus, GstMessage * message, gpointer user_data)
 {
-  unlimit_fds ();
+  if (gst_message_has_name (message, "mmiovidsrc-io-mode"))
+    unlimit_fds ();
+  return GST_BUS_PASS;
 }
 
 /* However few descriptors are left: it starts and sends the picture somehow, or
@@ -431,12 +433,12 @@ GST_START_TEST (test_few_descriptors)
   for (guint n = 0; n < 12; n++) {
     GstHarness *h = dmabuf_new_source (is_auto ? "auto" : "dmabuf", &odd);
     const guint fds = count_fds ();
+    g_autoptr (GstBus) bus = gst_element_get_bus (h->element);
     GstStateChangeReturn ret;
 
     gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
     propose_video_meta (h);
-    g_signal_connect (h->element, "notify::device-name", G_CALLBACK (on_open),
-        NULL);
+    gst_bus_set_sync_handler (bus, on_message, NULL, NULL);
     limit_fds (n);
     ret = gst_element_set_state (h->element, GST_STATE_PLAYING);
     if (ret == GST_STATE_CHANGE_FAILURE) {

@@ -217,6 +217,75 @@ GST_START_TEST (test_not_negotiated)
 
 GST_END_TEST;
 
+/* --- When the kernel is asked for a dma-buf ---------------------------------- */
+
+/* Nothing is opened as long as no element downstream names dma-bufs, and once it
+ * does.  DRM nodes may wake a GPU. */
+GST_START_TEST (test_asked_when_wanted)
+{
+  static const char *const caps[] = {
+    NULL, "video/x-raw", "video/x-raw(ANY)", "video/x-raw,format=BGRx",
+  };
+  const guint drm = dmabuf_add_importer ();
+  GstHarness *h = dmabuf_new_source ("auto", &odd);
+  GstBuffer *buffer;
+
+  if (caps[__i__])
+    gst_harness_set_sink_caps_str (h, caps[__i__]);
+  propose_video_meta (h);
+  source_start (h, 3);
+  dmabuf_check_way (h, "copy", "Downstream takes no dma-bufs", NULL);
+  fail_unless_equals_int (fakekernel_count_udmabuf_opens (), 0);
+  fail_unless_equals_int (fakekernel_get_drm_counts (0).opens, 0);
+  fail_unless_equals_int (fakekernel_get_drm_counts (drm).opens, 0);
+
+  source_wait_for_clock_wait (h);
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
+  source_drop (h, 1);
+  buffer = source_crank (h);
+  dmabuf_check_way (h, "dmabuf", NULL);
+  fail_unless (dmabuf_is (buffer));
+  dmabuf_check_picture (buffer, &odd);
+  gst_buffer_unref (buffer);
+  fail_unless_equals_int (fakekernel_count_udmabuf_opens (), 1);
+  fail_unless_equals_int (fakekernel_get_drm_counts (0).opens, 1);
+
+  /* What is known already is not asked again */
+  source_wait_for_clock_wait (h);
+  gst_harness_set_sink_caps_str (h, "video/x-raw");
+  source_drop (h, 2);
+  source_wait_for_clock_wait (h);
+  gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
+  source_drop (h, 2);
+  fail_unless (dmabuf_in_caps (h));
+  fail_unless_equals_int (fakekernel_count_udmabuf_opens (), 1);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* The user asks for dma-bufs, or for anything else */
+GST_START_TEST (test_asked_by_user)
+{
+  static const struct
+  {
+    const char *io_mode;
+    guint opens;
+  } cases[] = {
+    {"dmabuf", 1}, {"auto", 0}, {"copy", 0}, {"mmap", 0},
+  };
+  GstHarness *h = dmabuf_new_source (cases[__i__].io_mode, &odd);
+
+  gst_element_set_state (h->element, GST_STATE_PAUSED);
+  fail_unless_equals_int (fakekernel_count_udmabuf_opens (),
+      cases[__i__].opens);
+  fail_unless_equals_int (fakekernel_get_drm_counts (0).opens,
+      cases[__i__].opens);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* --- Where the picture lies ----------------------------------------------- */
 
 #define NOT_FOUND "Downstream does not understand where the picture lies"
@@ -766,6 +835,8 @@ dmabufnegotiation_suite (void)
   tcase_add_loop_test (tc, test_offer, 0, 8);
   tcase_add_loop_test (tc, test_kind, 0, G_N_ELEMENTS (kinds));
   tcase_add_loop_test (tc, test_not_negotiated, 0, 5);
+  tcase_add_loop_test (tc, test_asked_when_wanted, 0, 4);
+  tcase_add_loop_test (tc, test_asked_by_user, 0, 4);
   tcase_add_loop_test (tc, test_layout, 0, 14);
   tcase_add_test (tc, test_layout_again);
   tcase_add_test (tc, test_layout_before_playing);

@@ -69,6 +69,7 @@ EXPORT ("open");
        Node udmabuf;
        int open_errno, create_errno;
        guint n_udmabufs;
+       guint n_udmabuf_opens;
        guint n_syncs;
      } kernel;
 
@@ -179,6 +180,7 @@ fakekernel_stop (void)
   }
   memset (kernel.device, 0, sizeof (kernel.device));
   kernel.n_devices = kernel.n_udmabufs = kernel.n_syncs = 0;
+  kernel.n_udmabuf_opens = 0;
   kernel.open_errno = kernel.create_errno = 0;
   clear_node (&kernel.udmabuf);
   kernel.is_on = FALSE;
@@ -366,6 +368,18 @@ fakekernel_count_udmabufs (void)
 }
 
 guint
+fakekernel_count_udmabuf_opens (void)
+{
+  guint n;
+
+  g_mutex_lock (&kernel.lock);
+  n = kernel.n_udmabuf_opens;
+  g_mutex_unlock (&kernel.lock);
+
+  return n;
+}
+
+guint
 fakekernel_count_syncs (void)
 {
   guint n;
@@ -445,6 +459,7 @@ open_fake (const char *path, int flags, int *fd)
     return FALSE;
 
   if (strcmp (path, "/dev/udmabuf") == 0) {
+    kernel.n_udmabuf_opens++;
     *fd = open_node (&kernel.udmabuf, kernel.open_errno, flags);
     return TRUE;
   }

@@ -122,6 +122,9 @@ void fakekernel_set_udmabuf (int open_errno, int create_errno);
  * itself: who maps it sees the memfd from its start, whatever the offset. */
 guint fakekernel_count_udmabufs (void);
 
+/* How often /dev/udmabuf was opened, in vain or not */
+guint fakekernel_count_udmabuf_opens (void);
+
 /* How often the CPU's accesses to a dma-buf were announced
  * (DMA_BUF_IOCTL_SYNC) */
 guint fakekernel_count_syncs (void);
