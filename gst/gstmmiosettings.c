@@ -7,60 +7,19 @@
 #include "config.h"
 #endif
 
-#include "gstmmiosettings.h"
+#include "gstmmiosettingspriv.h"
 
 #include <string.h>
 
 #include "gstmmioformat.h"
-#include "gstmmioframequeue.h"
 #include "mmioerror.h"
 
-#define DEFAULT_DEVICE "sim"
-#define DEFAULT_ACCESS MMIO_ACCESS_AUTO
-#define DEFAULT_BAR -1
-#define DEFAULT_FORMAT GST_VIDEO_FORMAT_RGB
-#define DEFAULT_IO_MODE GST_MMIO_IO_MODE_AUTO
-#define DEFAULT_MAPPING MMIO_MAPPING_AUTO
-#define DEFAULT_ENGINE MMIO_ENGINE_AUTO
-#define DEFAULT_CHANGES MMIO_CHANGES_IGNORE
-#define DEFAULT_FRAME_SYNC MMIO_FRAME_SYNC_CLOCK
-#define DEFAULT_COUNTER_BAR -1
-#define DEFAULT_COUNTER_SIZE 32
-#define DEFAULT_BUFFERS 1
-#define DEFAULT_INDEX_BAR -1
-#define DEFAULT_INDEX_SIZE 32
+/* Of a register of which only the offset or the BAR is set, in bits */
+#define REGISTER_SIZE 32
 
-enum
-{
-  PROP_0,
-  PROP_DEVICE,
-  PROP_ACCESS,
-  PROP_BAR,
-  PROP_FORMAT,
-  PROP_WIDTH,
-  PROP_HEIGHT,
-  PROP_OFFSET,
-  PROP_STRIDE,
-  PROP_IO_MODE,
-  PROP_MAPPING,
-  PROP_ENGINE,
-  PROP_CHANGES,
-  PROP_FRAME_SYNC,
-  PROP_COUNTER_BAR,
-  PROP_COUNTER_OFFSET,
-  PROP_COUNTER_SIZE,
-  PROP_COUNTER_SEQLOCK,
-  PROP_BUFFERS,
-  PROP_BUFFER_STEP,
-  PROP_INDEX_BAR,
-  PROP_INDEX_OFFSET,
-  PROP_INDEX_SIZE,
-  PROP_RECONNECT,
-  PROP_QUEUE_SIZE,
-  N_PROPS
+static const GstMmioRegisterSettings no_register = {
+  DEFAULT_REGISTER_BAR, DEFAULT_REGISTER_OFFSET, DEFAULT_REGISTER_SIZE
 };
-
-G_STATIC_ASSERT (N_PROPS == GST_MMIO_SETTINGS_N_PROPS);
 
 /**
  * gst_mmio_settings_init:
@@ -79,11 +38,8 @@ gst_mmio_settings_init (GstMmioSettings * settings)
   settings->engine = DEFAULT_ENGINE;
   settings->changes = DEFAULT_CHANGES;
   settings->frame_sync = DEFAULT_FRAME_SYNC;
-  settings->counter.bar = DEFAULT_COUNTER_BAR;
-  settings->counter.bits = DEFAULT_COUNTER_SIZE;
-  settings->n_buffers = DEFAULT_BUFFERS;
-  settings->index.bar = DEFAULT_INDEX_BAR;
-  settings->index.bits = DEFAULT_INDEX_SIZE;
+  settings->counter = no_register;
+  settings->index = no_register;
 }
 
 /**
@@ -95,109 +51,6 @@ void
 gst_mmio_settings_clear (GstMmioSettings * settings)
 {
   g_clear_pointer (&settings->device, g_free);
-}
-
-/**
- * gst_mmio_settings_install_properties:
- * @object_class: class of an element that has settings
- */
-void
-gst_mmio_settings_install_properties (GObjectClass * object_class)
-{
-  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-      GST_PARAM_MUTABLE_READY;
-
-  g_object_class_install_property (object_class, PROP_DEVICE,
-      g_param_spec_string ("device", "Device",
-          "The device: " MMIO_ADDRESS_FORMS, DEFAULT_DEVICE, flags));
-  g_object_class_install_property (object_class, PROP_ACCESS,
-      g_param_spec_enum ("access", "Access", "How to reach a PCI device",
-          GST_TYPE_MMIO_ACCESS, DEFAULT_ACCESS, flags));
-  g_object_class_install_property (object_class, PROP_BAR,
-      g_param_spec_int ("bar", "BAR", "BAR that holds the picture (-1 = the "
-          "first memory BAR that is large enough)", -1, MMIO_MAX_BARS - 1,
-          DEFAULT_BAR, flags));
-  g_object_class_install_property (object_class, PROP_FORMAT,
-      g_param_spec_enum ("format", "Format", "Pixel format in the BAR (if "
-          "never set, as the device describes, else RGB)",
-          GST_TYPE_VIDEO_FORMAT, DEFAULT_FORMAT, flags));
-  g_object_class_install_property (object_class, PROP_WIDTH,
-      g_param_spec_uint ("width", "Width", "Width of the picture in pixels "
-          "(0 = ask the device, and follow it)", 0, G_MAXINT, 0, flags));
-  g_object_class_install_property (object_class, PROP_HEIGHT,
-      g_param_spec_uint ("height", "Height", "Height of the picture in pixels "
-          "(0 = ask the device, and follow it)", 0, G_MAXINT, 0, flags));
-  g_object_class_install_property (object_class, PROP_OFFSET,
-      g_param_spec_uint64 ("offset", "Offset", "Bytes from the BAR's start to "
-          "the first pixel", 0, G_MAXUINT64, 0, flags));
-  g_object_class_install_property (object_class, PROP_STRIDE,
-      g_param_spec_uint ("stride", "Stride", "Bytes from one row to the next, "
-          "in the first plane (0 = rows without padding)", 0, G_MAXINT, 0,
-          flags));
-  g_object_class_install_property (object_class, PROP_IO_MODE,
-      g_param_spec_enum ("io-mode", "IO mode",
-          "How frames are sent: as a dma-buf, as a copy, or as the mapped BAR",
-          GST_TYPE_MMIO_IO_MODE, DEFAULT_IO_MODE, flags));
-  g_object_class_install_property (object_class, PROP_MAPPING,
-      g_param_spec_enum ("mapping", "Mapping", "How the BAR is mapped",
-          GST_TYPE_MMIO_MAPPING, DEFAULT_MAPPING, flags));
-  g_object_class_install_property (object_class, PROP_ENGINE,
-      g_param_spec_enum ("engine", "Engine", "How a copy loads from the BAR",
-          GST_TYPE_MMIO_ENGINE, DEFAULT_ENGINE, flags));
-  g_object_class_install_property (object_class, PROP_CHANGES,
-      g_param_spec_enum ("changes", "Changes", "How to handle unchanged "
-          "frames and changed rows (mark: regions of interest named damage)",
-          GST_TYPE_MMIO_CHANGES, DEFAULT_CHANGES, flags));
-  g_object_class_install_property (object_class, PROP_FRAME_SYNC,
-      g_param_spec_enum ("frame-sync", "Frame sync", "What starts a frame",
-          GST_TYPE_MMIO_FRAME_SYNC, DEFAULT_FRAME_SYNC, flags));
-  g_object_class_install_property (object_class, PROP_COUNTER_BAR,
-      g_param_spec_int ("counter-bar", "Counter BAR",
-          "BAR that holds the frame counter (-1 = that of the picture)", -1,
-          MMIO_MAX_BARS - 1, DEFAULT_COUNTER_BAR, flags));
-  g_object_class_install_property (object_class, PROP_COUNTER_OFFSET,
-      g_param_spec_uint64 ("counter-offset", "Counter offset",
-          "Bytes from that BAR's start to the frame counter (if never set, as the "
-          "device describes)", 0, G_MAXUINT64, 0, flags));
-  g_object_class_install_property (object_class, PROP_COUNTER_SIZE,
-      g_param_spec_uint ("counter-size", "Counter size",
-          "Bits of the frame counter: 8, 16, 32 or 64", 8, 64,
-          DEFAULT_COUNTER_SIZE, flags));
-  g_object_class_install_property (object_class, PROP_COUNTER_SEQLOCK,
-      g_param_spec_boolean ("counter-seqlock", "Counter seqlock",
-          "The frame counter is odd while a picture is being written", FALSE,
-          flags));
-  g_object_class_install_property (object_class, PROP_BUFFERS,
-      g_param_spec_uint ("buffers", "Buffers",
-          "Number of pictures that the "
-          "device writes in turn (if never set, as the device describes)", 1,
-          MMIO_MAX_BUFFERS, DEFAULT_BUFFERS, flags));
-  g_object_class_install_property (object_class, PROP_BUFFER_STEP,
-      g_param_spec_uint64 ("buffer-step", "Buffer step",
-          "Bytes from the start of one of these pictures to that of the next "
-          "(0 = without a gap, or as the device describes)", 0, G_MAXUINT64, 0,
-          flags));
-  g_object_class_install_property (object_class, PROP_INDEX_BAR,
-      g_param_spec_int ("index-bar", "Index BAR",
-          "BAR that holds the index (-1 = that of the picture)", -1,
-          MMIO_MAX_BARS - 1, DEFAULT_INDEX_BAR, flags));
-  g_object_class_install_property (object_class, PROP_INDEX_OFFSET,
-      g_param_spec_uint64 ("index-offset", "Index offset",
-          "Bytes from that BAR's start to the index of the complete picture (if "
-          "never set, as the device describes)", 0, G_MAXUINT64, 0, flags));
-  g_object_class_install_property (object_class, PROP_INDEX_SIZE,
-      g_param_spec_uint ("index-size", "Index size",
-          "Bits of the index: 8, 16, 32 or 64", 8, 64, DEFAULT_INDEX_SIZE,
-          flags));
-  g_object_class_install_property (object_class, PROP_RECONNECT,
-      g_param_spec_boolean ("reconnect", "Reconnect",
-          "Wait for a removed device to return (false = its removal is an error)",
-          FALSE, flags));
-  g_object_class_install_property (object_class, PROP_QUEUE_SIZE,
-      g_param_spec_uint ("queue-size", "Queue size",
-          "Maximum number of queued "
-          "frames (0 = as many as the pipeline's latency needs)", 0,
-          GST_MMIO_FRAME_QUEUE_MAX, 0, flags));
 }
 
 /**
@@ -246,7 +99,6 @@ gst_mmio_settings_set_property (GstMmioSettings * settings, guint prop_id,
       return TRUE;
     case PROP_FORMAT:
       settings->format = g_value_get_enum (value);
-      settings->format_set = TRUE;
       return TRUE;
     case PROP_WIDTH:
       settings->width = g_value_get_uint (value);
@@ -277,38 +129,30 @@ gst_mmio_settings_set_property (GstMmioSettings * settings, guint prop_id,
       return TRUE;
     case PROP_COUNTER_BAR:
       settings->counter.bar = g_value_get_int (value);
-      settings->counter_set = TRUE;
       return TRUE;
     case PROP_COUNTER_OFFSET:
-      settings->counter.offset = g_value_get_uint64 (value);
-      settings->counter_set = TRUE;
+      settings->counter.offset = g_value_get_int64 (value);
       return TRUE;
     case PROP_COUNTER_SIZE:
-      settings->counter.bits = g_value_get_uint (value);
-      settings->counter_set = TRUE;
+      settings->counter.size = g_value_get_uint (value);
       return TRUE;
     case PROP_COUNTER_SEQLOCK:
       settings->counter_is_seqlock = g_value_get_boolean (value);
-      settings->counter_set = TRUE;
       return TRUE;
     case PROP_BUFFERS:
       settings->n_buffers = g_value_get_uint (value);
-      settings->n_buffers_set = TRUE;
       return TRUE;
     case PROP_BUFFER_STEP:
       settings->buffer_step = g_value_get_uint64 (value);
       return TRUE;
     case PROP_INDEX_BAR:
       settings->index.bar = g_value_get_int (value);
-      settings->index_set = TRUE;
       return TRUE;
     case PROP_INDEX_OFFSET:
-      settings->index.offset = g_value_get_uint64 (value);
-      settings->index_set = TRUE;
+      settings->index.offset = g_value_get_int64 (value);
       return TRUE;
     case PROP_INDEX_SIZE:
-      settings->index.bits = g_value_get_uint (value);
-      settings->index_set = TRUE;
+      settings->index.size = g_value_get_uint (value);
       return TRUE;
     case PROP_RECONNECT:
       settings->reconnect = g_value_get_boolean (value);
@@ -374,10 +218,10 @@ gst_mmio_settings_get_property (const GstMmioSettings * settings,
       g_value_set_int (value, settings->counter.bar);
       return TRUE;
     case PROP_COUNTER_OFFSET:
-      g_value_set_uint64 (value, settings->counter.offset);
+      g_value_set_int64 (value, settings->counter.offset);
       return TRUE;
     case PROP_COUNTER_SIZE:
-      g_value_set_uint (value, settings->counter.bits);
+      g_value_set_uint (value, settings->counter.size);
       return TRUE;
     case PROP_COUNTER_SEQLOCK:
       g_value_set_boolean (value, settings->counter_is_seqlock);
@@ -392,10 +236,10 @@ gst_mmio_settings_get_property (const GstMmioSettings * settings,
       g_value_set_int (value, settings->index.bar);
       return TRUE;
     case PROP_INDEX_OFFSET:
-      g_value_set_uint64 (value, settings->index.offset);
+      g_value_set_int64 (value, settings->index.offset);
       return TRUE;
     case PROP_INDEX_SIZE:
-      g_value_set_uint (value, settings->index.bits);
+      g_value_set_uint (value, settings->index.size);
       return TRUE;
     case PROP_RECONNECT:
       g_value_set_boolean (value, settings->reconnect);
@@ -412,28 +256,13 @@ gst_mmio_settings_get_property (const GstMmioSettings * settings,
  * gst_mmio_settings_is_default:
  * @spec: of a setting
  *
- * Returns: whether the setting is as if it had never been set
+ * Returns: whether the setting is not set
  */
 gboolean
 gst_mmio_settings_is_default (const GstMmioSettings * settings,
     GParamSpec * spec)
 {
   g_auto (GValue) value = G_VALUE_INIT;
-
-  /* Their defaults are no values, though the properties show some; a register
-   * has one property that says that there is one */
-  switch (spec->param_id) {
-    case PROP_FORMAT:
-      return !settings->format_set;
-    case PROP_BUFFERS:
-      return !settings->n_buffers_set;
-    case PROP_COUNTER_OFFSET:
-      return !settings->counter_set;
-    case PROP_INDEX_OFFSET:
-      return !settings->index_set;
-    default:
-      break;
-  }
 
   g_value_init (&value, spec->value_type);
   gst_mmio_settings_get_property (settings, spec->param_id, &value);
@@ -470,6 +299,28 @@ gst_mmio_settings_list_changes (const GstMmioSettings * settings,
   return specs;
 }
 
+static gboolean
+is_register_set (const GstMmioRegisterSettings * settings)
+{
+  return settings->bar != DEFAULT_REGISTER_BAR ||
+      settings->offset != DEFAULT_REGISTER_OFFSET ||
+      settings->size != DEFAULT_REGISTER_SIZE;
+}
+
+/* A register is set as soon as one of its properties is */
+static MmioRegisterSpec
+get_register (const GstMmioRegisterSettings * settings)
+{
+  MmioRegisterSpec spec = { 0, };
+
+  if (is_register_set (settings)) {
+    spec.bar = settings->bar;
+    spec.offset = MAX (settings->offset, 0);
+    spec.bits = settings->size > 0 ? settings->size : REGISTER_SIZE;
+  }
+  return spec;
+}
+
 /**
  * gst_mmio_settings_get_config:
  * @config: (out): the same in the library's words; its device belongs to
@@ -494,12 +345,18 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
           .height = settings->height,
           .offset = settings->offset,
           .stride = settings->stride,
-          .n_buffers = settings->n_buffers_set ? settings->n_buffers : 0,
+          .n_buffers = settings->n_buffers,
           .buffer_step = settings->buffer_step,
+          .counter = get_register (&settings->counter),
+          .counter_is_seqlock = settings->counter_is_seqlock,
+          .index = get_register (&settings->index),
         },
   };
 
-  if (settings->format_set &&
+  if (!gst_mmio_settings_check_numbers (settings, error))
+    return FALSE;
+
+  if (settings->format != GST_VIDEO_FORMAT_UNKNOWN &&
       !gst_mmio_format_from_video (&result.spec.format, settings->format)) {
     mmio_set_error (error, MMIO_ERROR_FORMAT,
         "%s is no format that lies in a BAR row by row; set format to a packed "
@@ -518,12 +375,12 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
     return FALSE;
   }
 
-  if (settings->counter_set) {
-    result.spec.counter = settings->counter;
-    result.spec.counter_is_seqlock = settings->counter_is_seqlock;
+  if (settings->counter_is_seqlock && result.spec.counter.bits == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "Cannot use counter-seqlock: the frame counter has no place; set "
+        "counter-offset.");
+    return FALSE;
   }
-  if (settings->index_set)
-    result.spec.index = settings->index;
 
   *config = result;
   return TRUE;

@@ -11,6 +11,24 @@ G_BEGIN_DECLS
 /* IDs of the element's other properties start here */
 #define GST_MMIO_SETTINGS_N_PROPS 25
 
+/* Why a value is refused: the setting's name, the value, the name again, and
+ * gst_mmio_settings_describe_values() */
+#define GST_MMIO_SETTINGS_REFUSAL "Cannot set %s to '%s': %s is %s."
+
+/**
+ * GstMmioRegisterSettings:
+ * @bar: the BAR, -1 if not set
+ * @offset: bytes from its start, -1 if not set
+ * @size: bits, 0 if not set
+ *
+ * A register of the device, as the properties have it.
+ */
+typedef struct {
+  gint bar;
+  gint64 offset;
+  guint size;
+} GstMmioRegisterSettings;
+
 /**
  * GstMmioSettings:
  *
@@ -22,7 +40,6 @@ typedef struct {
   MmioAccess access;
   gint bar;
   GstVideoFormat format;
-  gboolean format_set;
   guint width;
   guint height;
   guint64 offset;
@@ -32,14 +49,11 @@ typedef struct {
   MmioEngine engine;
   MmioChanges changes;
   MmioFrameSync frame_sync;
-  MmioRegisterSpec counter;
-  gboolean counter_set;
+  GstMmioRegisterSettings counter;
   gboolean counter_is_seqlock;
   guint n_buffers;
-  gboolean n_buffers_set;
   guint64 buffer_step;
-  MmioRegisterSpec index;
-  gboolean index_set;
+  GstMmioRegisterSettings index;
   gboolean reconnect;
   guint queue_size;
 } GstMmioSettings;
@@ -54,6 +68,10 @@ gboolean gst_mmio_settings_set_property (GstMmioSettings * settings,
     guint prop_id, const GValue * value);
 gboolean gst_mmio_settings_get_property (const GstMmioSettings * settings,
     guint prop_id, GValue * value);
+
+gboolean gst_mmio_settings_is_allowed (const GParamSpec * spec,
+    const GValue * value);
+char *gst_mmio_settings_describe_values (const GParamSpec * spec);
 
 gboolean gst_mmio_settings_is_default (const GstMmioSettings * settings,
     GParamSpec * spec);

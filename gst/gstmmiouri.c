@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Settings as a URI, and back: mmio://DEVICE?PROPERTY=VALUE&PROPERTY=VALUE...
- * What is not said there is as if it had never been set.
+ * What a URI does not say is not set.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -23,121 +23,100 @@ is_parameter (const GParamSpec * spec)
 
 /* --- From text ------------------------------------------------------------- */
 
-/* In the words of the property or, for formats, in those of caps as well */
-static gboolean
-parse_enum (const GParamSpec * spec, const char *text, GValue * value)
+static char *
+print_value (const GParamSpec * spec, const GValue * value)
 {
-  GEnumClass *klass = G_PARAM_SPEC_ENUM (spec)->enum_class;
-  const GEnumValue *found = g_enum_get_value_by_nick (klass, text);
-  GstVideoFormat format;
+  if (G_IS_PARAM_SPEC_ENUM (spec))
+    return g_strdup (gst_mmio_enum_get_nick (spec->value_type,
+            g_value_get_enum (value)));
+  if (G_IS_PARAM_SPEC_STRING (spec))
+    return g_value_dup_string (value);
 
-  /* GLib 2.90 ignores case here, earlier ones do not */
-  if (found && strcmp (found->value_nick, text) == 0) {
-    g_value_set_enum (value, found->value);
-    return TRUE;
-  }
+  return gst_value_serialize (value);
+}
 
-  format = spec->value_type == GST_TYPE_VIDEO_FORMAT ?
-      gst_video_format_from_string (text) : GST_VIDEO_FORMAT_UNKNOWN;
+/* A caps' format name, too */
+static gboolean
+parse_format (const char *text, GValue * value)
+{
+  const GstVideoFormat format = gst_video_format_from_string (text);
+
   g_value_set_enum (value, format);
   return format != GST_VIDEO_FORMAT_UNKNOWN;
 }
 
-static gboolean
-parse_signed (const char *text, gint64 min, gint64 max, gint64 * number)
-{
-  return g_ascii_string_to_signed (text, 10, min, max, number, NULL);
-}
-
-static gboolean
-parse_unsigned (const char *text, guint64 min, guint64 max, guint64 * number)
+/* Returns: (transfer full): the number @text in lower case and without leading
+ * zeros, which GStreamer takes for octal numbers */
+static char *
+normalize_number (const char *text)
 {
   const gboolean is_hex = g_ascii_strncasecmp (text, "0x", 2) == 0;
+  const char *digits = is_hex ? text + 2 : text;
+  g_autofree char *lower = NULL;
 
-  return g_ascii_string_to_unsigned (text + (is_hex ? 2 : 0), is_hex ? 16 : 10,
-      min, max, number, NULL);
+  while (digits[0] == '0' && digits[1] != '\0')
+    digits++;
+  lower = g_ascii_strdown (digits, -1);
+  return g_strconcat (is_hex ? "0x" : "", lower, NULL);
 }
 
-static gboolean
-parse_boolean (const char *text, GValue * value)
-{
-  g_value_set_boolean (value, strcmp (text, "true") == 0);
-  return strcmp (text, "true") == 0 || strcmp (text, "false") == 0;
-}
-
-/* The value that @text says, if it is one that @spec allows */
-static gboolean
-parse_value (const GParamSpec * spec, const char *text, GValue * value)
-{
-  guint64 natural;
-  gint64 number;
-
-  if (G_IS_PARAM_SPEC_ENUM (spec))
-    return parse_enum (spec, text, value);
-  if (G_IS_PARAM_SPEC_BOOLEAN (spec))
-    return parse_boolean (text, value);
-
-  if (G_IS_PARAM_SPEC_STRING (spec)) {
-    g_value_set_string (value, text);
-    return TRUE;
-  }
-
-  if (G_IS_PARAM_SPEC_INT (spec)) {
-    if (!parse_signed (text, G_PARAM_SPEC_INT (spec)->minimum,
-            G_PARAM_SPEC_INT (spec)->maximum, &number))
-      return FALSE;
-    g_value_set_int (value, number);
-    return TRUE;
-  }
-
-  if (G_IS_PARAM_SPEC_UINT (spec)) {
-    if (!parse_unsigned (text, G_PARAM_SPEC_UINT (spec)->minimum,
-            G_PARAM_SPEC_UINT (spec)->maximum, &natural))
-      return FALSE;
-    g_value_set_uint (value, natural);
-    return TRUE;
-  }
-
-  if (G_IS_PARAM_SPEC_UINT64 (spec)) {
-    if (!parse_unsigned (text, G_PARAM_SPEC_UINT64 (spec)->minimum,
-            G_PARAM_SPEC_UINT64 (spec)->maximum, &natural))
-      return FALSE;
-    g_value_set_uint64 (value, natural);
-    return TRUE;
-  }
-
-  g_return_val_if_reached (FALSE);
-}
-
-/* What a value may be, in words */
+/* As @normal is spelled; negative numbers, and those of BARs, only in decimal */
 static char *
-describe_values (const GParamSpec * spec)
+print_number (const GValue * value, const char *normal)
 {
-  if (spec->value_type == GST_TYPE_VIDEO_FORMAT)
-    return g_strdup ("a raw video format, such as rgb, bgrx or nv12");
+  g_auto (GValue) wide = G_VALUE_INIT;
 
-  if (G_IS_PARAM_SPEC_ENUM (spec)) {
-    const GEnumClass *klass = G_PARAM_SPEC_ENUM (spec)->enum_class;
-    GString *text = g_string_new ("one of ");
+  if (!g_str_has_prefix (normal, "0x"))
+    return gst_value_serialize (value);
+  if (G_VALUE_HOLDS_INT (value) ||
+      (G_VALUE_HOLDS_INT64 (value) && g_value_get_int64 (value) < 0))
+    return NULL;
 
-    for (guint i = 0; i < klass->n_values; i++)
-      g_string_append_printf (text, "%s%s", i > 0 ? ", " : "",
-          klass->values[i].value_nick);
-    return g_string_free (text, FALSE);
-  }
+  g_value_init (&wide, G_TYPE_UINT64);
+  g_value_transform (value, &wide);
+  return g_strdup_printf ("0x%" G_GINT64_MODIFIER "x",
+      g_value_get_uint64 (&wide));
+}
 
-  if (G_IS_PARAM_SPEC_INT (spec))
-    return g_strdup_printf ("a whole number from %d to %d",
-        G_PARAM_SPEC_INT (spec)->minimum, G_PARAM_SPEC_INT (spec)->maximum);
-  if (G_IS_PARAM_SPEC_UINT (spec))
-    return g_strdup_printf ("a whole number from %u to %u",
-        G_PARAM_SPEC_UINT (spec)->minimum, G_PARAM_SPEC_UINT (spec)->maximum);
-  if (G_IS_PARAM_SPEC_UINT64 (spec))
-    return g_strdup_printf ("a whole number from %" G_GUINT64_FORMAT " to %"
-        G_GUINT64_FORMAT, G_PARAM_SPEC_UINT64 (spec)->minimum,
-        G_PARAM_SPEC_UINT64 (spec)->maximum);
+/* GStreamer takes more than a URI may say: names such as "max" and values that
+ * wrap around.  What is meant is printed as it was written. */
+static gboolean
+parse_number (GParamSpec * spec, const char *text, GValue * value)
+{
+  g_autofree char *normal = normalize_number (text);
+  g_autofree char *printed = NULL;
 
-  return g_strdup ("true or false");
+  if (!gst_value_deserialize_with_pspec (value, normal, spec))
+    return FALSE;
+
+  printed = print_number (value, normal);
+  return g_strcmp0 (printed, normal) == 0 &&
+      gst_mmio_settings_is_allowed (spec, value);
+}
+
+/* For the same reason: the numbers and the C names of enumerations, from 1.28 on in
+ * any case, and words such as "yes" */
+static gboolean
+parse_word (GParamSpec * spec, const char *text, GValue * value)
+{
+  g_autofree char *printed = NULL;
+
+  if (!gst_value_deserialize_with_pspec (value, text, spec))
+    return FALSE;
+
+  printed = print_value (spec, value);
+  return strcmp (printed, text) == 0;
+}
+
+/* The value that @text says, if it is one that is allowed */
+static gboolean
+parse_value (GParamSpec * spec, const char *text, GValue * value)
+{
+  if (spec->value_type == GST_TYPE_VIDEO_FORMAT && parse_format (text, value))
+    return TRUE;
+
+  return G_IS_PARAM_SPEC_ENUM (spec) || G_IS_PARAM_SPEC_BOOLEAN (spec) ?
+      parse_word (spec, text, value) : parse_number (spec, text, value);
 }
 
 static void
@@ -190,9 +169,9 @@ apply_parameter (GObjectClass * klass, const MmioUriParameter * parameter,
   if (parse_value (spec, parameter->value, &value))
     return gst_mmio_settings_set_property (settings, spec->param_id, &value);
 
-  values = describe_values (spec);
+  values = gst_mmio_settings_describe_values (spec);
   g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
-      "%s=%s cannot be; %s is %s.", parameter->name, parameter->value,
+      GST_MMIO_SETTINGS_REFUSAL, parameter->name, parameter->value,
       parameter->name, values);
   return FALSE;
 }
@@ -237,18 +216,6 @@ gst_mmio_uri_parse (GObjectClass * klass, const char *text,
 }
 
 /* --- To text --------------------------------------------------------------- */
-
-static char *
-print_value (const GParamSpec * spec, const GValue * value)
-{
-  if (G_IS_PARAM_SPEC_ENUM (spec))
-    return g_strdup (gst_mmio_enum_get_nick (spec->value_type,
-            g_value_get_enum (value)));
-  if (G_IS_PARAM_SPEC_STRING (spec))
-    return g_value_dup_string (value);
-
-  return gst_value_serialize (value);
-}
 
 /**
  * gst_mmio_uri_to_string:

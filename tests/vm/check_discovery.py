@@ -169,5 +169,5 @@ def played(bench):
 def refused(bench):
     job = bench.guest.run(f"gst-play-1.0 --no-interactive "
                           f"'mmio://{IVSHMEM}?bar=7' </dev/null")
-    expect("bar=7 cannot be; bar is a whole number from -1 to 5."
+    expect("Cannot set bar to '7': bar is a whole number from -1 to 5."
            in job.output(), job.describe())

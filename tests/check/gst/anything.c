@@ -59,7 +59,7 @@ static const Format formats[] = {
 
 /* No rows of pixels: encoded, unknown, with a palette, in tiles */
 static const char *const no_formats[] = {
-  "encoded", "unknown", "rgb8p", "nv12-64z32"
+  "encoded", "rgb8p", "nv12-64z32"
 };
 
 /* What is wrong, as applications are told.  Of several, one is. */
@@ -246,6 +246,9 @@ choose_picture (Round * round)
   else if (round->format_set)
     set (round, "format", one_of (round, no_formats,
             G_N_ELEMENTS (no_formats)));
+  /* It is not set by its default value */
+  else if (seldom (round, 2))
+    set (round, "format", "unknown");
 
   if (round->kind != DEVICE_TOLD || seldom (round, 3)) {
     round->width = any_side (round);
@@ -281,7 +284,8 @@ choose_register (Round * round, const char *name, Register * reg)
   char *size = g_strconcat (name, "-size", NULL);
 
   reg->is_set = TRUE;
-  reg->offset = seldom (round, 8) ? any_number (round) :
+  /* GStreamer makes larger ones of text negative */
+  reg->offset = seldom (round, 8) ? any_number (round) & G_MAXINT64 :
       (guint64) below (round, MAX_FILE / 8) * 8;
   set_number (round, offset, reg->offset);
   if (seldom (round, 3)) {
@@ -547,13 +551,18 @@ lay_out (Round * round)
   return at;
 }
 
+static gboolean
+is_size (guint bits)
+{
+  return bits == 8 || bits == 16 || bits == 32 || bits == 64;
+}
+
 static void
 check_register (Round * round, const Register * reg)
 {
   const guint bytes = reg->bits / 8;
 
-  if ((reg->bits != 8 && reg->bits != 16 && reg->bits != 32 && reg->bits != 64)
-      || reg->offset % bytes != 0 || reg->bar > 0)
+  if (!is_size (reg->bits) || reg->offset % bytes != 0 || reg->bar > 0)
     round->wrong |= WRONG_SETTINGS;
   else if (round->memory > 0 && (Wide) reg->offset + bytes > round->memory)
     round->wrong |= WRONG_SETTINGS;
@@ -594,6 +603,10 @@ check_geometry (Round * round)
 static void
 check_registers (Round * round)
 {
+  /* Also of one that is not looked at */
+  if (!is_size (round->counter.bits) || !is_size (round->index.bits))
+    round->wrong |= WRONG_SETTINGS;
+
   if (round->n_buffers > 1) {
     if (round->index.is_set)
       check_register (round, &round->index);

@@ -407,7 +407,7 @@ static const struct
   {"buffer-step", "18446744073709551615", "beyond the largest address"},
   {"index-offset", "12290", "a multiple of 4"},
   {"index-offset", "16384", "no register at byte 16384"},
-  {"index-size", "24", "set the size to 8, 16, 32 or 64"},
+  {"index-size", "24", "index-size is one of 0, 8, 16, 32, 64"},
   {"index-bar", "1", "of BAR 1"},
 };
 

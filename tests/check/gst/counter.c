@@ -396,8 +396,8 @@ static const struct
   {"counter-offset", "16385", "byte 16385 of BAR 0"},
   {"counter-offset", "16386", "a multiple of 4"},
   {"counter-offset", "20480", "no register at byte 20480"},
-  {"counter-offset", "18446744073709551612", "which has 20480 bytes"},
-  {"counter-size", "24", "set the size to 8, 16, 32 or 64"},
+  {"counter-offset", "9223372036854775804", "which has 20480 bytes"},
+  {"counter-size", "24", "counter-size is one of 0, 8, 16, 32, 64"},
   {"counter-bar", "1", "of BAR 1"},
 };
 
@@ -413,7 +413,7 @@ GST_START_TEST (test_bad_counter)
   fail_unless_equals_int (gst_element_set_state (h->element, GST_STATE_PAUSED),
       GST_STATE_CHANGE_FAILURE);
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-      bad[i].word, painted.path, NULL);
+      bad[i].word, strstr (bad[i].word, "one of") ? NULL : painted.path, NULL);
   /* But ours */
   fail_unless_equals_int (count_maps (painted.path), 1);
   source_teardown (h);

@@ -315,8 +315,6 @@ static const Setting settings[] = {
 
   {"format", "encoded", NULL, NULL, gst_stream_error_quark,
       GST_STREAM_ERROR_FORMAT, {"encoded", "set format"}},
-  {"format", "unknown", NULL, NULL, gst_stream_error_quark,
-      GST_STREAM_ERROR_FORMAT, {"unknown", "set format"}},
   {"format", "rgb8p", NULL, NULL, gst_stream_error_quark,
       GST_STREAM_ERROR_FORMAT, {"rgb8p", "set format"}},
   {"format", "nv12-64z32", NULL, NULL, gst_stream_error_quark,

@@ -119,8 +119,8 @@ check_register (const MmioRegisterSpec * spec, gint bar, guint64 offset,
   }
 }
 
-/* There is a register as soon as something is said of it; and a number of
- * pictures as soon as it is said, be it one */
+/* A register is set as soon as one of its properties is; one buffer is a number of
+ * buffers, too */
 GST_START_TEST (test_buffers)
 {
   MmioCaptureConfig config;
@@ -136,7 +136,7 @@ GST_START_TEST (test_buffers)
   fail_unless_equals_int (config.spec.n_buffers, 1);
   set (BUFFERS, G_TYPE_UINT, 3);
   set (BUFFER_STEP, G_TYPE_UINT64, G_GUINT64_CONSTANT (0x123456789));
-  set (INDEX_OFFSET, G_TYPE_UINT64, (guint64) 0);
+  set (INDEX_OFFSET, G_TYPE_INT64, (gint64) 0);
   fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
   fail_unless_equals_int (config.spec.n_buffers, 3);
   fail_unless_equals_uint64 (config.spec.buffer_step,
@@ -144,7 +144,7 @@ GST_START_TEST (test_buffers)
   check_register (&config.spec.index, -1, 0, 32);
   check_register (&config.spec.counter, 0, 0, 0);
 
-  set (INDEX_OFFSET, G_TYPE_UINT64, (guint64) 24);
+  set (INDEX_OFFSET, G_TYPE_INT64, (gint64) 24);
   set (INDEX_SIZE, G_TYPE_UINT, 8);
   set (INDEX_BAR, G_TYPE_INT, 4);
   fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
@@ -154,19 +154,53 @@ GST_START_TEST (test_buffers)
 
 GST_END_TEST;
 
-/* Each of its properties says that there is one */
+static const struct
+{
+  guint id;
+  gint value;
+  gint bar;                     /* -2: there is no index */
+  guint64 offset;
+  guint bits;
+} index_cases[] = {
+  {INDEX_BAR, -1, -2, 0, 0}, {INDEX_OFFSET, -1, -2, 0, 0},
+  {INDEX_SIZE, 0, -2, 0, 0}, {INDEX_BAR, 0, 0, 0, 32},
+  {INDEX_OFFSET, 0, -1, 0, 32}, {INDEX_OFFSET, 8, -1, 8, 32},
+  {INDEX_SIZE, 32, -1, 0, 32}, {INDEX_SIZE, 8, -1, 0, 8},
+};
+
+/* Each of its properties sets it, and none by its default value */
 GST_START_TEST (test_index_set)
 {
+  const guint id = index_cases[__i__].id;
+  const gint value = index_cases[__i__].value;
   MmioCaptureConfig config;
 
-  if (__i__ == INDEX_BAR)
-    set (INDEX_BAR, G_TYPE_INT, -1);
-  else if (__i__ == INDEX_OFFSET)
-    set (INDEX_OFFSET, G_TYPE_UINT64, (guint64) 0);
+  if (id == INDEX_BAR)
+    set (id, G_TYPE_INT, value);
+  else if (id == INDEX_OFFSET)
+    set (id, G_TYPE_INT64, (gint64) value);
   else
-    set (INDEX_SIZE, G_TYPE_UINT, 32);
+    set (id, G_TYPE_UINT, value);
   fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
-  check_register (&config.spec.index, -1, 0, 32);
+  check_register (&config.spec.index, index_cases[__i__].bar,
+      index_cases[__i__].offset, index_cases[__i__].bits);
+}
+
+GST_END_TEST;
+
+/* How it counts is of no use where it is not known where */
+GST_START_TEST (test_seqlock_nowhere)
+{
+  MmioCaptureConfig config;
+  GError *error = NULL;
+
+  set (COUNTER_SEQLOCK, G_TYPE_BOOLEAN, TRUE);
+  fail_if (gst_mmio_settings_get_config (&settings, &config, &error));
+  check_error (&error, MMIO_ERROR_SETTINGS, "counter-seqlock",
+      "set counter-offset", NULL);
+  set (COUNTER_OFFSET, G_TYPE_INT64, (gint64) 0);
+  fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
+  fail_unless (config.spec.counter_is_seqlock);
 }
 
 GST_END_TEST;
@@ -190,7 +224,6 @@ GST_START_TEST (test_format_refused)
     GstVideoFormat format;
     const char *nick;
   } refused[] = {
-    {GST_VIDEO_FORMAT_UNKNOWN, "unknown"},
     {GST_VIDEO_FORMAT_ENCODED, "encoded"},
     {GST_VIDEO_FORMAT_RGB8P, "rgb8p"},
     {GST_VIDEO_FORMAT_NV12_4L4, "nv12-4l4"},
@@ -255,7 +288,8 @@ settings_suite (void)
   tcase_add_test (tc, test_defaults);
   tcase_add_test (tc, test_config);
   tcase_add_test (tc, test_buffers);
-  tcase_add_loop_test (tc, test_index_set, INDEX_BAR, INDEX_SIZE + 1);
+  tcase_add_loop_test (tc, test_index_set, 0, G_N_ELEMENTS (index_cases));
+  tcase_add_test (tc, test_seqlock_nowhere);
   tcase_add_test (tc, test_default_format_set);
   tcase_add_test (tc, test_format_refused);
   tcase_add_test (tc, test_unknown_property);

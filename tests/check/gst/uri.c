@@ -100,11 +100,18 @@ static const struct
   /* A register, and a number, that somebody says are said, be they as they are
    * anyway */
   {"mmio://sim?counter-offset=0", "counter-offset=0", NULL},
-  {"mmio://sim?counter-size=8", "counter-size=8 counter-offset=0",
-      "mmio://sim?counter-offset=0&counter-size=8"},
+  {"mmio://sim?counter-size=8", "counter-size=8 counter-offset=-1", NULL},
   {"mmio://sim?buffers=1&index-offset=0", "buffers=1 index-offset=0", NULL},
-  {"mmio://sim?index-bar=2", "index-bar=2 index-offset=0",
-      "mmio://sim?index-bar=2&index-offset=0"},
+  {"mmio://sim?index-bar=2", "index-bar=2 index-offset=-1", NULL},
+  {"mmio://sim?index-offset=0xff", "index-offset=255",
+      "mmio://sim?index-offset=255"},
+  /* The defaults are what is not set */
+  {"mmio://sim?format=unknown&buffers=0&counter-offset=-1&counter-size=0&"
+        "counter-bar=-1&index-offset=-1&index-size=0", "format=unknown",
+      "mmio://sim"},
+  /* Leading zeros make no octal number */
+  {"mmio://sim?width=0640&bar=00", "width=640 bar=0",
+      "mmio://sim?bar=0&width=640"},
 };
 
 /* A URI says all: what is not in it is as it was at first */
@@ -178,31 +185,57 @@ static const struct
   {"mmio://sim?num-buffers=1", "There is no parameter num-buffers;", "bar, "},
   {"mmio://sim?name=x", "There is no parameter name;", "bar, "},
   /* Numbers */
-  {"mmio://sim?bar=6", "bar=6 cannot be; bar is a whole number from -1 to 5.",
+  {"mmio://sim?bar=6",
+        "Cannot set bar to '6': bar is a whole number from -1 to 5.",
       ""},
-  {"mmio://sim?bar=-2", "bar=-2 cannot be; bar is a whole number from -1", ""},
-  {"mmio://sim?bar=", "bar= cannot be; bar is a whole number", ""},
-  {"mmio://sim?bar=two", "bar=two cannot be; bar is a whole number", ""},
-  {"mmio://sim?bar=1.0", "bar=1.0 cannot be; bar is a whole number", ""},
-  {"mmio://sim?bar=1%20", "bar=1  cannot be; bar is a whole number", ""},
-  {"mmio://sim?width=-1", "width=-1 cannot be; width is a whole number from 0 "
+  {"mmio://sim?bar=-2", "Cannot set bar to '-2': bar is a whole number from -1",
+      ""},
+  {"mmio://sim?bar=", "Cannot set bar to '': bar is a whole number", ""},
+  {"mmio://sim?bar=two", "Cannot set bar to 'two': bar is a whole number", ""},
+  {"mmio://sim?bar=1.0", "Cannot set bar to '1.0': bar is a whole number", ""},
+  {"mmio://sim?bar=1%20", "Cannot set bar to '1 ': bar is a whole number", ""},
+  {"mmio://sim?width=-1",
+      "Cannot set width to '-1': width is a whole number from 0 "
         "to 2147483647.", ""},
-  {"mmio://sim?width=2147483648", "width=2147483648 cannot be;", ""},
-  {"mmio://sim?width=0x", "width=0x cannot be;", ""},
-  {"mmio://sim?width=0x0x1", "width=0x0x1 cannot be;", ""},
-  {"mmio://sim?width=max", "width=max cannot be;", ""},
-  {"mmio://sim?offset=18446744073709551616", "offset=18446744073709551616 "
-        "cannot be; offset is a whole number from 0 to 18446744073709551615.",
+  {"mmio://sim?width=2147483648", "Cannot set width to '2147483648':", ""},
+  {"mmio://sim?width=0x", "Cannot set width to '0x':", ""},
+  {"mmio://sim?width=0x0x1", "Cannot set width to '0x0x1':", ""},
+  {"mmio://sim?width=max", "Cannot set width to 'max':", ""},
+  {"mmio://sim?offset=18446744073709551616", "'18446744073709551616': "
+        "offset is a whole number from 0 to 18446744073709551615.",
       ""},
-  {"mmio://sim?offset=-1", "offset=-1 cannot be; offset is a whole", ""},
+  {"mmio://sim?offset=-1", "Cannot set offset to '-1': offset is a whole", ""},
+  {"mmio://sim?bar=4294967295", "Cannot set bar to '4294967295':", ""},
+  {"mmio://sim?bar=0x1", "Cannot set bar to '0x1':", ""},
+  {"mmio://sim?bar=+1", "Cannot set bar to '+1':", ""},
+  {"mmio://sim?width=18446744073709551615", "width is a whole number", ""},
+  {"mmio://sim?width=0xffffffffffffffff", "width is a whole number", ""},
+  {"mmio://sim?width=%201", "Cannot set width to ' 1':", ""},
+  {"mmio://sim?width=little_endian", "width is a whole number", ""},
+  {"mmio://sim?counter-offset=18446744073709551615",
+        "counter-offset is a whole " "number from -1 to 9223372036854775807.",
+      ""},
+  {"mmio://sim?counter-offset=0xffffffffffffffff", "counter-offset is a", ""},
+  {"mmio://sim?counter-size=7", "counter-size is one of 0, 8, 16, 32, 64.", ""},
+  {"mmio://sim?buffers=5", "buffers is a whole number from 0 to 4.", ""},
   /* Words */
-  {"mmio://sim?io-mode=MMAP", "io-mode=MMAP cannot be; io-mode is one of auto, "
+  {"mmio://sim?counter-seqlock=yes", "counter-seqlock is true or false.", ""},
+  {"mmio://sim?counter-seqlock=TRUE", "counter-seqlock is true or false.", ""},
+  {"mmio://sim?counter-seqlock=1", "counter-seqlock is true or false.", ""},
+  {"mmio://sim?changes=Drop", "Cannot set changes to 'Drop':", ""},
+  {"mmio://sim?format=Nv12", "Cannot set format to 'Nv12':", ""},
+  {"mmio://sim?format=15", "Cannot set format to '15':", ""},
+  {"mmio://sim?format=GST_VIDEO_FORMAT_RGB", "format is a raw video", ""},
+  {"mmio://sim?io-mode=MMAP",
+      "Cannot set io-mode to 'MMAP': io-mode is one of auto, "
         "copy, mmap, dmabuf.", ""},
-  {"mmio://sim?changes=1", "changes=1 cannot be; changes is one of ignore, "
-        "mark, drop.", ""},
-  {"mmio://sim?format=foo", "format=foo cannot be; format is a raw video "
+  {"mmio://sim?changes=1",
+        "Cannot set changes to '1': changes is one of ignore, " "mark, drop.",
+      ""},
+  {"mmio://sim?format=foo",
+      "Cannot set format to 'foo': format is a raw video "
         "format, such as rgb", ""},
-  {"mmio://sim?format=", "format= cannot be; format is a raw video", ""},
+  {"mmio://sim?format=", "Cannot set format to '': format is a raw video", ""},
 };
 
 /* ... and leaves everything as it was */
@@ -408,7 +441,8 @@ GST_START_TEST (test_play_refused)
       GST_MESSAGE_ERROR);
   fail_unless (message != NULL, "it hangs");
   gst_message_parse_error (message, &error, NULL);
-  fail_unless (strstr (error->message, "width=wide cannot be; width is a whole "
+  fail_unless (strstr (error->message,
+          "Cannot set width to 'wide': width is a whole "
           "number from 0 to 2147483647.") != NULL, "%s", error->message);
   gst_element_set_state (player, GST_STATE_NULL);
   gst_object_unref (player);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What gstmmiosettings.c and gstmmiosettingsspecs.c share: the properties, and their
+ * defaults. */
+
+#include "gstmmiosettings.h"
+
+G_BEGIN_DECLS
+
+#define DEFAULT_DEVICE "sim"
+#define DEFAULT_ACCESS MMIO_ACCESS_AUTO
+#define DEFAULT_BAR -1
+#define DEFAULT_FORMAT GST_VIDEO_FORMAT_UNKNOWN
+#define DEFAULT_IO_MODE GST_MMIO_IO_MODE_AUTO
+#define DEFAULT_MAPPING MMIO_MAPPING_AUTO
+#define DEFAULT_ENGINE MMIO_ENGINE_AUTO
+#define DEFAULT_CHANGES MMIO_CHANGES_IGNORE
+#define DEFAULT_FRAME_SYNC MMIO_FRAME_SYNC_CLOCK
+#define DEFAULT_REGISTER_BAR -1
+#define DEFAULT_REGISTER_OFFSET -1
+#define DEFAULT_REGISTER_SIZE 0
+
+enum
+{
+  PROP_0,
+  PROP_DEVICE,
+  PROP_ACCESS,
+  PROP_BAR,
+  PROP_FORMAT,
+  PROP_WIDTH,
+  PROP_HEIGHT,
+  PROP_OFFSET,
+  PROP_STRIDE,
+  PROP_IO_MODE,
+  PROP_MAPPING,
+  PROP_ENGINE,
+  PROP_CHANGES,
+  PROP_FRAME_SYNC,
+  PROP_COUNTER_BAR,
+  PROP_COUNTER_OFFSET,
+  PROP_COUNTER_SIZE,
+  PROP_COUNTER_SEQLOCK,
+  PROP_BUFFERS,
+  PROP_BUFFER_STEP,
+  PROP_INDEX_BAR,
+  PROP_INDEX_OFFSET,
+  PROP_INDEX_SIZE,
+  PROP_RECONNECT,
+  PROP_QUEUE_SIZE,
+  N_PROPS
+};
+
+G_STATIC_ASSERT (N_PROPS == GST_MMIO_SETTINGS_N_PROPS);
+
+gboolean gst_mmio_settings_check_numbers (const GstMmioSettings * settings,
+    GError ** error);
+
+G_END_DECLS

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The writable properties as gst-inspect shows them, and the values that they may have.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstmmiosettingspriv.h"
+
+#include "gstmmioframequeue.h"
+#include "mmioerror.h"
+
+/* A number, and the values that it may have: from @min to @max or, where @is_size,
+ * the sizes of registers.  The properties take more than that: GLib drops what they
+ * do not take with a warning on standard error, and the element would run with
+ * another value than the user's. */
+typedef struct
+{
+  guint prop_id;
+  const char *name;
+  GType type;
+  gint64 min;
+  guint64 max;
+  gboolean is_size;
+} Number;
+
+static const Number numbers[] = {
+  {PROP_BAR, "bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, FALSE},
+  {PROP_WIDTH, "width", G_TYPE_UINT, 0, G_MAXINT, FALSE},
+  {PROP_HEIGHT, "height", G_TYPE_UINT, 0, G_MAXINT, FALSE},
+  {PROP_OFFSET, "offset", G_TYPE_UINT64, 0, G_MAXUINT64, FALSE},
+  {PROP_STRIDE, "stride", G_TYPE_UINT, 0, G_MAXINT, FALSE},
+  {PROP_COUNTER_BAR, "counter-bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, FALSE},
+  {PROP_COUNTER_OFFSET, "counter-offset", G_TYPE_INT64, -1, G_MAXINT64, FALSE},
+  {PROP_COUNTER_SIZE, "counter-size", G_TYPE_UINT, 0, 64, TRUE},
+  {PROP_BUFFERS, "buffers", G_TYPE_UINT, 0, MMIO_MAX_BUFFERS, FALSE},
+  {PROP_BUFFER_STEP, "buffer-step", G_TYPE_UINT64, 0, G_MAXUINT64, FALSE},
+  {PROP_INDEX_BAR, "index-bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, FALSE},
+  {PROP_INDEX_OFFSET, "index-offset", G_TYPE_INT64, -1, G_MAXINT64, FALSE},
+  {PROP_INDEX_SIZE, "index-size", G_TYPE_UINT, 0, 64, TRUE},
+  {PROP_QUEUE_SIZE, "queue-size", G_TYPE_UINT, 0, GST_MMIO_FRAME_QUEUE_MAX,
+      FALSE},
+};
+
+/* Returns: (nullable) */
+static const Number *
+find_number (guint prop_id)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (numbers); i++) {
+    if (numbers[i].prop_id == prop_id)
+      return &numbers[i];
+  }
+
+  return NULL;
+}
+
+static gboolean
+is_register_size (guint64 bits)
+{
+  return bits == 0 || bits == 8 || bits == 16 || bits == 32 || bits == 64;
+}
+
+static gboolean
+is_allowed (const Number * number, const GValue * value)
+{
+  g_auto (GValue) wide = G_VALUE_INIT;
+
+  if (number->type == G_TYPE_INT || number->type == G_TYPE_INT64) {
+    g_value_init (&wide, G_TYPE_INT64);
+    g_value_transform (value, &wide);
+    return g_value_get_int64 (&wide) >= number->min &&
+        g_value_get_int64 (&wide) <= (gint64) number->max;
+  }
+
+  g_value_init (&wide, G_TYPE_UINT64);
+  g_value_transform (value, &wide);
+  return number->is_size ? is_register_size (g_value_get_uint64 (&wide)) :
+      g_value_get_uint64 (&wide) <= number->max;
+}
+
+static char *
+describe_number (const Number * number)
+{
+  if (number->is_size)
+    return g_strdup ("one of 0, 8, 16, 32, 64");
+  return g_strdup_printf ("a whole number from %" G_GINT64_FORMAT " to %"
+      G_GUINT64_FORMAT, number->min, number->max);
+}
+
+static void
+install_number (GObjectClass * object_class, guint prop_id, const char *nick,
+    const char *blurb, gint initial)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+      GST_PARAM_MUTABLE_READY;
+  const Number *number = find_number (prop_id);
+  GParamSpec *spec;
+
+  switch (number->type) {
+    case G_TYPE_INT:
+      spec = g_param_spec_int (number->name, nick, blurb, G_MININT, G_MAXINT,
+          initial, flags);
+      break;
+    case G_TYPE_INT64:
+      spec = g_param_spec_int64 (number->name, nick, blurb, G_MININT64,
+          G_MAXINT64, initial, flags);
+      break;
+    case G_TYPE_UINT:
+      spec = g_param_spec_uint (number->name, nick, blurb, 0, G_MAXUINT,
+          initial, flags);
+      break;
+    default:
+      spec = g_param_spec_uint64 (number->name, nick, blurb, 0, G_MAXUINT64,
+          initial, flags);
+      break;
+  }
+  g_object_class_install_property (object_class, prop_id, spec);
+}
+
+static void
+install_register (GObjectClass * object_class, guint bar_id,
+    const char *bar_nick, const char *bar, const char *offset_nick,
+    const char *offset, const char *size_nick, const char *size)
+{
+  install_number (object_class, bar_id, bar_nick, bar, DEFAULT_REGISTER_BAR);
+  install_number (object_class, bar_id + 1, offset_nick, offset,
+      DEFAULT_REGISTER_OFFSET);
+  install_number (object_class, bar_id + 2, size_nick, size,
+      DEFAULT_REGISTER_SIZE);
+}
+
+G_STATIC_ASSERT (PROP_COUNTER_SIZE == PROP_COUNTER_BAR + 2);
+G_STATIC_ASSERT (PROP_INDEX_SIZE == PROP_INDEX_BAR + 2);
+
+/**
+ * gst_mmio_settings_install_properties:
+ * @object_class: class of an element that has settings
+ *
+ * A property that has its default value is not set.
+ */
+void
+gst_mmio_settings_install_properties (GObjectClass * object_class)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+      GST_PARAM_MUTABLE_READY;
+
+  g_object_class_install_property (object_class, PROP_DEVICE,
+      g_param_spec_string ("device", "Device",
+          "The device: " MMIO_ADDRESS_FORMS, DEFAULT_DEVICE, flags));
+  g_object_class_install_property (object_class, PROP_ACCESS,
+      g_param_spec_enum ("access", "Access", "How to reach a PCI device",
+          GST_TYPE_MMIO_ACCESS, DEFAULT_ACCESS, flags));
+  install_number (object_class, PROP_BAR, "BAR",
+      "BAR that holds the frame, 0 to 5 (-1 = first large enough)",
+      DEFAULT_BAR);
+  g_object_class_install_property (object_class, PROP_FORMAT,
+      g_param_spec_enum ("format", "Format",
+          "Pixel format (unknown = as the device describes, or RGB)",
+          GST_TYPE_VIDEO_FORMAT, DEFAULT_FORMAT, flags));
+  install_number (object_class, PROP_WIDTH, "Width",
+      "Width of the frame (pixels, 0 = as the device describes)", 0);
+  install_number (object_class, PROP_HEIGHT, "Height",
+      "Height of the frame (pixels, 0 = as the device describes)", 0);
+  install_number (object_class, PROP_OFFSET, "Offset",
+      "Offset of the first pixel in the BAR (bytes)", 0);
+  install_number (object_class, PROP_STRIDE, "Stride",
+      "Bytes from one row of the first plane to the next (0 = no padding)", 0);
+  g_object_class_install_property (object_class, PROP_IO_MODE,
+      g_param_spec_enum ("io-mode", "IO mode",
+          "How frames are sent: as a dma-buf, as a copy, or as the mapped BAR",
+          GST_TYPE_MMIO_IO_MODE, DEFAULT_IO_MODE, flags));
+  g_object_class_install_property (object_class, PROP_MAPPING,
+      g_param_spec_enum ("mapping", "Mapping", "How the BAR is mapped",
+          GST_TYPE_MMIO_MAPPING, DEFAULT_MAPPING, flags));
+  g_object_class_install_property (object_class, PROP_ENGINE,
+      g_param_spec_enum ("engine", "Engine", "How a copy loads from the BAR",
+          GST_TYPE_MMIO_ENGINE, DEFAULT_ENGINE, flags));
+  g_object_class_install_property (object_class, PROP_CHANGES,
+      g_param_spec_enum ("changes", "Changes", "How to handle unchanged "
+          "frames and changed rows (mark: regions of interest named damage)",
+          GST_TYPE_MMIO_CHANGES, DEFAULT_CHANGES, flags));
+  g_object_class_install_property (object_class, PROP_FRAME_SYNC,
+      g_param_spec_enum ("frame-sync", "Frame sync", "What starts a frame",
+          GST_TYPE_MMIO_FRAME_SYNC, DEFAULT_FRAME_SYNC, flags));
+  install_register (object_class, PROP_COUNTER_BAR,
+      "Counter BAR", "BAR of the frame counter, 0 to 5 (-1 = the frame's)",
+      "Counter offset",
+      "Offset of the frame counter in its BAR (bytes, -1 = not set)",
+      "Counter size",
+      "Size of the frame counter (bits: 8, 16, 32, 64; 0 = 32)");
+  g_object_class_install_property (object_class, PROP_COUNTER_SEQLOCK,
+      g_param_spec_boolean ("counter-seqlock", "Counter seqlock",
+          "The frame counter is odd while the device writes a frame", FALSE,
+          flags));
+  install_number (object_class, PROP_BUFFERS, "Buffers",
+      "Buffers that the device writes in turn (0 = as it describes)", 0);
+  install_number (object_class, PROP_BUFFER_STEP, "Buffer step",
+      "Bytes from one buffer to the next (0 = as described, or no gap)", 0);
+  install_register (object_class, PROP_INDEX_BAR,
+      "Index BAR", "BAR of the index register, 0 to 5 (-1 = the frame's)",
+      "Index offset",
+      "Offset of the index of the complete buffer (bytes, -1 = not set)",
+      "Index size", "Size of the index (bits: 8, 16, 32, 64; 0 = 32)");
+  g_object_class_install_property (object_class, PROP_RECONNECT,
+      g_param_spec_boolean ("reconnect", "Reconnect",
+          "Wait for a removed device to return (false = its removal is an error)",
+          FALSE, flags));
+  install_number (object_class, PROP_QUEUE_SIZE, "Queue size",
+      "Maximum number of queued frames (0 = as the latency needs)", 0);
+}
+
+/**
+ * gst_mmio_settings_is_allowed:
+ * @spec: of a setting
+ * @value: a value of its type
+ *
+ * Returns: whether the element can start with it
+ */
+gboolean
+gst_mmio_settings_is_allowed (const GParamSpec * spec, const GValue * value)
+{
+  const Number *number = find_number (spec->param_id);
+
+  return !number || is_allowed (number, value);
+}
+
+/**
+ * gst_mmio_settings_describe_values:
+ * @spec: of a setting
+ *
+ * Returns: (transfer full): what its value may be, in words
+ */
+char *
+gst_mmio_settings_describe_values (const GParamSpec * spec)
+{
+  const Number *number = find_number (spec->param_id);
+
+  if (number)
+    return describe_number (number);
+  if (spec->value_type == GST_TYPE_VIDEO_FORMAT)
+    return g_strdup ("a raw video format, such as rgb, bgrx or nv12");
+
+  if (G_IS_PARAM_SPEC_ENUM (spec)) {
+    const GEnumClass *klass = G_PARAM_SPEC_ENUM (spec)->enum_class;
+    GString *text = g_string_new ("one of ");
+
+    for (guint i = 0; i < klass->n_values; i++)
+      g_string_append_printf (text, "%s%s", i > 0 ? ", " : "",
+          klass->values[i].value_nick);
+    return g_string_free (text, FALSE);
+  }
+
+  return g_strdup ("true or false");
+}
+
+/**
+ * gst_mmio_settings_check_numbers:
+ *
+ * Returns: TRUE, or FALSE with %MMIO_ERROR_SETTINGS if one has a value that it may
+ *   not have
+ */
+gboolean
+gst_mmio_settings_check_numbers (const GstMmioSettings * settings,
+    GError ** error)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (numbers); i++) {
+    const Number *number = &numbers[i];
+    g_auto (GValue) value = G_VALUE_INIT;
+    g_autofree char *text = NULL, *values = NULL;
+
+    g_value_init (&value, number->type);
+    gst_mmio_settings_get_property (settings, number->prop_id, &value);
+    if (is_allowed (number, &value))
+      continue;
+
+    text = gst_value_serialize (&value);
+    values = describe_number (number);
+    mmio_set_error (error, MMIO_ERROR_SETTINGS, GST_MMIO_SETTINGS_REFUSAL,
+        number->name, text, number->name, values);
+    return FALSE;
+  }
+
+  return TRUE;
+}
