@@ -63,6 +63,20 @@ check_index (const MmioCaptureConfig * config, const MmioDevice * device,
   return mmio_register_check (device, spec->index.bar, &spec->index, error);
 }
 
+static gboolean
+check_buffer_step (const MmioCaptureConfig * config, const MmioDevice * device,
+    guint n_buffers, GError ** error)
+{
+  if (n_buffers > 1 || config->spec.n_buffers > 0 ||
+      config->spec.buffer_step == 0)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "Cannot use buffer-step: %s does not describe several buffers; set "
+      "buffers.", mmio_device_get_address (device));
+  return FALSE;
+}
+
 /* Whether there is a counter to look at, and where; before anything is
  * mapped */
 static gboolean
@@ -115,6 +129,8 @@ find_picture (MmioCapture * capture, MmioSpec * spec, GError ** error)
       !mmio_picture_init (&capture->picture, spec, error) ||
       !mmio_device_find_bar (capture->device, &capture->bar, &capture->picture,
           error) ||
+      !check_buffer_step (config, capture->device,
+          capture->picture.n_buffers, error) ||
       !check_index (config, capture->device, capture->bar,
           capture->picture.n_buffers, spec, error) ||
       !check_counter (config, capture->device, capture->bar,

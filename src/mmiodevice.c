@@ -64,6 +64,24 @@ open_pci (const MmioAddress * address, MmioAccess access, GError ** error)
   return mmio_sysfs_open (&info);
 }
 
+/* Takes @device, which has one access only: it is no PCI device, or named by its UIO
+ * node.  What is wrong with the device itself comes first. */
+static MmioDevice *
+check_access (MmioDevice * device, MmioAccess access, GError ** error)
+{
+  static const char *const names[] = { "auto", "sysfs", "vfio", "uio" };
+
+  if (!device || access == MMIO_ACCESS_AUTO || access == device->backend->way)
+    return device;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "Cannot use access=%s: %s is %s; leave access at auto.", names[access],
+      device->address, device->backend->way == MMIO_ACCESS_AUTO ?
+      "no PCI device" : "a UIO device");
+  mmio_device_unref (device);
+  return NULL;
+}
+
 /* A path is a file, unless it is one of those by which the kernel shows a PCI
  * device */
 static MmioDevice *
@@ -100,15 +118,16 @@ open_path (const char *path, MmioAccess access, GError ** error)
 
   /* Its maps have numbers of their own, which need not be those of BARs */
   if (mmio_uio_parse_path (path, &number, &map))
-    return mmio_uio_open_path (number, map, error);
+    return check_access (mmio_uio_open_path (number, map, error), access,
+        error);
 
-  return mmio_file_open (path, error);
+  return check_access (mmio_file_open (path, error), access, error);
 }
 
 /**
  * mmio_device_open:
  * @address: which device
- * @access: how to reach it, if it is a PCI device
+ * @access: how to reach it; other than %MMIO_ACCESS_AUTO only for a PCI device
  *
  * Finds the device and learns what it is; nothing is mapped.
  *
@@ -120,7 +139,7 @@ mmio_device_open (const MmioAddress * address, MmioAccess access,
 {
   switch (address->kind) {
     case MMIO_ADDRESS_SIM:
-      return mmio_sim_new ();
+      return check_access (mmio_sim_new (), access, error);
     case MMIO_ADDRESS_PATH:
       return open_path (address->path, access, error);
     case MMIO_ADDRESS_SLOT:

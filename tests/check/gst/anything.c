@@ -112,7 +112,7 @@ typedef struct
   guint buffers;
   gboolean buffers_set;
   gint bar;
-  const char *io_mode, *changes, *frame_sync, *mapping, *engine;
+  const char *io_mode, *changes, *frame_sync, *mapping, *engine, *access;
   Register counter, index;
   gboolean is_seqlock;
 
@@ -317,9 +317,7 @@ choose_ways (Round * round)
   if (seldom (round, 3))
     SET_WORD (round, "frame-sync", &round->frame_sync, "clock", "counter",
         "interrupt");
-  /* It says nothing of files */
-  if (seldom (round, 10))
-    set (round, "access", "uio");
+  SET_WORD (round, "access", &round->access, "auto", "auto", "auto", "uio");
 
   round->counter = round->index = (Register) {
   .bits = 32,.bar = -1};
@@ -657,6 +655,9 @@ predict (Round * round)
   if (round->bar > 0)
     round->wrong |= WRONG_NOT_FOUND;
   if (!is (round->mapping, "auto") || is (round->frame_sync, "interrupt"))
+    round->wrong |= WRONG_SETTINGS;
+  /* There is no PCI device */
+  if (!is (round->access, "auto"))
     round->wrong |= WRONG_SETTINGS;
   if (is (round->io_mode, "mmap") && !is (round->changes, "ignore"))
     round->wrong |= WRONG_SETTINGS;

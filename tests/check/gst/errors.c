@@ -51,6 +51,17 @@ set (GstHarness * h, const char *property, const char *value)
   gst_util_set_object_arg (G_OBJECT (h->element), property, value);
 }
 
+/* As if it had never been set */
+static void
+reset (GstHarness * h, const char *property)
+{
+  GParamSpec *spec = g_object_class_find_property (G_OBJECT_GET_CLASS
+      (h->element), property);
+
+  g_object_set_property (G_OBJECT (h->element), property,
+      g_param_spec_get_default_value (spec));
+}
+
 static void
 fail_to_start (GstHarness * h)
 {
@@ -313,6 +324,27 @@ static const Setting settings[] = {
   {"bar", "5", NULL, NULL, gst_resource_error_quark, NOT_FOUND,
       {"no BAR 5", "bar at -1"}},
 
+  /* What a file has not got is not dropped in silence */
+  {"access", "sysfs", NULL, NULL, gst_resource_error_quark, SETTINGS,
+      {"Cannot use access=sysfs", "is no PCI device", "access at auto"}},
+  {"access", "vfio", NULL, NULL, gst_resource_error_quark, SETTINGS,
+      {"Cannot use access=vfio", "is no PCI device", "access at auto"}},
+  {"access", "uio", NULL, NULL, gst_resource_error_quark, SETTINGS,
+      {"Cannot use access=uio", "is no PCI device", "access at auto"}},
+  {"buffer-step", "1024", NULL, NULL, gst_resource_error_quark, SETTINGS,
+      {"Cannot use buffer-step", "set buffers"}},
+  {"mapping", "uncached", NULL, NULL, gst_resource_error_quark, SETTINGS,
+      {"ordinary memory", "set mapping to auto"}},
+  {"mapping", "write-combining", NULL, NULL, gst_resource_error_quark, SETTINGS,
+      {"ordinary memory", "set mapping to auto"}},
+  {"counter-bar", "1", NULL, NULL, gst_resource_error_quark, SETTINGS,
+      {"no register at byte 0 of BAR 1", "another BAR"}},
+  {"counter-seqlock", "true", NULL, NULL, gst_resource_error_quark, SETTINGS,
+      {"Cannot use counter-seqlock", "set counter-offset"}},
+  {"index-offset", "0", NULL, NULL, gst_resource_error_quark, SETTINGS,
+      {"set buffers"}},
+  {"frame-sync", "interrupt", NULL, NULL, gst_resource_error_quark, SETTINGS,
+      {"has no interrupt", "frame-sync=counter or clock"}},
   {"format", "encoded", NULL, NULL, gst_stream_error_quark,
       GST_STREAM_ERROR_FORMAT, {"encoded", "set format"}},
   {"format", "rgb8p", NULL, NULL, gst_stream_error_quark,
@@ -332,6 +364,7 @@ GST_START_TEST (test_setting)
   fail_to_start (h);
   source_check_error (h, s->domain (), s->code, NULL, s->words[0], s->words[1],
       s->words[2], s->words[2] ? s->words[3] : NULL, NULL);
+  reset (h, s->property);
   check_recovery (h);
 }
 
@@ -380,6 +413,32 @@ GST_START_TEST (test_sim_has_one_bar)
   fail_to_start (h);
   source_check_error (h, GST_RESOURCE_ERROR, NOT_FOUND, NULL, "no BAR 1",
       "bar at -1", NULL);
+  check_recovery (h);
+}
+
+GST_END_TEST;
+
+GST_START_TEST (test_sim_has_one_way)
+{
+  static const struct
+  {
+    const char *property, *value, *word;
+  } cases[] = {
+    {"access", "sysfs", "Cannot use access=sysfs: sim is no PCI device"},
+    {"access", "vfio", "Cannot use access=vfio: sim is no PCI device"},
+    {"access", "uio", "Cannot use access=uio: sim is no PCI device"},
+    {"mapping", "uncached", "set mapping to auto"},
+    {"mapping", "write-combining", "set mapping to auto"},
+    {"counter-bar", "1", "of BAR 1"},
+    {"buffer-step", "4096", "Cannot use buffer-step: sim"},
+  };
+  GstHarness *h = new_source ("sim");
+
+  set (h, cases[__i__].property, cases[__i__].value);
+  fail_to_start (h);
+  source_check_error (h, GST_RESOURCE_ERROR, SETTINGS, NULL,
+      cases[__i__].word, NULL);
+  reset (h, cases[__i__].property);
   check_recovery (h);
 }
 
@@ -555,6 +614,7 @@ errors_suite (void)
   tcase_add_test (tc, test_setting_names_device);
   tcase_add_test (tc, test_sim_cannot_paint);
   tcase_add_test (tc, test_sim_has_one_bar);
+  tcase_add_loop_test (tc, test_sim_has_one_way, 0, 7);
 
   tc = add_case (s, "limits");
   tcase_add_checked_fixture (tc, setup, teardown);

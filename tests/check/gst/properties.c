@@ -412,7 +412,7 @@ GST_START_TEST (test_geometry)
     {"width=320 height=200 format=yuy2 stride=700 offset=9", "YUY2", 320, 200},
     {"width=1 height=1", "RGB", 1, 1},
     {"bar=0", "RGB", 640, 480},
-    {"access=sysfs", "RGB", 640, 480},
+    {"access=auto", "RGB", 640, 480},
   };
   char **words = g_strsplit (cases[__i__].properties, " ", -1);
   GstHarness *h = source_new ("sim", NULL);

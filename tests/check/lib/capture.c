@@ -677,7 +677,7 @@ check_refused (const char *device, gint bar, MmioSpec spec,
     MmioErrorCode code, const char *system, const char *word)
 {
   const MmioCaptureConfig config = {
-    .device = device,.access = MMIO_ACCESS_SYSFS,.bar = bar,.spec = spec
+    .device = device,.bar = bar,.spec = spec
   };
 
   for (guint changes = MMIO_CHANGES_IGNORE; changes <= MMIO_CHANGES_DROP;

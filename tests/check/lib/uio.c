@@ -311,12 +311,30 @@ GST_START_TEST (test_map_numbers)
   /* Pages away from where the map begins */
   check_map (NODE, MMIO_ACCESS_AUTO, 1, 2 * page, 4 * page - 0x40,
       memory + 3 * page + 0x40);
-  check_map (NODE, MMIO_ACCESS_SYSFS, 2, 0, 1, memory + 2 * page);
+  check_map (NODE, MMIO_ACCESS_UIO, 2, 0, 1, memory + 2 * page);
   /* The first that is large enough */
   check_map (NODE, MMIO_ACCESS_AUTO, -1, 0, page + 1, memory + page + 0x40);
 
   fail_unless (symlink ("uio0", "/dev/camera") == 0);
   check_map ("/dev/camera", MMIO_ACCESS_AUTO, 0, 0, page, memory);
+}
+
+GST_END_TEST;
+
+/* A node has one access */
+GST_START_TEST (test_node_access)
+{
+  static const MmioAccess others[] = { MMIO_ACCESS_SYSFS, MMIO_ACCESS_VFIO };
+  g_autofree guint8 *memory = make_plain ();
+  const guint fds = count_fds ();
+  GError *error = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++) {
+    fail_unless (open_address (NODE, others[i], &error) == NULL);
+    check_error (&error, MMIO_ERROR_SETTINGS, "Cannot use access=",
+        NODE " is a UIO device", "leave access at auto", NULL);
+  }
+  fail_unless_equals_int (count_fds (), fds);
 }
 
 GST_END_TEST;
@@ -961,6 +979,7 @@ uio_suite (void)
   TCase *tc = add_case (s, "uio");
 
   tcase_add_test (tc, test_map_numbers);
+  tcase_add_test (tc, test_node_access);
   tcase_add_test (tc, test_map_names);
   tcase_add_test (tc, test_header);
   tcase_add_test (tc, test_part_of_page);
