@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A PCI device that may have a picture, as applications find it in a list: with
- * what is known of it without asking it anything.
+ * A PCI device that describes a frame, as applications find it in a list: with what
+ * is known of it without asking it anything.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"

@@ -3,10 +3,9 @@
  * SECTION:provider-mmiodeviceprovider
  * @title: mmiodeviceprovider
  *
- * Lists the PCI devices that may have a picture in their memory: displays,
- * multimedia devices, and the shared memory of virtual machines (ivshmem).
- * None of them is opened or read for it, so whether there is a picture, and of
- * what size, is not known.
+ * Lists the PCI devices that are known to describe a frame in their memory: QEMU's
+ * std VGA and bochs-display, and the shared memory of virtual machines (ivshmem).
+ * The provider does not open or read them.
  *
  * |[
  * gst-device-monitor-1.0 --follow Source/Video
@@ -137,14 +136,14 @@ gst_mmio_device_provider_class_init (GstMmioDeviceProviderClass * klass)
   GstDeviceProviderClass *provider_class = GST_DEVICE_PROVIDER_CLASS (klass);
 
   GST_DEBUG_CATEGORY_INIT (gst_mmio_device_provider_debug,
-      "mmiodeviceprovider", 0, "PCI devices that may have a picture");
+      "mmiodeviceprovider", 0, "PCI devices that describe a frame");
 
   provider_class->probe = gst_mmio_device_provider_probe;
   provider_class->start = gst_mmio_device_provider_start;
   provider_class->stop = gst_mmio_device_provider_stop;
   gst_device_provider_class_set_static_metadata (provider_class,
       "PCI memory device provider", "Source/Video",
-      "Lists and watches PCI devices that may have a picture in their memory",
+      "Lists and watches PCI devices that describe a frame in their memory",
       "The mmiovid authors");
 }
 

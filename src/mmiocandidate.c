@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which PCI devices may have a picture in their memory, by what sysfs says of
- * them.  Those are attributes that the kernel keeps: no device is woken, none
- * is asked for its configuration, and no BAR is opened.
+ * The PCI devices that are known to describe a frame, by their IDs.  Their class says
+ * nothing: most displays and multimedia devices have no frame that can be read.  What
+ * sysfs says are attributes that the kernel keeps: no device is woken, none is asked
+ * for its configuration, and no BAR is opened.
  */
 #include "mmiocandidate.h"
 
@@ -11,38 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mmioknown.h"
 #include "mmiopcistate.h"
 #include "mmiosystem.h"
-
-/* Base classes (PCI Code and ID Assignment, 1.4 and 1.5) */
-#define CLASS_DISPLAY 0x03
-#define CLASS_MULTIMEDIA 0x04
-/* ... and the subclasses of the latter that have sound only: audio device,
- * telephony device, HD Audio; 0 is video, 0x80 other */
-#define SUBCLASS_AUDIO 0x01
-#define SUBCLASS_HD_AUDIO 0x03
-
-/* Shared memory of virtual machines has no class of its own */
-#define IVSHMEM_VENDOR 0x1af4
-#define IVSHMEM_DEVICE 0x1110
 
 /* What the third column of the attribute "resource" has: linux/ioport.h */
 #define IORESOURCE_MEM 0x200
 #define IORESOURCE_UNSET 0x20000000
-
-static gboolean
-is_for_pictures (const MmioCandidate * candidate)
-{
-  const guint base_class = candidate->class_code >> 16;
-  const guint subclass = candidate->class_code >> 8 & 0xff;
-  const gboolean is_sound = subclass >= SUBCLASS_AUDIO &&
-      subclass <= SUBCLASS_HD_AUDIO;
-
-  return base_class == CLASS_DISPLAY ||
-      (base_class == CLASS_MULTIMEDIA && !is_sound) ||
-      (candidate->vendor == IVSHMEM_VENDOR &&
-      candidate->device == IVSHMEM_DEVICE);
-}
 
 static char *
 get_path (const char *address, const char *name)
@@ -101,28 +77,22 @@ exists (const char *path, gboolean * cannot_ask)
   return FALSE;
 }
 
-/* Whether there is a BAR in which a picture could be.  A device that is just
- * being plugged in has none yet: the kernel announces it, then gives its BARs
- * addresses, and makes their files last. */
+/* Whether the BAR is there.  A device that is just being plugged in has none yet: the
+ * kernel announces it, then gives its BARs addresses, and makes their files last. */
 static gboolean
-has_memory (const char *address, gboolean * cannot_ask)
+has_memory (const char *address, guint bar, gboolean * cannot_ask)
 {
   g_autofree char *text = read_attribute (address, "resource", cannot_ask);
+  g_autofree char *name = g_strdup_printf ("resource%u", bar);
+  g_autofree char *file = get_path (address, name);
   g_auto (GStrv) lines = NULL;
 
   if (!text)
     return FALSE;
 
   lines = g_strsplit (text, "\n", -1);
-  for (guint i = 0; i < MMIO_MAX_BARS && lines[i]; i++) {
-    g_autofree char *name = g_strdup_printf ("resource%u", i);
-    g_autofree char *file = get_path (address, name);
-
-    if (is_large_memory (lines[i]) && exists (file, cannot_ask))
-      return TRUE;
-  }
-
-  return FALSE;
+  return g_strv_length (lines) > bar && is_large_memory (lines[bar]) &&
+      exists (file, cannot_ask);
 }
 
 /* Returns: (nullable): the device, if it is one that counts and is still there
@@ -134,6 +104,7 @@ candidate_new (const char *address, gboolean * cannot_ask)
   g_autofree char *link = get_path (address, NULL);
   guint64 vendor, device, class_code;
   char *path;
+  guint bar;
 
   if (!read_number (address, "vendor", G_MAXUINT16, &vendor, cannot_ask) ||
       !read_number (address, "device", G_MAXUINT16, &device, cannot_ask) ||
@@ -144,7 +115,8 @@ candidate_new (const char *address, gboolean * cannot_ask)
   candidate->vendor = vendor;
   candidate->device = device;
   candidate->class_code = class_code;
-  if (!is_for_pictures (candidate) || !has_memory (address, cannot_ask))
+  if (!mmio_known_has (vendor, device, &bar) ||
+      !has_memory (address, bar, cannot_ask))
     return NULL;
 
   /* It may have gone since its attributes were read: without a path it would
@@ -177,9 +149,8 @@ compare_addresses (gconstpointer a, gconstpointer b)
 /**
  * mmio_candidate_try_list:
  *
- * Lists the devices that may have a picture: displays, multimedia devices, and
- * shared memory of virtual machines (ivshmem), if they have a memory BAR of at
- * least a page.  What is there is not opened.
+ * Lists the devices that mmioknown.c knows, if they have the BAR in which they describe
+ * their frame.  They are not opened.
  *
  * Returns: (transfer full) (nullable) (element-type MmioCandidate): the devices, in
  *   the order of their addresses; none where there is no PCI bus; NULL if this

@@ -14,7 +14,7 @@ G_BEGIN_DECLS
  *   byte each
  * @names: what it is, in words
  *
- * A PCI device that may have a picture in its memory.
+ * A PCI device that is known to describe its frame.
  */
 typedef struct {
   char *address;

@@ -76,6 +76,35 @@ mmio_known_find_header (const MmioDevice * device, gint bar,
   return has_room (device, place);
 }
 
+static const MmioKnown *
+find_known (guint16 vendor, guint16 id)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (known_devices); i++) {
+    if (known_devices[i].vendor == vendor && known_devices[i].device == id)
+      return &known_devices[i];
+  }
+
+  return NULL;
+}
+
+/**
+ * mmio_known_has:
+ * @vendor: vendor ID of a PCI device
+ * @id: its device ID
+ * @bar: (out): the BAR in which it describes its frame
+ *
+ * Returns: whether the device is one that is known to describe its frame
+ */
+gboolean
+mmio_known_has (guint16 vendor, guint16 id, guint * bar)
+{
+  const MmioKnown *known = find_known (vendor, id);
+
+  if (known)
+    *bar = known->bar;
+  return known != NULL;
+}
+
 /**
  * mmio_known_find:
  * @device: a PCI device
@@ -90,22 +119,17 @@ gboolean
 mmio_known_find (const MmioDevice * device, guint16 vendor, guint16 id,
     gint bar, MmioTellerPlace * place)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS (known_devices); i++) {
-    const MmioKnown *known = &known_devices[i];
+  const MmioKnown *known = find_known (vendor, id);
 
-    if (known->vendor != vendor || known->device != id)
-      continue;
+  if (!known)
+    return mmio_known_find_header (device, bar, place);
 
-    *place = (MmioTellerPlace) {
-    .teller = known->teller,.bar = known->bar,.offset =
-          known->offset,.picture_bar = known->picture_bar,.is_memory = TRUE};
+  *place = (MmioTellerPlace) {
+  .teller = known->teller,.bar = known->bar,.offset =
+        known->offset,.picture_bar = known->picture_bar,.is_memory = TRUE};
 
-    /* A header tells of the BAR that it is in.  Some have variants without
-     * registers (std VGA with mmio=off). */
-    return has_room (device, place) &&
-        (known->teller != &mmio_header_teller || bar < 0 ||
-        (guint) bar == known->bar);
-  }
-
-  return mmio_known_find_header (device, bar, place);
+  /* A header tells of the BAR that it is in.  Some have variants without
+   * registers (std VGA with mmio=off). */
+  return has_room (device, place) && (known->teller != &mmio_header_teller ||
+      bar < 0 || (guint) bar == known->bar);
 }

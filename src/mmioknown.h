@@ -5,6 +5,7 @@
 
 G_BEGIN_DECLS
 
+gboolean mmio_known_has (guint16 vendor, guint16 id, guint * bar);
 gboolean mmio_known_find (const MmioDevice * device, guint16 vendor,
     guint16 id, gint bar, MmioTellerPlace * place);
 gboolean mmio_known_find_header (const MmioDevice * device, gint bar,

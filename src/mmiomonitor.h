@@ -17,7 +17,7 @@ typedef void (*MmioMonitorFunc) (const char *address,
 /**
  * MmioMonitor:
  *
- * Tells which devices that may have a picture are there, come and go.
+ * Reports which known devices are there, come and go.
  */
 typedef struct _MmioMonitor MmioMonitor;
 
