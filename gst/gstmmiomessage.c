@@ -94,9 +94,7 @@ void
 gst_mmio_message_post_device (GstElement * element,
     const MmioCapture * capture, const char *reason)
 {
-  /* A path may be anything, a message is text */
-  g_autofree char *address =
-      g_utf8_make_valid (mmio_capture_get_device_address (capture), -1);
+  const char *address = mmio_capture_get_device_address (capture);
 
   gst_element_post_message (element,
       gst_message_new_element (GST_OBJECT_CAST (element),

@@ -102,7 +102,7 @@ typedef struct {
  * MmioDevice:
  * @backend: the functions
  * @name: what it is, in words
- * @address: how it is called: PCI address or path
+ * @address: how it is called: PCI address or path; valid UTF-8, as @name
  * @slot: (nullable): where it is on the PCI bus, whatever it is called; NULL if it
  *   is not there
  * @fixed_bar: the BAR that the address itself names (a resource file), or -1

@@ -601,7 +601,7 @@ mmio_capture_get_device_name (const MmioCapture * capture)
 /**
  * mmio_capture_get_device_address:
  *
- * Returns: (transfer none): the full PCI address, the path, or "sim"
+ * Returns: (transfer none): the full PCI address, the path, or "sim", in valid UTF-8
  */
 const char *
 mmio_capture_get_device_address (const MmioCapture * capture)

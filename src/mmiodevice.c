@@ -149,17 +149,26 @@ mmio_device_open (const MmioAddress * address, MmioAccess access,
   }
 }
 
-/* For back ends: @name and @address become the device's */
+/* A path is bytes.  Takes @text. */
+static char *
+make_valid (char *text)
+{
+  char *valid = g_utf8_make_valid (text, -1);
+
+  g_free (text);
+  return valid;
+}
+
+/* For back ends: @name and @address become the device's, as text.  A back end that
+ * opens its path again keeps a copy of its own. */
 void
 mmio_device_init (MmioDevice * device, const MmioBackend * backend, char *name,
     char *address)
 {
   device->backend = backend;
   g_atomic_ref_count_init (&device->ref_count);
-  /* A file may be called anything, and this is for people */
-  device->name = g_utf8_make_valid (name, -1);
-  g_free (name);
-  device->address = address;
+  device->name = make_valid (name);
+  device->address = make_valid (address);
   device->fixed_bar = -1;
   device->interrupt = -1;
   mmio_device_maps_init (&device->maps);
@@ -230,7 +239,8 @@ mmio_device_get_name (const MmioDevice * device)
 /**
  * mmio_device_get_address:
  *
- * Returns: (transfer none): the full PCI address, the path, or "sim"
+ * Returns: (transfer none): the full PCI address, the path, or "sim", in valid UTF-8:
+ *   a path that is none cannot be opened by it
  */
 const char *
 mmio_device_get_address (const MmioDevice * device)

@@ -156,7 +156,7 @@ static gboolean
 get_current (MmioFile * file, struct statx *status)
 {
   const int errnum = file->is_descriptor ? 0 :
-      mmio_file_get_status (-1, file->parent.address, status);
+      mmio_file_get_status (-1, file->path, status);
 
   g_atomic_int_set (&file->parent.is_unlinked,
       errnum == ENOENT || errnum == ENOTDIR);
@@ -257,6 +257,7 @@ mmio_file_free (MmioDevice * device)
   MmioFile *file = (MmioFile *) device;
 
   close (file->fd);
+  g_free (file->path);
   g_free (file);
 }
 
@@ -371,6 +372,7 @@ mmio_file_new (const MmioBackend * backend, const char *kind,
 
   mmio_device_init (&file->parent, backend, g_strdup_printf ("%s %s", kind,
           base), g_strdup (path));
+  file->path = g_strdup (path);
   file->fd = fd;
   file->opened = *status;
   file->is_descriptor = is_descriptor (path);

@@ -21,6 +21,7 @@ G_BEGIN_DECLS
  */
 typedef struct {
   MmioDevice parent;
+  char *path;                   /* bytes, and no text */
   int fd;
   struct statx opened;
   gboolean is_descriptor;

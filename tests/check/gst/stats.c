@@ -232,6 +232,129 @@ GST_START_TEST (test_num_buffers)
 
 GST_END_TEST;
 
+/* --- Names that are no text -------------------------------------------------- */
+
+static gboolean
+check_valid_field (GQuark field, const GValue * value, gpointer user_data)
+{
+  const char *text = G_VALUE_HOLDS_STRING (value) ?
+      g_value_get_string (value) : NULL;
+
+  fail_unless (!text || g_utf8_validate (text, -1, NULL), "%s",
+      g_quark_to_string (field));
+  return TRUE;
+}
+
+/* gst_structure_new() has dropped what is no text, with a warning that fails the
+ * test */
+static void
+check_valid_structure (const GstStructure * s)
+{
+  gst_structure_foreach (s, check_valid_field, NULL);
+}
+
+static void
+check_valid_message (GstMessage * message)
+{
+  g_autofree char *debug = NULL;
+  g_autoptr (GError) error = NULL;
+
+  switch (GST_MESSAGE_TYPE (message)) {
+    case GST_MESSAGE_ERROR:
+      gst_message_parse_error (message, &error, &debug);
+      break;
+    case GST_MESSAGE_WARNING:
+      gst_message_parse_warning (message, &error, &debug);
+      break;
+    case GST_MESSAGE_INFO:
+      gst_message_parse_info (message, &error, &debug);
+      break;
+    default:
+      if (gst_message_get_structure (message))
+        check_valid_structure (gst_message_get_structure (message));
+      return;
+  }
+  fail_unless (g_utf8_validate (error->message, -1, NULL));
+  fail_unless (!debug || g_utf8_validate (debug, -1, NULL));
+}
+
+static void
+check_valid_messages (GstHarness * h)
+{
+  GstMessage *message;
+
+  while ((message = source_try_message (h, GST_MESSAGE_ANY))) {
+    check_valid_message (message);
+    gst_message_unref (message);
+  }
+}
+
+static void
+check_valid_property (GstHarness * h, const char *name)
+{
+  g_autofree char *text = NULL;
+
+  g_object_get (h->element, name, &text, NULL);
+  fail_unless (text && g_utf8_validate (text, -1, NULL) &&
+      strstr (text, "\357\277\275"), "%s: %s", name, text);
+}
+
+/* Whatever the element gives out, wherever the path is in it; and the device is
+ * what it is by its bytes */
+GST_START_TEST (test_odd_name)
+{
+  static const struct
+  {
+    const char *io_mode;
+    guint stride;
+    const char *caps;
+  } cases[] = {
+    {"auto", 0, NULL}, {"copy", 0, NULL}, {"mmap", 0, NULL},
+    /* Downstream that does not understand the layout, or takes something else */
+    {"mmap", 3 * WIDTH, NULL}, {"auto", 0, "video/x-raw,width=1"},
+    {"auto", 0, "video/x-raw,pixel-aspect-ratio=2/1"},
+    {"auto", 0, "video/x-raw(memory:DMABuf)"},
+  };
+  g_autofree char *directory = temp_path (NULL);
+  g_autofree char *uri = NULL, *again = NULL;
+  GstStructure *stats;
+  GstMessage *message;
+  GstHarness *h;
+
+  test_file_clear (&file);
+  test_file_init (&file, "b\xff\xc3r", FRAME_BYTES, 1);
+  h = source_new ("sim", NULL);
+  uri = g_strdup_printf ("mmio://%s/b%%FF%%C3r?width=%u&height=%u&stride=%u",
+      directory, WIDTH / 2, HEIGHT, cases[__i__].stride);
+  fail_unless (gst_uri_handler_set_uri (GST_URI_HANDLER (h->element), uri,
+          NULL));
+  again = gst_uri_handler_get_uri (GST_URI_HANDLER (h->element));
+  fail_unless (g_utf8_validate (again, -1, NULL) && strstr (again, "%FF%C3r"),
+      "%s", again);
+  gst_util_set_object_arg (G_OBJECT (h->element), "io-mode",
+      cases[__i__].io_mode);
+  if (cases[__i__].caps)
+    gst_harness_set_sink_caps_str (h, cases[__i__].caps);
+
+  gst_harness_play (h);
+  check_valid_property (h, "device-name");
+  check_valid_property (h, "device-address");
+  if (cases[__i__].caps) {
+    message = source_wait_message (h, GST_MESSAGE_ERROR);
+    check_valid_message (message);
+    gst_message_unref (message);
+  } else {
+    gst_buffer_unref (source_pull (h));
+  }
+  stats = source_get_stats (h);
+  check_valid_structure (stats);
+  gst_structure_free (stats);
+  check_valid_messages (h);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 static Suite *
 stats_suite (void)
 {
@@ -240,6 +363,7 @@ stats_suite (void)
 
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_test (tc, test_fields);
+  tcase_add_loop_test (tc, test_odd_name, 0, 7);
   tcase_add_test (tc, test_runs);
   tcase_add_test (tc, test_copy_time);
   tcase_add_test (tc, test_while_running);
