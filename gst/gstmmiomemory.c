@@ -55,6 +55,8 @@ gst_mmio_memory_map (GstMemory * memory, GstMapInfo * info, gsize maxsize)
   if (info->flags & GST_MAP_WRITE)
     return NULL;
 
+  /* The consumer may be the kernel: a sink that writes it to a file */
+  mmio_region_prepare (mem->region);
   return (gpointer) mmio_region_get_data (mem->region);
 }
 

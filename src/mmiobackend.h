@@ -45,6 +45,9 @@ G_BEGIN_DECLS
  * @set_lost_error: (nullable): say why loads of the memory have failed, where
  *   @check finds nothing wrong; %MMIO_ERROR_GONE.  @length: bytes of the maps
  *   that were lost by that and are needed.  NULL where somebody else has taken the memory.
+ * @has_memory: (nullable): whether each page of the first @end bytes of the memory
+ *   that is mapped can be read; from any thread, and cheap.  NULL where it always can,
+ *   or @check says so.
  * @open_request: (nullable): a new eventfd of the caller's by which the kernel
  *   asks for the device, when somebody unplugs it and waits until it is let go;
  *   or -1.  NULL where nobody waits for that.
@@ -73,6 +76,7 @@ typedef struct {
   void (*close_interrupt) (MmioDevice * device);
   gboolean (*check) (MmioDevice * device, guint bar, GError ** error);
   void (*set_lost_error) (MmioDevice * device, gsize length, GError ** error);
+  gboolean (*has_memory) (MmioDevice * device, guint64 end);
   int (*open_request) (MmioDevice * device);
   void (*let_go) (MmioDevice * device);
   void (*free) (MmioDevice * device);

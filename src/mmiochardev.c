@@ -199,7 +199,7 @@ mmio_chardev_check (MmioDevice * device, guint bar, GError ** error)
   if (file->is_descriptor)
     return TRUE;
 
-  errnum = mmio_file_get_status (-1, device->address, &now);
+  errnum = mmio_file_get_status (-1, file->path, &now);
   if (errnum == ENOENT || errnum == ENOTDIR) {
     mmio_set_error (error, MMIO_ERROR_GONE,
         "%s has gone: it was unplugged, or its driver was removed"

@@ -807,8 +807,8 @@ mmio_device_export (MmioDevice * device, guint bar,
   const guint64 end = (get_end (device, bar, picture) + page - 1) / page * page;
   int fd;
 
-  if (!mmio_device_can_export (device, error) ||
-      !mmio_device_is_held (device, error))
+  if (!mmio_device_is_held (device, error) ||
+      !mmio_device_can_export (device, error))
     return -1;
   fd = device->backend->export (device, bar, first, end - first, error);
   if (fd >= 0)

@@ -88,6 +88,14 @@ forget_map (gpointer data)
   g_free (map);
 }
 
+static gboolean
+has_memory (gpointer data)
+{
+  const MmioDeviceMap *map = data;
+
+  return map->device->backend->has_memory (map->device, map->end);
+}
+
 /* For back ends: maps part of a file and keeps the device alive for as long.
  * Returns NULL with errno set, which is ENODEV after the device was let go. */
 MmioRegion *
@@ -120,6 +128,8 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
     map->device = mmio_device_ref (device);
     map->region = region;
     map->end = start + skip + length;
+    if (device->backend->has_memory)
+      mmio_region_set_check (region, has_memory);
     g_ptr_array_add (maps->regions, map);
   }
   unlock (maps);

@@ -182,22 +182,12 @@ set_shorter_error (const MmioFile * file, GError ** error)
       " when it is complete.", file->parent.address);
 }
 
-/* By less than a page, where no load fails: the rest of it is zeros.  It is the
- * machine's page, as files on hugetlbfs are made shorter by whole ones. */
-static gboolean
-is_shorter_within_page (MmioFile * file, guint64 size)
-{
-  guint64 needed;
-  const guint64 missing = get_missing (file, size, &needed);
-
-  return missing > 0 && missing <= (needed - 1) % sysconf (_SC_PAGESIZE);
-}
-
 static gboolean
 mmio_file_check (MmioDevice * device, guint bar, GError ** error)
 {
   MmioFile *file = (MmioFile *) device;
   struct statx now;
+  guint64 needed;
 
   /* A file system that does not answer is no other file */
   if (!get_current (file, &now))
@@ -210,7 +200,9 @@ mmio_file_check (MmioDevice * device, guint bar, GError ** error)
     return FALSE;
   }
 
-  if (is_shorter_within_page (file, now.stx_size)) {
+  /* No load may find out: by less than a page, where the rest of it is zeros, or where
+   * it is a consumer that reads the map */
+  if (get_missing (file, now.stx_size, &needed) > 0) {
     set_shorter_error (file, error);
     return FALSE;
   }
@@ -251,6 +243,18 @@ mmio_file_set_lost_error (MmioDevice * device, gsize length, GError ** error)
       MMIO_START_AGAIN " when it is complete.", device->address);
 }
 
+/* The last page may have an end within it */
+static gboolean
+mmio_file_has_memory (MmioDevice * device, guint64 end)
+{
+  MmioFile *file = (MmioFile *) device;
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  struct stat st;
+
+  return fstat (file->fd, &st) < 0 ||
+      (guint64) st.st_size > (end - 1) / page * page;
+}
+
 void
 mmio_file_free (MmioDevice * device)
 {
@@ -270,6 +274,7 @@ static const MmioBackend mmio_file_backend = {
   .export = mmio_file_export,
   .check = mmio_file_check,
   .set_lost_error = mmio_file_set_lost_error,
+  .has_memory = mmio_file_has_memory,
   .free = mmio_file_free,
 };
 

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 /**
  * MmioFile:
  * @parent: the device
+ * @path: its path, which need not be text
  * @fd: the open file
  * @opened: what was opened
  * @is_descriptor: the path names a descriptor of a process (/proc/PID/fd/N)
@@ -21,7 +22,7 @@ G_BEGIN_DECLS
  */
 typedef struct {
   MmioDevice parent;
-  char *path;                   /* bytes, and no text */
+  char *path;
   int fd;
   struct statx opened;
   gboolean is_descriptor;

@@ -24,6 +24,7 @@ struct _MmioRegion
   const guint8 *data;
   gsize length;
   MmioMapping mapping;
+  MmioRegionFunc has_memory;
   GDestroyNotify release;
   gpointer owner;
 };
@@ -246,6 +247,34 @@ gsize
 mmio_region_get_map_length (const MmioRegion * region)
 {
   return region->map_length;
+}
+
+/**
+ * mmio_region_set_check:
+ * @has_memory: called with the region's owner by mmio_region_prepare(), from any
+ *   thread
+ *
+ * For a back end whose memory may go away.  Called before the region is given away.
+ */
+void
+mmio_region_set_check (MmioRegion * region, MmioRegionFunc has_memory)
+{
+  region->has_memory = has_memory;
+}
+
+/**
+ * mmio_region_prepare:
+ *
+ * Revokes the region if its memory has gone away.  A load of such memory is repaired,
+ * but a system call that reads it (write() of a sink) fails with EFAULT, which nothing
+ * repairs.  What goes away after this call still makes it fail.  For any thread.
+ */
+void
+mmio_region_prepare (MmioRegion * region)
+{
+  if (region->has_memory && mmio_process_is_current (region->process) &&
+      !mmio_region_is_lost (region) && !region->has_memory (region->owner))
+    mmio_region_revoke (region);
 }
 
 /**

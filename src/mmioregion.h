@@ -37,6 +37,14 @@ MmioRegion *mmio_region_map (int fd, guint64 offset, gsize length,
 MmioRegion *mmio_region_map_within (int fd, guint64 start, guint64 skip,
     gsize length, MmioMapping mapping, GDestroyNotify release, gpointer owner);
 
+/**
+ * MmioRegionFunc:
+ * @owner: what the region's owner has given
+ *
+ * Returns: whether all pages of the region still have memory
+ */
+typedef gboolean (*MmioRegionFunc) (gpointer owner);
+
 MmioRegion *mmio_region_ref (MmioRegion * region);
 MmioRegion *mmio_region_ref_if_held (MmioRegion * region);
 void mmio_region_unref (MmioRegion * region);
@@ -46,6 +54,8 @@ gsize mmio_region_get_length (const MmioRegion * region);
 const guint8 *mmio_region_get_pages (const MmioRegion * region,
     gsize * length);
 gsize mmio_region_get_map_length (const MmioRegion * region);
+void mmio_region_set_check (MmioRegion * region, MmioRegionFunc has_memory);
+void mmio_region_prepare (MmioRegion * region);
 void mmio_region_revoke (MmioRegion * region);
 gboolean mmio_region_is_lost (const MmioRegion * region);
 void mmio_region_set_needed (MmioRegion * region, gboolean is_needed);

@@ -80,21 +80,12 @@ GST_START_TEST (test_truncated)
 {
   GstHarness *h = new_source (io_modes[__i__ % 2]);
   const gsize left = __i__ < 2 ? 0 : page_size ();
-  GstBuffer *buffer = source_crank (h);
   guint received;
 
-  gst_buffer_unref (buffer);
+  gst_buffer_unref (source_crank (h));
   received = gst_harness_buffers_received (h);
   resize (file.path, left);
   gst_harness_crank_single_clock_wait (h);
-  /* A map is sent without a look at it */
-  if (__i__ % 2 == 1) {
-    buffer = source_pull (h);
-    fail_unless (gst_buffer_memcmp (buffer, SIZE - 4, "\0\0\0\0", 4) == 0);
-    gst_buffer_unref (buffer);
-    received++;
-    gst_harness_crank_single_clock_wait (h);
-  }
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ, NULL,
       file.path, "shorter than its picture", NULL);
   fail_unless_equals_int (gst_harness_buffers_received (h), received);
