@@ -164,8 +164,7 @@ negotiate_caps (GstBaseSrc * base)
 }
 
 /* Whether nothing has changed but the rate of the dma-bufs that are sent.  Then
- * downstream is not asked for buffers: it has no use for that, and kmssink would
- * copy with the CPU what it shows. */
+ * on_query() drops the ALLOCATION query, as frames come out of the ring as before. */
 static gboolean
 changes_only_rate (GstMmioVidSrc * self, GstCaps * before, GstCaps * downstream)
 {
@@ -178,6 +177,11 @@ changes_only_rate (GstMmioVidSrc * self, GstCaps * before, GstCaps * downstream)
       gst_mmio_caps_equal_but_rate (self->downstream, downstream);
 }
 
+/* At an ALLOCATION query, kmssink copies the frame that it shows, with plain loads from
+ * the BAR, so that it can return the buffer.  GstBaseSrc sends the query in each
+ * negotiation, before decide_allocation(), and calls no virtual method in between; so
+ * the element's own pad drops it.  The base class takes that for a peer without an
+ * answer. */
 static GstPadProbeReturn
 on_query (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
 {

@@ -1,7 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whether downstream has refused caps: the element that sends them is told only
- * with the next frame, when it is too late for others.
+ * Whether downstream has refused caps, as far as this thread can know.
+ *
+ * Sinks that name memory:DMABuf may still refuse the caps of a dma-buf: they learn only
+ * then whether their display takes its modifier, size or format.  The element can step
+ * down to copies, if it learns of the refusal before it sends a frame.  GStreamer does
+ * not report it: gst_pad_push_event(), and so gst_base_src_set_caps(), ignores the
+ * result of a CAPS event, and the next buffer fails with not-negotiated, which ends the
+ * stream.
+ *
+ * - An ACCEPT_CAPS query does not help: it compares with the caps that a sink names.
+ * - A serialized event after the caps returns the refusal, but has each refusing
+ *   element handle the CAPS event once more, and post its error twice.
+ * - What is left is to look at the caps that the pads have: a refused CAPS event is not
+ *   stored.  The element's peer alone is not enough, as a sink may be in a bin
+ *   (autovideosink) or behind a capsfilter, which store what they pass on.
+ *
+ * The walk only reads, goes only through pads that have the same caps, and ends at
+ * a thread of another element.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -11,10 +27,8 @@
 
 static gboolean is_refused (GstPad * pad, const GstCaps * sent);
 
-/* Whether somebody behind @pad has refused the caps, that @pad itself has
- * taken: a sink in a bin, or one behind an element that passes caps on, as many
- * do, and not what becomes of them.  Where another thread passes them on,
- * nobody knows yet. */
+/* Whether an element behind @pad has refused the caps that @pad itself has.  Where
+ * another thread passes them on, that is not known yet. */
 static gboolean
 is_refused_behind (GstPad * pad, const GstCaps * sent)
 {
@@ -44,8 +58,6 @@ is_refused_behind (GstPad * pad, const GstCaps * sent)
   return refused;
 }
 
-/* Whether downstream has refused the caps.  Who sends them is not told: what is
- * refused now is sent once more with the next frame, which then fails. */
 static gboolean
 is_refused (GstPad * pad, const GstCaps * sent)
 {
@@ -64,8 +76,7 @@ is_refused (GstPad * pad, const GstCaps * sent)
  * gst_mmio_refusal_has_taken_caps:
  * @pad: a source pad that has sent caps
  *
- * Returns: FALSE if somebody downstream has refused them, as far as this thread
- *   can know
+ * Returns: FALSE if downstream has refused them, as far as this thread can know
  */
 gboolean
 gst_mmio_refusal_has_taken_caps (GstPad * pad)
