@@ -31,17 +31,18 @@ VIDEO = "setpriv --reuid=nobody --regid=nogroup --groups=video "
 _checks = []
 
 
-def check(boot, name):
-    """Registers a function as a check in the guest that was booted so."""
+def check(boots, name):
+    """Registers a function as a check in the guest that was booted so.
+    boots: names of boots, with spaces between them"""
     def register(function):
-        _checks.append((boot, name, function))
+        _checks.append((boots.split(), name, function))
         return function
     return register
 
 
 def checks(boot, pattern):
-    return [(name, function) for where, name, function in _checks
-            if where == boot and re.search(pattern, name)]
+    return [(name, function) for boots, name, function in _checks
+            if boot in boots and re.search(pattern, name)]
 
 
 def expect(condition, what):

@@ -3,6 +3,8 @@
 
 import dataclasses
 
+from arch import AMD64, ARM64, Arch
+
 # The slots are named in bench.py
 _DISPLAY = ["-device", "bochs-display,id=console,addr=10.0"]
 _IVSHMEM = ["-device", "ivshmem-plain,memdev=large,addr=11.0",
@@ -52,14 +54,16 @@ class Boot:
     bars: name -> size of the memory backends that `devices` refers to
     doorbells: name -> size and vectors of the ivshmem servers that `devices`
     refers to
-    cpu: QEMU's name of the CPU
+    arch: of the guest
+    cpu: QEMU's name of the CPU; None: the usual one of the architecture
     shared: the guest's memory is a memfd, and QEMU finds a /dev/udmabuf; a
     virtio-gpu with blob=true asks for both"""
     append: str
     devices: list
     bars: dict
     doorbells: dict = dataclasses.field(default_factory=dict)
-    cpu: str = "EPYC"
+    arch: Arch = AMD64
+    cpu: str | None = None
     shared: bool = False
 
 
@@ -112,4 +116,12 @@ BOOTS = {
         _IOMMU + ["-device", "ivshmem-plain,memdev=large,addr=11.0"]
         + _gpu("addr=13.0"),
         _LARGE, cpu=_INTEL, shared=True),
+    # Another CPU, with its own kinds of maps and loads, and another IOMMU.  Without
+    # ACS the port shares the IOMMU group of the device behind it, and loses its
+    # interrupts when vfio takes that group.  Linux before 6.15 enables ACS too late
+    # where a device tree describes the machine.
+    "arm64": Boot(
+        "module_blacklist=nvme pci=config_acs=11101@0000:00:19.0",
+        _IVSHMEM + _TRAPPED + _PORT,
+        {**_BARS, **_SOCKET}, arch=ARM64),
 }

@@ -22,14 +22,17 @@ from watch import watching
 PICTURE = Picture("RGB", 320, 240)
 # The longest that somebody who takes a device away has to wait
 PROMPTLY = 2.0
-CYCLES = 50
+# Native hotplug adds 5 seconds, in which an operator can cancel, and 1 second after
+# the power is off (PCI Express Base 4.0, 6.7.1.5 and 6.7.1.8)
+NATIVE = {"amd64": 0.0, "arm64": 6.0}
+CYCLES = {"amd64": 50, "arm64": 3}
 
 
-def both(name, subject="gone"):
+def both(name, subject="gone", boots="strict"):
     """Registers a check for each way to reach a device."""
     def register(function):
         for access in ("sysfs", "vfio"):
-            check("strict", f"{subject}: by {access}, {name}")(
+            check(boots, f"{subject}: by {access}, {name}")(
                 functools.partial(function, access=access))
         return function
     return register
@@ -132,6 +135,7 @@ def timed(bench, command, limit=PROMPTLY):
 
 def expect_prompt(bench, took):
     bench.comment(f"device_del: gone after {took:.2f} s")
+    took -= NATIVE[bench.guest.arch.name]
     expect(took < PROMPTLY, f"it took {took} s until it had gone")
 
 
@@ -145,7 +149,8 @@ def expect_no_more(bench, watch):
 
 # Unplugged
 
-@both("a device that is unplugged; nothing of it is kept")
+@both("a device that is unplugged; nothing of it is kept",
+      boots="strict arm64")
 def unplugged(bench, access):
     shown = paint(bench, "one", 100)
     with socket(bench, access, "one") as port, \
@@ -219,7 +224,8 @@ def _swap(bench, port):
     bench.until(port.missing)
 
 
-@both("another device at the same address is never shown")
+@both("another device at the same address is never shown",
+      boots="strict arm64")
 def swapped(bench, access):
     shown = paint(bench, "one", 110)
     with socket(bench, access, "one") as port, \
@@ -276,30 +282,33 @@ def other_kind(bench, access):
         expect_sums(bench, watch, first, second)
 
 
-@both(f"{CYCLES} times out and in with reconnect, and nothing is left behind")
+@both("many times out and in with reconnect, and nothing is left behind",
+      boots="strict arm64")
 def cycles(bench, access):
+    count = CYCLES[bench.guest.arch.name]
     sums, before = [paint(bench, "one", 1000)], None
     with socket(bench, access, "one") as port, \
             running(bench, access, "reconnect=true") as watch:
         until_sum(watch, sums[0])
         slowest = 0.0
-        for n in range(1, CYCLES + 1):
+        for n in range(1, count + 1):
             slowest = max(slowest, port.unplug())
             sums.append(paint(bench, "one", 1000 + n))
             port.plug("one")
             watch.until(lambda: None if watch.sums()[-1] == sums[-1] else
                         f"not the picture of cycle {n}\n{watch.describe()}")
             # By now it has had each thing that it needs once
-            if n == 3:
+            if n == min(3, count - 1):
                 before = Holdings.of(bench, watch)
-        until_told(watch, *["gone", "here"] * CYCLES)
+        until_told(watch, *["gone", "here"] * count)
         until_sum(watch, sums[-1])
         expect_sums(bench, watch, *sums)
         # Threads that have ended take a moment to go
         watch.until(lambda: Holdings.of(bench, watch).left_behind(before, n))
-        bench.comment(f"{before}; then {Holdings.of(bench, watch)}; the "
-                      f"slowest time out was {slowest:.2f} s")
-    expect(slowest < PROMPTLY, f"the slowest took {slowest} s")
+        bench.comment(f"{count} times: {before}; then "
+                      f"{Holdings.of(bench, watch)}; the slowest time out was "
+                      f"{slowest:.2f} s")
+    expect_prompt(bench, slowest)
 
 
 # Still there, but not to be read

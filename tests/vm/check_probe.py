@@ -111,6 +111,13 @@ def forced(bench):
     _check_maps(report, set(ENGINES) - {"auto"}, {4, 8, 16, 32, 64})
 
 
+@check("arm64", "probe: measures a BAR with all loads and engines of arm64")
+def measured_arm64(bench):
+    report = _probe(bench, f"{IVSHMEM} {_QUICK}")
+    expect(not report["virtual-machine"], f"{report}")
+    _check_maps(report, set(ENGINES) - {"auto"}, {4, 8, 16, 32, 64})
+
+
 @check("relaxed", "probe: says what a picture costs")
 def cost(bench):
     report = _probe(bench, f"{IVSHMEM} --quiet --time 0.2 --width 160 "

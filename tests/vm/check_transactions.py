@@ -143,6 +143,8 @@ class _Run:
         self.pictures = [Picture(form, width, height, i * _AREA + offset,
                                  stride) for i in range(len(self.ways))]
         self._memory = noise(len(self.ways) * _AREA, width)
+        # Without firmware, memory decoding is off until a driver enables it
+        bench.guest.must(f"setpci -s {TRAPPED} COMMAND=2:2")
         _paint(bench, self._memory)
         self.size = sum(length for _, length in self.pictures[0].ranges())
         self._base, _ = bench.bar_range(TRAPPED, BAR)
@@ -199,7 +201,7 @@ class _Run:
 def _add(form, width, height, offset, stride=0):
     what = Picture(form, width, height, offset, stride).properties()
 
-    @check("relaxed", "transactions: each byte of a frame is read once, as "
+    @check("relaxed arm64", "transactions: each byte of a frame is read once, as "
            f"wide as can be ({what})")
     def run(bench):
         run = _Run(bench, form, width, height, offset, stride)

@@ -83,6 +83,13 @@ def counting_reads(bench):
         "read": ("p", "vfio_pci_core:vfio_pci_bar_rw")})
 
 
+def counting_maps(bench):
+    """Counts maps of physical memory, as sysfs makes them.  An event has the
+    number of the first page, and the attributes for the page table."""
+    return _probing(bench, {
+        "map": ("p", "remap_pfn_range page=$arg3 prot=$arg5")})
+
+
 def counting_imports(bench):
     """Of dma-bufs by DRM drivers: one event a call, whose fields are the
     dma-buf's descriptor, the file that the DRM node was opened as (a number

@@ -23,13 +23,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Everything is emulated: the machine under the tests needs no virtualisation,
 # and the guest sees the same hardware everywhere.
-MACHINE = ["-machine", "q35", "-accel", "tcg,thread=multi", "-smp", "2",
+MACHINE = ["-accel", "tcg,thread=multi", "-smp", "2",
            "-m", "2G", "-nodefaults", "-display", "none", "-no-reboot"]
 SHARED_MEMORY = ["-object", "memory-backend-memfd,id=memory,size=2G,share=on",
                  "-machine", "memory-backend=memory"]
 # A panic ends QEMU (-no-reboot), so that nobody waits for a dead guest
-KERNEL_ARGUMENTS = ("console=ttyS0 root=/dev/vda ro init=/init quiet "
-                    "loglevel=4 panic=-1")
+KERNEL_ARGUMENTS = "root=/dev/vda ro init=/init quiet loglevel=4 panic=-1"
 
 
 # Lines of QEMU's log
@@ -127,6 +126,7 @@ class Guest:
         # A short path: names of sockets must not exceed 107 bytes
         self._dir = tempfile.mkdtemp(prefix="mmiovid-vm-")
         self.bars, self.doorbells = {}, {}
+        self.arch = boot.arch
         try:
             self._share_files()
             for name, size in boot.bars.items():
@@ -159,11 +159,14 @@ class Guest:
                          f"mem-path={name},size={bar.size},share=on"]
         for name in self.doorbells:
             backends += ["-chardev", f"socket,id={name},path={name}"]
-        arguments = ["qemu-system-x86_64", *MACHINE, "-cpu", boot.cpu,
+        arch = boot.arch
+        arguments = [arch.qemu, *arch.machine, *MACHINE,
+                     "-cpu", boot.cpu or arch.cpu,
                      *(SHARED_MEMORY if boot.shared else []),
                      "-kernel", os.path.join(image, "vmlinuz"),
                      "-initrd", os.path.join(image, "initrd.img"),
-                     "-append", f"{KERNEL_ARGUMENTS} {boot.append}",
+                     "-append", f"console={arch.console} {KERNEL_ARGUMENTS} "
+                     + boot.append,
                      "-drive", f"file={os.path.join(image, 'disk.img')},"
                      "if=none,id=disk,format=raw,snapshot=on",
                      "-device", "virtio-blk-pci,drive=disk",

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is under test, built inside the guest from this source tree: the plugin
-and mmiovid-probe; and the programs that the checks run there."""
+"""Builds the plugin, mmiovid-probe and the programs of the checks for the guest,
+from this source tree."""
 
 import glob
 import hashlib
 import os
 import shutil
+import subprocess
+import tempfile
 import time
+
+from tap import Failure
 
 # What they are made from
 _SOURCES = ["meson.build", "meson_options.txt", "src", "gst",
@@ -21,15 +25,36 @@ _ARRIVE = os.path.join(os.path.dirname(os.path.dirname(_PROGRAMS)), "arrive",
 _PLUGIN = "gst/libgstmmiovid.so"
 _BUILT = [_PLUGIN, "src/mmiovid-probe", "tests/mmiovid-watch",
           "tests/mmiovid-interrupts", "tests/mmiovid-arrive"]
+_SETUP = ["--werror", "-Ddebug=false", "-Ddocs=false"]
+
+# Meson's description of a build for another machine
+_CROSS = """
+[binaries]
+c = ['{compiler}', '--sysroot={sysroot}']
+ar = '{prefix}-ar'
+strip = '{prefix}-strip'
+pkgconfig = 'pkg-config'
+
+[properties]
+sys_root = '{sysroot}'
+pkg_config_libdir = ['{sysroot}/usr/lib/{prefix}/pkgconfig',
+  '{sysroot}/usr/share/pkgconfig']
+
+[host_machine]
+system = 'linux'
+cpu_family = '{family}'
+cpu = '{family}'
+endian = 'little'
+"""
 
 
 class Plugin:
     """Builds when first wanted; what the same sources and the same image gave
     in an earlier run is used again."""
 
-    def __init__(self, source, image, cache, progress):
+    def __init__(self, source, image, cache, arch, progress):
         self._source, self._progress = source, progress
-        self._cache = cache
+        self._image, self._cache, self._arch = image, cache, arch
         self._built = os.path.join(cache, f"plugin-{self._key(image)}")
 
     def _files(self):
@@ -55,7 +80,7 @@ class Plugin:
         if os.path.exists(self._built):
             self._progress("these sources are built already")
         else:
-            self._build(guest)
+            self._make(guest)
         for name in _BUILT:
             shutil.copy(os.path.join(self._built, os.path.basename(name)),
                         guest.path("plugin" if name == _PLUGIN else "bin"))
@@ -66,25 +91,64 @@ class Plugin:
                            "gst-inspect-1.0 --version")
         self._progress(f"used with {found.splitlines()[1]}")
 
-    def _build(self, guest):
-        self._progress("building the plugin in the guest")
+    def _make(self, guest):
         began = time.monotonic()
+        made = self._built + ".new"
+        shutil.rmtree(made, ignore_errors=True)
+        os.mkdir(made)
+        if self._arch.compiler:
+            self._cross_build(made)
+        else:
+            self._build(guest, made)
+        for old in glob.glob(os.path.join(self._cache, "plugin-*")):
+            if old != made:
+                (shutil.rmtree if os.path.isdir(old) else os.unlink)(old)
+        os.rename(made, self._built)
+        self._progress(f"built in {time.monotonic() - began:.0f} s")
+
+    def _copy_sources(self, directory):
         for path, name in self._files():
-            copy = guest.path(os.path.join("source", name))
+            copy = os.path.join(directory, name)
             os.makedirs(os.path.dirname(copy), exist_ok=True)
             shutil.copy2(path, copy)
+
+    def _build(self, guest, made):
+        self._progress("building the plugin in the guest")
+        self._copy_sources(guest.path("source"))
         # In memory, that is quicker than the shared directory
         guest.must("cp -r /mnt/source /tmp/source && cd /tmp/source && "
-                   "meson setup /tmp/build --werror -Ddebug=false "
-                   "-Ddocs=false && "
+                   f"meson setup /tmp/build {' '.join(_SETUP)} && "
                    f"cd /tmp/build && ninja {' '.join(_BUILT)} && "
                    f"mkdir /mnt/out/built && cp {' '.join(_BUILT)} "
                    "/mnt/out/built/", timeout=900)
-        for old in glob.glob(os.path.join(self._cache, "plugin-*")):
-            (shutil.rmtree if os.path.isdir(old) else os.unlink)(old)
-        shutil.copytree(guest.path("out/built"), self._built + ".new")
-        os.rename(self._built + ".new", self._built)
-        self._progress(f"built in {time.monotonic() - began:.0f} s")
+        shutil.copytree(guest.path("out/built"), made, dirs_exist_ok=True)
+
+    def _cross_build(self, made):
+        self._progress("building the plugin with a cross compiler")
+        with tempfile.TemporaryDirectory(prefix="mmiovid-cross-") as directory:
+            source = os.path.join(directory, "source")
+            build = os.path.join(directory, "build")
+            cross = os.path.join(directory, "cross.ini")
+            prefix = self._arch.compiler.removesuffix("-gcc")
+            self._copy_sources(source)
+            with open(cross, "w", encoding="utf-8") as file:
+                file.write(_CROSS.format(
+                    compiler=self._arch.compiler, prefix=prefix,
+                    family=prefix.partition("-")[0],
+                    sysroot=os.path.join(self._image, "sysroot")))
+            _must(["meson", "setup", "--cross-file", cross, *_SETUP,
+                   build, source])
+            _must(["ninja", "-C", build, *_BUILT])
+            for name in _BUILT:
+                shutil.copy(os.path.join(build, name), made)
+
+
+def _must(command):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        raise Failure(f"{' '.join(command)}\n{done.stdout}"
+                      f"exit {done.returncode}")
 
 
 def _walk(path, name):

@@ -4,7 +4,7 @@
 
 Everything is emulated by QEMU; nothing of this machine is touched.  image.sh
 makes the guest from Debian packages, boots.py says how it is booted, plugin.py
-builds the plugin in it, check_*.py are the checks."""
+builds the plugin for it, check_*.py are the checks."""
 
 import argparse
 import contextlib
@@ -30,6 +30,7 @@ import check_arrival       # noqa: F401
 import check_uio            # noqa: F401
 import check_errors         # noqa: F401
 import check_gone           # noqa: F401
+import check_arm64          # noqa: F401
 import check_virtual        # noqa: F401
 import check_rules          # noqa: F401
 import check_lockdown       # noqa: F401
@@ -38,6 +39,7 @@ import check_hugepages      # noqa: F401
 import check_counting       # noqa: F401
 import check_zerocopy       # noqa: F401
 import check_chardev        # noqa: F401
+from arch import ARCHES
 from bench import Bench, checks
 from boots import BOOTS
 from machine import BootPanic, Guest
@@ -47,9 +49,8 @@ from tap import Failure, Report
 HERE = os.path.dirname(os.path.abspath(__file__))
 BOOTS_AT_MOST = 3
 
-# What is needed, and the packages that have it
-PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86",
-            "mmdebstrap": "mmdebstrap", "mkfs.ext4": "e2fsprogs"}
+# What every guest needs, and the packages that have it
+PROGRAMS = {"mmdebstrap": "mmdebstrap", "mkfs.ext4": "e2fsprogs"}
 PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
 
 
@@ -57,6 +58,9 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", required=True, metavar="DIR",
                         help="keeps the guest's image between runs")
+    parser.add_argument("--arch", choices=ARCHES, default="amd64",
+                        metavar="ARCHITECTURE",
+                        help="of the guest: amd64, the default, or arm64")
     parser.add_argument("--source", metavar="DIR",
                         default=os.path.dirname(os.path.dirname(HERE)),
                         help="source tree to test (default: this one)")
@@ -72,11 +76,18 @@ def arguments():
     parser.add_argument("--timeout", type=int, default=1000, metavar="SECONDS",
                         help="for each boot, each build in a guest and each "
                         "check (default: 1000)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.arch = ARCHES[options.arch]
+    options.boots = [name for name, boot in BOOTS.items()
+                     if boot.arch == options.arch]
+    for name in options.boot, options.shell:
+        if name and name not in options.boots:
+            parser.error(f"{name} is no boot of {options.arch.name}")
+    return options
 
 
-def make_image(cache):
-    command = [os.path.join(HERE, "image.sh"), cache]
+def make_image(cache, arch):
+    command = [os.path.join(HERE, "image.sh"), cache, arch.name]
     with subprocess.Popen(command, stdout=subprocess.PIPE,
                           text=True) as making:
         try:
@@ -168,11 +179,12 @@ def end_by_signal(number, _):
 def main():
     options = arguments()
     if options.list:
-        for name in BOOTS:
+        for name in options.boots:
             for title, _ in checks(name, options.match):
                 print(title)
         return 0
-    missing = [package for program, package in PROGRAMS.items()
+    programs = PROGRAMS | options.arch.packages
+    missing = [package for program, package in programs.items()
                if not shutil.which(program, path=PATH)]
     if missing:
         print(f"1..0 # SKIP for a guest: apt-get install {' '.join(missing)}")
@@ -184,16 +196,17 @@ def main():
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, end_by_signal)
-    image = make_image(options.cache)
+    image = make_image(options.cache, options.arch)
     report = Report()
-    plugin = Plugin(options.source, image, options.cache, report.comment)
+    plugin = Plugin(options.source, image, options.cache, options.arch,
+                    report.comment)
     if options.shell:
         with boot(options.shell, image, report) as guest:
             plugin.put_into(guest)
             shell(guest)
         return 0
 
-    for name in [options.boot] if options.boot else BOOTS:
+    for name in [options.boot] if options.boot else options.boots:
         run_boot(name, image, plugin, options, report)
     report.plan()
     return 1 if report.failed else 0

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The architectures of the guest.  All are emulated."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Arch:
+    """name: Debian's name
+    qemu: QEMU's program
+    machine: QEMU's arguments for the machine
+    cpu: QEMU's name of the default CPU
+    console: the kernel's name of the serial console
+    packages: programs that this guest needs on the host -> Debian packages
+    compiler: the host's cross compiler; None: the guest builds the plugin"""
+    name: str
+    qemu: str
+    machine: list
+    cpu: str
+    console: str
+    packages: dict
+    compiler: str | None = None
+
+
+AMD64 = Arch("amd64", "qemu-system-x86_64", ["-machine", "q35"], "EPYC",
+             "ttyS0", {"qemu-system-x86_64": "qemu-system-x86"})
+
+# vfio demands isolated interrupts: the ITS of GICv3 isolates them
+ARM64 = Arch("arm64", "qemu-system-aarch64",
+             ["-machine", "virt,gic-version=3,iommu=smmuv3"], "cortex-a72",
+             "ttyAMA0",
+             {"qemu-system-aarch64": "qemu-system-arm",
+              "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+              "meson": "meson", "ninja": "ninja-build",
+              "pkg-config": "pkgconf", "orcc": "liborc-0.4-dev-bin",
+              "cpio": "cpio", "modprobe": "kmod", "xz": "xz-utils"},
+             compiler="aarch64-linux-gnu-gcc")
+
+ARCHES = {arch.name: arch for arch in (AMD64, ARM64)}
