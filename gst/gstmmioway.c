@@ -429,7 +429,13 @@ take_map (GstMmioWay * way, GstQuery * query)
   const char *address = mmio_capture_get_device_address (way->capture);
 
   /* Where the map cannot be sent, copying gives the same picture */
-  if (finds_picture (way, query))
+  if (!mmio_region_allows_unaligned_loads (mmio_capture_get_region
+          (way->capture)))
+    set_mode (way, GST_MMIO_IO_MODE_COPY, TRUE,
+        g_strdup_printf ("The map of %s is uncached, where this CPU allows "
+            "aligned loads only, so each frame is copied. Set io-mode=copy, or "
+            "mapping=write-combining if the BAR is prefetchable.", address));
+  else if (finds_picture (way, query))
     set_mode (way, GST_MMIO_IO_MODE_MMAP, FALSE,
         g_strdup ("io-mode=mmap asks for it."));
   else

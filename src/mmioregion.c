@@ -341,6 +341,25 @@ mmio_region_get_mapping (const MmioRegion * region)
 }
 
 /**
+ * mmio_region_allows_unaligned_loads:
+ * @region: a region
+ *
+ * Checks what a load from any address of @region does. On arm64 an uncached map
+ * is Device memory, where an unaligned load raises SIGBUS (Arm ARM, B2.7.2).
+ *
+ * Returns: FALSE if each load has to be naturally aligned
+ */
+gboolean
+mmio_region_allows_unaligned_loads (const MmioRegion * region)
+{
+#if defined (__aarch64__)
+  return region->mapping != MMIO_MAPPING_UNCACHED;
+#else
+  return TRUE;
+#endif
+}
+
+/**
  * mmio_region_set_length:
  * @length: bytes, no more than it has
  *

@@ -61,6 +61,7 @@ gboolean mmio_region_is_lost (const MmioRegion * region);
 void mmio_region_set_needed (MmioRegion * region, gboolean is_needed);
 gboolean mmio_region_is_needed (const MmioRegion * region);
 MmioMapping mmio_region_get_mapping (const MmioRegion * region);
+gboolean mmio_region_allows_unaligned_loads (const MmioRegion * region);
 void mmio_region_set_length (MmioRegion * region, gsize length);
 void mmio_region_set_mapping (MmioRegion * region, MmioMapping mapping);
 

@@ -6,6 +6,7 @@ import re
 
 from bench import IVSHMEM, check, expect
 from check_engines import AWKWARD, check_stats
+from check_gone import picture_sum
 from check_vfio import bind, unbind
 from counting import counting_maps
 from picture import Picture, captured_rows, compare, noise
@@ -118,3 +119,22 @@ def vfio(bench):
             check_stats(bench, watch.frame_stats("s"), "auto", "uncached")
     finally:
         unbind(bench)
+
+
+@check("arm64", "arm64: io-mode=mmap sends a map that allows any load, and copies "
+       "from one that does not")
+def handed_out(bench):
+    # checksumsink makes wide loads that are as unaligned as this offset
+    picture = Picture("RGB", 640, 48, offset=4096 + 1235)
+    memory = noise(picture.end(), 92)
+    bench.paint("large", memory)
+    for mapping, mode in (("write-combining", "mmap"), ("uncached", "copy")):
+        source = _source("s", mapping, picture.properties())
+        with watching(bench, f"{source} io-mode=mmap num-buffers=1 ! "
+                      "checksumsink") as watch:
+            watch.wait()
+        expect(watch.sums() == [picture_sum(memory, picture)],
+               f"{mapping}: {watch.sums()}")
+        used, reason = watch.ways("s")[-1]
+        expect(used == mode, f"{mapping}: {used}: {reason}")
+        expect(mode == "mmap" or "aligned loads only" in reason, reason)
