@@ -129,10 +129,10 @@ find_picture (MmioCapture * capture, MmioSpec * spec, GError ** error)
       !mmio_picture_init (&capture->picture, spec, error) ||
       !mmio_device_find_bar (capture->device, &capture->bar, &capture->picture,
           error) ||
-      !check_buffer_step (config, capture->device,
-          capture->picture.n_buffers, error) ||
       !check_index (config, capture->device, capture->bar,
           capture->picture.n_buffers, spec, error) ||
+      !check_buffer_step (config, capture->device,
+          capture->picture.n_buffers, error) ||
       !check_counter (config, capture->device, capture->bar,
           capture->picture.n_buffers, spec, error))
     return FALSE;

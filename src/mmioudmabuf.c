@@ -105,6 +105,10 @@ set_create_error (int errnum, const char *address, GError ** error)
     mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, "UDMABUF_CREATE",
         "This kernel makes no dma-buf of huge pages, which the memory of %s "
         "is in" MMIO_USE_COPY, address);
+  else if (errnum == ENOMEM)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "UDMABUF_CREATE",
+        "The kernel makes no dma-buf of the memory of %s, as it has no memory "
+        "left" MMIO_USE_COPY, address);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "UDMABUF_CREATE",
         "The kernel makes no dma-buf of the memory of %s" MMIO_USE_COPY,

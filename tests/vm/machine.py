@@ -169,10 +169,11 @@ class Guest:
                      + boot.append,
                      "-drive", f"file={os.path.join(image, 'disk.img')},"
                      "if=none,id=disk,format=raw,snapshot=on",
-                     "-device", "virtio-blk-pci,drive=disk",
+                     "-device", f"virtio-blk-pci,drive=disk{arch.virtio}",
                      "-fsdev", "local,id=share,path=share,security_model=none",
-                     "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
-                     "-device", "virtio-serial-pci",
+                     "-device", "virtio-9p-pci,fsdev=share,mount_tag=share"
+                     + arch.virtio,
+                     "-device", f"virtio-serial-pci{arch.virtio}",
                      "-chardev",
                      "socket,id=channel,path=channel,server=on,wait=off",
                      "-device", "virtserialport,chardev=channel,name=channel",

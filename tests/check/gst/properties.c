@@ -212,7 +212,7 @@ static const struct
   {"index-bar", "6", "a whole number from -1 to 5."},
   {"index-offset", "-2", "a whole number from -1 to"},
   {"index-size", "4294967295", "one of 0, 8, 16, 32, 64."},
-  {"queue-size", "33", "a whole number from 0 to 32."},
+  {"queue-size", "129", "a whole number from 0 to 128."},
 };
 
 GST_START_TEST (test_refused)

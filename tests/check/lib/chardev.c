@@ -419,7 +419,7 @@ static const struct
 } open_errors[] = {
   {ENXIO, MMIO_ERROR_NOT_FOUND, "no driver has this device"},
   {ENODEV, MMIO_ERROR_NOT_FOUND, "no driver has this device"},
-  {EACCES, MMIO_ERROR_NOT_PERMITTED, "sudo chmod o+r '/dev/zero'"},
+  {EACCES, MMIO_ERROR_NOT_PERMITTED, "sudo chmod g+r '/dev/zero'"},
   {EBUSY, MMIO_ERROR_FAILED, "cannot be opened"},
 };
 
@@ -565,7 +565,7 @@ GST_START_TEST (test_lost)
   g_autoptr (MmioDevice) device = open_path ("/dev/zero", NULL);
   g_autoptr (MmioRegion) region = NULL;
   GError *error = NULL;
-  sigset_t signals;
+  MmioGuardEntry entry;
 
   fake.memory = memfd_create ("chardev", MFD_CLOEXEC);
   fail_unless (ftruncate (fake.memory, 4 * page_size ()) == 0);
@@ -573,10 +573,10 @@ GST_START_TEST (test_lost)
   fail_unless (region != NULL && mmio_device_check (device, 0, NULL));
 
   fail_unless (ftruncate (fake.memory, 0) == 0);
-  mmio_guard_enter (&signals);
+  mmio_guard_enter (&entry);
   fail_unless_equals_int (mmio_reader_load_u8 (mmio_region_get_data (region)),
       0);
-  mmio_guard_leave (&signals);
+  mmio_guard_leave (&entry);
   fail_if (mmio_device_check (device, 0, &error));
   check_error (&error, MMIO_ERROR_GONE, "/dev/zero", "taken its memory away",
       NULL);
