@@ -177,7 +177,7 @@ gst_mmio_frame_queue_push (GstMmioFrameQueue * queue, GstMmioFrame * frame,
  */
 gboolean
 gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue,
-    GstBufferPool * pool)
+    const GstBufferPool * pool)
 {
   const GstMmioFrame *oldest;
   GstBuffer *buffer = NULL;

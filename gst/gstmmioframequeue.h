@@ -78,7 +78,7 @@ guint gst_mmio_frame_queue_get_epoch (GstMmioFrameQueue * queue);
 gboolean gst_mmio_frame_queue_push (GstMmioFrameQueue * queue,
     GstMmioFrame * frame, guint capacity, guint epoch);
 gboolean gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue,
-    GstBufferPool * pool);
+    const GstBufferPool * pool);
 void gst_mmio_frame_queue_lose (GstMmioFrameQueue * queue, guint64 n);
 gboolean gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue,
     GstMmioFrame * newest);

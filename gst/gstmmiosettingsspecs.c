@@ -17,29 +17,29 @@
  * another value than the user's. */
 typedef struct
 {
-  guint prop_id;
   const char *name;
   GType type;
   gint64 min;
   guint64 max;
+  guint prop_id;
   gboolean is_size;
 } Number;
 
 static const Number numbers[] = {
-  {PROP_BAR, "bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, FALSE},
-  {PROP_WIDTH, "width", G_TYPE_UINT, 0, G_MAXINT, FALSE},
-  {PROP_HEIGHT, "height", G_TYPE_UINT, 0, G_MAXINT, FALSE},
-  {PROP_OFFSET, "offset", G_TYPE_UINT64, 0, G_MAXUINT64, FALSE},
-  {PROP_STRIDE, "stride", G_TYPE_UINT, 0, G_MAXINT, FALSE},
-  {PROP_COUNTER_BAR, "counter-bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, FALSE},
-  {PROP_COUNTER_OFFSET, "counter-offset", G_TYPE_INT64, -1, G_MAXINT64, FALSE},
-  {PROP_COUNTER_SIZE, "counter-size", G_TYPE_UINT, 0, 64, TRUE},
-  {PROP_BUFFERS, "buffers", G_TYPE_UINT, 0, MMIO_MAX_BUFFERS, FALSE},
-  {PROP_BUFFER_STEP, "buffer-step", G_TYPE_UINT64, 0, G_MAXUINT64, FALSE},
-  {PROP_INDEX_BAR, "index-bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, FALSE},
-  {PROP_INDEX_OFFSET, "index-offset", G_TYPE_INT64, -1, G_MAXINT64, FALSE},
-  {PROP_INDEX_SIZE, "index-size", G_TYPE_UINT, 0, 64, TRUE},
-  {PROP_QUEUE_SIZE, "queue-size", G_TYPE_UINT, 0, GST_MMIO_FRAME_QUEUE_MAX,
+  {"bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, PROP_BAR, FALSE},
+  {"width", G_TYPE_UINT, 0, G_MAXINT, PROP_WIDTH, FALSE},
+  {"height", G_TYPE_UINT, 0, G_MAXINT, PROP_HEIGHT, FALSE},
+  {"offset", G_TYPE_UINT64, 0, G_MAXUINT64, PROP_OFFSET, FALSE},
+  {"stride", G_TYPE_UINT, 0, G_MAXINT, PROP_STRIDE, FALSE},
+  {"counter-bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, PROP_COUNTER_BAR, FALSE},
+  {"counter-offset", G_TYPE_INT64, -1, G_MAXINT64, PROP_COUNTER_OFFSET, FALSE},
+  {"counter-size", G_TYPE_UINT, 0, 64, PROP_COUNTER_SIZE, TRUE},
+  {"buffers", G_TYPE_UINT, 0, MMIO_MAX_BUFFERS, PROP_BUFFERS, FALSE},
+  {"buffer-step", G_TYPE_UINT64, 0, G_MAXUINT64, PROP_BUFFER_STEP, FALSE},
+  {"index-bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, PROP_INDEX_BAR, FALSE},
+  {"index-offset", G_TYPE_INT64, -1, G_MAXINT64, PROP_INDEX_OFFSET, FALSE},
+  {"index-size", G_TYPE_UINT, 0, 64, PROP_INDEX_SIZE, TRUE},
+  {"queue-size", G_TYPE_UINT, 0, GST_MMIO_FRAME_QUEUE_MAX, PROP_QUEUE_SIZE,
       FALSE},
 };
 
@@ -97,6 +97,7 @@ install_number (GObjectClass * object_class, guint prop_id, const char *nick,
   const Number *number = find_number (prop_id);
   GParamSpec *spec;
 
+  g_return_if_fail (number != NULL);
   switch (number->type) {
     case G_TYPE_INT:
       spec = g_param_spec_int (number->name, nick, blurb, G_MININT, G_MAXINT,

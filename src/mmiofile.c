@@ -155,13 +155,14 @@ mmio_file_get_status (int fd, const char *path, struct statx *status)
 static gboolean
 get_current (MmioFile * file, struct statx *status)
 {
-  const int errnum = file->is_descriptor ? 0 :
-      mmio_file_get_status (-1, file->path, status);
+  if (!file->is_descriptor) {
+    const int errnum = mmio_file_get_status (-1, file->path, status);
 
-  g_atomic_int_set (&file->parent.is_unlinked,
-      errnum == ENOENT || errnum == ENOTDIR);
-  if (!file->is_descriptor && errnum == 0)
-    return TRUE;
+    g_atomic_int_set (&file->parent.is_unlinked,
+        errnum == ENOENT || errnum == ENOTDIR);
+    if (errnum == 0)
+      return TRUE;
+  }
 
   return mmio_file_get_status (file->fd, NULL, status) == 0;
 }

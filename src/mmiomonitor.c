@@ -151,7 +151,7 @@ run (gpointer data)
 
     /* A signal; or there is no memory, for a while */
     if (n < 0 && errno != EINTR)
-      g_usleep (SETTLE_INTERVAL_MS * 1000);
+      g_usleep (SETTLE_INTERVAL_MS * G_GUINT64_CONSTANT (1000));
     if (n < 0 || fds[0].revents)
       continue;
     /* Somebody has closed it */

@@ -152,7 +152,7 @@ ask_device (const char *directory)
     const guint32 header = get_le (config, offset, 4);
 
     if (PCI_EXT_CAP_ID (header) == PCI_EXT_CAP_ID_ACS)
-      return get_le (config, offset + PCI_ACS_CTRL, 2) & ACS_REDIRECTS ?
+      return (get_le (config, offset + PCI_ACS_CTRL, 2) & ACS_REDIRECTS) != 0 ?
           REDIRECTION_ON : REDIRECTION_OFF;
     offset = PCI_EXT_CAP_NEXT (header);
   }

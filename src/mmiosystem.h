@@ -6,6 +6,11 @@
 #include <glib.h>
 
 G_BEGIN_DECLS
+
+#ifdef __cppcheck__
+/* It does not see through the statement what a call sets */
+#define MMIO_RETRY(call) (call)
+#else
 /* Repeats @call, which returns -1 with errno set, as long as a signal interrupts it.
  * File systems that ask a server (FUSE, NFS) are interrupted in any call. */
 #define MMIO_RETRY(call) \
@@ -16,6 +21,7 @@ G_BEGIN_DECLS
     while (mmio_retry_ret_ == -1 && errno == EINTR); \
     mmio_retry_ret_; \
   }))
+#endif
 
 gboolean mmio_is_shortage (int errnum);
 
