@@ -76,7 +76,9 @@ def judge(bench, result, pixels=None):
     except arrival.Skip as why:
         raise Skip(str(why)) from why
     total = result.frames[-1].offset + 1
-    expect(result.missed <= arrival.share(total) + result.lost, said)
+    # Where emulation is slow, the device and those who poll it are late, too
+    expect(result.missed <= arrival.share(total) + result.lost
+           + result.late // 10, said)
 
 
 @check("strict", f"arrival: frame-sync=interrupt ! {SINK}, each interrupt is "

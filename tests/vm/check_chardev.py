@@ -5,7 +5,7 @@ their drivers map."""
 import os
 import re
 
-from bench import CONSOLE, check, expect
+from bench import CONSOLE, VIDEO, check, expect
 from check_gone import picture_sum, until_sum
 from picture import Picture, captured_rows, compare, noise
 from watch import watching
@@ -69,7 +69,7 @@ def not_root(bench):
     memory = framebuffer.fill(2)
     try:
         bench.follow_advice(message)
-        compare(_capture(bench, framebuffer, nobody=True),
+        compare(_capture(bench, framebuffer, user=VIDEO),
                 framebuffer.picture().rows(memory))
     finally:
         bench.guest.must(f"chmod 660 {framebuffer.node}")
