@@ -126,7 +126,7 @@ mmio_known_find (const MmioDevice * device, guint16 vendor, guint16 id,
 
   *place = (MmioTellerPlace) {
   .teller = known->teller,.bar = known->bar,.offset =
-        known->offset,.picture_bar = known->picture_bar,.is_memory = TRUE};
+        known->offset,.picture_bar = known->picture_bar};
 
   /* A header tells of the BAR that it is in.  Some have variants without
    * registers (std VGA with mmio=off). */

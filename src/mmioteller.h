@@ -69,7 +69,7 @@ typedef struct {
  * @bar: the BAR that the registers are in
  * @offset: bytes from its start
  * @picture_bar: the BAR that the picture is in, unless the user names another
- * @is_memory: reads are known to have no side effects there, and to cost nothing
+ * @is_memory: it is no BAR: reads have no side effects there, and cost nothing
  *
  * Where registers are that tell of a device's picture.
  */

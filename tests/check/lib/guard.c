@@ -280,9 +280,16 @@ read_with_blocked_signal (void)
 GST_START_TEST (test_blocked)
 {
   const guint which = __i__;
-  const pid_t child = fork ();
+  pid_t child;
   int status;
 
+  if (RUNNING_ON_VALGRIND) {
+    g_print ("SKIP: valgrind does not keep who sent a blocked signal; run it "
+        "without\n");
+    return;
+  }
+
+  child = fork ();
   if (child == 0) {
     install (which);
     n_calls = 0;
