@@ -353,12 +353,13 @@ GST_END_TEST;
 GST_START_TEST (test_busy_consumer)
 {
   GstHarness *h = new_source ("counter");
-  guint64 number = 0;
+  guint64 number = 0, frame, bytes;
 
   g_object_set (h->element, "queue-size", 5, NULL);
   gate_init (h);
   gst_harness_play (h);
   check_first (h);
+  frame = bytes = source_get_stat (h, "bytes-read");
   for (guint i = 0; i < 5; i++) {
     gate_close ();
     for (guint j = 0; j < 5; j++) {
@@ -367,7 +368,8 @@ GST_START_TEST (test_busy_consumer)
       if (j == 0)
         gate_wait ();
       /* So that it is read before the next one */
-      check_idle (h);
+      bytes += frame;
+      source_wait_for_stat (h, "bytes-read", bytes);
     }
     gate_open ();
 
