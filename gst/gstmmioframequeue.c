@@ -22,8 +22,7 @@ gst_mmio_frame_queue_init (GstMmioFrameQueue * queue)
 
 /* Removes the oldest frame.  Its count, and what has changed in it, go to the next
  * one; without one, the count is lost before the one that is being captured.
- * With the lock held.  Returns:
- * (transfer full) (nullable): its buffer */
+ * With the lock held.  Returns: (transfer full) (nullable): its buffer */
 static GstBuffer *
 drop_oldest (GstMmioFrameQueue * queue)
 {
@@ -47,6 +46,20 @@ drop_oldest (GstMmioFrameQueue * queue)
   queue->dropped++;
 
   return buffer;
+}
+
+/* Drops the oldest frames until no more than @most are left.  A buffer is released
+ * without the lock held.  With the lock held. */
+static void
+shorten (GstMmioFrameQueue * queue, guint most)
+{
+  while (gst_queue_array_get_length (queue->frames) > most) {
+    GstBuffer *buffer = drop_oldest (queue);
+
+    g_mutex_unlock (&queue->lock);
+    gst_buffer_unref (buffer);
+    g_mutex_lock (&queue->lock);
+  }
 }
 
 /* With the lock held */
@@ -152,13 +165,7 @@ gst_mmio_frame_queue_push (GstMmioFrameQueue * queue, GstMmioFrame * frame,
     gst_queue_array_push_tail_struct (queue->frames, frame);
     frame->buffer = NULL;
     g_cond_signal (&queue->changed);
-  }
-  while (ret && gst_queue_array_get_length (queue->frames) > capacity) {
-    GstBuffer *buffer = drop_oldest (queue);
-
-    g_mutex_unlock (&queue->lock);
-    gst_buffer_unref (buffer);
-    g_mutex_lock (&queue->lock);
+    shorten (queue, capacity);
   }
   g_mutex_unlock (&queue->lock);
 
@@ -224,13 +231,7 @@ gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue, GstMmioFrame * newest)
   GstBuffer *buffer = NULL;
 
   g_mutex_lock (&queue->lock);
-  while (gst_queue_array_get_length (queue->frames) > 1) {
-    buffer = drop_oldest (queue);
-    g_mutex_unlock (&queue->lock);
-    gst_buffer_unref (buffer);
-    g_mutex_lock (&queue->lock);
-  }
-
+  shorten (queue, 1);
   frame = gst_queue_array_pop_head_struct (queue->frames);
   if (frame) {
     buffer = g_steal_pointer (&frame->buffer);
