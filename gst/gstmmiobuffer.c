@@ -53,42 +53,12 @@ add_damage (GstBuffer * buffer, guint width, const MmioDamage * damage)
         damage->range[i].first, width, damage->range[i].count);
 }
 
-typedef struct
+/* Returns: (nullable): the next region of @buffer that has changed */
+static const GstVideoRegionOfInterestMeta *
+next_damage (GstBuffer * buffer, gpointer * state)
 {
-  GstBuffer *buffer;
-  guint n_ranges;
-  guint begin, end;             /* rows */
-  guint width;
-} Damage;
-
-static gboolean
-copy_damage (GstBuffer * dropped, GstMeta ** meta, gpointer user_data)
-{
-  const GstVideoRegionOfInterestMeta *region =
-      (GstVideoRegionOfInterestMeta *) * meta;
-  Damage *damage = user_data;
-
-  if ((*meta)->info->api == GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)
-    gst_buffer_add_video_region_of_interest_meta (damage->buffer, DAMAGE, 0,
-        region->y, region->w, region->h);
-  return TRUE;
-}
-
-static gboolean
-measure_damage (GstBuffer * buffer, GstMeta ** meta, gpointer user_data)
-{
-  const GstVideoRegionOfInterestMeta *region =
-      (GstVideoRegionOfInterestMeta *) * meta;
-  Damage *damage = user_data;
-
-  if ((*meta)->info->api != GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)
-    return TRUE;
-
-  damage->n_ranges++;
-  damage->begin = MIN (damage->begin, region->y);
-  damage->end = MAX (damage->end, region->y + region->h);
-  damage->width = region->w;
-  return TRUE;
+  return (GstVideoRegionOfInterestMeta *) gst_buffer_iterate_meta_filtered
+      (buffer, state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE);
 }
 
 static gboolean
@@ -102,7 +72,7 @@ remove_damage (GstBuffer * buffer, GstMeta ** meta, gpointer user_data)
 /**
  * gst_mmio_buffer_merge_damage:
  * @buffer: a writable buffer
- * @dropped: the one before it, which nobody gets
+ * @dropped: the one before it, which was dropped
  *
  * Marks what has changed in @dropped as changed in @buffer, too.  Many ranges of
  * rows become a single one.
@@ -110,16 +80,25 @@ remove_damage (GstBuffer * buffer, GstMeta ** meta, gpointer user_data)
 void
 gst_mmio_buffer_merge_damage (GstBuffer * buffer, GstBuffer * dropped)
 {
-  Damage damage = {.buffer = buffer,.begin = G_MAXUINT };
+  const GstVideoRegionOfInterestMeta *region;
+  guint n_ranges = 0, begin = G_MAXUINT, end = 0, width = 0;
+  gpointer state = NULL;
 
-  gst_buffer_foreach_meta (dropped, copy_damage, &damage);
-  gst_buffer_foreach_meta (buffer, measure_damage, &damage);
-  if (damage.n_ranges <= MAX_RANGES)
+  while ((region = next_damage (dropped, &state)))
+    gst_buffer_add_video_region_of_interest_meta (buffer, DAMAGE, 0,
+        region->y, region->w, region->h);
+
+  for (state = NULL; (region = next_damage (buffer, &state)); n_ranges++) {
+    begin = MIN (begin, region->y);
+    end = MAX (end, region->y + region->h);
+    width = region->w;
+  }
+  if (n_ranges <= MAX_RANGES)
     return;
 
   gst_buffer_foreach_meta (buffer, remove_damage, NULL);
-  gst_buffer_add_video_region_of_interest_meta (buffer, DAMAGE, 0,
-      damage.begin, damage.width, damage.end - damage.begin);
+  gst_buffer_add_video_region_of_interest_meta (buffer, DAMAGE, 0, begin, width,
+      end - begin);
 }
 
 /* Where @frame's planes are; FALSE if a row does not fit into its stride */
