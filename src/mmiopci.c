@@ -10,19 +10,13 @@
 #include "mmiopci.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <pciaccess.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "mmioerror.h"
 #include "mmiopcistate.h"
 #include "mmiosystem.h"
-
-/* An attribute of sysfs is at most a page; the longest here, resource, has 17
- * lines of 57 bytes at most */
-#define MAX_ATTRIBUTE 4096
 
 /* Guards libpciaccess's cache of pci.ids */
 static GMutex names_lock;
@@ -70,36 +64,25 @@ mmio_pci_names_clear (MmioPciNames * names)
   g_clear_pointer (&names->full, g_free);
 }
 
-/* Returns: 0 with @text set, or errno */
+/* @text: (out) (transfer full) (nullable).  Returns: 0, or errno */
 static int
-read_attribute (const MmioAddress * slot, const char *name,
-    char text[MAX_ATTRIBUTE])
+read_attribute (const MmioAddress * slot, const char *name, char **text)
 {
   g_autofree char *address = mmio_address_to_string (slot);
   g_autofree char *path = g_build_filename (MMIO_PCI_SYSFS, address, name,
       NULL);
-  const int fd = MMIO_RETRY (open (path, O_RDONLY | O_CLOEXEC));
-  int errnum = 0;
-  gssize n;
+  gsize length = 0;
+  const int errnum = mmio_read_file (path, text, &length);
 
-  if (fd < 0)
-    return errno;
-
-  n = MMIO_RETRY (read (fd, text, MAX_ATTRIBUTE - 1));
-  if (n <= 0)
-    errnum = n < 0 ? errno : ENODATA;
-  close (fd);
-  text[MAX (n, 0)] = '\0';
-
-  return errnum;
+  return errnum == 0 && length == 0 ? ENODATA : errnum;
 }
 
 /* Returns: 0 with @id set, or errno */
 static int
 read_id (const MmioAddress * slot, const char *name, guint16 * id)
 {
-  char text[MAX_ATTRIBUTE];
-  const int errnum = read_attribute (slot, name, text);
+  g_autofree char *text = NULL;
+  const int errnum = read_attribute (slot, name, &text);
 
   *id = errnum == 0 ? g_ascii_strtoull (text, NULL, 16) : G_MAXUINT16;
   return errnum;
@@ -132,7 +115,7 @@ static int
 info_init (MmioPciInfo * info, const MmioAddress * slot)
 {
   g_auto (MmioPciNames) names = { NULL, };
-  char text[MAX_ATTRIBUTE];
+  g_autofree char *config = NULL, *resource = NULL;
   int errnum;
 
   memset (info, 0, sizeof (*info));
@@ -141,13 +124,13 @@ info_init (MmioPciInfo * info, const MmioAddress * slot)
   if (errnum == 0)
     errnum = read_id (slot, "device", &info->device);
   if (errnum == 0)
-    errnum = read_attribute (slot, "config", text);
+    errnum = read_attribute (slot, "config", &config);
   if (errnum == 0)
-    errnum = read_attribute (slot, "resource", text);
+    errnum = read_attribute (slot, "resource", &resource);
   if (errnum != 0)
     return errnum;
 
-  parse_bars (info, text);
+  parse_bars (info, resource);
   /* A device without these is none that has them */
   errnum = read_id (slot, "subsystem_vendor", &info->subsystem_vendor);
   if (!mmio_is_shortage (errnum))
