@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "source.h"
+#include "testtrigger.h"
 
 #define WIDTH 37
 #define HEIGHT 60
@@ -33,7 +33,7 @@ teardown (void)
 }
 
 static GstHarness *
-new_source (const char *changes)
+source_of_changes (const char *changes)
 {
   GstHarness *h = source_new (file.path, "width", WIDTH, "height", HEIGHT,
       "offset", (guint64) OFFSET, "stride", STRIDE, NULL);
@@ -109,30 +109,19 @@ check_none (GstHarness * h)
 
 static const char *const sent_as[] = { "RGB", "BGRx", "xRGB" };
 
-static GMutex gate;
-
-static GstPadProbeReturn
-wait_at_gate (GstPad * pad, GstPadProbeInfo * info, gpointer unused)
-{
-  g_mutex_lock (&gate);
-  g_mutex_unlock (&gate);
-  return GST_PAD_PROBE_OK;
-}
-
 /* What changed in a frame that a full queue drops is marked in the next one,
  * though nothing has changed since; many rows that are far apart as one range */
 GST_START_TEST (test_mark_dropped)
 {
-  GstHarness *h = new_source ("mark");
+  GstHarness *h = source_of_changes ("mark");
   const gboolean are_many = __i__ == 1;
   GstBuffer *buffer;
 
   g_object_set (h->element, "queue-size", 1, NULL);
-  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, wait_at_gate,
-      NULL, NULL);
+  gate_init (h);
   source_start (h, 1);
   source_wait_for_clock_wait (h);
-  g_mutex_lock (&gate);
+  gate_close ();
   for (guint i = 0; i < 6; i++) {
     if (i == 2)
       flip (0, 10);
@@ -144,10 +133,10 @@ GST_START_TEST (test_mark_dropped)
     source_wait_for_clock_wait (h);
     /* The first one is with the consumer */
     if (i == 0)
-      source_wait_for_stat (h, "frames", 2);
+      gate_wait ();
   }
   fail_unless_equals_uint64 (source_get_stat (h, "dropped"), 4);
-  g_mutex_unlock (&gate);
+  gate_open ();
 
   buffer = source_pull (h);
   check_damage (buffer, "");
@@ -166,7 +155,7 @@ GST_END_TEST;
 GST_START_TEST (test_mark)
 {
   char *caps = g_strdup_printf ("video/x-raw,format=%s", sent_as[__i__]);
-  GstHarness *h = new_source ("mark");
+  GstHarness *h = source_of_changes ("mark");
   GstBuffer *buffer;
 
   gst_harness_set_sink_caps_str (h, caps);
@@ -214,7 +203,7 @@ GST_END_TEST;
 /* More ranges than are told apart: no changed row is left out */
 GST_START_TEST (test_mark_many)
 {
-  GstHarness *h = new_source ("mark");
+  GstHarness *h = source_of_changes ("mark");
   guint marked[HEIGHT] = { 0, };
   gpointer state = NULL;
   GstBuffer *buffer;
@@ -267,7 +256,7 @@ GST_END_TEST;
 /* Nobody asked for marks */
 GST_START_TEST (test_ignore)
 {
-  GstHarness *h = new_source ("ignore");
+  GstHarness *h = source_of_changes ("ignore");
 
   source_start (h, 1);
   source_wait_for_clock_wait (h);
@@ -284,7 +273,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_drop)
 {
-  GstHarness *h = new_source ("drop");
+  GstHarness *h = source_of_changes ("drop");
   GstBuffer *buffer;
 
   gst_harness_play (h);
@@ -325,7 +314,7 @@ GST_END_TEST;
 /* Each bit of a row is looked at, whatever its place in the widest load */
 GST_START_TEST (test_drop_exact)
 {
-  GstHarness *h = new_source ("drop");
+  GstHarness *h = source_of_changes ("drop");
 
   source_start (h, 1);
   source_wait_for_clock_wait (h);
@@ -346,7 +335,7 @@ GST_END_TEST;
  * that is sent */
 GST_START_TEST (test_drop_missed)
 {
-  GstHarness *h = new_source ("drop");
+  GstHarness *h = source_of_changes ("drop");
   GstTestClock *clock = gst_harness_get_testclock (h);
   GstBuffer *buffer;
 
@@ -374,7 +363,7 @@ GST_END_TEST;
 /* Who was flushed has no picture any more */
 GST_START_TEST (test_drop_flush)
 {
-  GstHarness *h = new_source ("drop");
+  GstHarness *h = source_of_changes ("drop");
 
   source_start (h, 1);
   source_wait_for_clock_wait (h);
@@ -394,7 +383,7 @@ GST_END_TEST;
 GST_START_TEST (test_drop_renegotiation)
 {
   static const char *const formats[] = { "BGRx", "RGB", "xBGR" };
-  GstHarness *h = new_source ("drop");
+  GstHarness *h = source_of_changes ("drop");
   GstVideoInfo info;
 
   gst_harness_set_sink_caps_str (h, "video/x-raw,format=RGB");
@@ -418,7 +407,7 @@ GST_END_TEST;
 /* The caps may be as before, and somebody new be there for the frame */
 GST_START_TEST (test_drop_reconfigure)
 {
-  GstHarness *h = new_source ("drop");
+  GstHarness *h = source_of_changes ("drop");
 
   source_start (h, 1);
   source_wait_for_clock_wait (h);
@@ -436,7 +425,7 @@ GST_END_TEST;
 /* An event goes downstream in time, with a frame that has not changed */
 GST_START_TEST (test_drop_event)
 {
-  GstHarness *h = new_source ("drop");
+  GstHarness *h = source_of_changes ("drop");
   GstEvent *event;
 
   source_start (h, 1);
@@ -463,7 +452,7 @@ GST_END_TEST;
 /* What cannot be had is an error, though no frame is due to be sent */
 GST_START_TEST (test_drop_refused)
 {
-  GstHarness *h = new_source ("drop");
+  GstHarness *h = source_of_changes ("drop");
 
   source_start (h, 1);
   source_wait_for_clock_wait (h);
@@ -480,7 +469,7 @@ GST_END_TEST;
 /* It starts anew with a picture */
 GST_START_TEST (test_drop_restart)
 {
-  GstHarness *h = new_source ("drop");
+  GstHarness *h = source_of_changes ("drop");
 
   for (guint i = 0; i < 3; i++) {
     source_start (h, 1);
@@ -498,7 +487,7 @@ GST_END_TEST;
 /* While nothing changes it can be stopped as at any other time */
 GST_START_TEST (test_drop_stop)
 {
-  GstHarness *h = new_source ("drop");
+  GstHarness *h = source_of_changes ("drop");
 
   source_start (h, 1);
   source_wait_for_clock_wait (h);
@@ -521,7 +510,7 @@ GST_END_TEST;
 GST_START_TEST (test_mmap)
 {
   static const char *const changes[] = { "mark", "drop" };
-  GstHarness *h = new_source (changes[__i__]);
+  GstHarness *h = source_of_changes (changes[__i__]);
 
   gst_util_set_object_arg (G_OBJECT (h->element), "io-mode", "mmap");
   fail_unless_equals_int (gst_element_set_state (h->element,
