@@ -587,8 +587,8 @@ handle_events (GstMmioVidSrc * self, guint events)
   }
 }
 
-/* Whether there is somebody to take frames: the task pauses without a word to us
- * where downstream flushes and this element does not */
+/* Whether the streaming thread takes frames.  Its task pauses without a call to this
+ * element where downstream flushes and the element does not. */
 static gboolean
 is_streaming (GstMmioVidSrc * self)
 {

@@ -78,8 +78,8 @@ mmio_counter_check_look (MmioCounterCheck * check, guint64 value, gint64 now)
 /**
  * mmio_counter_check_skip:
  *
- * Ignores the time until the next look: the device has stopped, or nobody has
- * looked.
+ * Ignores the time until the next look: the device has stopped, or the register
+ * was not looked at.
  */
 void
 mmio_counter_check_skip (MmioCounterCheck * check)

@@ -86,7 +86,7 @@ mmio_read_dir (const char *path, GPtrArray ** names)
   if (!dir)
     return errno;
 
-  /* readdir_r(3) is deprecated: nobody else reads this stream */
+  /* readdir_r(3) is deprecated, and no other thread reads this stream */
   /* cppcheck-suppress readdirCalled */
   /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
   for (errno = 0; (entry = readdir (dir)); errno = 0)

@@ -289,8 +289,8 @@ GST_START_TEST (test_renegotiation_of_queued)
 
 GST_END_TEST;
 
-/* Those that nobody wants go on being counted meanwhile: it is the last of them
- * that is captured */
+/* Those that the consumer does not want go on being counted meanwhile: it is the
+ * last of them that is captured */
 GST_START_TEST (test_renegotiation_of_unwanted)
 {
   GstHarness *h = new_source ("counter");

@@ -275,8 +275,8 @@ locking_clock_init (LockingClock * clock)
   g_mutex_init (&clock->lock);
 }
 
-/* An application that reads all properties under that lock waits for nobody who
- * waits for it */
+/* An application that reads properties under that lock does not wait for a thread
+ * that waits for it */
 GST_START_TEST (test_lock_of_clock)
 {
   LockingClock *clock = g_object_new (locking_clock_get_type (), "name",

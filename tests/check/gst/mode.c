@@ -558,7 +558,7 @@ GST_START_TEST (test_busy_counter)
 GST_END_TEST;
 
 /* The turn of the next one is a period after one that came late, and its number is
- * that of the picture that is shown by then, be it one that nobody wanted */
+ * that of the picture that is shown by then, be it one that was not wanted */
 GST_START_TEST (test_late)
 {
   GstHarness *h = new_source ("copy");
