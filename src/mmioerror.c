@@ -7,7 +7,9 @@
 #include "mmioerror.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The private part is NULL for errors of other domains, none of which come to
  * where it is asked for; gcc's analyzer cannot know */
@@ -176,6 +178,73 @@ mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
   mmio_error_get_private (*error)->system =
       make_printable (g_strdup_printf ("%s: %s (errno %d)", call,
           g_strerror (errnum), errnum));
+}
+
+/* The group that docs/manual/70-mmiovid.rules permits to read devices */
+#define GROUP "video"
+
+/* As much as a group with all its members takes, see getgrgid_r(3) */
+#define GROUP_SIZE 65536
+
+/* Returns: (nullable) (transfer full): the name of the group that may read a file;
+ *   NULL if none may but root's, or no name is known */
+static char *
+get_reading_group (const char *path)
+{
+  g_autofree char *data = NULL;
+  struct group group, *found = NULL;
+  struct stat st;
+
+  if (stat (path, &st) < 0 || !(st.st_mode & S_IRGRP) || st.st_gid == 0)
+    return NULL;
+
+  data = g_malloc (GROUP_SIZE);
+  if (getgrgid_r (st.st_gid, &group, data, GROUP_SIZE, &found) != 0 || !found)
+    return NULL;
+
+  return g_strdup (group.gr_name);
+}
+
+/* Returns: (transfer full): @path as a shell takes it, without quotes if it needs
+ *   none */
+static char *
+quote_path (const char *path)
+{
+  for (const char *c = path; *c; c++) {
+    if (!g_ascii_isalnum (*c) && !strchr ("/.:_-", *c))
+      return g_shell_quote (path);
+  }
+
+  return g_strdup (path);
+}
+
+/**
+ * mmio_set_read_denied_error:
+ * @error: (nullable) (out): where to put the error
+ * @errnum: errno of the open(), EACCES or EPERM
+ * @path: the file
+ *
+ * Sets @error where a file may not be opened for reading. The advice is what is
+ * missing: the permission for a group, or the membership of the user in it.
+ */
+void
+mmio_set_read_denied_error (GError ** error, int errnum, const char *path)
+{
+  g_autofree char *group = NULL, *quoted = NULL;
+
+  if (!error)
+    return;
+
+  group = errnum == EACCES ? get_reading_group (path) : NULL;
+  quoted = quote_path (path);
+  if (group)
+    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+        "You may not read %s, but the group %s may; join it before your next "
+        "login with: sudo adduser $USER %s", path, group, group);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+        "You may not read %s; allow it for the group " GROUP " with: "
+        "sudo chgrp " GROUP " %s && sudo chmod g+r %s", path, quoted, quoted);
 }
 
 /**

@@ -37,11 +37,6 @@ typedef enum {
  * it: whoever does leaves out what follows */
 #define MMIO_START_AGAIN "; start again"
 
-/* Ends a sentence about a file that may not be read: its path follows, twice.  The
- * group is that of the rules for udev in docs/manual/70-mmiovid.rules. */
-#define MMIO_ALLOW_GROUP "; allow it for the group video with: " \
-    "sudo chgrp video %s && sudo chmod g+r %s"
-
 /* End a sentence about a dma-buf that cannot be made, with advice for users that
  * ask for one; mmio_error_get_reason() removes them */
 #define MMIO_USE_COPY "; use io-mode=copy."
@@ -55,6 +50,9 @@ void mmio_set_error (GError ** error, MmioErrorCode code, const char *format,
 
 void mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
     const char *call, const char *format, ...) G_GNUC_PRINTF (5, 6);
+
+void mmio_set_read_denied_error (GError ** error, int errnum,
+    const char *path);
 
 const char *mmio_error_get_system (const GError * error);
 

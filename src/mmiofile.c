@@ -282,8 +282,6 @@ static const MmioBackend mmio_file_backend = {
 static void
 set_open_error (GError ** error, const char *path, int errnum)
 {
-  g_autofree char *quoted = NULL;
-
   switch (errnum) {
     case ENOENT:
     case ENOTDIR:
@@ -292,9 +290,7 @@ set_open_error (GError ** error, const char *path, int errnum)
       break;
     case EACCES:
     case EPERM:
-      quoted = g_shell_quote (path);
-      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-          "You may not read %s" MMIO_ALLOW_GROUP, path, quoted, quoted);
+      mmio_set_read_denied_error (error, errnum, path);
       break;
     case ENODEV:
     case ENXIO:

@@ -25,8 +25,7 @@ set_open_error (const MmioDevice * device, const char *path,
   switch (errnum) {
     case EACCES:
     case EPERM:
-      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-          "You may not read %s" MMIO_ALLOW_GROUP, path, path, path);
+      mmio_set_read_denied_error (error, errnum, path);
       break;
     case ENOENT:
       if (mapping == MMIO_MAPPING_WRITE_COMBINING)

@@ -419,7 +419,7 @@ static const struct
 } open_errors[] = {
   {ENXIO, MMIO_ERROR_NOT_FOUND, "no driver has this device"},
   {ENODEV, MMIO_ERROR_NOT_FOUND, "no driver has this device"},
-  {EACCES, MMIO_ERROR_NOT_PERMITTED, "sudo chmod g+r '/dev/zero'"},
+  {EACCES, MMIO_ERROR_NOT_PERMITTED, "sudo chmod g+r /dev/zero"},
   {EBUSY, MMIO_ERROR_FAILED, "cannot be opened"},
 };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -203,6 +204,7 @@ GST_START_TEST (test_not_permitted)
   g_autofree char *path = temp_file ("a secret", (guint8 *) "x", 1);
   g_autofree char *fix = g_strdup_printf ("sudo chgrp video '%s' && "
       "sudo chmod g+r '%s'", path, path);
+  const struct group *daemons = getgrnam ("daemon");
   const uid_t uid = geteuid ();
 
   fail_unless (chmod (path, 0200) == 0);
@@ -215,6 +217,20 @@ GST_START_TEST (test_not_permitted)
   check_fails (path, MMIO_ERROR_NOT_PERMITTED, "You may not read", EACCES);
   check_fails (path, MMIO_ERROR_NOT_PERMITTED, fix, EACCES);
   fail_unless (seteuid (uid) == 0);
+
+  /* What was advised has been done, and the user is not in the group */
+  if (uid != 0 || !daemons) {
+    g_print ("SKIP: run this test as root, where there is a group daemon, to "
+        "see what a file of another group does\n");
+    return;
+  }
+  fail_unless (chmod (path, 0640) == 0
+      && chown (path, (uid_t) - 1, daemons->gr_gid) == 0);
+  fail_unless (setegid (65534) == 0 && seteuid (65534) == 0);
+  check_fails (path, MMIO_ERROR_NOT_PERMITTED,
+      "but the group daemon may; join it before your next login with: "
+      "sudo adduser $USER daemon", EACCES);
+  fail_unless (seteuid (uid) == 0 && setegid (0) == 0);
 }
 
 GST_END_TEST;
