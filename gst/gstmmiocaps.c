@@ -300,6 +300,54 @@ gst_mmio_caps_equal_but_rate (const GstCaps * a, const GstCaps * b)
   return gst_caps_is_equal (one, other);
 }
 
+/* Returns: whether @caps could be what downstream takes, if of all fields only
+ *   @field, NULL for none, counted */
+static gboolean
+agree_in (const GstCaps * caps, const GstCaps * wanted, const char *field)
+{
+  g_autoptr (GstCaps) rest = gst_caps_new_empty ();
+
+  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
+    const GstStructure *full = gst_caps_get_structure (caps, i);
+    const GValue *value = field ? gst_structure_get_value (full, field) : NULL;
+    GstStructure *structure =
+        gst_structure_new_empty (gst_structure_get_name (full));
+
+    if (value)
+      gst_structure_set_value (structure, field, value);
+    gst_caps_append_structure_full (rest, structure,
+        gst_caps_features_copy (gst_caps_get_features (caps, i)));
+  }
+
+  return gst_caps_can_intersect (rest, wanted);
+}
+
+/**
+ * gst_mmio_caps_get_difference:
+ * @caps: what can be sent
+ * @wanted: what downstream takes, which is something else
+ *
+ * Returns: (nullable) (transfer full): in which of width, height and format they
+ *   differ, such as "width, height"; NULL if in none of these alone
+ */
+char *
+gst_mmio_caps_get_difference (const GstCaps * caps, const GstCaps * wanted)
+{
+  static const char *const fields[] = { "width", "height", "format" };
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  if (!agree_in (caps, wanted, NULL))
+    return NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
+    if (!agree_in (caps, wanted, fields[i]))
+      g_string_append_printf (text, "%s%s", text->len > 0 ? ", " : "",
+          fields[i]);
+  }
+
+  return text->len > 0 ? g_strdup (text->str) : NULL;
+}
+
 /**
  * gst_mmio_caps_differ_in_time:
  * @caps: what can be sent

@@ -23,6 +23,8 @@ gboolean gst_mmio_caps_parse (const GstCaps * caps, GstVideoInfo * info,
     gboolean * has_dma_buf);
 
 gboolean gst_mmio_caps_equal_but_rate (const GstCaps * a, const GstCaps * b);
+char *gst_mmio_caps_get_difference (const GstCaps * caps,
+    const GstCaps * wanted);
 gboolean gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted);
 
 G_END_DECLS

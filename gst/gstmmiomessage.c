@@ -160,10 +160,12 @@ gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
   const char *address = mmio_capture_get_device_address (capture);
   g_autoptr (GstCaps) caps = gst_pad_query_caps (pad, NULL);
   g_autoptr (GstCaps) wanted = gst_pad_peer_query_caps (pad, NULL);
+  g_autofree char *difference = NULL;
 
   if (!wanted)
     return;
 
+  difference = gst_mmio_caps_get_difference (caps, wanted);
   if (gst_caps_can_intersect (caps, wanted))
     post_objection (element, capture, way, wanted);
   else if (gst_mmio_caps_differ_in_time (caps, wanted))
@@ -175,10 +177,12 @@ gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
             caps, wanted));
   else
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
-        ("The picture in %s is %ux%u %s, and downstream wants something else; "
+        ("The picture in %s is %ux%u %s, and downstream wants %s%s; "
             "properties say what the device has, and for the rest put "
             "videoconvert and videoscale behind mmiovidsrc.", address,
-            picture->width, picture->height, picture->format.name),
+            picture->width, picture->height, picture->format.name,
+            difference ? "another " : "something else",
+            difference ? difference : ""),
         ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,
             caps, wanted));
 }

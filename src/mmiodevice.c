@@ -526,13 +526,16 @@ describe_bars (const MmioDevice * device, GString * text)
     g_string_append_printf (text, "no %s at all", get_part (device));
 }
 
-static const char *
+/* Returns: (transfer full): the begin of a sentence about where it ends */
+static char *
 get_subject (const MmioPicture * picture)
 {
-  return picture->n_buffers > 1 ? "last of the pictures ends" : "picture ends";
+  return g_strdup_printf ("The %s of %ux%u %s ends",
+      picture->n_buffers > 1 ? "last picture" : "picture", picture->width,
+      picture->height, picture->format.name);
 }
 
-/* What else there is to set lower */
+/* What else may be wrong */
 static const char *
 get_more (const MmioPicture * picture)
 {
@@ -543,19 +546,21 @@ static gboolean
 check_size (const MmioDevice * device, gint bar, const MmioPicture * picture,
     GError ** error)
 {
-  g_autofree char *which = NULL;
+  g_autofree char *subject = NULL, *which = NULL;
 
   if (picture->end <= device->bar[bar].size)
     return TRUE;
+
+  subject = get_subject (picture);
 
   if (device->backend->has_bars)
     which = g_strdup_printf ("%s %d of %s", get_part (device), bar,
         device->address);
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The %s at byte %" G_GUINT64_FORMAT ", but %s has only %"
-      G_GUINT64_FORMAT " bytes; set width, height, %soffset or stride lower%s.",
-      get_subject (picture), picture->end, which ? which : device->address,
+      "%s at byte %" G_GUINT64_FORMAT ", but %s has only %" G_GUINT64_FORMAT
+      " bytes; correct width, height, format, %soffset or stride%s.",
+      subject, picture->end, which ? which : device->address,
       device->bar[bar].size, get_more (picture),
       which ? ", or choose another bar" : "");
   return FALSE;
@@ -598,6 +603,7 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
     GError ** error)
 {
   g_autoptr (GString) bars = g_string_new (NULL);
+  g_autofree char *subject = NULL;
 
   if (!device->backend->has_bars)
     return check_size (device, 0, picture, error) ? 0 : -1;
@@ -607,12 +613,13 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
       return i;
   }
 
+  subject = get_subject (picture);
   describe_bars (device, bars);
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The %s at byte %" G_GUINT64_FORMAT ", but no memory %s of "
-      "%s is that large: it has %s; set width, height, %soffset or stride "
-      "lower.", get_subject (picture), picture->end, get_part (device),
-      device->address, bars->str, get_more (picture));
+      "%s at byte %" G_GUINT64_FORMAT ", but no memory %s of %s is that large: "
+      "it has %s; correct width, height, format, %soffset or stride.", subject,
+      picture->end, get_part (device), device->address, bars->str,
+      get_more (picture));
   return -1;
 }
 

@@ -366,9 +366,9 @@ test_picture (void)
   config.spec.height = 0;
   refuse (fake, &config, "how large its picture is", "width and height");
   config.spec.height = 5000;
-  refuse (fake, &config, "The picture ends at byte", "no memory BAR");
+  refuse (fake, &config, "ends at byte", "no memory BAR");
   config.bar = 4;
-  refuse (fake, &config, "The picture ends at byte", "BAR 4");
+  refuse (fake, &config, "ends at byte", "BAR 4");
   mmio_device_unref (&fake->parent);
 }
 

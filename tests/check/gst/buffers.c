@@ -403,7 +403,7 @@ static const struct
   const char *name, *value, *word;
 } bad[] = {
   {"buffer-step", "2047", "Pictures 0 and 1 of 2 would overlap"},
-  {"buffer-step", "14337", "The last of the pictures ends at byte 16385"},
+  {"buffer-step", "14337", "ends at byte 16385"},
   {"buffer-step", "18446744073709551615", "beyond the largest address"},
   {"index-offset", "12290", "a multiple of 4"},
   {"index-offset", "16384", "no register at byte 16384"},

@@ -288,9 +288,9 @@ static const Setting settings[] = {
 
   /* Both sizes are said: 384 bytes there are */
   {"width", "17", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {" 408", " 384 ", "set width"}},
+      {" 408", " 384 ", "of 17x8 RGB"}},
   {"height", "9", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {" 432", " 384 ", "set width"}},
+      {" 432", " 384 ", "correct width"}},
   {"offset", "1", NULL, NULL, gst_resource_error_quark, SETTINGS,
       {" 385", " 384 ", "offset"}},
   {"stride", "49", NULL, NULL, gst_resource_error_quark, SETTINGS,
