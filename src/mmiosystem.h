@@ -18,7 +18,7 @@ G_BEGIN_DECLS
     __typeof__ (call) mmio_retry_ret_; \
     do \
       mmio_retry_ret_ = (call); \
-    while (mmio_retry_ret_ == -1 && errno == EINTR); \
+    while (mmio_retry_ret_ < 0 && errno == EINTR); \
     mmio_retry_ret_; \
   }))
 #endif
