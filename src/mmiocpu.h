@@ -15,6 +15,13 @@ gboolean mmio_cpu_is_virtual (void);
  * to: of such a load the CPU does not tell a hypervisor what was to be loaded
  * (Arm ARM, ESR_EL2.ISV), and one that has to emulate it cannot.
  */
+#if defined (__SANITIZE_THREAD__)
+/* A device writes its memory while it is read: of that there is nothing to report */
+#define MMIO_CPU_OF_DEVICE_ __attribute__((no_sanitize_thread))
+#else
+#define MMIO_CPU_OF_DEVICE_
+#endif
+
 #if defined (__aarch64__)
 #define MMIO_CPU_LOAD_(type, instruction) \
 static inline type \
@@ -30,6 +37,7 @@ MMIO_CPU_LOAD_ (guint32, "ldr %w0, %1")
 MMIO_CPU_LOAD_ (guint64, "ldr %0, %1")
 #else
 #define MMIO_CPU_LOAD_(type) \
+MMIO_CPU_OF_DEVICE_ \
 static inline type \
 mmio_cpu_load_ ## type (const guint8 * bar) \
 { \
@@ -41,6 +49,7 @@ MMIO_CPU_LOAD_ (guint32)
 MMIO_CPU_LOAD_ (guint64)
 #endif
 #undef MMIO_CPU_LOAD_
+#undef MMIO_CPU_OF_DEVICE_
 
 /* How far ahead stores are announced: a page, since that is where the CPU's
  * own prefetching ends.  Measured, as docs/measurements.md says; 2048 to 8192

@@ -857,7 +857,7 @@ GST_START_TEST (test_fixed_downstream)
   set_mode (16, 12, 2);
   fail_unless (gst_harness_crank_single_clock_wait (h));
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, NULL,
-      "16x12 RGB", "something else", "videoscale", NULL);
+      "16x12 RGB", "wants another width;", "videoscale", NULL);
   source_teardown (h);
 }
 
