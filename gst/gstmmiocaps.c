@@ -352,18 +352,40 @@ gst_mmio_caps_get_difference (const GstCaps * caps, const GstCaps * wanted)
  * gst_mmio_caps_differ_in_time:
  * @caps: what can be sent
  * @wanted: what downstream takes, which is something else
+ * @what: (out): what downstream does not take, "progressive, with square pixels and
+ *   at a constant rate" or the part of it that is enough
+ * @remedy: (out): the elements that help
  *
  * Returns: whether downstream takes the picture, and only not the way that it
  *   is sent
  */
 gboolean
-gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted)
+gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted,
+    const char **what, const char **remedy)
 {
+  static const struct
+  {
+    const char *field, *what, *remedy;
+  } fields[] = {
+    {"framerate", "at a constant rate", "videorate"},
+    {"pixel-aspect-ratio", "with square pixels", "videoscale"},
+    {"interlace-mode", "progressive", "interlace"},
+  };
   g_autoptr (GstCaps) picture = gst_caps_copy (caps);
 
   for (guint i = 0; i < gst_caps_get_size (picture); i++)
     gst_structure_remove_fields (gst_caps_get_structure (picture, i),
         "framerate", "pixel-aspect-ratio", "interlace-mode", NULL);
+
+  *what = "progressive, with square pixels and at a constant rate";
+  *remedy = "videorate and videoscale";
+  for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
+    if (!agree_in (caps, wanted, fields[i].field)) {
+      *what = fields[i].what;
+      *remedy = fields[i].remedy;
+      break;
+    }
+  }
 
   return gst_caps_can_intersect (picture, wanted);
 }

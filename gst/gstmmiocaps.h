@@ -25,6 +25,7 @@ gboolean gst_mmio_caps_parse (const GstCaps * caps, GstVideoInfo * info,
 gboolean gst_mmio_caps_equal_but_rate (const GstCaps * a, const GstCaps * b);
 char *gst_mmio_caps_get_difference (const GstCaps * caps,
     const GstCaps * wanted);
-gboolean gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted);
+gboolean gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted,
+    const char **what, const char **remedy);
 
 G_END_DECLS

@@ -61,6 +61,19 @@ gst_mmio_message_get_stats (MmioCapture * capture, const GstMmioWay * way,
 }
 
 /**
+ * gst_mmio_message_post_info:
+ * @text: a sentence
+ *
+ * Posts an info message.  The sentence is its debug string, too: of an info
+ * message, gst-launch-1.0 prints nothing else.
+ */
+void
+gst_mmio_message_post_info (GstElement * element, const char *text)
+{
+  GST_ELEMENT_INFO (element, RESOURCE, SETTINGS, ("%s", text), ("%s", text));
+}
+
+/**
  * gst_mmio_message_post_way:
  *
  * Tells of the way that was taken, and of a worse one than the user may count
@@ -80,7 +93,7 @@ gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way)
               NULL)));
 
   if (gst_mmio_way_is_disappointing (way))
-    GST_ELEMENT_INFO (element, RESOURCE, SETTINGS, ("%s", reason), (NULL));
+    gst_mmio_message_post_info (element, reason);
 }
 
 /**
@@ -161,6 +174,7 @@ gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
   g_autoptr (GstCaps) caps = gst_pad_query_caps (pad, NULL);
   g_autoptr (GstCaps) wanted = gst_pad_peer_query_caps (pad, NULL);
   g_autofree char *difference = NULL;
+  const char *what, *remedy;
 
   if (!wanted)
     return;
@@ -168,11 +182,11 @@ gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
   difference = gst_mmio_caps_get_difference (caps, wanted);
   if (gst_caps_can_intersect (caps, wanted))
     post_objection (element, capture, way, wanted);
-  else if (gst_mmio_caps_differ_in_time (caps, wanted))
+  else if (gst_mmio_caps_differ_in_time (caps, wanted, &what, &remedy))
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
-        ("Downstream takes the picture in %s, but not progressive, with square "
-            "pixels and at a constant rate, as mmiovidsrc sends it; put "
-            "videorate and videoscale behind mmiovidsrc.", address),
+        ("Downstream takes the picture in %s, but not %s, as mmiovidsrc sends "
+            "it; leave that out of the caps, or put %s behind mmiovidsrc.",
+            address, what, remedy),
         ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,
             caps, wanted));
   else

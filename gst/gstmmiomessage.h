@@ -12,6 +12,7 @@ GstStructure *gst_mmio_message_get_stats (MmioCapture * capture,
     const GstMmioWay * way, guint64 frames, guint64 torn, guint64 missed,
     guint64 dropped);
 
+void gst_mmio_message_post_info (GstElement * element, const char *text);
 void gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way);
 
 void gst_mmio_message_post_device (GstElement * element,

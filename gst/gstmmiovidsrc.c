@@ -328,11 +328,14 @@ start (GstMmioVidSrc * self)
       picture->plane[0].stride, mmio_capture_get_mapping (capture),
       mmio_reader_get_name (mmio_capture_get_reader (capture)),
       mmio_capture_get_engine_reason (capture));
-  if (mmio_capture_has_unused_header (capture))
-    GST_ELEMENT_INFO (self, RESOURCE, SETTINGS,
-        ("%s has an mmiovid header that describes its frame. It is not used, "
-            "because width and height are set; leave both at 0 to use it.",
-            mmio_capture_get_device_address (capture)), (NULL));
+  if (mmio_capture_has_unused_header (capture)) {
+    g_autofree char *text = g_strdup_printf ("%s has an mmiovid header that "
+        "describes its frame. It is not used, because width and height are set; "
+        "leave both at 0 to use it.",
+        mmio_capture_get_device_address (capture));
+
+    gst_mmio_message_post_info (GST_ELEMENT_CAST (self), text);
+  }
 
   GST_OBJECT_LOCK (self);
   self->capture = capture;

@@ -60,7 +60,8 @@ check_index (const MmioCaptureConfig * config, const MmioDevice * device,
 
   if (spec->index.bar < 0)
     spec->index.bar = picture_bar;
-  return mmio_register_check (device, spec->index.bar, &spec->index, error);
+  return mmio_register_check (device, "index", spec->index.bar, &spec->index,
+      error);
 }
 
 static gboolean
@@ -102,14 +103,15 @@ check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
 
   if (spec->counter.bar < 0)
     spec->counter.bar = picture_bar;
-  return mmio_register_check (device, spec->counter.bar, &spec->counter, error);
+  return mmio_register_check (device, "counter", spec->counter.bar,
+      &spec->counter, error);
 }
 
 static MmioCounter *
 open_counter (MmioDevice * device, const MmioSpec * spec, guint n_buffers,
     GError ** error)
 {
-  MmioRegister *reg = mmio_register_map (device, spec->counter.bar,
+  MmioRegister *reg = mmio_register_map (device, "counter", spec->counter.bar,
       &spec->counter, error);
 
   return reg ? mmio_counter_new (reg, spec->counter_is_seqlock,
@@ -222,8 +224,9 @@ open_tellers (MmioCapture * capture, const MmioSpec * spec,
   }
 
   if (spec->index.bits > 0) {
-    index = mmio_register_map (capture->device, spec->index.bar, &spec->index,
-        error);
+    index =
+        mmio_register_map (capture->device, "index", spec->index.bar,
+        &spec->index, error);
     if (!index)
       return FALSE;
   }

@@ -535,6 +535,13 @@ get_subject (const MmioPicture * picture)
       picture->height, picture->format.name);
 }
 
+/* Whether another driver may do more for it */
+static gboolean
+is_pci (const MmioDevice * device)
+{
+  return device->backend->has_bars && !device->backend->part;
+}
+
 /* What else may be wrong */
 static const char *
 get_more (const MmioPicture * picture)
@@ -783,10 +790,15 @@ mmio_device_can_export (MmioDevice * device, GError ** error)
     return !device->backend->can_export ||
         device->backend->can_export (device, error);
 
-  mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The kernel makes no dma-buf of the memory of %s when it is reached by "
-      "%s; bind the device to vfio-pci and use access=vfio" MMIO_OR_USE_COPY,
-      device->address, device->backend->access);
+  if (is_pci (device))
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The kernel makes no dma-buf of the memory of %s when it is reached by "
+        "%s; bind the device to vfio-pci and use access=vfio" MMIO_OR_USE_COPY,
+        device->address, device->backend->access);
+  else
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The kernel makes no dma-buf of the memory of %s" MMIO_USE_COPY,
+        device->address);
   return FALSE;
 }
 
@@ -846,7 +858,7 @@ int
 mmio_device_open_interrupt (MmioDevice * device, GError ** error)
 {
   if (!device->backend->open_interrupt) {
-    g_autofree char *advice = device->backend->has_bars ?
+    g_autofree char *advice = is_pci (device) ?
         g_strdup_printf (" that %s can deliver; bind it to vfio-pci and use "
         "access=vfio, or", device->backend->access) : g_strdup (";");
 

@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* The private part is NULL for errors of other domains, none of which come to
  * where it is asked for; gcc's analyzer cannot know */
@@ -189,17 +190,16 @@ mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
 /* Returns: (nullable) (transfer full): the name of the group that may read a file;
  *   NULL if none may but root's, or no name is known */
 static char *
-get_reading_group (const char *path)
+get_reading_group (const struct stat *st)
 {
   g_autofree char *data = NULL;
   struct group group, *found = NULL;
-  struct stat st;
 
-  if (stat (path, &st) < 0 || !(st.st_mode & S_IRGRP) || st.st_gid == 0)
+  if (!(st->st_mode & S_IRGRP) || st->st_gid == 0)
     return NULL;
 
   data = g_malloc (GROUP_SIZE);
-  if (getgrgid_r (st.st_gid, &group, data, GROUP_SIZE, &found) != 0 || !found)
+  if (getgrgid_r (st->st_gid, &group, data, GROUP_SIZE, &found) != 0 || !found)
     return NULL;
 
   return g_strdup (group.gr_name);
@@ -218,6 +218,32 @@ quote_path (const char *path)
   return g_strdup (path);
 }
 
+/* Returns: (transfer full): what permits to read a file, for the end of a sentence */
+static char *
+get_permit_advice (int errnum, const char *path)
+{
+  g_autofree char *quoted = quote_path (path);
+  g_autofree char *group = NULL;
+  struct stat st;
+
+  if (stat (path, &st) < 0)
+    return errno == EACCES ? g_strdup_printf (", as one of its directories may "
+        "not be entered; see which with: namei -l %s", quoted) :
+        g_strdup ("; dmesg may say why");
+
+  if (st.st_uid == geteuid () && !(st.st_mode & S_IRUSR))
+    return g_strdup_printf (", which is your own; allow it with: chmod u+r %s",
+        quoted);
+
+  group = errnum == EACCES ? get_reading_group (&st) : NULL;
+  if (group)
+    return g_strdup_printf (", but the group %s may; join it before your next "
+        "login with: sudo usermod -aG %s $USER", group, group);
+
+  return g_strdup_printf ("; allow it for the group " GROUP " with: "
+      "sudo chgrp " GROUP " %s && sudo chmod g+r %s", quoted, quoted);
+}
+
 /**
  * mmio_set_read_denied_error:
  * @error: (nullable) (out): where to put the error
@@ -225,26 +251,20 @@ quote_path (const char *path)
  * @path: the file
  *
  * Sets @error where a file may not be opened for reading. The advice is what is
- * missing: the permission for a group, or the membership of the user in it.
+ * missing: the permission of the owner, of a group or of a directory, or the
+ * membership of the user in the group.
  */
 void
 mmio_set_read_denied_error (GError ** error, int errnum, const char *path)
 {
-  g_autofree char *group = NULL, *quoted = NULL;
+  g_autofree char *advice = NULL;
 
   if (!error)
     return;
 
-  group = errnum == EACCES ? get_reading_group (path) : NULL;
-  quoted = quote_path (path);
-  if (group)
-    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-        "You may not read %s, but the group %s may; join it before your next "
-        "login with: sudo adduser $USER %s", path, group, group);
-  else
-    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-        "You may not read %s; allow it for the group " GROUP " with: "
-        "sudo chgrp " GROUP " %s && sudo chmod g+r %s", path, quoted, quoted);
+  advice = get_permit_advice (errnum, path);
+  mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+      "You may not read %s%s", path, advice);
 }
 
 /**

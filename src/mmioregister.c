@@ -13,35 +13,53 @@ struct _MmioRegister
   guint bits;
 };
 
+/* Where a register is, for a sentence */
+static char *
+get_place (const MmioDevice * device, guint bar)
+{
+  const char *address = mmio_device_get_address (device);
+
+  return mmio_device_has_bars (device) ?
+      g_strdup_printf ("BAR %u of %s", bar, address) : g_strdup (address);
+}
+
 /**
  * mmio_register_check:
+ * @name: the properties that say so begin with it, "counter" or "index"
  * @bar: number of the BAR that it is in
  * @spec: where it is there, and how large
  *
  * Returns: FALSE with %MMIO_ERROR_SETTINGS if there can be no such register
  */
 gboolean
-mmio_register_check (const MmioDevice * device, guint bar,
+mmio_register_check (const MmioDevice * device, const char *name, guint bar,
     const MmioRegisterSpec * spec, GError ** error)
 {
-  const char *address = mmio_device_get_address (device);
+  g_autofree char *place = get_place (device, bar);
   const guint bytes = spec->bits / 8;
   const MmioBar *info;
+
+  if (!mmio_device_has_bars (device) && bar > 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s has no BARs, so there is no register in BAR %u; leave %s-bar at -1.",
+        place, bar, name);
+    return FALSE;
+  }
 
   if (spec->bits != 8 && spec->bits != 16 && spec->bits != 32 &&
       spec->bits != 64) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "There are no registers of %u bits, in %s neither; set the size to 8, "
-        "16, 32 or 64.", spec->bits, address);
+        "There are no registers of %u bits, in %s neither; set %s-size to 8, "
+        "16, 32 or 64.", spec->bits, place, name);
     return FALSE;
   }
 
   /* Else no load of this size would be one transaction on the bus */
   if (spec->offset % bytes != 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "A register of %u bits cannot be at byte %" G_GUINT64_FORMAT " of BAR "
-        "%u of %s; set its offset to a multiple of %u, or its size lower.",
-        spec->bits, spec->offset, bar, address, bytes);
+        "A register of %u bits cannot be at byte %" G_GUINT64_FORMAT " of %s; "
+        "set %s-offset to a multiple of %u, or %s-size lower.", spec->bits,
+        spec->offset, place, name, bytes, name);
     return FALSE;
   }
 
@@ -49,10 +67,10 @@ mmio_register_check (const MmioDevice * device, guint bar,
   if (!info || info->is_io || info->size < bytes ||
       spec->offset > info->size - bytes) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "There is no register at byte %" G_GUINT64_FORMAT " of BAR %u of %s, "
-        "which has %" G_GUINT64_FORMAT " bytes%s; set its offset lower, or "
-        "another BAR.", spec->offset, bar, address, info ? info->size : 0,
-        info && info->is_io ? " of I/O ports" : "");
+        "There is no register at byte %" G_GUINT64_FORMAT " of %s, which has %"
+        G_GUINT64_FORMAT " bytes%s; correct %s-offset%s.", spec->offset, place,
+        info ? info->size : 0, info && info->is_io ? " of I/O ports" : "", name,
+        mmio_device_has_bars (device) ? ", or choose another BAR" : "");
     return FALSE;
   }
 
@@ -61,6 +79,7 @@ mmio_register_check (const MmioDevice * device, guint bar,
 
 /**
  * mmio_register_map:
+ * @name: as for mmio_register_check()
  * @bar: number of the BAR that it is in
  * @spec: where it is there, and how large
  *
@@ -68,13 +87,13 @@ mmio_register_check (const MmioDevice * device, guint bar,
  *   as mmio_register_check(), or what mapping comes to
  */
 MmioRegister *
-mmio_register_map (MmioDevice * device, guint bar,
+mmio_register_map (MmioDevice * device, const char *name, guint bar,
     const MmioRegisterSpec * spec, GError ** error)
 {
   MmioRegister *reg;
   MmioRegion *region;
 
-  if (!mmio_register_check (device, bar, spec, error))
+  if (!mmio_register_check (device, name, bar, spec, error))
     return NULL;
 
   region = mmio_device_map_register (device, bar, spec->offset, spec->bits / 8,

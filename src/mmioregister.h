@@ -12,9 +12,11 @@ G_BEGIN_DECLS
  */
 typedef struct _MmioRegister MmioRegister;
 
-gboolean mmio_register_check (const MmioDevice * device, guint bar,
+gboolean mmio_register_check (const MmioDevice * device,
+    const char *name, guint bar,
     const MmioRegisterSpec * spec, GError ** error);
-MmioRegister *mmio_register_map (MmioDevice * device, guint bar,
+MmioRegister *mmio_register_map (MmioDevice * device, const char *name,
+    guint bar,
     const MmioRegisterSpec * spec, GError ** error);
 void mmio_register_unmap (MmioRegister * reg);
 

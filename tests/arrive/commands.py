@@ -105,7 +105,7 @@ NOT_RUN = [
      "changes a PCI device: the guest's checks follow the advice of errors"),
     (r"^sudo (chown|chgrp video|chmod g\+r)$",
      "a part of a command, in a table"),
-    (r"^sudo adduser ", "changes the users of this machine"),
+    (r"^sudo usermod ", "changes the users of this machine"),
     (r"^qemu-system-x86_64 \.\.\.", "needs a guest: tests/vm"),
     (r"^mmiovid-probe DEVICE", "a synopsis"),
     (r"--follow", "does not end, and reads no standard input; "

@@ -408,7 +408,7 @@ static const struct
   {"index-offset", "12290", "a multiple of 4"},
   {"index-offset", "16384", "no register at byte 16384"},
   {"index-size", "24", "index-size is one of 0, 8, 16, 32, 64"},
-  {"index-bar", "1", "of BAR 1"},
+  {"index-bar", "1", "leave index-bar at -1"},
 };
 
 GST_START_TEST (test_bad)

@@ -201,6 +201,7 @@ GST_START_TEST (test_unused_header)
   GstHarness *h;
   GstMessage *message;
   GError *error;
+  char *debug;
 
   fail_unless_equals_int (count_infos ("0", "24"), 0);
   fail_unless_equals_int (count_infos ("32", "24"), 1);
@@ -210,12 +211,15 @@ GST_START_TEST (test_unused_header)
   set (h, "height", "24");
   gst_harness_play (h);
   message = source_wait_message (h, GST_MESSAGE_INFO);
-  gst_message_parse_info (message, &error, NULL);
+  gst_message_parse_info (message, &error, &debug);
   fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
           GST_RESOURCE_ERROR_SETTINGS));
   fail_unless (strstr (error->message, device.path) &&
       strstr (error->message, "mmiovid header"), "%s", error->message);
+  /* All that gst-launch-1.0 prints */
+  fail_unless (strstr (debug, error->message) != NULL, "%s", debug);
   g_error_free (error);
+  g_free (debug);
   gst_message_unref (message);
   source_teardown (h);
 

@@ -234,7 +234,7 @@ typedef struct
   const char *why, *advice;
 } Refusal;
 
-#define TIMING "at a constant rate"
+#define TIMING "not at a constant rate,"
 
 static const Refusal refusals[] = {
   {RGB, "video/x-raw,format=NV12", "wants another format;", "videoconvert"},
@@ -251,11 +251,13 @@ static const Refusal refusals[] = {
   {RGB, "video/x-raw,width=[1,30]", "wants another width;", "videoconvert"},
   {RGB, "video/x-raw(memory:DMABuf)", "wants something else;", "videoconvert"},
   {RGB, "image/jpeg", "wants something else;", "videoconvert"},
-  {RGB, "video/x-raw,pixel-aspect-ratio=4/3", TIMING, "videorate"},
-  {RGB, "video/x-raw,interlace-mode=interleaved", TIMING, "videorate"},
-  {RGB, FPS ("0/1"), TIMING, "videorate"},
+  {RGB, "video/x-raw,pixel-aspect-ratio=4/3", "not with square pixels,",
+      "put videoscale behind"},
+  {RGB, "video/x-raw,interlace-mode=interleaved", "not progressive,",
+      "put interlace behind"},
+  {RGB, FPS ("0/1"), TIMING, "put videorate behind"},
   /* Less than a nanosecond a frame */
-  {RGB, FPS ("1000000001/1"), TIMING, "videorate"},
+  {RGB, FPS ("1000000001/1"), TIMING, "put videorate behind"},
 };
 
 GST_START_TEST (test_refused)

@@ -833,7 +833,7 @@ GST_START_TEST (test_refused)
   config = good;
   config.spec.index.offset = INDEX + 2;
   refuse (&config, path, "A register of 32 bits cannot be at byte",
-      "a multiple of 4");
+      "set index-offset to a multiple of 4, or index-size lower");
   config.spec.index.offset = FILE_SIZE;
   refuse (&config, path, "There is no register at byte", NULL);
   config.spec.index = good.spec.index;

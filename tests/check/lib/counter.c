@@ -37,7 +37,8 @@ map_register (guint bits)
 {
   const MmioRegisterSpec spec = {.offset = OFFSET,.bits = bits };
   GError *error = NULL;
-  MmioRegister *reg = mmio_register_map (&fake->parent, BAR, &spec, &error);
+  MmioRegister *reg =
+      mmio_register_map (&fake->parent, "counter", BAR, &spec, &error);
 
   fail_unless (reg != NULL, "%s", error ? error->message : "");
   return reg;
@@ -79,7 +80,7 @@ GST_START_TEST (test_bad_register)
     const char *words;
   } cases[] = {
     {BAR, 0, 0, "of 0 bits"}, {BAR, 0, 24, "of 24 bits"},
-    {BAR, 0, 128, "set the size to 8, 16, 32 or 64"},
+    {BAR, 0, 128, "set counter-size to 8, 16, 32 or 64"},
     {BAR, 2, 32, "byte 2 of BAR 2"}, {BAR, 4, 64, "a multiple of 8"},
     {BAR, 4096, 8, "no register at byte 4096 of BAR 2"},
     {BAR, 4094, 32, "a multiple of 4"}, {BAR, 4096 - 4, 64, "multiple of 8"},
@@ -95,7 +96,8 @@ GST_START_TEST (test_bad_register)
     const guint maps = fake->n_maps;
     GError *error = NULL;
 
-    fail_if (mmio_register_map (&fake->parent, cases[i].bar, &spec, &error));
+    fail_if (mmio_register_map (&fake->parent, "counter", cases[i].bar, &spec,
+            &error));
     check_error (&error, MMIO_ERROR_SETTINGS, cases[i].words,
         mmio_device_get_address (&fake->parent), NULL);
     fail_unless_equals_int (fake->n_maps, maps);
@@ -108,8 +110,8 @@ GST_END_TEST;
 GST_START_TEST (test_last_register)
 {
   const MmioRegisterSpec spec = {.offset = 4096 - 8,.bits = 64 };
-  g_autoptr (MmioRegister) reg = mmio_register_map (&fake->parent, BAR, &spec,
-      NULL);
+  g_autoptr (MmioRegister) reg =
+      mmio_register_map (&fake->parent, "counter", BAR, &spec, NULL);
   const guint64 ones = G_MAXUINT64;
 
   fail_unless (reg != NULL);

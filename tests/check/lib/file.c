@@ -204,6 +204,7 @@ GST_START_TEST (test_not_permitted)
   g_autofree char *path = temp_file ("a secret", (guint8 *) "x", 1);
   g_autofree char *fix = g_strdup_printf ("sudo chgrp video '%s' && "
       "sudo chmod g+r '%s'", path, path);
+  g_autofree char *directory = g_path_get_dirname (path);
   const struct group *daemons = getgrnam ("daemon");
   const uid_t uid = geteuid ();
 
@@ -229,8 +230,23 @@ GST_START_TEST (test_not_permitted)
   fail_unless (setegid (65534) == 0 && seteuid (65534) == 0);
   check_fails (path, MMIO_ERROR_NOT_PERMITTED,
       "but the group daemon may; join it before your next login with: "
-      "sudo adduser $USER daemon", EACCES);
+      "sudo usermod -aG daemon $USER", EACCES);
+  fail_unless (seteuid (uid) == 0);
+
+  /* The user's own */
+  fail_unless (chown (path, 65534, (gid_t) - 1) == 0
+      && chmod (path, 0040) == 0);
+  fail_unless (seteuid (65534) == 0);
+  check_fails (path, MMIO_ERROR_NOT_PERMITTED,
+      "which is your own; allow it with: " "chmod u+r '", EACCES);
+  fail_unless (seteuid (uid) == 0);
+
+  /* And one that nobody can see */
+  fail_unless (chmod (directory, 0700) == 0 && seteuid (65534) == 0);
+  check_fails (path, MMIO_ERROR_NOT_PERMITTED, "see which with: namei -l '",
+      EACCES);
   fail_unless (seteuid (uid) == 0 && setegid (0) == 0);
+  fail_unless (chmod (directory, 0755) == 0);
 }
 
 GST_END_TEST;

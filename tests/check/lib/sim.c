@@ -190,7 +190,7 @@ GST_START_TEST (test_counter)
   MmioSpec spec = test_spec ("BGRx", 160, 48, 4097, 0);
   MmioPicture picture;
   MmioRegion *region = map_sim (device, &spec, &picture);
-  MmioRegister *reg = mmio_register_map (device, spec.counter.bar,
+  MmioRegister *reg = mmio_register_map (device, "counter", spec.counter.bar,
       &spec.counter, NULL);
   const guint8 *bar = mmio_region_get_data (region) - picture.start;
   const gint64 end = g_get_monotonic_time () + HANG;
@@ -237,8 +237,11 @@ GST_START_TEST (test_buffers)
   spec.buffer_step = n_buffers == 3 ? 40000 : 0;
   region = map_sim (device, &spec, &picture);
   bar = mmio_region_get_data (region) - picture.start;
-  counter = mmio_register_map (device, spec.counter.bar, &spec.counter, NULL);
-  index = mmio_register_map (device, spec.index.bar, &spec.index, NULL);
+  counter =
+      mmio_register_map (device, "counter", spec.counter.bar, &spec.counter,
+      NULL);
+  index =
+      mmio_register_map (device, "index", spec.index.bar, &spec.index, NULL);
   fail_unless (counter != NULL && index != NULL);
   fail_unless (spec.counter.offset >= picture.end);
   fail_unless_equals_int (spec.counter.offset % page_size (), 0);

@@ -70,7 +70,8 @@ static MmioRegister *
 map_register (guint64 offset)
 {
   const MmioRegisterSpec spec = {.offset = offset,.bits = BITS };
-  MmioRegister *reg = mmio_register_map (&fake->parent, BAR, &spec, NULL);
+  MmioRegister *reg =
+      mmio_register_map (&fake->parent, "counter", BAR, &spec, NULL);
 
   fail_unless (reg != NULL);
   return reg;
@@ -194,7 +195,7 @@ GST_START_TEST (test_bad_index)
   for (guint bits = 8; bits <= 64; bits *= 2) {
     const MmioRegisterSpec spec = {.offset = INDEX,.bits = bits };
     g_autoptr (MmioTurn) turn = mmio_turn_new (NULL,
-        mmio_register_map (&fake->parent, BAR, &spec, NULL), 3);
+        mmio_register_map (&fake->parent, "counter", BAR, &spec, NULL), 3);
     guint64 value = 0;
 
     fake_write (fake, BAR, INDEX, &value, 8);
