@@ -21,7 +21,7 @@ gst_mmio_io_mode_get_type (void)
     {GST_MMIO_IO_MODE_MMAP, "Hand out the mapped BAR: slow for who reads bytes",
         "mmap"},
     {GST_MMIO_IO_MODE_DMABUF, "Hand out dma-bufs of the BAR, which hardware "
-          "reads: needs access=vfio", "dmabuf"},
+          "reads: by vfio, or of memory by /dev/udmabuf", "dmabuf"},
     {0, NULL, NULL}
   };
 

@@ -83,13 +83,13 @@ report_stall (GstElement * element, MmioCapture * capture)
   else if (mmio_capture_is_being_written (capture))
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
         ("%s has been writing one picture for a second, says its frame counter,"
-            " which is odd; frames go on when it is complete.  If it shows one "
+            " which is odd; frames go on when it is complete. If it shows one "
             "all the same, check counter-offset, counter-size and "
             "counter-seqlock.", address), (NULL));
   else
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
         ("%s has had no new picture for a second, says its frame counter; "
-            "frames go on when it goes on counting.  If it shows one all the "
+            "frames go on when it goes on counting. If it shows one all the "
             "same, check counter-bar, counter-offset and counter-size.",
             address), (NULL));
 }
@@ -107,20 +107,20 @@ report_torn (GstElement * element, MmioCapture * capture)
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
           ("%s says that picture %" G_GUINT64_FORMAT " is complete, and has "
               "only 0 to %u; until it names one of these, frames go out flagged "
-              "as corrupted.  If it does, check buffers, index-bar, "
+              "as corrupted. If it does, check buffers, index-bar, "
               "index-offset and index-size.", address, index, n - 1), (NULL));
       break;
     case MMIO_OBSTACLE_WRITING:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
           ("%s writes its picture all the time, or never completes it, says "
               "its frame counter, which is odd; frames go out flagged as "
-              "corrupted.  If it counts once for each picture, set "
+              "corrupted. If it counts once for each picture, set "
               "counter-seqlock=false.", address), (NULL));
       break;
     default:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
           ("%s goes on to another picture whenever one is read, for a second "
-              "now; frames go out flagged as corrupted.  Let it leave each one "
+              "now; frames go out flagged as corrupted. Let it leave each one "
               "as it is for longer than mmiovid-probe says that a read takes%s.",
               address, n > 1 ? ", or give it more buffers" : ""), (NULL));
       break;
