@@ -357,6 +357,12 @@ GST_START_TEST (test_careless_peer)
 
 GST_END_TEST;
 
+static GstPadProbeReturn
+block (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  return GST_PAD_PROBE_OK;
+}
+
 /* Whatever calls set_caps() gets the same answer */
 GST_START_TEST (test_set_caps)
 {
@@ -379,6 +385,9 @@ GST_START_TEST (test_set_caps)
   GstHarness *h = new_source (RGB);
   GstBaseSrc *base = GST_BASE_SRC (h->element);
 
+  /* The streaming thread stays before its own negotiation */
+  gst_pad_add_probe (GST_BASE_SRC_PAD (base),
+      GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, block, NULL, NULL);
   gst_element_set_state (h->element, GST_STATE_PAUSED);
   for (guint i = 0; i < G_N_ELEMENTS (tries); i++) {
     GstCaps *caps = gst_caps_from_string (tries[i].caps);
