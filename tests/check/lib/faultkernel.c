@@ -32,10 +32,12 @@ static const struct
   {"read", {EINTR, EAGAIN, ENOMEM}},
   {"pread", {EINTR, EAGAIN, ENOMEM}},
   {"write", {EINTR, EAGAIN, ENOMEM}},
+  {"pwrite", {EINTR, EAGAIN, ENOMEM}},
   {"mmap", {ENOMEM, EAGAIN, EACCES}},
   {"madvise", {ENOMEM, EAGAIN}},
   {"ioctl", {EMFILE, ENOMEM, EINTR, EAGAIN, EACCES}},
   {"fcntl", {ENOMEM, EAGAIN, EACCES}},
+  {"dup3", {EINTR}},
   {"stat", {ENOMEM, EINTR, EACCES}},
   {"lstat", {ENOMEM, EINTR, EACCES}},
   {"fstat", {ENOMEM, EINTR}},
@@ -64,6 +66,13 @@ static gint fail_at;
 static int fail_errnum;
 static guint n_calls;
 static const char *calls[MAX_CALLS];
+static const FaultDevices *devices;
+
+void
+faultkernel_set_devices (const FaultDevices * wanted)
+{
+  devices = wanted;
+}
 
 void
 faultkernel_begin (gint at, int errnum)
@@ -117,11 +126,48 @@ fails (const char *call)
   return TRUE;
 }
 
+static gboolean
+answer_ioctl (int fd, unsigned long request, gpointer argument, int *ret)
+{
+  return devices && devices->ioctl &&
+      devices->ioctl (fd, request, argument, ret);
+}
+
+static gboolean
+answer_nothing (int fd, int request, gpointer argument, int *ret)
+{
+  return FALSE;
+}
+
+static gboolean
+answer_read (int fd, gpointer data, gsize size, gssize * ret)
+{
+  return devices && devices->read && devices->read (fd, data, size, ret);
+}
+
+static gboolean
+answer_write (int fd, gconstpointer data, gsize size, gssize * ret)
+{
+  return devices && devices->write && devices->write (fd, data, size, ret);
+}
+
 /* The names in C are not those of the symbols, which headers may have made macros,
  * inline or 64-bit */
 #define EXPORT(symbol) __asm__ (symbol) __attribute__((visibility ("default")))
 
 #define NEXT(symbol) dlsym (RTLD_NEXT, symbol)
+
+/* Evaluates @call, whose own calls do not count */
+#define BEHIND(call) \
+  (__extension__ ({ \
+    const gboolean was_on = is_on; \
+    __typeof__ (call) behind_ret; \
+\
+    is_on = FALSE; \
+    behind_ret = (call); \
+    is_on = was_on; \
+    behind_ret; \
+  }))
 
 /* *INDENT-OFF* */
 #define DEFINE(type, error, name, symbol, parameters, arguments) \
@@ -130,7 +176,7 @@ type faultkernel_##symbol parameters \
 { \
   type (*next) parameters = NEXT (#symbol); \
 \
-  return fails (#name) ? error : next arguments; \
+  return fails (#name) ? error : BEHIND (next arguments); \
 }
 
 /* Also as it is called with 64-bit offsets */
@@ -150,7 +196,7 @@ int faultkernel_##symbol (const char *path, int flags, ...) \
   mode = va_arg (args, int); \
   va_end (args); \
 \
-  return fails ("open") ? -1 : next (path, flags, mode); \
+  return fails ("open") ? -1 : BEHIND (next (path, flags, mode)); \
 }
 
 #define DEFINE_OPENAT(symbol) \
@@ -166,44 +212,69 @@ int faultkernel_##symbol (int dir, const char *path, int flags, ...) \
   mode = va_arg (args, int); \
   va_end (args); \
 \
-  return fails ("openat") ? -1 : next (dir, path, flags, mode); \
+  return fails ("openat") ? -1 : BEHIND (next (dir, path, flags, mode)); \
 }
 
-/* ioctl() and fcntl(): one argument, or none */
-#define DEFINE_CONTROL(name, symbol, number) \
+/* ioctl() and fcntl(): one argument, or none.  @answer: the devices' function */
+#define DEFINE_CONTROL(name, symbol, number, answer) \
 int faultkernel_##symbol (int fd, number request, ...) EXPORT (#symbol); \
 int faultkernel_##symbol (int fd, number request, ...) \
 { \
   int (*next) (int, number, ...) = NEXT (#symbol); \
   va_list args; \
   gpointer argument; \
+  int ret; \
 \
   va_start (args, request); \
   argument = va_arg (args, gpointer); \
   va_end (args); \
 \
-  return fails (#name) ? -1 : next (fd, request, argument); \
+  if (fails (#name)) \
+    return -1; \
+  return BEHIND (answer (fd, request, argument, &ret)) ? ret : \
+      BEHIND (next (fd, request, argument)); \
+}
+
+/* read() and write() */
+#define DEFINE_TRANSFER(name, memory) \
+ssize_t faultkernel_##name (int fd, memory *data, size_t size) \
+    EXPORT (#name); \
+ssize_t faultkernel_##name (int fd, memory *data, size_t size) \
+{ \
+  ssize_t (*next) (int, memory *, size_t) = NEXT (#name); \
+  gssize ret; \
+\
+  if (fails (#name)) \
+    return -1; \
+  return BEHIND (answer_##name (fd, data, size, &ret)) ? ret : \
+      BEHIND (next (fd, data, size)); \
 }
 
 DEFINE_OPEN (open)
 DEFINE_OPEN (open64)
 DEFINE_OPENAT (openat)
 DEFINE_OPENAT (openat64)
-DEFINE_CONTROL (ioctl, ioctl, unsigned long)
-DEFINE_CONTROL (fcntl, fcntl, int)
-DEFINE_CONTROL (fcntl, fcntl64, int)
+DEFINE_CONTROL (ioctl, ioctl, unsigned long, answer_ioctl)
+DEFINE_CONTROL (fcntl, fcntl, int, answer_nothing)
+DEFINE_CONTROL (fcntl, fcntl64, int, answer_nothing)
 
 DEFINE (DIR *, NULL, opendir, opendir, (const char *path), (path))
 DEFINE_64 (struct dirent *, NULL, readdir, (DIR * dir), (dir))
-DEFINE (ssize_t, -1, read, read, (int fd, void *data, size_t size),
-    (fd, data, size))
-DEFINE (ssize_t, -1, write, write, (int fd, const void *data, size_t size),
-    (fd, data, size))
+DEFINE_TRANSFER (read, void)
+DEFINE_TRANSFER (write, const void)
 DEFINE (ssize_t, -1, pread, pread,
     (int fd, void *data, size_t size, off_t offset), (fd, data, size, offset))
 DEFINE (ssize_t, -1, pread, pread64,
     (int fd, void *data, size_t size, off64_t offset),
     (fd, data, size, offset))
+DEFINE (ssize_t, -1, pwrite, pwrite,
+    (int fd, const void *data, size_t size, off_t offset),
+    (fd, data, size, offset))
+DEFINE (ssize_t, -1, pwrite, pwrite64,
+    (int fd, const void *data, size_t size, off64_t offset),
+    (fd, data, size, offset))
+DEFINE (int, -1, dup3, dup3, (int fd, int wanted, int flags),
+    (fd, wanted, flags))
 DEFINE (void *, (void *) -1, mmap, mmap,
     (void *at, size_t size, int prot, int flags, int fd, off_t offset),
     (at, size, prot, flags, fd, offset))
@@ -262,7 +333,7 @@ EXPORT ("close");
      int faultkernel_close (int fd)
 {
   int (*next) (int) = NEXT ("close");
-  const int ret = next (fd);
+  const int ret = BEHIND (next (fd));
 
   return fails ("close") ? -1 : ret;
 }
@@ -279,5 +350,5 @@ EXPORT ("realpath");
 
   if (!next)
     next = NEXT ("realpath");
-  return fails ("realpath") ? NULL : next (path, resolved);
+  return fails ("realpath") ? NULL : BEHIND (next (path, resolved));
 }

@@ -3,7 +3,7 @@
  * The UIO back end, with a node that is a file of pages, and a kernel that
  * counts interrupts as it is told; the real one is for the guest.
  */
-#include "bus.h"
+#include "fakeuio.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,37 +18,14 @@
 #include "mmiopresence.h"
 #include "mmiouionode.h"
 
-#define CLASS "/sys/class/uio"
-#define NODE "/dev/uio0"
+#define CLASS FAKEUIO_CLASS
+#define NODE FAKEUIO_NODE
 
 DEFINE_FAILING_MMAP;
 
-/* What UIO does with its node */
-static struct
-{
-  gboolean has_no_interrupt;
-  /* Interrupts so far, and how many whoever opens the node next has seen */
-  gint32 count;
-  gint32 seen;
-  /* Why it cannot let them come, and how often it was told to */
-  int control_errnum;
-  guint n_controls;
-  guint n_silenced;
-  /* Why the configuration cannot be written */
-  int config_errnum;
-  /* Why attributes cannot be read any more: the node's, and the PCI device's */
-  int name_errnum;
-  int unplug_errnum;
-} uio;
-
-static gboolean
-is_file (int fd, const char *suffix)
-{
-  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
-  g_autofree char *target = g_file_read_link (path, NULL);
-
-  return target && g_str_has_suffix (target, suffix);
-}
+/* Why the configuration cannot be written, and attributes cannot be read any more: the
+ * node's, and the PCI device's */
+static int config_errnum, name_errnum, unplug_errnum;
 
 ssize_t __real_read (int, void *, size_t);
 ssize_t __wrap_read (int, void *, size_t);
@@ -58,39 +35,19 @@ ssize_t __wrap_write (int, const void *, size_t);
 ssize_t
 __wrap_read (int fd, void *data, size_t size)
 {
-  if (!is_file (fd, NODE))
-    return __real_read (fd, data, size);
+  gssize ret;
 
-  fail_unless_equals_int (size, sizeof (gint32));
-  fail_unless (fcntl (fd, F_GETFL) & O_NONBLOCK, "it would wait");
-  if (uio.has_no_interrupt || uio.count == uio.seen) {
-    errno = uio.has_no_interrupt ? EIO : EAGAIN;
-    return -1;
-  }
-  uio.seen = uio.count;
-  memcpy (data, &uio.count, size);
-  return size;
+  return fakeuio_read (fd, data, size, &ret) ? ret :
+      __real_read (fd, data, size);
 }
 
 ssize_t
 __wrap_write (int fd, const void *data, size_t size)
 {
-  gint32 on;
+  gssize ret;
 
-  if (!is_file (fd, NODE))
-    return __real_write (fd, data, size);
-
-  fail_unless_equals_int (size, sizeof (gint32));
-  memcpy (&on, data, size);
-  fail_unless (on == 0 || on == 1);
-  errno = uio.control_errnum;
-  if (errno != 0)
-    return -1;
-  if (on)
-    uio.n_controls++;
-  else
-    uio.n_silenced++;
-  return size;
+  return fakeuio_write (fd, data, size, &ret) ? ret :
+      __real_write (fd, data, size);
 }
 
 /* *INDENT-OFF* */
@@ -101,7 +58,7 @@ ssize_t __wrap_##pwrite (int, const void *, size_t, off_t); \
 ssize_t \
 __wrap_##pwrite (int fd, const void *data, size_t size, off_t offset) \
 { \
-  errno = is_file (fd, "/config") ? uio.config_errnum : 0; \
+  errno = fakeuio_is_file (fd, "/config") ? config_errnum : 0; \
   return errno != 0 ? -1 : __real_##pwrite (fd, data, size, offset); \
 }
 FAILING_PWRITE (pwrite)
@@ -113,8 +70,8 @@ ssize_t __wrap_##pread (int, void *, size_t, off_t); \
 ssize_t \
 __wrap_##pread (int fd, void *data, size_t size, off_t offset) \
 { \
-  errno = is_file (fd, "/uio0/name") ? uio.name_errnum : \
-      is_file (fd, "/config") ? uio.unplug_errnum : 0; \
+  errno = fakeuio_is_file (fd, "/uio0/name") ? name_errnum : \
+      fakeuio_is_file (fd, "/config") ? unplug_errnum : 0; \
   return errno != 0 ? -1 : __real_##pread (fd, data, size, offset); \
 }
 FAILING_PREAD (pread)
@@ -135,85 +92,6 @@ static const Device small = {
   "0000:03:00.1", 0xdead, 0xbee0, {{0xfd010000, 4096, MEMORY}}
 };
 
-static void
-put_attribute (const char *name, const char *text)
-{
-  g_autofree char *path = g_build_filename (CLASS "/uio0", name, NULL);
-  g_autofree char *dir = g_path_get_dirname (path);
-  g_autofree char *line = g_strconcat (text, "\n", NULL);
-
-  fail_unless (g_mkdir_with_parents (dir, 0755) == 0);
-  fail_unless (g_file_set_contents (path, line, -1, NULL));
-}
-
-static void
-put_map (guint number, const char *name, guint64 address, guint offset,
-    guint64 size)
-{
-  const struct
-  {
-    const char *name;
-    guint64 value;
-  } numbers[] = { {"addr", address}, {"offset", offset}, {"size", size} };
-  g_autofree char *dir = g_strdup_printf ("maps/map%u/", number);
-  g_autofree char *name_file = g_strconcat (dir, "name", NULL);
-
-  put_attribute (name_file, name);
-  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++) {
-    g_autofree char *file = g_strconcat (dir, numbers[i].name, NULL);
-    g_autofree char *text = g_strdup_printf ("0x%016" G_GINT64_MODIFIER "x",
-        numbers[i].value);
-
-    put_attribute (file, text);
-  }
-}
-
-/* As mmap() of a node wants it, map N begins with page N; here they overlap */
-static guint8 *
-make_node (void)
-{
-  const gsize size = 16 * page_size ();
-  guint8 *memory = g_malloc (size);
-
-  make_dev ();
-  fill_random (memory, size, 3);
-  fail_unless (g_file_set_contents (NODE, (char *) memory, size, NULL));
-  fail_unless (g_chmod (NODE, 0600) == 0);
-  return memory;
-}
-
-/* A device on no bus */
-static guint8 *
-make_plain (void)
-{
-  make_bus ();
-  put_attribute ("name", "camera");
-  put_attribute ("event", "0");
-  put_map (0, "registers", 0x80000000, 0, page_size ());
-  put_map (1, "frames", 0x80001000, 0x40, 4 * page_size ());
-  put_map (2, "spare", 0x80010000, 0, page_size ());
-  put_map (3, "spare", 0x80020000, 0, page_size ());
-  return make_node ();
-}
-
-static void
-bind_device (const Device * device, const char *driver)
-{
-  g_autofree char *link = device_file (device->slot, "uio/uio0");
-  g_autofree char *dir = g_path_get_dirname (link);
-  g_autofree char *real = device_file (device->slot, NULL);
-  g_autofree char *subsystem = device_file (device->slot, "subsystem");
-
-  set_driver (device, driver);
-  fail_unless (g_mkdir_with_parents (dir, 0755) == 0);
-  fail_unless (g_mkdir_with_parents (CLASS "/uio0", 0755) == 0);
-  fail_unless (symlink (CLASS "/uio0", link) == 0);
-  fail_unless (symlink (real, CLASS "/uio0/device") == 0);
-  fail_unless (symlink ("../../../bus/pci", subsystem) == 0);
-  put_attribute ("name", driver);
-  put_attribute ("event", "0");
-}
-
 /* What uio_pci_generic makes of it, in an order of its own */
 static guint8 *
 make_card (void)
@@ -221,11 +99,11 @@ make_card (void)
   make_bus ();
   put_device (&card);
   put_device (&small);
-  bind_device (&card, "uio_pci_generic");
-  put_map (0, card.slot, 0xfd004000, 0x100, 4096);
-  put_map (1, card.slot, 0xfd000000, 0, 16384);
-  put_map (2, card.slot, 0xfd008000, 0, 8192);
-  return make_node ();
+  fakeuio_bind_device (&card, "uio_pci_generic");
+  fakeuio_put_map (0, card.slot, 0xfd004000, 0x100, 4096);
+  fakeuio_put_map (1, card.slot, 0xfd000000, 0, 16384);
+  fakeuio_put_map (2, card.slot, 0xfd008000, 0, 8192);
+  return fakeuio_make_node ();
 }
 
 static guint8 *
@@ -233,9 +111,9 @@ make_small (const char *driver)
 {
   make_bus ();
   put_device (&small);
-  bind_device (&small, driver);
-  put_map (0, small.slot, 0xfd010000, 0, 4096);
-  return make_node ();
+  fakeuio_bind_device (&small, driver);
+  fakeuio_put_map (0, small.slot, 0xfd010000, 0, 4096);
+  return fakeuio_make_node ();
 }
 
 static MmioRegion *
@@ -291,7 +169,7 @@ check_map_fails (MmioDevice * device, gint bar, guint64 end,
 
 GST_START_TEST (test_map_numbers)
 {
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
   g_autoptr (MmioDevice) device = NULL;
   const gsize page = page_size ();
 
@@ -325,7 +203,7 @@ GST_END_TEST;
 GST_START_TEST (test_node_access)
 {
   static const MmioAccess others[] = { MMIO_ACCESS_SYSFS, MMIO_ACCESS_VFIO };
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
   const guint fds = count_fds ();
   GError *error = NULL;
 
@@ -341,7 +219,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_map_names)
 {
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
   MmioSpec spec = test_spec ("RGB", 1, 1, 0, 0);
   g_autoptr (MmioDevice) device = NULL;
   GError *error = NULL;
@@ -381,7 +259,7 @@ GST_START_TEST (test_header)
   /* From its version on: 10x5 pixels of 8 bits, 16 bytes a row, at byte 256 */
   static const guint32 header[] =
       { 1, 128, 2, 0x20203852, 10, 5, 16, 0, 1, 0, 256 };
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
   guint8 *frames = memory + page_size () + 0x40;
 
   memcpy (frames, "mmiovid", 8);
@@ -446,7 +324,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_missing)
 {
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
 
   check_open_fails ("/dev/uio1", MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_FOUND,
       "There is no UIO device /dev/uio1", "ls -l /sys/class/uio");
@@ -462,7 +340,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_not_permitted)
 {
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
   g_autoptr (MmioDevice) device = NULL;
   GError *error = NULL;
 
@@ -489,7 +367,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_map_errors)
 {
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
   g_autoptr (MmioDevice) device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
   const gsize page = page_size ();
 
@@ -573,11 +451,11 @@ GST_START_TEST (test_auto)
   check_access ("03:00.1", MMIO_ACCESS_AUTO, "uio");
   check_access ("03:00.1", MMIO_ACCESS_SYSFS, "sysfs");
   check_access (DEVICES "/0000:03:00.1/resource0", MMIO_ACCESS_AUTO, "sysfs");
-  put_map (0, small.slot, 0xfd010000, 0, 2048);
+  fakeuio_put_map (0, small.slot, 0xfd010000, 0, 2048);
   check_access ("03:00.1", MMIO_ACCESS_AUTO, "sysfs");
-  put_map (0, small.slot, 0xfd011000, 0, 4096);
+  fakeuio_put_map (0, small.slot, 0xfd011000, 0, 4096);
   check_access ("03:00.1", MMIO_ACCESS_AUTO, "sysfs");
-  put_map (0, small.slot, 0xfd010000, 0, 4096);
+  fakeuio_put_map (0, small.slot, 0xfd010000, 0, 4096);
   check_access ("03:00.1", MMIO_ACCESS_AUTO, "uio");
 
   fail_unless (mmio_address_parse (&address, "03:00.1", NULL));
@@ -595,8 +473,8 @@ GST_START_TEST (test_auto_prefetchable)
 {
   g_autofree guint8 *memory = make_card ();
 
-  put_map (3, card.slot, 0xfc000000, 0, 8192);
-  put_map (2, card.slot, 0xfd008000, 0, 16384);
+  fakeuio_put_map (3, card.slot, 0xfc000000, 0, 8192);
+  fakeuio_put_map (2, card.slot, 0xfd008000, 0, 16384);
   check_access ("03:00.0", MMIO_ACCESS_AUTO, "sysfs");
 }
 
@@ -621,7 +499,7 @@ open_interrupt (const char *text, MmioAccess access)
   fail_unless (device != NULL, "%s", error ? error->message : "");
   fd = mmio_device_open_interrupt (device, &error);
   fail_unless (fd >= 0, "%s", error ? error->message : "");
-  fail_unless (is_file (fd, NODE));
+  fail_unless (fakeuio_is_file (fd, NODE));
   fail_unless (fcntl (fd, F_GETFD) == FD_CLOEXEC);
   fail_unless_equals_int (mmio_device_open_interrupt (device, NULL), fd);
   return device;
@@ -646,51 +524,51 @@ check_interrupt_fails (const char *text, MmioAccess access, MmioErrorCode code,
 /* A driver that has a function to let them come */
 GST_START_TEST (test_interrupts)
 {
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
   const guint fds = count_fds ();
   MmioDevice *device;
 
   /* Nothing has come since the node was opened: begin with what the kernel
    * says */
-  uio.count = uio.seen = 5;
-  put_attribute ("event", "5");
+  fakeuio.count = fakeuio.seen = 5;
+  fakeuio_put_attribute ("event", "5");
   device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
-  fail_unless_equals_int (uio.n_controls, 1);
-  uio.count = 6;
+  fail_unless_equals_int (fakeuio.n_controls, 1);
+  fakeuio.count = 6;
   check_takes (device, 1);
-  fail_unless_equals_int (uio.n_controls, 2);
-  uio.count = 10;
+  fail_unless_equals_int (fakeuio.n_controls, 2);
+  fakeuio.count = 10;
   check_takes (device, 4);
-  fail_unless_equals_int (uio.n_controls, 3);
+  fail_unless_equals_int (fakeuio.n_controls, 3);
   /* Somebody else who had it open may have silenced it when he went */
   check_takes (device, 0);
-  fail_unless_equals_int (uio.n_controls, 4);
-  fail_unless_equals_int (uio.n_silenced, 0);
+  fail_unless_equals_int (fakeuio.n_controls, 4);
+  fail_unless_equals_int (fakeuio.n_silenced, 0);
   mmio_device_unref (device);
-  fail_unless_equals_int (uio.n_silenced, 1);
+  fail_unless_equals_int (fakeuio.n_silenced, 1);
 
   /* Some have come between: they are not counted */
-  uio.seen = 8;
-  put_attribute ("event", "8");
+  fakeuio.seen = 8;
+  fakeuio_put_attribute ("event", "8");
   device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
   check_takes (device, 0);
   /* It counts on and wraps around */
-  uio.count = G_MAXINT32 - 1;
+  fakeuio.count = G_MAXINT32 - 1;
   check_takes (device, G_MAXINT32 - 11);
-  uio.count = G_MININT32 + 1;
+  fakeuio.count = G_MININT32 + 1;
   check_takes (device, 3);
-  uio.count = -1;
+  fakeuio.count = -1;
   check_takes (device, G_MAXINT32 - 1);
-  uio.count = 1;
+  fakeuio.count = 1;
   check_takes (device, 2);
   mmio_device_unref (device);
   fail_unless_equals_int (count_fds (), fds);
 
   /* A driver that needs no function */
-  uio.control_errnum = ENOSYS;
-  put_attribute ("event", "1");
+  fakeuio.control_errnum = ENOSYS;
+  fakeuio_put_attribute ("event", "1");
   device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
-  uio.count = 3;
+  fakeuio.count = 3;
   check_takes (device, 2);
   mmio_device_unref (device);
 }
@@ -701,7 +579,7 @@ GST_END_TEST;
  * a sink may show a picture for long */
 GST_START_TEST (test_close_interrupt)
 {
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
   MmioDevice *device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
   const guint fds = count_fds ();
   MmioRegion *region = map (device, 0, 0, 16, MMIO_MAPPING_AUTO, NULL);
@@ -709,17 +587,17 @@ GST_START_TEST (test_close_interrupt)
 
   fail_unless (region != NULL);
   mmio_device_close_interrupt (device);
-  fail_unless_equals_int (uio.n_silenced, 1);
+  fail_unless_equals_int (fakeuio.n_silenced, 1);
   fail_unless_equals_int (count_fds (), fds - 1);
   fail_unless (!mmio_device_take_interrupts (device, &count));
   fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
-  fail_unless_equals_int (uio.n_controls, 2);
-  uio.count++;
+  fail_unless_equals_int (fakeuio.n_controls, 2);
+  fakeuio.count++;
   check_takes (device, 1);
   mmio_device_close_interrupt (device);
   mmio_device_unref (device);
   mmio_region_unref (region);
-  fail_unless_equals_int (uio.n_silenced, 2);
+  fail_unless_equals_int (fakeuio.n_silenced, 2);
   /* The node, its attribute and the interrupt */
   fail_unless_equals_int (count_fds (), fds - 3);
 }
@@ -729,7 +607,7 @@ GST_END_TEST;
 /* The driver is unbound under a capture: it says so, in words for the user */
 GST_START_TEST (test_gone)
 {
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
   const MmioCaptureConfig config = {.device = NODE,.bar = -1,
     .spec = test_spec ("RGB", 16, 8, 0, 0),
     .frame_sync = MMIO_FRAME_SYNC_INTERRUPT
@@ -740,11 +618,11 @@ GST_START_TEST (test_gone)
 
   capture = mmio_capture_open (&config, &error);
   fail_unless (capture != NULL, "%s", error ? error->message : "");
-  uio.count = 3;
+  fakeuio.count = 3;
   fail_unless_equals_int (mmio_capture_wait (capture,
           g_get_monotonic_time () + HANG, &frame), MMIO_WAIT_FRAME);
   fail_unless_equals_uint64 (frame.steps, 3);
-  uio.has_no_interrupt = TRUE;
+  fakeuio.has_no_interrupt = TRUE;
   fail_unless_equals_int (mmio_capture_wait (capture,
           g_get_monotonic_time () + HANG, &frame), MMIO_WAIT_GONE);
   fail_unless (mmio_capture_get_loss (capture) != NULL);
@@ -797,14 +675,14 @@ check_goes (const char *text, MmioAccess access, int *errnum, const char *word,
 /* The node goes, whatever there is under its name then */
 GST_START_TEST (test_node_goes)
 {
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
   guint fds;
 
   mmio_device_unref (open_address (NODE, MMIO_ACCESS_AUTO, NULL));
   fds = count_fds ();
-  check_goes (NODE, MMIO_ACCESS_AUTO, &uio.name_errnum, NODE " has gone",
+  check_goes (NODE, MMIO_ACCESS_AUTO, &name_errnum, NODE " has gone",
       "ls /sys/class/uio");
-  check_goes (NODE ":registers", MMIO_ACCESS_AUTO, &uio.name_errnum,
+  check_goes (NODE ":registers", MMIO_ACCESS_AUTO, &name_errnum,
       NODE " has gone", "ls /sys/class/uio");
   fail_unless_equals_int (count_fds (), fds);
 }
@@ -822,11 +700,11 @@ GST_START_TEST (test_unplugged)
   mmio_device_unref (open_address (NODE, MMIO_ACCESS_AUTO, NULL));
   mmio_device_unref (open_address ("03:00.1", MMIO_ACCESS_UIO, NULL));
   fds = count_fds ();
-  check_goes (NODE, MMIO_ACCESS_AUTO, &uio.unplug_errnum,
+  check_goes (NODE, MMIO_ACCESS_AUTO, &unplug_errnum,
       "0000:03:00.1 has been unplugged", "rescan");
-  check_goes (NODE, MMIO_ACCESS_AUTO, &uio.name_errnum, NODE " has gone",
+  check_goes (NODE, MMIO_ACCESS_AUTO, &name_errnum, NODE " has gone",
       "ls /sys/class/uio");
-  check_goes ("03:00.1", MMIO_ACCESS_UIO, &uio.unplug_errnum,
+  check_goes ("03:00.1", MMIO_ACCESS_UIO, &unplug_errnum,
       "0000:03:00.1 has been unplugged", "rescan");
   fail_unless_equals_int (count_fds (), fds);
 
@@ -850,7 +728,7 @@ GST_START_TEST (test_not_inherited)
   MmioRegion *region;
 
   /* Let on by the configuration, which is open for that, and to look at it */
-  uio.control_errnum = ENOSYS;
+  fakeuio.control_errnum = ENOSYS;
   device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
   region = map (device, 0, 5, 1000, MMIO_MAPPING_AUTO, NULL);
   fail_unless (mmio_device_check (device, 0, NULL));
@@ -870,27 +748,27 @@ GST_END_TEST;
 
 GST_START_TEST (test_interrupt_errors)
 {
-  g_autofree guint8 *memory = make_plain ();
+  g_autofree guint8 *memory = fakeuio_make_plain ();
   g_autoptr (MmioDevice) device = NULL;
   guint count;
 
-  uio.has_no_interrupt = TRUE;
+  fakeuio.has_no_interrupt = TRUE;
   check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_SETTINGS,
       NODE " has no interrupt", "use frame-sync=counter or clock");
-  uio.has_no_interrupt = FALSE;
-  uio.control_errnum = EIO;
+  fakeuio.has_no_interrupt = FALSE;
+  fakeuio.control_errnum = EIO;
   check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_FAILED,
       "The driver of " NODE " does not let interrupts come", "dmesg");
-  uio.control_errnum = 0;
+  fakeuio.control_errnum = 0;
 
   device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
-  uio.count++;
-  uio.control_errnum = EIO;
+  fakeuio.count++;
+  fakeuio.control_errnum = EIO;
   fail_unless (!mmio_device_take_interrupts (device, &count));
   /* Unbound: read() says so */
-  uio.control_errnum = 0;
+  fakeuio.control_errnum = 0;
   check_takes (device, 0);
-  uio.has_no_interrupt = TRUE;
+  fakeuio.has_no_interrupt = TRUE;
   fail_unless (!mmio_device_take_interrupts (device, &count));
 
   fail_unless (unlink (NODE) == 0);
@@ -928,11 +806,11 @@ GST_START_TEST (test_interrupts_generic)
   g_autofree guint8 *memory = make_small ("uio_pci_generic");
   const char *const names[] = { "03:00.1", NODE };
 
-  uio.control_errnum = ENOSYS;
+  fakeuio.control_errnum = ENOSYS;
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autoptr (MmioDevice) device = NULL;
 
-    uio.count = uio.seen = 0;
+    fakeuio.count = fakeuio.seen = 0;
     put_command (0x0506);
     device = open_interrupt (names[i], MMIO_ACCESS_AUTO);
     fail_unless_equals_string (mmio_device_get_access (device), "uio");
@@ -940,24 +818,24 @@ GST_START_TEST (test_interrupts_generic)
     put_command (0x0502);
     check_takes (device, 0);
     fail_unless_equals_int (get_command (), 0x0502);
-    uio.count++;
+    fakeuio.count++;
     check_takes (device, 1);
     fail_unless_equals_int (get_command (), 0x0102);
-    uio.config_errnum = EIO;
-    uio.count++;
+    config_errnum = EIO;
+    fakeuio.count++;
     fail_unless (!mmio_device_take_interrupts (device, &(guint) {
             0}
         ));
-    uio.config_errnum = 0;
+    config_errnum = 0;
   }
 
-  uio.config_errnum = EPERM;
+  config_errnum = EPERM;
   check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_PERMITTED,
       "The kernel is locked down", "interrupts of 0000:03:00.1");
-  uio.config_errnum = EIO;
+  config_errnum = EIO;
   check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_FAILED,
       DEVICES "/0000:03:00.1/config", "lspci -D");
-  uio.config_errnum = 0;
+  config_errnum = 0;
   fail_unless (g_chmod (NODE, 0666) == 0);
   if (seteuid (65534) < 0) {
     g_print ("SKIP: there is only root in this namespace; run this as root to "

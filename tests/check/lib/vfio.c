@@ -4,11 +4,11 @@
  * what it asks the kernel for, and what it makes of the answers.  The kernel is
  * one that answers as it is told; the real one is for the guest.
  */
+#include "fakevfio.h"
 #include "uevent.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/vfio.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -24,8 +24,13 @@
 #include "mmiocapture.h"
 #include "mmiopresence.h"
 
-#define GROUPS "/sys/kernel/iommu_groups"
 #define PARAMETERS "/sys/module/vfio_iommu_type1/parameters"
+
+/* VFIO_DEVICE_FEATURE_DMA_BUF, which headers may not know yet */
+#define FEATURE_DMA_BUF 11
+
+/* Bus mastering, in the command register */
+#define MASTER 0x4
 
 /* A node that somebody else has open: the kernel opens a group once.  Which of
  * the two is called depends on how large an off_t is. */
@@ -57,183 +62,6 @@ BUSY_OPEN (open64)
 
 DEFINE_FAILING_MMAP;
 
-/* VFIO_DEVICE_FEATURE_DMA_BUF, which headers may not know yet */
-#define FEATURE_DMA_BUF 11
-
-/* How the kernel numbers regions in the device's descriptor
- * (VFIO_PCI_OFFSET_SHIFT) */
-#define REGION_SHIFT 40
-
-/* What vfio answers, once @is_on */
-static struct
-{
-  gboolean is_on;
-  /* The request that fails, and why */
-  gulong fail;
-  int errnum;
-  gboolean has_no_type1;
-  gboolean is_not_viable;
-  gboolean is_not_mappable;
-  /* What it has in its regions, and the descriptor that it gave for it */
-  int memory;
-  int device;
-  /* What it was asked to export */
-  guint32 feature[10];
-  /* How many interrupts of each kind it has, and what it does with them: the
-   * descriptor that they go to, which is its user's, and who may come */
-  guint n_irqs[VFIO_PCI_NUM_IRQS];
-  guint32 irq_index;
-  int irq_fd;
-  guint n_unmasked;
-  gboolean has_no_config;
-  /* And where it asks for the device */
-  int request_fd;
-  guint n_request_fds;
-} vfio;
-
-/* Where the configuration is in the device's descriptor, and in it the command
- * register's lower byte and bus mastering */
-#define CONFIG ((gint64) 7 << REGION_SHIFT)
-#define COMMAND (CONFIG + 4)
-#define MASTER 0x4
-
-static int
-answer_region (struct vfio_region_info *info)
-{
-  fail_unless_equals_int (info->argsz, sizeof (*info));
-  if (info->index == VFIO_PCI_CONFIG_REGION_INDEX) {
-    /* There nobody reads */
-    info->offset = vfio.has_no_config ? G_MAXUINT64 - 8 : CONFIG;
-    return 0;
-  }
-  fail_unless (info->index < MMIO_MAX_BARS);
-  info->flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
-      (vfio.is_not_mappable ? 0 : VFIO_REGION_INFO_FLAG_MMAP);
-  info->size = 8192;
-  info->offset = (guint64) info->index << REGION_SHIFT;
-  return 0;
-}
-
-static int
-answer_feature (const struct vfio_device_feature *feature)
-{
-  fail_unless_equals_int (feature->argsz, sizeof (vfio.feature));
-  memcpy (vfio.feature, feature, feature->argsz);
-  return fcntl (vfio.memory, F_DUPFD_CLOEXEC, 0);
-}
-
-static int
-answer_irq_info (struct vfio_irq_info *info)
-{
-  fail_unless_equals_int (info->argsz, sizeof (*info));
-  fail_unless (info->index < VFIO_PCI_NUM_IRQS);
-  info->count = vfio.n_irqs[info->index];
-  info->flags = VFIO_IRQ_INFO_EVENTFD;
-  return 0;
-}
-
-/* What vfio_pci_set_req_trigger() makes of it: whoever is told before is
- * forgotten */
-static int
-answer_set_request (const struct vfio_irq_set *set)
-{
-  fail_unless_equals_int (set->flags, VFIO_IRQ_SET_DATA_EVENTFD |
-      VFIO_IRQ_SET_ACTION_TRIGGER);
-  fail_unless_equals_int (set->argsz, sizeof (*set) + 4);
-  fail_unless_equals_int (set->count, 1);
-  memcpy (&vfio.request_fd, set->data, 4);
-  fail_unless (fcntl (vfio.request_fd, F_GETFD) == FD_CLOEXEC);
-  fail_unless (fcntl (vfio.request_fd, F_GETFL) & O_NONBLOCK);
-  vfio.n_request_fds++;
-  return 0;
-}
-
-/* As vfio_pci_set_irqs_ioctl() has it, as far as it is used */
-static int
-answer_set_irqs (const struct vfio_irq_set *set)
-{
-  fail_unless_equals_int (set->start, 0);
-  if (set->index == VFIO_PCI_REQ_IRQ_INDEX)
-    return answer_set_request (set);
-
-  switch (set->flags) {
-    case VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER:
-      fail_unless_equals_int (set->argsz, sizeof (*set) + 4);
-      fail_unless_equals_int (set->count, 1);
-      fail_unless_equals_int (vfio.irq_fd, -1);
-      memcpy (&vfio.irq_fd, set->data, 4);
-      fail_unless (fcntl (vfio.irq_fd, F_GETFD) == FD_CLOEXEC);
-      fail_unless (fcntl (vfio.irq_fd, F_GETFL) & O_NONBLOCK);
-      vfio.irq_index = set->index;
-      break;
-    case VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER:
-      fail_unless_equals_int (set->argsz, sizeof (*set));
-      fail_unless_equals_int (set->count, 0);
-      fail_unless_equals_int (set->index, vfio.irq_index);
-      vfio.irq_fd = -1;
-      break;
-    case VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK:
-      fail_unless_equals_int (set->count, 1);
-      fail_unless_equals_int (set->index, VFIO_PCI_INTX_IRQ_INDEX);
-      fail_unless_equals_int (vfio.irq_index, VFIO_PCI_INTX_IRQ_INDEX);
-      vfio.n_unmasked++;
-      break;
-    default:
-      fail ("flags %x", set->flags);
-  }
-  return 0;
-}
-
-static int
-answer (gulong request, gpointer argument)
-{
-  struct vfio_group_status *status = argument;
-
-  switch (request) {
-    case VFIO_GET_API_VERSION:
-      return VFIO_API_VERSION;
-    case VFIO_CHECK_EXTENSION:
-      return GPOINTER_TO_SIZE (argument) == VFIO_TYPE1_IOMMU &&
-          !vfio.has_no_type1;
-    case VFIO_GROUP_GET_STATUS:
-      fail_unless_equals_int (status->argsz, sizeof (*status));
-      status->flags = vfio.is_not_viable ? 0 : VFIO_GROUP_FLAGS_VIABLE;
-      return 0;
-    case VFIO_GROUP_SET_CONTAINER:
-      fail_unless_equals_int (*(int *) argument, find_fd ("/dev/vfio/vfio"));
-      return 0;
-    case VFIO_SET_IOMMU:
-      fail_unless (GPOINTER_TO_SIZE (argument) == VFIO_TYPE1_IOMMU);
-      return 0;
-    case VFIO_GROUP_GET_DEVICE_FD:
-      fail_unless_equals_string (argument, "0000:03:00.0");
-      vfio.device = fcntl (vfio.memory, F_DUPFD_CLOEXEC, 0);
-      return vfio.device;
-    case VFIO_DEVICE_GET_REGION_INFO:
-      return answer_region (argument);
-    case VFIO_DEVICE_FEATURE:
-      return answer_feature (argument);
-    case VFIO_DEVICE_GET_IRQ_INFO:
-      return answer_irq_info (argument);
-    case VFIO_DEVICE_SET_IRQS:
-      return answer_set_irqs (argument);
-    default:
-      /* No reset, no memory for the device */
-      fail ("request %lx", request);
-      return -1;
-  }
-}
-
-/* What takes the place of vfio's descriptors when the device is let go */
-static gboolean
-is_eventfd (int fd)
-{
-  g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", fd);
-  g_autofree char *target = g_file_read_link (link, NULL);
-
-  return target && strstr (target, "eventfd");
-}
-
 int __real_ioctl (int, unsigned long, ...);
 int __wrap_ioctl (int, unsigned long, ...);
 
@@ -242,57 +70,32 @@ __wrap_ioctl (int fd, unsigned long request, ...)
 {
   gpointer argument;
   va_list args;
+  int ret;
 
   va_start (args, request);
   argument = va_arg (args, gpointer);
   va_end (args);
 
-  if (!vfio.is_on)
-    return __real_ioctl (fd, request, argument);
-  fail_unless (fcntl (fd, F_GETFD) >= 0);
-  if (is_eventfd (fd))
-    return __real_ioctl (fd, request, argument);
-  if (vfio.fail != request)
-    return answer (request, argument);
-  errno = vfio.errnum;
-  return -1;
+  return fakevfio_ioctl (fd, request, argument, &ret) ? ret :
+      __real_ioctl (fd, request, argument);
 }
-
-/* The second BAR is smaller than a page */
-static const Device card = {
-  "0000:03:00.0", 0xdead, 0xbeef, {
-      {0xfd000000, 8192, MEMORY}, {0xfd002000, 256, MEMORY}}
-};
 
 static const Device sound = {
   "0000:03:00.1", 0xdead, 0xbee0, {{0xfd004000, 4096, MEMORY}}
 };
 
-/* A bus, and a /dev of its own */
 static void
 make_system (void)
 {
-  make_bus ();
-  put_device (&card);
+  fakevfio_make_system ();
   put_device (&sound);
-  make_dev ();
-  fail_unless (g_mkdir_with_parents ("/dev/vfio", 0755) == 0);
 }
 
 static void
-set_group (const Device * device, const char *group)
+make_vfio (void)
 {
-  g_autofree char *path = device_file (device->slot, "iommu_group");
-  g_autofree char *target = g_strconcat ("../../../kernel/iommu_groups/",
-      group, NULL);
-  g_autofree char *devices = g_build_filename (GROUPS, group, "devices", NULL);
-  g_autofree char *member = g_build_filename (devices, device->slot, NULL);
-  g_autofree char *real = g_strconcat ("../../../../devices/pci0000:00/",
-      device->slot, NULL);
-
-  fail_unless (symlink (target, path) == 0);
-  fail_unless (g_mkdir_with_parents (devices, 0755) == 0);
-  fail_unless (symlink (real, member) == 0);
+  fakevfio_make ();
+  put_device (&sound);
 }
 
 static void
@@ -314,7 +117,7 @@ GST_END_TEST;
 GST_START_TEST (test_no_iommu)
 {
   make_system ();
-  set_driver (&card, "vfio-pci");
+  set_driver (&fakevfio_card, "vfio-pci");
   check_fails ("03:00.0", MMIO_ERROR_SETTINGS, "no IOMMU for 0000:03:00.0",
       "intel_iommu=on");
 }
@@ -326,12 +129,12 @@ GST_END_TEST;
 GST_START_TEST (test_not_bound)
 {
   make_system ();
-  set_group (&card, "7");
+  fakevfio_set_group (&fakevfio_card, "7");
   check_fails ("03:00.0", MMIO_ERROR_BUSY,
       "bound to no driver, not to vfio-pci",
       "/0000:03:00.0/driver_override; " PROBE);
 
-  set_driver (&card, "bochs-drm");
+  set_driver (&fakevfio_card, "bochs-drm");
   check_fails ("dead:beef", MMIO_ERROR_BUSY,
       "0000:03:00.0 is bound to bochs-drm, not to vfio-pci", "echo "
       "0000:03:00.0 | sudo tee " DEVICES "/0000:03:00.0/driver/unbind; " PROBE);
@@ -346,8 +149,8 @@ GST_END_TEST;
 GST_START_TEST (test_no_nodes)
 {
   make_system ();
-  set_group (&card, "7");
-  set_driver (&card, "vfio-pci");
+  fakevfio_set_group (&fakevfio_card, "7");
+  set_driver (&fakevfio_card, "vfio-pci");
   check_fails ("03:00.0", MMIO_ERROR_NOT_FOUND, "/dev/vfio/vfio is missing",
       "docker run --device /dev/vfio/vfio");
   put_node ("/dev/vfio/vfio");
@@ -370,8 +173,8 @@ GST_START_TEST (test_busy)
   GError *error = NULL;
 
   make_system ();
-  set_group (&card, "7");
-  set_driver (&card, "vfio-pci");
+  fakevfio_set_group (&fakevfio_card, "7");
+  set_driver (&fakevfio_card, "vfio-pci");
   put_node ("/dev/vfio/vfio");
   put_node ("/dev/vfio/7");
   busy_node = "/dev/vfio/7";
@@ -393,8 +196,8 @@ GST_END_TEST;
 GST_START_TEST (test_not_permitted)
 {
   make_system ();
-  set_group (&card, "7");
-  set_driver (&card, "vfio-pci");
+  fakevfio_set_group (&fakevfio_card, "7");
+  set_driver (&fakevfio_card, "vfio-pci");
   put_node ("/dev/vfio/vfio");
   put_node ("/dev/vfio/7");
   fail_unless (g_chmod ("/dev/vfio/vfio", 0666) == 0);
@@ -416,8 +219,8 @@ GST_END_TEST;
 GST_START_TEST (test_no_vfio)
 {
   make_system ();
-  set_group (&card, "7");
-  set_driver (&card, "vfio-pci");
+  fakevfio_set_group (&fakevfio_card, "7");
+  set_driver (&fakevfio_card, "vfio-pci");
   put_node ("/dev/vfio/vfio");
   put_node ("/dev/vfio/7");
   check_fails ("03:00.0", MMIO_ERROR_FAILED, "IOMMU group 7 of 0000:03:00.0",
@@ -426,30 +229,14 @@ GST_START_TEST (test_no_vfio)
 
 GST_END_TEST;
 
-/* From here on the device is there for the asking */
-static void
-make_vfio (void)
-{
-  make_system ();
-  set_group (&card, "7");
-  set_driver (&card, "vfio-pci");
-  put_node ("/dev/vfio/vfio");
-  put_node ("/dev/vfio/7");
-  vfio.memory = memfd_create ("mmiocheck-vfio", MFD_CLOEXEC);
-  fail_unless (vfio.memory >= 0 && ftruncate (vfio.memory,
-          (gint64) 8 << REGION_SHIFT) == 0);
-  vfio.irq_fd = vfio.request_fd = -1;
-  vfio.is_on = TRUE;
-}
-
 static void
 check_request_fails (gulong request, int errnum, MmioErrorCode code,
     const char *word, const char *other_word)
 {
-  vfio.fail = request;
-  vfio.errnum = errnum;
+  fakevfio.fail = request;
+  fakevfio.errnum = errnum;
   check_fails ("03:00.0", code, word, other_word);
-  vfio.fail = 0;
+  fakevfio.fail = 0;
 }
 
 GST_START_TEST (test_requests)
@@ -477,7 +264,7 @@ GST_START_TEST (test_requests)
   check_request_fails (VFIO_GROUP_GET_DEVICE_FD, ENODEV, MMIO_ERROR_FAILED,
       "vfio cannot open 0000:03:00.0", "dmesg");
 
-  vfio.has_no_type1 = TRUE;
+  fakevfio.has_no_type1 = TRUE;
   check_fails ("03:00.0", MMIO_ERROR_FAILED, "no type 1 IOMMU",
       "sudo modprobe vfio_iommu_type1");
 }
@@ -486,16 +273,16 @@ GST_END_TEST;
 
 GST_START_TEST (test_not_viable)
 {
-  const char *platform = GROUPS "/7/devices/ABC0001:00";
+  const char *platform = IOMMU_GROUPS "/7/devices/ABC0001:00";
   g_autofree char *driver = g_build_filename (platform, "driver", NULL);
 
   make_vfio ();
-  vfio.is_not_viable = TRUE;
+  fakevfio.is_not_viable = TRUE;
 
   /* Nobody's, as far as one sees */
   check_fails ("03:00.0", MMIO_ERROR_BUSY, "Another program has IOMMU group 7 "
       "of 0000:03:00.0", "sudo sh -c 'fuser -v /dev/vfio/*");
-  set_group (&sound, "7");
+  fakevfio_set_group (&sound, "7");
   check_fails ("03:00.0", MMIO_ERROR_BUSY, "Another program", "fuser");
   set_driver (&sound, "vfio-pci");
   check_fails ("03:00.0", MMIO_ERROR_BUSY, "Another program", "fuser");
@@ -543,7 +330,7 @@ map_first (MmioDevice * device, guint8 bytes[100])
   gint bar = 0;
 
   fill_random (bytes, 100, 7);
-  fail_unless (pwrite (vfio.memory, bytes, 100, 4099) == 100);
+  fail_unless (pwrite (fakevfio.memory, bytes, 100, 4099) == 100);
   region = mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, &error);
   fail_unless (region != NULL, "%s", error ? error->message : "");
   return region;
@@ -575,8 +362,8 @@ GST_START_TEST (test_map)
   /* Another BAR is where the kernel says, and stays there as long as its map
    * does */
   fill_random (bytes, 256, 8);
-  fail_unless (pwrite (vfio.memory, bytes, 256, (gint64) 1 << REGION_SHIFT) ==
-      256);
+  fail_unless (pwrite (fakevfio.memory, bytes, 256,
+          (gint64) 1 << FAKEVFIO_REGION_SHIFT) == 256);
   region = mmio_device_map (device, &bar, &start, MMIO_MAPPING_UNCACHED, NULL);
   fail_unless (region != NULL);
   mmio_device_unref (device);
@@ -597,7 +384,7 @@ GST_START_TEST (test_virtual)
   GError *error = NULL;
 
   make_vfio ();
-  put_physical (&card, "0000:02:00.0");
+  put_physical (&fakevfio_card, "0000:02:00.0");
   device = open_address ("dead:beef", MMIO_ACCESS_VFIO, NULL);
   region = map_first (device, bytes);
   fail_unless (memcmp (mmio_region_get_data (region), bytes, 100) == 0);
@@ -626,22 +413,22 @@ GST_START_TEST (test_map_errors)
       "BAR 0 of 0000:03:00.0 cannot be mapped by vfio", "dmesg");
   mmap_errnum = 0;
 
-  vfio.fail = VFIO_DEVICE_GET_REGION_INFO;
-  vfio.errnum = EIO;
+  fakevfio.fail = VFIO_DEVICE_GET_REGION_INFO;
+  fakevfio.errnum = EIO;
   check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_FAILED,
       "BAR 0 of 0000:03:00.0", "dmesg");
-  vfio.fail = 0;
+  fakevfio.fail = 0;
 
   /* Why depends on how large it is */
-  vfio.is_not_mappable = TRUE;
+  fakevfio.is_not_mappable = TRUE;
   check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
       "BAR 0 of 0000:03:00.0 cannot be mapped by vfio;", "access=sysfs");
   check_map_fails (device, 1, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
       "BAR 1 of 0000:03:00.0 cannot be mapped by vfio, as it shares a page",
       "access=sysfs");
-  vfio.is_not_mappable = FALSE;
+  fakevfio.is_not_mappable = FALSE;
 
-  put_config (&card, 0, 256);
+  put_config (&fakevfio_card, 0, 256);
   check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_OFF,
       "Memory decoding of 0000:03:00.0 is off", "setpci");
 }
@@ -657,13 +444,13 @@ check_export_fails (MmioDevice * device, guint bar, int errnum,
   GError *error = NULL;
   guint skip;
 
-  vfio.fail = VFIO_DEVICE_FEATURE;
-  vfio.errnum = errnum;
+  fakevfio.fail = VFIO_DEVICE_FEATURE;
+  fakevfio.errnum = errnum;
   fail_unless (mmio_device_export (device, bar, &picture, &skip, &error) == -1);
   check_error (&error, code, word, other_word, "io-mode=copy", NULL);
   fail_unless (mmio_device_export (device, bar, &picture, &skip, NULL) == -1);
   fail_unless_equals_int (count_fds (), fds);
-  vfio.fail = 0;
+  fakevfio.fail = 0;
 }
 
 GST_START_TEST (test_export)
@@ -681,14 +468,14 @@ GST_START_TEST (test_export)
   close (fd);
 
   /* argsz and flags; region, open_flags, flags, number of ranges; the range */
-  fail_unless_equals_int (vfio.feature[0], 8 + 16 + 16);
-  fail_unless_equals_int (vfio.feature[1], VFIO_DEVICE_FEATURE_GET |
+  fail_unless_equals_int (fakevfio.feature[0], 8 + 16 + 16);
+  fail_unless_equals_int (fakevfio.feature[1], VFIO_DEVICE_FEATURE_GET |
       FEATURE_DMA_BUF);
-  fail_unless_equals_int (vfio.feature[2], 0);
-  fail_unless_equals_int (vfio.feature[3], O_RDONLY | O_CLOEXEC);
-  fail_unless_equals_int (vfio.feature[4], 0);
-  fail_unless_equals_int (vfio.feature[5], 1);
-  memcpy (range, vfio.feature + 6, sizeof (range));
+  fail_unless_equals_int (fakevfio.feature[2], 0);
+  fail_unless_equals_int (fakevfio.feature[3], O_RDONLY | O_CLOEXEC);
+  fail_unless_equals_int (fakevfio.feature[4], 0);
+  fail_unless_equals_int (fakevfio.feature[5], 1);
+  memcpy (range, fakevfio.feature + 6, sizeof (range));
   fail_unless_equals_uint64 (range[0], 4099 / page_size () * page_size ());
   fail_unless_equals_uint64 (range[1], page_size ());
   fail_unless_equals_int (skip, 4099 % page_size ());
@@ -708,7 +495,7 @@ get_command (void)
 {
   guint8 command;
 
-  fail_unless (pread (vfio.memory, &command, 1, COMMAND) == 1);
+  fail_unless (pread (fakevfio.memory, &command, 1, FAKEVFIO_COMMAND) == 1);
   return command;
 }
 
@@ -727,7 +514,7 @@ check_interrupts (guint32 kind, guint8 command)
 {
   g_autoptr (MmioDevice) device = open_address ("03:00.0", MMIO_ACCESS_VFIO,
       NULL);
-  const guint unmasked = vfio.n_unmasked;
+  const guint unmasked = fakevfio.n_unmasked;
   const gboolean is_intx = kind == VFIO_PCI_INTX_IRQ_INDEX;
   GError *error = NULL;
   guint count;
@@ -735,30 +522,30 @@ check_interrupts (guint32 kind, guint8 command)
 
   /* Nothing happens unless somebody wants it */
   fail_unless (!mmio_device_take_interrupts (device, &count));
-  fail_unless_equals_int (vfio.irq_fd, -1);
+  fail_unless_equals_int (fakevfio.irq_fd, -1);
   fail_unless_equals_int (get_command (), command & ~MASTER);
 
   fd = mmio_device_open_interrupt (device, &error);
   fail_unless (fd >= 0, "%s", error ? error->message : "");
-  fail_unless_equals_int (vfio.irq_fd, fd);
-  fail_unless_equals_int (vfio.irq_index, kind);
+  fail_unless_equals_int (fakevfio.irq_fd, fd);
+  fail_unless_equals_int (fakevfio.irq_index, kind);
   fail_unless_equals_int (mmio_device_open_interrupt (device, NULL), fd);
   fail_unless_equals_int (get_command (), command);
 
   check_takes (device, 0);
-  fail_unless_equals_int (vfio.n_unmasked, unmasked);
+  fail_unless_equals_int (fakevfio.n_unmasked, unmasked);
   fail_unless (eventfd_write (fd, 1) == 0);
   check_takes (device, 1);
-  fail_unless_equals_int (vfio.n_unmasked, unmasked + is_intx);
+  fail_unless_equals_int (fakevfio.n_unmasked, unmasked + is_intx);
   fail_unless (eventfd_write (fd, 3) == 0);
   check_takes (device, 3);
   check_takes (device, 0);
-  fail_unless_equals_int (vfio.n_unmasked, unmasked + 2 * is_intx);
+  fail_unless_equals_int (fakevfio.n_unmasked, unmasked + 2 * is_intx);
 
   /* Silent and no master as soon as nobody wants it, whoever has a map; and it
    * may be wanted again */
   mmio_device_close_interrupt (device);
-  fail_unless_equals_int (vfio.irq_fd, -1);
+  fail_unless_equals_int (fakevfio.irq_fd, -1);
   fail_unless_equals_int (get_command (), command & ~MASTER);
   fail_unless (!mmio_device_take_interrupts (device, &count));
   fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
@@ -774,17 +561,17 @@ GST_START_TEST (test_interrupts)
   make_vfio ();
   check_access ("03:00.0", MMIO_ACCESS_VFIO, "vfio");
   fds = count_fds ();
-  fail_unless (pwrite (vfio.memory, &before, 1, COMMAND) == 1);
+  fail_unless (pwrite (fakevfio.memory, &before, 1, FAKEVFIO_COMMAND) == 1);
 
-  vfio.n_irqs[VFIO_PCI_INTX_IRQ_INDEX] = 1;
+  fakevfio.n_irqs[VFIO_PCI_INTX_IRQ_INDEX] = 1;
   check_interrupts (VFIO_PCI_INTX_IRQ_INDEX, before);
-  vfio.n_irqs[VFIO_PCI_MSI_IRQ_INDEX] = 1;
+  fakevfio.n_irqs[VFIO_PCI_MSI_IRQ_INDEX] = 1;
   check_interrupts (VFIO_PCI_MSI_IRQ_INDEX, before | MASTER);
-  vfio.n_irqs[VFIO_PCI_MSIX_IRQ_INDEX] = 32;
+  fakevfio.n_irqs[VFIO_PCI_MSIX_IRQ_INDEX] = 32;
   check_interrupts (VFIO_PCI_MSIX_IRQ_INDEX, before | MASTER);
 
   /* All is as it was */
-  fail_unless_equals_int (vfio.irq_fd, -1);
+  fail_unless_equals_int (fakevfio.irq_fd, -1);
   fail_unless_equals_int (get_command (), before);
   fail_unless_equals_int (count_fds (), fds);
 }
@@ -799,7 +586,7 @@ GST_START_TEST (test_interrupt_in_child)
   pid_t pid;
 
   make_vfio ();
-  vfio.n_irqs[VFIO_PCI_MSI_IRQ_INDEX] = 1;
+  fakevfio.n_irqs[VFIO_PCI_MSI_IRQ_INDEX] = 1;
   device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
   fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
   fail_unless (get_command () & MASTER);
@@ -808,7 +595,7 @@ GST_START_TEST (test_interrupt_in_child)
   if (pid == 0) {
     mmio_device_close_interrupt (device);
     mmio_device_unref (device);
-    _exit (vfio.irq_fd >= 0 ? 0 : 1);
+    _exit (fakevfio.irq_fd >= 0 ? 0 : 1);
   }
   fail_unless (waitpid (pid, &status, 0) == pid);
   fail_unless (WIFEXITED (status) && WEXITSTATUS (status) == 0, "%#x", status);
@@ -831,7 +618,7 @@ check_interrupt_fails (MmioDevice * device, MmioErrorCode code,
   fail_unless_equals_int (mmio_device_open_interrupt (device, &error), -1);
   check_error (&error, code, word, other_word, NULL);
   fail_unless_equals_int (mmio_device_open_interrupt (device, NULL), -1);
-  fail_unless_equals_int (vfio.irq_fd, -1);
+  fail_unless_equals_int (fakevfio.irq_fd, -1);
   fail_unless_equals_int (count_fds (), fds);
 }
 
@@ -845,22 +632,22 @@ GST_START_TEST (test_interrupt_errors)
   check_interrupt_fails (device, MMIO_ERROR_SETTINGS, "0000:03:00.0 has no "
       "interrupt that vfio can deliver", "frame-sync=counter or clock");
 
-  vfio.n_irqs[VFIO_PCI_MSIX_IRQ_INDEX] = 1;
-  vfio.fail = VFIO_DEVICE_SET_IRQS;
-  vfio.errnum = ENOSPC;
+  fakevfio.n_irqs[VFIO_PCI_MSIX_IRQ_INDEX] = 1;
+  fakevfio.fail = VFIO_DEVICE_SET_IRQS;
+  fakevfio.errnum = ENOSPC;
   check_interrupt_fails (device, MMIO_ERROR_FAILED, "vfio does not deliver the "
       "interrupt of 0000:03:00.0", "dmesg");
-  vfio.fail = VFIO_DEVICE_GET_IRQ_INFO;
+  fakevfio.fail = VFIO_DEVICE_GET_IRQ_INFO;
   check_interrupt_fails (device, MMIO_ERROR_SETTINGS, "0000:03:00.0 has no "
       "interrupt that vfio can deliver", "frame-sync=counter or clock");
-  vfio.fail = VFIO_DEVICE_GET_REGION_INFO;
+  fakevfio.fail = VFIO_DEVICE_GET_REGION_INFO;
   check_interrupt_fails (device, MMIO_ERROR_FAILED, "0000:03:00.0 cannot be "
       "made bus master", "frame-sync=counter or clock");
-  vfio.fail = 0;
-  vfio.has_no_config = TRUE;
+  fakevfio.fail = 0;
+  fakevfio.has_no_config = TRUE;
   check_interrupt_fails (device, MMIO_ERROR_FAILED, "0000:03:00.0 cannot be "
       "made bus master", "frame-sync=counter or clock");
-  vfio.has_no_config = FALSE;
+  fakevfio.has_no_config = FALSE;
   fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
 
   by_sysfs = open_address ("03:00.0", MMIO_ACCESS_SYSFS, NULL);
@@ -870,8 +657,6 @@ GST_START_TEST (test_interrupt_errors)
 GST_END_TEST;
 
 /* --- The kernel asks for the device --------------------------------------- */
-
-#define MEMORY_NAME "mmiocheck-vfio"
 
 static void
 tell (gpointer data)
@@ -936,29 +721,29 @@ GST_START_TEST (test_request)
   region = map_first (device, bytes);
   fail_unless (mmio_device_check (device, 0, NULL));
   if (has_interrupt) {
-    vfio.n_irqs[__i__] = 1;
+    fakevfio.n_irqs[__i__] = 1;
     fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
   }
   fd[0] = find_fd ("/dev/vfio/vfio");
   fd[1] = find_fd ("/dev/vfio/7");
-  fd[2] = vfio.device;
-  fail_unless_equals_int (count_fds_of (MEMORY_NAME), 2);
+  fd[2] = fakevfio.device;
+  fail_unless_equals_int (count_fds_of (FAKEVFIO_MEMORY), 2);
 
   presence = mmio_presence_new (device, 0);
-  fail_unless_equals_int (vfio.n_request_fds, 0);
+  fail_unless_equals_int (fakevfio.n_request_fds, 0);
   mmio_presence_watch (presence, tell, told);
-  fail_unless_equals_int (vfio.n_request_fds, 1);
+  fail_unless_equals_int (fakevfio.n_request_fds, 1);
   fail_unless (mmio_presence_check (presence));
-  fail_unless_equals_int (count_maps (MEMORY_NAME), 1);
+  fail_unless_equals_int (count_maps (FAKEVFIO_MEMORY), 1);
 
   /* The kernel asks more than once */
   for (guint i = 0; i < 2; i++) {
-    fail_unless (eventfd_write (vfio.request_fd, 1) == 0);
+    fail_unless (eventfd_write (fakevfio.request_fd, 1) == 0);
     fail_unless_told (told);
-    fail_unless_equals_int (count_maps (MEMORY_NAME), 0);
+    fail_unless_equals_int (count_maps (FAKEVFIO_MEMORY), 0);
     fail_unless_all (mmio_region_get_data (region), 100, 0);
     fail_unless_equals_int (find_fd ("/dev/vfio/"), -1);
-    fail_unless_equals_int (count_fds_of (MEMORY_NAME), 1);
+    fail_unless_equals_int (count_fds_of (FAKEVFIO_MEMORY), 1);
     check_let_go (device);
   }
   fail_if (mmio_presence_check (presence));
@@ -968,11 +753,11 @@ GST_START_TEST (test_request)
   /* What they were, nothing else becomes */
   for (guint i = 0; i < G_N_ELEMENTS (fd); i++) {
     fail_unless_equals_int (fcntl (fd[i], F_GETFD), FD_CLOEXEC);
-    fail_unless (is_eventfd (fd[i]));
+    fail_unless (fakevfio_is_eventfd (fd[i]));
   }
 
   if (has_interrupt) {
-    fail_unless (eventfd_write (vfio.irq_fd, 1) == 0);
+    fail_unless (eventfd_write (fakevfio.irq_fd, 1) == 0);
     fail_unless_equals_int (mmio_device_take_interrupts (device, &count),
         __i__ != VFIO_PCI_INTX_IRQ_INDEX);
     mmio_device_close_interrupt (device);
@@ -1026,8 +811,8 @@ GST_START_TEST (test_no_request)
   enter_network (TRUE);
   check_access ("03:00.0", MMIO_ACCESS_VFIO, "vfio");
   fds = count_fds ();
-  vfio.fail = VFIO_DEVICE_SET_IRQS;
-  vfio.errnum = EINVAL;
+  fakevfio.fail = VFIO_DEVICE_SET_IRQS;
+  fakevfio.errnum = EINVAL;
   device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
   fail_unless (mmio_device_check (device, 0, NULL));
   open_fds = count_fds ();
@@ -1036,13 +821,13 @@ GST_START_TEST (test_no_request)
 
   presence = mmio_presence_new (device, 0);
   mmio_presence_watch (presence, tell, told);
-  send_uevent ("change", card.slot);
+  send_uevent ("change", fakevfio_card.slot);
   fail_unless_told (told);
   fail_unless (mmio_device_check (device, 0, NULL));
   fail_unless (find_fd ("/dev/vfio/7") >= 0);
 
-  set_command (&card, 0);
-  send_uevent ("unbind", card.slot);
+  set_command (&fakevfio_card, 0);
+  send_uevent ("unbind", fakevfio_card.slot);
   fail_unless_told (told);
   fail_if (mmio_device_check (device, 0, NULL));
   fail_unless_equals_int (find_fd ("/dev/vfio/"), -1);
@@ -1063,7 +848,7 @@ GST_START_TEST (test_not_inherited)
   int request;
 
   make_vfio ();
-  vfio.n_irqs[VFIO_PCI_MSI_IRQ_INDEX] = 1;
+  fakevfio.n_irqs[VFIO_PCI_MSI_IRQ_INDEX] = 1;
   device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
   region = map_first (device, bytes);
   fail_unless (mmio_device_check (device, 0, NULL));
@@ -1073,11 +858,11 @@ GST_START_TEST (test_not_inherited)
 
   check_not_inherited ("/dev/vfio/vfio");
   check_not_inherited ("/dev/vfio/7");
-  check_not_inherited (MEMORY_NAME);
+  check_not_inherited (FAKEVFIO_MEMORY);
   check_not_inherited ("eventfd");
   check_not_inherited ("/config");
-  fail_unless_equals_int (count_maps (MEMORY_NAME), 1);
-  fail_unless_equals_int (count_maps_of_child (MEMORY_NAME), 0);
+  fail_unless_equals_int (count_maps (FAKEVFIO_MEMORY), 1);
+  fail_unless_equals_int (count_maps_of_child (FAKEVFIO_MEMORY), 0);
 
   mmio_device_let_go (device, g_error_new_literal (MMIO_ERROR,
           MMIO_ERROR_GONE, "for the test"));
@@ -1109,8 +894,8 @@ static const char *const capture_names[] = {
  * driver is read behind its back meanwhile */
 GST_START_TEST (test_reopen)
 {
-  g_autofree char *driver = device_file (card.slot, "driver");
-  g_autofree char *group = device_file (card.slot, "iommu_group");
+  g_autofree char *driver = device_file (fakevfio_card.slot, "driver");
+  g_autofree char *group = device_file (fakevfio_card.slot, "iommu_group");
   MmioCapture *capture, *again;
   GError *error = NULL;
   guint fds;
@@ -1124,13 +909,13 @@ GST_START_TEST (test_reopen)
   for (guint i = 0; i < 2; i++) {
     g_autofree char *node = g_strdup_printf ("/dev/vfio/%u", 8 + i);
 
-    set_command (&card, 0);
+    set_command (&fakevfio_card, 0);
     fail_if (mmio_capture_is_present (capture));
     fail_unless_equals_int (find_fd ("/dev/vfio/"), -1);
-    set_command (&card, 6);
+    set_command (&fakevfio_card, 6);
 
     /* Another driver has it, then none; its files could be read */
-    set_driver (&card, "bochs-drm");
+    set_driver (&fakevfio_card, "bochs-drm");
     fail_unless (mmio_capture_reopen (capture, &error) == NULL);
     check_error (&error, MMIO_ERROR_BUSY, "0000:03:00.0 is bound to bochs-drm",
         NULL);
@@ -1140,9 +925,9 @@ GST_START_TEST (test_reopen)
 
     /* It gets another number, as it may */
     fail_unless (unlink (group) == 0);
-    set_group (&card, node + strlen ("/dev/vfio/"));
+    fakevfio_set_group (&fakevfio_card, node + strlen ("/dev/vfio/"));
     put_node (node);
-    set_driver (&card, "vfio-pci");
+    set_driver (&fakevfio_card, "vfio-pci");
     again = mmio_capture_reopen (capture, &error);
     fail_unless (again != NULL, "%s", error ? error->message : "");
     fail_unless_equals_string (mmio_capture_get_access (again), "vfio");
@@ -1162,9 +947,9 @@ GST_START_TEST (test_auto)
 {
   make_system ();
   check_access ("03:00.0", MMIO_ACCESS_AUTO, "sysfs");
-  set_group (&card, "7");
+  fakevfio_set_group (&fakevfio_card, "7");
   check_access ("03:00.0", MMIO_ACCESS_AUTO, "sysfs");
-  set_driver (&card, "vfio-pci");
+  set_driver (&fakevfio_card, "vfio-pci");
   check_access ("03:00.0", MMIO_ACCESS_AUTO, "sysfs");
   /* It is tried, and is no way */
   put_node ("/dev/vfio/vfio");
@@ -1180,12 +965,12 @@ GST_START_TEST (test_group_path)
 {
   make_system ();
   put_node ("/dev/vfio/7");
-  set_group (&card, "7");
-  set_group (&sound, "7");
+  fakevfio_set_group (&fakevfio_card, "7");
+  fakevfio_set_group (&sound, "7");
   check_fails ("/dev/vfio/7", MMIO_ERROR_NOT_FOUND, "group 7 has 0 devices",
-      "ls " GROUPS "/7/devices");
+      "ls " IOMMU_GROUPS "/7/devices");
 
-  set_driver (&card, "vfio-pci");
+  set_driver (&fakevfio_card, "vfio-pci");
   check_fails ("/dev/vfio/7", MMIO_ERROR_NOT_FOUND, "/dev/vfio/vfio",
       "0000:03:00.0");
   check_access ("/dev/vfio/7", MMIO_ACCESS_SYSFS, "sysfs");
