@@ -12,56 +12,92 @@
 #include "mmiomode.h"
 #include "mmiopci.h"
 #include "mmiopcistate.h"
+#include "mmiosystem.h"
 #include "mmiouionode.h"
 #include "mmiovfiogroup.h"
 
-/* Whether vfio is the way to a device that may be reached in any */
-static gboolean
-prefers_vfio (const MmioPciInfo * info)
+/* @access: (out): the best access that the device has.  Returns: 0, or the errno of a
+ * shortage */
+static int
+choose_access (const MmioPciInfo * info, MmioAccess * access)
 {
   g_autofree char *slot = mmio_address_to_string (&info->slot);
+  gboolean is_usable = FALSE;
+  int errnum = mmio_vfio_is_bound (slot, &is_usable);
 
-  return mmio_vfio_is_bound (slot) && mmio_vfio_may_open (MMIO_PCI_SYSFS, slot);
+  if (errnum == 0 && is_usable)
+    errnum = mmio_vfio_may_open (MMIO_PCI_SYSFS, slot, &is_usable);
+  if (is_usable || mmio_is_shortage (errnum)) {
+    *access = MMIO_ACCESS_VFIO;
+    return mmio_is_shortage (errnum) ? errnum : 0;
+  }
+
+  /* There is an interrupt then, too */
+  errnum = mmio_uio_has_all (MMIO_PCI_SYSFS, info, &is_usable);
+  *access = is_usable ? MMIO_ACCESS_UIO : MMIO_ACCESS_SYSFS;
+  return errnum;
+}
+
+static MmioDevice *
+open_by (const MmioPciInfo * info, MmioAccess access, GError ** error)
+{
+  switch (access) {
+    case MMIO_ACCESS_VFIO:
+      return mmio_vfio_open (info, error);
+    case MMIO_ACCESS_UIO:
+      return mmio_uio_open (info, error);
+    case MMIO_ACCESS_AUTO:
+    case MMIO_ACCESS_SYSFS:
+    default:
+      return mmio_sysfs_open (info);
+  }
+}
+
+/* Falls back to sysfs if the device cannot be reached by what it is bound to, but not if
+ * another program has it, which may reset it or put it to sleep meanwhile, nor after a
+ * shortage, which does not say that it cannot be reached */
+static MmioDevice *
+open_best (const MmioPciInfo * info, GError ** error)
+{
+  g_autoptr (GError) local = NULL;
+  MmioDevice *device;
+  MmioAccess access;
+  const int errnum = choose_access (info, &access);
+
+  if (errnum != 0) {
+    g_autofree char *slot = mmio_address_to_string (&info->slot);
+
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "read driver",
+        "Cannot open %s; dmesg may say why.", slot);
+    return NULL;
+  }
+
+  if (access == MMIO_ACCESS_SYSFS)
+    return mmio_sysfs_open (info);
+
+  device = open_by (info, access, &local);
+  if (device)
+    return device;
+
+  if (mmio_error_is_shortage (local) ||
+      g_error_matches (local, MMIO_ERROR, MMIO_ERROR_BUSY)) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return NULL;
+  }
+  g_debug ("not by vfio or UIO: %s", local->message);
+  return mmio_sysfs_open (info);
 }
 
 static MmioDevice *
 open_pci (const MmioAddress * address, MmioAccess access, GError ** error)
 {
   g_auto (MmioPciInfo) info = {.name = NULL };
-  g_autoptr (GError) local = NULL;
-  MmioDevice *device;
 
   if (!mmio_pci_find (address, &info, error))
     return NULL;
 
-  if (access == MMIO_ACCESS_VFIO)
-    return mmio_vfio_open (&info, error);
-  if (access == MMIO_ACCESS_UIO)
-    return mmio_uio_open (&info, error);
-
-  if (access == MMIO_ACCESS_AUTO && prefers_vfio (&info)) {
-    device = mmio_vfio_open (&info, &local);
-    if (device)
-      return device;
-    /* Whoever has it resets it and puts it to sleep as he likes: what sysfs
-     * shows meanwhile is no picture to rely on */
-    if (g_error_matches (local, MMIO_ERROR, MMIO_ERROR_BUSY)) {
-      g_propagate_error (error, g_steal_pointer (&local));
-      return NULL;
-    }
-    g_debug ("not by vfio: %s", local->message);
-    g_clear_error (&local);
-  }
-
-  /* There is an interrupt then, too */
-  if (access == MMIO_ACCESS_AUTO && mmio_uio_has_all (MMIO_PCI_SYSFS, &info)) {
-    device = mmio_uio_open (&info, &local);
-    if (device)
-      return device;
-    g_debug ("not by uio: %s", local->message);
-  }
-
-  return mmio_sysfs_open (&info);
+  return access == MMIO_ACCESS_AUTO ? open_best (&info, error) :
+      open_by (&info, access, error);
 }
 
 /* Takes @device, which has one access only: it is no PCI device, or named by its UIO

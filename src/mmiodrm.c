@@ -45,34 +45,44 @@ compare_names (gconstpointer a, gconstpointer b)
   return strcmp (name_a, name_b);
 }
 
-/* Returns: (transfer full): the nodes of that kind in a directory, in order */
-static GPtrArray *
-list_names (const char *directory, const char *prefix)
+/* @names: (out) (transfer full): the nodes of that kind in a directory, in order; none
+ * if there is no such directory.  Returns: 0 or errno */
+static int
+list_names (const char *directory, const char *prefix, GPtrArray ** names)
 {
-  GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GDir) dir = g_dir_open (directory, 0, NULL);
-  const char *name;
+  g_autoptr (GPtrArray) all = NULL;
+  const int errnum = mmio_read_dir (directory, &all);
 
-  while (dir && (name = g_dir_read_name (dir))) {
+  *names = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; all && i < all->len; i++) {
+    const char *name = g_ptr_array_index (all, i);
+
     if (is_node (name, prefix))
-      g_ptr_array_add (names, g_strdup (name));
+      g_ptr_array_add (*names, g_strdup (name));
   }
-  g_ptr_array_sort (names, compare_names);
+  g_ptr_array_sort (*names, compare_names);
 
-  return names;
+  return errnum == ENOENT ? 0 : errnum;
 }
 
-/* Returns: (transfer full) (nullable): the node of that kind that is of the
- * same device as the node @name */
 static char *
-find_sibling (const char *name, const char *prefix)
+get_node (const char *name)
+{
+  return g_build_filename (MMIO_DRM_NODES, name, NULL);
+}
+
+/* @node: (out) (transfer full) (nullable): the node of that kind that is of the
+ * same device as the node @name.  Returns: 0 or errno */
+static int
+find_sibling (const char *name, const char *prefix, char **node)
 {
   g_autofree char *directory = g_build_filename (MMIO_DRM_SYSFS, name,
       "device", "drm", NULL);
-  g_autoptr (GPtrArray) names = list_names (directory, prefix);
+  g_autoptr (GPtrArray) names = NULL;
+  const int errnum = list_names (directory, prefix, &names);
 
-  return names->len > 0 ? g_build_filename (MMIO_DRM_NODES,
-      g_ptr_array_index (names, 0), NULL) : NULL;
+  *node = names->len > 0 ? get_node (g_ptr_array_index (names, 0)) : NULL;
+  return errnum;
 }
 
 static gint
@@ -96,42 +106,69 @@ add_device (GPtrArray * devices, char *card, char *render)
   g_ptr_array_add (devices, device);
 }
 
+/* All that have displays.  Returns: 0 or errno */
+static int
+add_cards (GPtrArray * devices)
+{
+  g_autoptr (GPtrArray) cards = NULL;
+  int errnum = list_names (MMIO_DRM_SYSFS, "card", &cards);
+
+  for (guint i = 0; errnum == 0 && i < cards->len; i++) {
+    const char *name = g_ptr_array_index (cards, i);
+    char *render;
+
+    errnum = find_sibling (name, "renderD", &render);
+    add_device (devices, get_node (name), render);
+  }
+
+  return errnum;
+}
+
+/* All others.  Returns: 0 or errno */
+static int
+add_renders (GPtrArray * devices)
+{
+  g_autoptr (GPtrArray) renders = NULL;
+  int errnum = list_names (MMIO_DRM_SYSFS, "renderD", &renders);
+
+  for (guint i = 0; errnum == 0 && i < renders->len; i++) {
+    const char *name = g_ptr_array_index (renders, i);
+    g_autofree char *card = NULL;
+
+    errnum = find_sibling (name, "card", &card);
+    if (!card)
+      add_device (devices, NULL, get_node (name));
+  }
+
+  return errnum;
+}
+
 /**
  * mmio_drm_list:
+ * @devices: (out) (transfer full) (element-type MmioDrmDevice): the DRM devices of
+ *   this machine, sorted by render node, or by card where there is none; NULL after an
+ *   error
  *
  * Reads sysfs, since drmGetDevices2() lists only devices that have a node in
  * /dev/dri.  A container may have none, and what is missing is what an error has
- * to say.  It also leaves out devices on buses that it does not know.
+ * to say.  It also leaves out devices on buses that it does not know.  No device is
+ * opened.
  *
- * Returns: (transfer full) (element-type MmioDrmDevice): the DRM devices of
- *   this machine, sorted by render node, or by card where there is none;
- *   none is opened
+ * Returns: 0 or errno
  */
-GPtrArray *
-mmio_drm_list (void)
+int
+mmio_drm_list (GPtrArray ** devices)
 {
-  GPtrArray *devices =
+  g_autoptr (GPtrArray) found =
       g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_drm_device_free);
-  g_autoptr (GPtrArray) cards = list_names (MMIO_DRM_SYSFS, "card");
-  g_autoptr (GPtrArray) renders = list_names (MMIO_DRM_SYSFS, "renderD");
+  int errnum = add_cards (found);
 
-  for (guint i = 0; i < cards->len; i++) {
-    const char *name = g_ptr_array_index (cards, i);
+  if (errnum == 0)
+    errnum = add_renders (found);
+  g_ptr_array_sort (found, compare_devices);
 
-    add_device (devices, g_build_filename (MMIO_DRM_NODES, name, NULL),
-        find_sibling (name, "renderD"));
-  }
-
-  for (guint i = 0; i < renders->len; i++) {
-    const char *name = g_ptr_array_index (renders, i);
-    g_autofree char *card = find_sibling (name, "card");
-
-    if (!card)
-      add_device (devices, NULL, g_build_filename (MMIO_DRM_NODES, name, NULL));
-  }
-
-  g_ptr_array_sort (devices, compare_devices);
-  return devices;
+  *devices = errnum == 0 ? g_steal_pointer (&found) : NULL;
+  return errnum;
 }
 
 /**
@@ -177,16 +214,17 @@ mmio_drm_get_driver (int fd)
   return name;
 }
 
-static gboolean
+/* Returns: as mmio_drm_scans_out() */
+static int
 plane_has_format (int fd, guint32 id, guint32 fourcc)
 {
   drmModePlane *plane = drmModeGetPlane (fd, id);
-  gboolean ret = FALSE;
+  int ret = 0;
 
   if (!plane)
-    return FALSE;
+    return -1;
 
-  for (guint32 i = 0; i < plane->count_formats && !ret; i++)
+  for (guint32 i = 0; i < plane->count_formats && ret == 0; i++)
     ret = plane->formats[i] == fourcc;
   drmModeFreePlane (plane);
   return ret;
@@ -207,7 +245,7 @@ int
 mmio_drm_scans_out (int fd, guint32 fourcc)
 {
   drmModePlaneRes *planes;
-  int ret = 0;
+  int ret = 0, errnum = 0;
 
   /* All planes, not only those that come on top of others */
   if (drmSetClientCap (fd, DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1) < 0)
@@ -217,13 +255,18 @@ mmio_drm_scans_out (int fd, guint32 fourcc)
   if (!planes)
     return -1;
 
-  for (guint32 i = 0; i < planes->count_planes && ret == 0; i++)
+  /* One that has it is enough, whatever is wrong with others */
+  for (guint32 i = 0; i < planes->count_planes && ret <= 0; i++) {
     ret = plane_has_format (fd, planes->planes[i], fourcc);
-  if (planes->count_planes == 0) {
-    ret = -1;
-    errno = EOPNOTSUPP;
+    if (ret < 0)
+      errnum = errno;
   }
+  if (planes->count_planes == 0)
+    errnum = EOPNOTSUPP;
   drmModeFreePlaneResources (planes);
 
-  return ret;
+  if (ret > 0 || errnum == 0)
+    return ret;
+  errno = errnum;
+  return -1;
 }

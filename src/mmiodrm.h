@@ -21,7 +21,7 @@ typedef struct {
   char *render;
 } MmioDrmDevice;
 
-GPtrArray *mmio_drm_list (void);
+int mmio_drm_list (GPtrArray ** devices);
 
 int mmio_drm_open (const char *node);
 char *mmio_drm_get_driver (int fd);

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mmiosystem.h"
+
 /* The private part is NULL for errors of other domains, none of which come to
  * where it is asked for; gcc's analyzer cannot know */
 #if defined (__GNUC__) && !defined (__clang__)
@@ -179,6 +181,7 @@ mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
   mmio_error_get_private (*error)->system =
       make_printable (g_strdup_printf ("%s: %s (errno %d)", call,
           g_strerror (errnum), errnum));
+  mmio_error_get_private (*error)->errnum = errnum;
 }
 
 /* The group that docs/manual/70-mmiovid.rules permits to read devices */
@@ -281,6 +284,19 @@ mmio_error_get_system (const GError * error)
     return NULL;
 
   return mmio_error_get_private (error)->system;
+}
+
+/**
+ * mmio_error_is_shortage:
+ * @error: any error
+ *
+ * Returns: whether mmio_is_shortage() says that the error proves nothing
+ */
+gboolean
+mmio_error_is_shortage (const GError * error)
+{
+  return error->domain == MMIO_ERROR &&
+      mmio_is_shortage (mmio_error_get_private (error)->errnum);
 }
 
 /**

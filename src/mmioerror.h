@@ -56,6 +56,8 @@ void mmio_set_read_denied_error (GError ** error, int errnum,
 
 const char *mmio_error_get_system (const GError * error);
 
+gboolean mmio_error_is_shortage (const GError * error);
+
 char *mmio_error_get_reason (const GError * error);
 
 G_END_DECLS

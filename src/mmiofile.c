@@ -105,14 +105,21 @@ static gboolean
 mmio_file_can_export (MmioDevice * device, GError ** error)
 {
   MmioFile *file = (MmioFile *) device;
+  gboolean can_share;
+  const int errnum = mmio_udmabuf_can_share (file->fd, &can_share);
 
-  if (mmio_udmabuf_can_share (file->fd))
+  if (can_share)
     return TRUE;
 
-  mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "%s is no memfd that is sealed against shrinking but not against "
-      "writing, so the kernel makes no dma-buf of it" MMIO_USE_COPY,
-      device->address);
+  if (errnum != 0)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "fcntl",
+        "The kernel makes no dma-buf of the memory of %s" MMIO_USE_COPY,
+        device->address);
+  else
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s is no memfd that is sealed against shrinking but not against "
+        "writing, so the kernel makes no dma-buf of it" MMIO_USE_COPY,
+        device->address);
   return FALSE;
 }
 

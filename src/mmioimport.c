@@ -14,6 +14,7 @@
 #include "mmiodrm.h"
 #include "mmioerror.h"
 #include "mmiopeer.h"
+#include "mmiosystem.h"
 
 #define OPEN "open"
 #define VERSION "DRM_IOCTL_VERSION"
@@ -60,6 +61,15 @@ explain_open (const char *node, int errnum)
     default:
       return g_strdup ("it cannot be opened; dmesg may say why");
   }
+}
+
+/* Why the driver does not say its name */
+static char *
+explain_version (int errnum)
+{
+  return g_strdup (mmio_is_shortage (errnum) || errnum == EACCES ?
+      "the kernel does not say which driver it has; dmesg may say why" :
+      "it does not answer as a DRM device does; dmesg may say why");
 }
 
 /* Why the driver does not take it, the memory of a PCI device or ordinary one.
@@ -169,8 +179,7 @@ try_open_node (MmioImporter * importer, const MmioDrmDevice * device, int fd,
 
   importer->driver = mmio_drm_get_driver (fd);
   if (!importer->driver) {
-    fail (importer, VERSION, errno, g_strdup ("it does not answer as a DRM "
-            "device does; dmesg may say why"));
+    fail (importer, VERSION, errno, explain_version (errno));
     return;
   }
 
@@ -217,13 +226,23 @@ try_device (const MmioDrmDevice * device, int dma_buf, const char *address)
 
 /* Tries one after the other; where one is enough, the others may sleep on */
 static GPtrArray *
-try_devices (int dma_buf, const char *address, gboolean one_is_enough)
+try_devices (int dma_buf, const char *address, gboolean one_is_enough,
+    GError ** error)
 {
-  g_autoptr (GPtrArray) devices = mmio_drm_list ();
-  GPtrArray *importers =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_importer_free);
+  g_autoptr (GPtrArray) devices = NULL;
+  const int errnum = mmio_drm_list (&devices);
   gboolean is_enough = FALSE;
+  GPtrArray *importers;
 
+  if (errnum != 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
+        "read " MMIO_DRM_SYSFS, "Cannot list the display hardware of this "
+        "machine" MMIO_USE_COPY);
+    return NULL;
+  }
+
+  importers =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_importer_free);
   for (guint i = 0; i < devices->len && !is_enough; i++) {
     MmioImporter *importer = try_device (g_ptr_array_index (devices, i),
         dma_buf, address);
@@ -246,13 +265,14 @@ try_devices (int dma_buf, const char *address, gboolean one_is_enough)
  * the kernel will have one.  Nothing is shown, and nothing read of it; a device
  * that sleeps may be woken.
  *
- * Returns: (transfer full) (element-type MmioImporter): what each made of it,
- *   sorted by node; empty if there is no DRM device
+ * Returns: (transfer full) (nullable) (element-type MmioImporter): what each made of it,
+ *   sorted by node; empty if there is no DRM device; NULL with @error set if that cannot
+ *   be known
  */
 GPtrArray *
-mmio_import_try_all (int dma_buf, const char *address)
+mmio_import_try_all (int dma_buf, const char *address, GError ** error)
 {
-  return try_devices (dma_buf, address, FALSE);
+  return try_devices (dma_buf, address, FALSE, error);
 }
 
 #define NO_IMPORTER "No display hardware of this machine can read the " \
@@ -300,10 +320,12 @@ set_import_error (const GPtrArray * importers, GError ** error)
 gboolean
 mmio_import_any (int dma_buf, const char *address, GError ** error)
 {
-  g_autoptr (GPtrArray) importers = try_devices (dma_buf, address, TRUE);
-  const MmioImporter *last = importers->len == 0 ? NULL :
+  g_autoptr (GPtrArray) importers = try_devices (dma_buf, address, TRUE, error);
+  const MmioImporter *last = !importers || importers->len == 0 ? NULL :
       g_ptr_array_index (importers, importers->len - 1);
 
+  if (!importers)
+    return FALSE;
   if (last && last->imports)
     return TRUE;
 

@@ -36,7 +36,8 @@ typedef struct {
   int errnum;
 } MmioImporter;
 
-GPtrArray *mmio_import_try_all (int dma_buf, const char *address);
+GPtrArray *mmio_import_try_all (int dma_buf, const char *address,
+    GError ** error);
 
 gboolean mmio_import_any (int dma_buf, const char *address,
     GError ** error);

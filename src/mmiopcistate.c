@@ -50,7 +50,7 @@ read_command (const char *devices, const char *address, guint8 command[2])
 }
 
 /* @value: (out) (transfer full) (nullable): the name of what the device has a link
- * to.  Returns: 0, or the errno of a shortage */
+ * to.  Returns: 0 or errno */
 static int
 read_link (const char *devices, const char *address, const char *name,
     char **value)
@@ -60,23 +60,24 @@ read_link (const char *devices, const char *address, const char *name,
   const int errnum = mmio_read_link (path, &target);
 
   *value = target ? g_path_get_basename (target) : NULL;
-  return mmio_is_shortage (errnum) ? errnum : 0;
+  return errnum;
 }
 
 /**
  * mmio_pci_get_driver:
  * @devices: the directory of the devices, %MMIO_PCI_SYSFS
  * @address: the device's full PCI address
+ * @driver: (out) (transfer full) (nullable): the driver that is bound to the device;
+ *   NULL if there is none
  *
- * Returns: (transfer full) (nullable): the driver that is bound to the device
+ * Returns: 0, or errno, which does not say whether there is one
  */
-char *
-mmio_pci_get_driver (const char *devices, const char *address)
+int
+mmio_pci_get_driver (const char *devices, const char *address, char **driver)
 {
-  char *driver;
+  const int errnum = read_link (devices, address, "driver", driver);
 
-  read_link (devices, address, "driver", &driver);
-  return driver;
+  return errnum == ENOENT ? 0 : errnum;
 }
 
 /**
@@ -96,7 +97,9 @@ int
 mmio_pci_get_physical (const char *devices, const char *address,
     char **physical)
 {
-  return read_link (devices, address, "physfn", physical);
+  const int errnum = read_link (devices, address, "physfn", physical);
+
+  return mmio_is_shortage (errnum) ? errnum : 0;
 }
 
 /**
@@ -139,7 +142,7 @@ mmio_pci_state_init (MmioPciState * state, const char *devices,
   int errnum;
 
   memset (state, 0, sizeof (*state));
-  state->driver = mmio_pci_get_driver (devices, address);
+  state->driver_errno = mmio_pci_get_driver (devices, address, &state->driver);
   state->config_errno = mmio_pci_get_physical (devices, address,
       &state->physical);
   errnum = read_power_state (devices, address, &state->power_state);

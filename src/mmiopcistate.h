@@ -11,6 +11,7 @@ G_BEGIN_DECLS
 /**
  * MmioPciState:
  * @driver: (nullable): the driver that is bound to the device
+ * @driver_errno: why that is not known; or 0
  * @physical: (nullable): the address of the physical function, if the device is
  *   a virtual one of SR-IOV
  * @power_state: D0, D3hot, ...; "unknown" on kernels before 5.11
@@ -25,6 +26,7 @@ G_BEGIN_DECLS
  */
 typedef struct {
   char *driver;
+  int driver_errno;
   char *physical;
   char *power_state;
   gboolean is_asleep;
@@ -44,7 +46,8 @@ gboolean mmio_pci_is_removed (int errnum);
 void mmio_pci_set_config_error (GError ** error, const char *address,
     int errnum);
 
-char *mmio_pci_get_driver (const char *devices, const char *address);
+int mmio_pci_get_driver (const char *devices, const char *address,
+    char **driver);
 int mmio_pci_get_physical (const char *devices, const char *address,
     char **physical);
 int mmio_pci_get_id (const char *devices, const char *address,

@@ -54,12 +54,16 @@ ask_displays (MmioProbeNode * node, guint32 code)
     close (fd);
 }
 
-static void
-try_all (MmioProbeImport * import, const MmioDevice * exporter, int dma_buf)
+static gboolean
+try_all (MmioProbeImport * import, const MmioDevice * exporter, int dma_buf,
+    GError ** error)
 {
   import->importers = mmio_import_try_all (dma_buf,
       mmio_device_shares_bars (exporter) ?
-      mmio_device_get_address (exporter) : NULL);
+      mmio_device_get_address (exporter) : NULL, error);
+  if (!import->importers)
+    return FALSE;
+
   import->nodes = g_array_new (FALSE, TRUE, sizeof (MmioProbeNode));
 
   for (guint i = 0; i < import->importers->len; i++) {
@@ -70,6 +74,7 @@ try_all (MmioProbeImport * import, const MmioDevice * exporter, int dma_buf)
       ask_displays (&node, import->code);
     g_array_append_val (import->nodes, node);
   }
+  return TRUE;
 }
 
 /**
@@ -107,16 +112,14 @@ mmio_probe_import (MmioDevice * device, guint bar, const MmioPicture * range,
   exporter = open_by_vfio (device, &local);
   if (exporter)
     fd = mmio_device_export (exporter, bar, range, &skip, &local);
-  if (fd < 0) {
+  if (fd < 0 || !try_all (import, exporter, fd, &local)) {
     /* Who fails sets an error */
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     import->why_not = mmio_error_get_reason (local);
     import->system = g_strdup (mmio_error_get_system (local));
-    return import;
   }
-
-  try_all (import, exporter, fd);
-  close (fd);
+  if (fd >= 0)
+    close (fd);
 
   return import;
 }

@@ -45,10 +45,11 @@ look_for_files (MmioProbeFiles * files, const char *devices,
   const int err = try_access (devices, bar, "");
 
   files->has_file = err != ENOENT;
-  files->is_unknown = mmio_is_shortage (err);
+  files->is_unknown |= mmio_is_shortage (err);
   files->may_read = err == 0;
   files->may_read_wc = try_access (devices, bar, "_wc") == 0;
-  files->may_open_vfio = mmio_vfio_may_open (devices, bar->address);
+  files->is_unknown |= mmio_vfio_may_open (devices, bar->address,
+      &files->may_open_vfio) != 0;
 }
 
 /* Whatever is certain to be in the way, the most telling first: of the
@@ -143,12 +144,15 @@ list_device (GPtrArray * bars, const MmioPciInfo * info, const char *devices,
 {
   g_autofree char *address = mmio_address_to_string (&info->slot);
   g_auto (MmioPciState) state = {.driver = NULL };
-  const gboolean has_uio = mmio_uio_has_all (devices, info);
+  gboolean has_uio;
+  const gboolean is_unknown = mmio_uio_has_all (devices, info, &has_uio) != 0;
 
   mmio_pci_state_init (&state, devices, address);
 
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
-    MmioProbeFiles files = {.is_locked_down = locked_down,.has_uio = has_uio };
+    MmioProbeFiles files = {.is_locked_down = locked_down,.has_uio = has_uio,
+      .is_unknown = is_unknown || mmio_is_shortage (state.driver_errno)
+    };
     MmioProbeBar *bar;
 
     if (info->bar[i].size == 0 || info->bar[i].is_io)

@@ -28,7 +28,7 @@ typedef enum {
  * @has_file: there is a resourceN
  * @may_read: and whoever asks may read it
  * @may_read_wc: there is a resourceN_wc and he may read that
- * @is_unknown: the system had no memory to say whether he may
+ * @is_unknown: the system had no memory to say whether he may, or what else there is
  * @is_locked_down: the kernel lets nobody map them
  * @may_open_vfio: he may open the node of the device's IOMMU group
  * @has_uio: the device is bound to a UIO driver, and that is the way to it

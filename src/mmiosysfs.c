@@ -46,9 +46,9 @@ static void
 set_map_error (const MmioDevice * device, guint bar, int errnum,
     GError ** error)
 {
-  g_autofree char *driver = mmio_pci_get_driver (MMIO_PCI_SYSFS,
-      device->address);
+  g_autofree char *driver = NULL;
 
+  mmio_pci_get_driver (MMIO_PCI_SYSFS, device->address, &driver);
   if (errnum == EPERM) {
     mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "mmap",
         "The kernel is locked down and lets nobody map BAR %u of %s; switch "

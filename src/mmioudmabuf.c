@@ -22,17 +22,20 @@
 /**
  * mmio_udmabuf_can_share:
  * @memfd: any file
- *
- * Returns: whether @memfd is a memfd that udmabuf takes: it cannot shrink any
+ * @can_share: (out): whether @memfd is a memfd that udmabuf takes: it cannot shrink any
  *   more, and is not sealed against writing
+ *
+ * Returns: 0 or errno
  */
-gboolean
-mmio_udmabuf_can_share (int memfd)
+int
+mmio_udmabuf_can_share (int memfd, gboolean * can_share)
 {
-  const int seals = fcntl (memfd, F_GET_SEALS);
+  const int seals = MMIO_RETRY (fcntl (memfd, F_GET_SEALS));
 
-  return seals >= 0 && (seals & F_SEAL_SHRINK) &&
+  *can_share = seals >= 0 && (seals & F_SEAL_SHRINK) &&
       !(seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+  /* EINVAL: it is no memfd */
+  return seals < 0 && errno != EINVAL ? errno : 0;
 }
 
 static void

@@ -5,7 +5,7 @@
 
 G_BEGIN_DECLS
 
-gboolean mmio_udmabuf_can_share (int memfd);
+int mmio_udmabuf_can_share (int memfd, gboolean * can_share);
 
 int mmio_udmabuf_export (int memfd, guint64 offset, guint64 length,
     const char *address, GError ** error);

@@ -79,7 +79,7 @@ find_map (const MmioUio * uio, guint bar, GError ** error)
   if (map >= 0)
     return map;
 
-  driver = mmio_pci_get_driver (MMIO_PCI_SYSFS, device->address);
+  mmio_pci_get_driver (MMIO_PCI_SYSFS, device->address, &driver);
   mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
       "%s has no map of BAR %u of %s (uio_pci_generic leaves out all that are "
       "64-bit or prefetchable); use access=sysfs, or bind the device to "
@@ -165,7 +165,9 @@ check_node (const MmioUio * uio, GError ** error)
 {
   char first;
 
-  if (uio->name_fd < 0 || pread (uio->name_fd, &first, 1, 0) >= 0)
+  /* Other errors do not say that it has gone */
+  if (uio->name_fd < 0 || MMIO_RETRY (pread (uio->name_fd, &first, 1, 0)) >= 0
+      || !mmio_pci_is_removed (errno))
     return TRUE;
 
   mmio_set_system_error (error, MMIO_ERROR_GONE, errno, "pread name",
@@ -248,19 +250,41 @@ static const MmioBackend mmio_uio_backend = {
   .free = mmio_uio_free,
 };
 
+/* Opens the node, and the attribute by which check_node() asks.  Returns: 0 or errno */
+static int
+open_files (MmioUio * uio)
+{
+  uio->fd = -1;
+  uio->name_fd = mmio_uio_node_open (&uio->node, "name");
+  if (uio->name_fd < 0 && mmio_is_shortage (errno))
+    return errno;
+
+  uio->fd = MMIO_RETRY (open (uio->node.path, O_RDONLY | O_CLOEXEC));
+  return uio->fd < 0 ? errno : 0;
+}
+
 /* Opens the node of a device that has been begun; takes @uio if it cannot */
 static MmioDevice *
 open_node (MmioUio * uio, GError ** error)
 {
   MmioDevice *device = &uio->pci.parent;
+  const int errnum = open_files (uio);
 
-  uio->fd = MMIO_RETRY (open (uio->node.path, O_RDONLY | O_CLOEXEC));
-  if (uio->fd >= 0)
+  if (errnum == 0)
     return device;
 
-  set_open_error (&uio->node, errno, error);
+  set_open_error (&uio->node, errnum, error);
   mmio_device_unref (device);
   return NULL;
+}
+
+/* Where sysfs does not say what there is */
+static void
+set_unknown_error (const char *address, int errnum, GError ** error)
+{
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
+      "read /sys/class/uio", "Cannot open %s by UIO; dmesg may say why.",
+      address);
 }
 
 /* A PCI device that is bound to a UIO driver; opens its node */
@@ -270,18 +294,28 @@ mmio_uio_open (const MmioPciInfo * info, GError ** error)
   g_autofree char *address = mmio_address_to_string (&info->slot);
   g_autofree char *driver = NULL;
   g_autofree char *unbind = NULL;
+  g_auto (MmioUioNode) node = {.path = NULL };
   MmioUio *uio;
   guint number;
+  int errnum = mmio_uio_find (MMIO_PCI_SYSFS, address, &number);
 
-  if (mmio_uio_find (MMIO_PCI_SYSFS, address, &number)) {
+  if (errnum == 0)
+    errnum = mmio_uio_node_init (&node, number);
+  if (errnum == 0) {
     uio = g_new0 (MmioUio, 1);
     mmio_pci_device_init (&uio->pci, &mmio_uio_pci_backend, info);
-    mmio_uio_node_init (&uio->node, number);
-    uio->name_fd = mmio_uio_node_open (&uio->node, "name");
+    uio->node = node;
+    memset (&node, 0, sizeof (node));
     return open_node (uio, error);
   }
 
-  driver = mmio_pci_get_driver (MMIO_PCI_SYSFS, address);
+  if (errnum == ENOENT)
+    errnum = mmio_pci_get_driver (MMIO_PCI_SYSFS, address, &driver);
+  if (errnum != 0) {
+    set_unknown_error (address, errnum, error);
+    return NULL;
+  }
+
   if (driver)
     unbind = g_strdup_printf ("echo %s | sudo tee " MMIO_PCI_SYSFS
         "/%s/driver/unbind; ", address, address);
@@ -352,8 +386,13 @@ mmio_uio_open_path (guint number, const char *map, GError ** error)
   g_auto (MmioUioNode) node = {.path = NULL };
   gint fixed = -1;
   MmioUio *uio;
+  const int errnum = mmio_uio_node_init (&node, number);
 
-  mmio_uio_node_init (&node, number);
+  if (errnum != 0) {
+    set_unknown_error (node.path, errnum, error);
+    return NULL;
+  }
+
   if (!mmio_uio_node_exists (&node)) {
     mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
         "There is no UIO device %s; see which there are with: ls -l "
@@ -379,7 +418,6 @@ mmio_uio_open_path (guint number, const char *map, GError ** error)
   uio->pci.parent.slot = g_strdup (uio->node.slot);
   uio->pci.parent.fixed_bar = fixed;
   uio->pci.parent.model = g_strdup (uio->node.name);
-  uio->name_fd = mmio_uio_node_open (&uio->node, "name");
   for (guint i = 0; i < uio->node.n_maps; i++)
     uio->pci.parent.bar[i].size = uio->node.map[i].size;
 

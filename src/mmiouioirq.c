@@ -30,6 +30,7 @@ struct _MmioUioIrq
   /* The device's configuration, or -1 where that is not needed */
   int config;
   gboolean has_control;
+  gboolean is_silent;           /* the next could not be let come for now */
   guint32 last;
 };
 
@@ -46,18 +47,28 @@ set_open_error (const char *path, int errnum, GError ** error)
 }
 
 static void
-set_none_error (const MmioUioNode * node, int errnum, GError ** error)
+set_read_error (const MmioUioNode * node, int errnum, GError ** error)
 {
-  mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, "read",
-      "%s has no interrupt; use frame-sync=counter or clock.", node->path);
+  /* The driver has none (uio_read() of the kernel) */
+  if (errnum == EIO)
+    mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, "read",
+        "%s has no interrupt; use frame-sync=counter or clock.", node->path);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "read",
+        "Cannot take interrupts of %s; dmesg may say why.", node->path);
 }
 
 /* Where counting begins */
 static gboolean
 read_first (MmioUioIrq * irq, const MmioUioNode * node, GError ** error)
 {
-  g_autofree char *event = mmio_uio_node_read (node, "event");
+  g_autofree char *event = NULL;
+  const int errnum = mmio_uio_node_read (node, "event", &event);
 
+  if (errnum != 0) {
+    set_read_error (node, errnum, error);
+    return FALSE;
+  }
   irq->last = event ? g_ascii_strtoull (event, NULL, 10) : 0;
 
   /* If nothing has come since the node was opened, that was the count then,
@@ -66,7 +77,7 @@ read_first (MmioUioIrq * irq, const MmioUioNode * node, GError ** error)
       errno == EAGAIN)
     return TRUE;
 
-  set_none_error (node, errno, error);
+  set_read_error (node, errno, error);
   return FALSE;
 }
 
@@ -118,6 +129,9 @@ open_config (MmioUioIrq * irq, const char *slot, GError ** error)
     mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
         "You may not write to %s, where uio_pci_generic wants interrupts to be "
         "let in again; allow it with: sudo chown $USER %s", path, path);
+  else if (mmio_is_shortage (errnum))
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "pwrite",
+        "Cannot take interrupts of %s; dmesg may say why.", slot);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "pwrite",
         "%s, where uio_pci_generic wants interrupts to be let in again, cannot "
@@ -208,6 +222,17 @@ mmio_uio_irq_get_fd (const MmioUioIrq * irq)
   return irq->fd;
 }
 
+/* After a shortage the next call tries again.  Returns: FALSE if no more can come */
+static gboolean
+let_come (MmioUioIrq * irq)
+{
+  const int errnum = irq->has_control ? call_control (irq->fd, 1) :
+      clear_disable_bit (irq->config);
+
+  irq->is_silent = mmio_is_shortage (errnum);
+  return errnum == 0 || irq->is_silent;
+}
+
 /**
  * mmio_uio_irq_take:
  * @count: (out): interrupts since the last call
@@ -223,14 +248,16 @@ mmio_uio_irq_take (MmioUioIrq * irq, guint * count)
 {
   guint32 now = irq->last;
 
-  if (MMIO_RETRY (read (irq->fd, &now, sizeof (now))) < 0 && errno != EAGAIN)
+  if (MMIO_RETRY (read (irq->fd, &now, sizeof (now))) < 0 &&
+      !mmio_is_shortage (errno))
     return FALSE;
 
   /* The kernel's count wraps around, too */
   *count = now - irq->last;
   irq->last = now;
 
-  if (irq->has_control)
-    return call_control (irq->fd, 1) == 0;
-  return *count == 0 || irq->config < 0 || clear_disable_bit (irq->config) == 0;
+  if (!irq->has_control && (irq->config < 0 ||
+          (*count == 0 && !irq->is_silent)))
+    return TRUE;
+  return let_come (irq);
 }

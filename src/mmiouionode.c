@@ -5,6 +5,7 @@
  */
 #include "mmiouionode.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,22 +81,23 @@ mmio_uio_parse_path (const char *path, guint * number, char **map)
  * @address: a full PCI address
  * @number: (out): which UIO device it is
  *
- * Returns: whether the device is bound to a UIO driver
+ * Returns: 0; ENOENT if the device is not bound to a UIO driver; or another errno
  */
-gboolean
+int
 mmio_uio_find (const char *devices, const char *address, guint * number)
 {
   g_autofree char *path = g_build_filename (devices, address, "uio", NULL);
-  GDir *dir = g_dir_open (path, 0, NULL);
-  gboolean found = FALSE;
-  const char *name;
+  g_autoptr (GPtrArray) names = NULL;
+  const int errnum = mmio_read_dir (path, &names);
 
-  while (dir && !found && (name = g_dir_read_name (dir)))
-    found = parse_name (name, number);
-  if (dir)
-    g_dir_close (dir);
+  if (errnum != 0)
+    return errnum;
 
-  return found;
+  for (guint i = 0; i < names->len; i++)
+    if (parse_name (g_ptr_array_index (names, i), number))
+      return 0;
+
+  return ENOENT;
 }
 
 static char *
@@ -121,66 +123,102 @@ mmio_uio_node_open (const MmioUioNode * node, const char *attribute)
 /**
  * mmio_uio_node_read:
  * @attribute: a file of the device's directory, "maps/map0/size"
+ * @text: (out) (transfer full) (nullable): what is in it, without a newline; NULL if
+ *   there is no such file
  *
- * Returns: (transfer full) (nullable): what is in it, without a newline
+ * Returns: 0 or errno
  */
-char *
-mmio_uio_node_read (const MmioUioNode * node, const char *attribute)
+int
+mmio_uio_node_read (const MmioUioNode * node, const char *attribute,
+    char **text)
 {
   g_autofree char *path = get_file (node->number, attribute);
-  char *text = NULL;
+  const int errnum = mmio_read_file (path, text, NULL);
 
-  if (mmio_read_file (path, &text, NULL) != 0)
-    return NULL;
-
-  return g_strstrip (text);
-}
-
-static guint64
-read_number (const MmioUioNode * node, guint i, const char *name)
-{
-  g_autofree char *attribute = g_strdup_printf ("maps/map%u/%s", i, name);
-  g_autofree char *text = mmio_uio_node_read (node, attribute);
-
-  /* In hexadecimal, with 0x */
-  return text ? g_ascii_strtoull (text, NULL, 16) : 0;
-}
-
-/* Returns: FALSE if there is no such map */
-static gboolean
-read_map (MmioUioNode * node, guint i)
-{
-  g_autofree char *attribute = g_strdup_printf ("maps/map%u/name", i);
-  MmioUioMap *map = &node->map[i];
-  const guint64 size = read_number (node, i, "size");
-
-  map->skip = read_number (node, i, "offset");
-  if (size <= map->skip)
-    return FALSE;
-
-  map->size = size - map->skip;
-  map->base = read_number (node, i, "addr") + map->skip;
-  map->name = mmio_uio_node_read (node, attribute);
-  return TRUE;
+  if (errnum == 0)
+    g_strstrip (*text);
+  return errnum == ENOENT ? 0 : errnum;
 }
 
 static char *
-find_slot (guint number)
+get_map_file (guint i, const char *name)
+{
+  return g_strdup_printf ("maps/map%u/%s", i, name);
+}
+
+/* @value: (out): 0 if there is no such file.  Returns: 0 or errno */
+static int
+read_number (const MmioUioNode * node, guint i, const char *name,
+    guint64 * value)
+{
+  g_autofree char *attribute = get_map_file (i, name);
+  g_autofree char *text = NULL;
+  const int errnum = mmio_uio_node_read (node, attribute, &text);
+
+  /* In hexadecimal, with 0x */
+  *value = text ? g_ascii_strtoull (text, NULL, 16) : 0;
+  return errnum;
+}
+
+/* Where there is no such map, its size is 0.  Returns: 0 or errno */
+static int
+read_map (MmioUioNode * node, guint i)
+{
+  g_autofree char *name_file = get_map_file (i, "name");
+  MmioUioMap *map = &node->map[i];
+  int errnum = read_number (node, i, "size", &map->size);
+
+  if (errnum == 0)
+    errnum = read_number (node, i, "offset", &map->skip);
+  map->size -= MIN (map->size, map->skip);
+  if (errnum != 0 || map->size == 0)
+    return errnum;
+
+  errnum = read_number (node, i, "addr", &map->base);
+  map->base += map->skip;
+  return errnum != 0 ? errnum :
+      mmio_uio_node_read (node, name_file, &map->name);
+}
+
+static int
+read_maps (MmioUioNode * node)
+{
+  while (node->n_maps < MMIO_UIO_MAX_MAPS) {
+    const int errnum = read_map (node, node->n_maps);
+
+    if (errnum != 0)
+      return errnum;
+    if (node->map[node->n_maps].size == 0)
+      break;
+    node->n_maps++;
+  }
+
+  return 0;
+}
+
+/* @slot: (out) (transfer full) (nullable).  Returns: 0 or errno */
+static int
+find_slot (guint number, char **slot)
 {
   g_autofree char *path = get_file (number, "device");
   g_autofree char *subsystem_path = g_build_filename (path, "subsystem", NULL);
   g_autofree char *subsystem = NULL;
+  const int errnum = mmio_read_link (subsystem_path, &subsystem);
   char *resolved;
-  char *slot;
 
-  mmio_read_link (subsystem_path, &subsystem);
-  if (!subsystem || !g_str_has_suffix (subsystem, "/pci"))
-    return NULL;
+  *slot = NULL;
+  if (!subsystem)
+    return errnum == ENOENT ? 0 : errnum;
+  if (!g_str_has_suffix (subsystem, "/pci"))
+    return 0;
 
   resolved = realpath (path, NULL);
-  slot = resolved ? g_path_get_basename (resolved) : NULL;
+  if (!resolved)
+    return errno;
+
+  *slot = g_path_get_basename (resolved);
   free (resolved);
-  return slot;
+  return 0;
 }
 
 /**
@@ -189,17 +227,21 @@ find_slot (guint number)
  * @number: which UIO device; where there is none, there are no maps
  *
  * Learns what sysfs says of a UIO device.
+ *
+ * Returns: 0; or errno, after which only a part of it is known
  */
-void
+int
 mmio_uio_node_init (MmioUioNode * node, guint number)
 {
+  int errnum;
+
   memset (node, 0, sizeof (*node));
   node->number = number;
   node->path = g_strdup_printf ("/dev/uio%u", number);
-  node->name = mmio_uio_node_read (node, "name");
-  node->slot = find_slot (number);
-  while (node->n_maps < MMIO_UIO_MAX_MAPS && read_map (node, node->n_maps))
-    node->n_maps++;
+  errnum = mmio_uio_node_read (node, "name", &node->name);
+  if (errnum == 0)
+    errnum = find_slot (number, &node->slot);
+  return errnum != 0 ? errnum : read_maps (node);
 }
 
 /**
@@ -220,14 +262,14 @@ mmio_uio_node_clear (MmioUioNode * node)
 /**
  * mmio_uio_node_exists:
  *
- * Returns: whether there is such a UIO device now
+ * Returns: whether there may be such a UIO device now; FALSE is certain
  */
 gboolean
 mmio_uio_node_exists (const MmioUioNode * node)
 {
   g_autofree char *path = get_file (node->number, "");
 
-  return g_file_test (path, G_FILE_TEST_IS_DIR);
+  return MMIO_RETRY (access (path, F_OK)) == 0 || errno != ENOENT;
 }
 
 /**
@@ -251,30 +293,36 @@ mmio_uio_node_find_bar (const MmioUioNode * node, const MmioPciBar * bar)
  * mmio_uio_has_all:
  * @devices: the directory of the PCI devices, %MMIO_PCI_SYSFS
  * @info: a PCI device
- *
- * Returns: whether the device is bound to a UIO driver, the user may read its
+ * @has_all: (out): whether the device is bound to a UIO driver, the user may read its
  *   node, and nothing is lost by that: all its memory BARs are there, and none
  *   is prefetchable, which sysfs could map write-combining
+ *
+ * Returns: 0, or the errno of a shortage
  */
-gboolean
-mmio_uio_has_all (const char *devices, const MmioPciInfo * info)
+int
+mmio_uio_has_all (const char *devices, const MmioPciInfo * info,
+    gboolean * has_all)
 {
   g_autofree char *address = mmio_address_to_string (&info->slot);
   g_auto (MmioUioNode) node = {.path = NULL };
   guint number;
+  int errnum = mmio_uio_find (devices, address, &number);
 
-  if (!mmio_uio_find (devices, address, &number))
-    return FALSE;
+  *has_all = FALSE;
+  if (errnum == 0)
+    errnum = mmio_uio_node_init (&node, number);
+  if (errnum != 0)
+    return mmio_is_shortage (errnum) ? errnum : 0;
 
-  mmio_uio_node_init (&node, number);
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
     const MmioPciBar *bar = &info->bar[i];
     gint map = mmio_uio_node_find_bar (&node, bar);
 
     if (bar->size > 0 && !bar->is_io && (bar->is_prefetchable || map < 0 ||
             node.map[map].size < bar->size))
-      return FALSE;
+      return 0;
   }
 
-  return access (node.path, R_OK) == 0;
+  *has_all = MMIO_RETRY (access (node.path, R_OK)) == 0;
+  return !*has_all && mmio_is_shortage (errno) ? errno : 0;
 }

@@ -45,19 +45,20 @@ typedef struct {
 } MmioUioNode;
 
 gboolean mmio_uio_parse_path (const char *path, guint * number, char **map);
-gboolean mmio_uio_find (const char *devices, const char *address,
-    guint * number);
+int mmio_uio_find (const char *devices, const char *address, guint * number);
 
-void mmio_uio_node_init (MmioUioNode * node, guint number);
+int mmio_uio_node_init (MmioUioNode * node, guint number);
 void mmio_uio_node_clear (MmioUioNode * node);
 
 gboolean mmio_uio_node_exists (const MmioUioNode * node);
 int mmio_uio_node_open (const MmioUioNode * node, const char *attribute);
-char *mmio_uio_node_read (const MmioUioNode * node, const char *attribute);
+int mmio_uio_node_read (const MmioUioNode * node, const char *attribute,
+    char **text);
 gint mmio_uio_node_find_bar (const MmioUioNode * node,
     const MmioPciBar * bar);
 
-gboolean mmio_uio_has_all (const char *devices, const MmioPciInfo * info);
+int mmio_uio_has_all (const char *devices, const MmioPciInfo * info,
+    gboolean * has_all);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (MmioUioNode, mmio_uio_node_clear)
 

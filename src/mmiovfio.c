@@ -64,7 +64,8 @@ get_region (MmioVfio * vfio, guint bar, struct vfio_region_info *info,
               VFIO_DEVICE_GET_REGION_INFO, info)) < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
         "VFIO_DEVICE_GET_REGION_INFO",
-        "vfio does not know BAR %u of %s; dmesg may say why.", bar, address);
+        "vfio does not describe BAR %u of %s; dmesg may say why.", bar,
+        address);
     return FALSE;
   }
 

@@ -33,16 +33,18 @@ struct _MmioVfioGroup
   int nothing;                  /* leads nowhere; to have it in time */
 };
 
-/* The number of the device's IOMMU group, as text */
-static char *
-get_group (const char *devices, const char *address)
+/* @group: (out) (transfer full) (nullable): the number of the device's IOMMU group, as
+ * text; NULL if it has none.  Returns: 0 or errno */
+static int
+get_group (const char *devices, const char *address, char **group)
 {
   g_autofree char *path = g_build_filename (devices, address, "iommu_group",
       NULL);
   g_autofree char *target = NULL;
+  const int errnum = mmio_read_link (path, &target);
 
-  mmio_read_link (path, &target);
-  return target ? g_path_get_basename (target) : NULL;
+  *group = target ? g_path_get_basename (target) : NULL;
+  return errnum == ENOENT ? 0 : errnum;
 }
 
 static char *
@@ -54,38 +56,59 @@ get_node (const char *group)
 /**
  * mmio_vfio_is_bound:
  * @address: a full PCI address
+ * @is_bound: (out): whether the device is bound to vfio-pci
  *
- * Returns: whether the device is bound to vfio-pci
+ * Returns: 0 or errno
  */
-gboolean
-mmio_vfio_is_bound (const char *address)
+int
+mmio_vfio_is_bound (const char *address, gboolean * is_bound)
 {
-  g_autofree char *driver = mmio_pci_get_driver (MMIO_PCI_SYSFS, address);
+  g_autofree char *driver = NULL;
+  const int errnum = mmio_pci_get_driver (MMIO_PCI_SYSFS, address, &driver);
 
-  return g_strcmp0 (driver, "vfio-pci") == 0;
+  *is_bound = g_strcmp0 (driver, "vfio-pci") == 0;
+  return errnum;
 }
 
 /**
  * mmio_vfio_may_open:
  * @devices: the directory of the devices, %MMIO_PCI_SYSFS
  * @address: a full PCI address
+ * @may_open: (out): whether the user may open the device's group
  *
- * Returns: whether the user may open the device's group; opens nothing
+ * Opens nothing.
+ *
+ * Returns: 0, or the errno of a shortage
  */
-gboolean
-mmio_vfio_may_open (const char *devices, const char *address)
+int
+mmio_vfio_may_open (const char *devices, const char *address,
+    gboolean * may_open)
 {
-  g_autofree char *group = get_group (devices, address);
+  g_autofree char *group = NULL;
+  int errnum = get_group (devices, address, &group);
   g_autofree char *node = group ? get_node (group) : NULL;
 
-  return node && access (node, R_OK | W_OK) == 0;
+  if (node && MMIO_RETRY (access (node, R_OK | W_OK)) < 0)
+    errnum = errno;
+
+  *may_open = node && errnum == 0;
+  return mmio_is_shortage (errnum) ? errnum : 0;
+}
+
+static void
+set_unknown_error (const char *call, int errnum, const char *address,
+    GError ** error)
+{
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+      "Cannot open %s by vfio; dmesg may say why.", address);
 }
 
 static gboolean
 check_bound (const char *address, const char *group, GError ** error)
 {
-  g_autofree char *driver = mmio_pci_get_driver (MMIO_PCI_SYSFS, address);
+  g_autofree char *driver = NULL;
   g_autofree char *unbind = NULL;
+  int errnum;
 
   if (!group) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
@@ -94,6 +117,11 @@ check_bound (const char *address, const char *group, GError ** error)
     return FALSE;
   }
 
+  errnum = mmio_pci_get_driver (MMIO_PCI_SYSFS, address, &driver);
+  if (errnum != 0) {
+    set_unknown_error ("readlink driver", errnum, address, error);
+    return FALSE;
+  }
   if (g_strcmp0 (driver, "vfio-pci") == 0)
     return TRUE;
 
@@ -139,37 +167,37 @@ set_open_error (const char *address, const char *node, int errnum,
   }
 }
 
-/* The others in a group that stand in the way: in the hands of a driver that
- * is not vfio's */
-static char *
-list_others (const char *group, const char *address)
+/* @others: (out) (transfer full): the others in a group that stand in the way: in the
+ * hands of a driver that is not vfio's.  Returns: 0 or errno */
+static int
+list_others (const char *group, const char *address, GString * others)
 {
   g_autofree char *devices = g_build_filename (GROUPS, group, "devices", NULL);
-  GDir *dir = g_dir_open (devices, 0, NULL);
-  GString *others = g_string_new (NULL);
-  const char *name;
+  g_autoptr (GPtrArray) names = NULL;
+  int errnum = mmio_read_dir (devices, &names);
 
-  while (dir && (name = g_dir_read_name (dir))) {
+  for (guint i = 0; errnum == 0 && i < names->len; i++) {
+    const char *name = g_ptr_array_index (names, i);
+    g_autofree char *driver = NULL;
+
     /* Not all of them need be on the PCI bus */
-    g_autofree char *driver = mmio_pci_get_driver (devices, name);
-
+    errnum = mmio_pci_get_driver (devices, name, &driver);
     if (strcmp (name, address) != 0 && driver &&
         !g_str_has_prefix (driver, "vfio") && strcmp (driver, "pci-stub") != 0
         && strcmp (driver, "pcieport") != 0)
       g_string_append_printf (others, "%s%s (%s)", others->len ? ", " : "",
           name, driver);
   }
-  if (dir)
-    g_dir_close (dir);
 
-  return g_string_free (others, FALSE);
+  return errnum;
 }
 
 static gboolean
 check_viable (int fd, const char *group, const char *address, GError ** error)
 {
   struct vfio_group_status status = {.argsz = sizeof (status) };
-  g_autofree char *others = NULL;
+  g_autoptr (GString) others = g_string_new (NULL);
+  int errnum;
 
   if (MMIO_RETRY (ioctl (fd, VFIO_GROUP_GET_STATUS, &status)) < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
@@ -182,12 +210,14 @@ check_viable (int fd, const char *group, const char *address, GError ** error)
   if (status.flags & VFIO_GROUP_FLAGS_VIABLE)
     return TRUE;
 
-  others = list_others (group, address);
-  if (others[0] != '\0')
+  errnum = list_others (group, address, others);
+  if (errnum != 0)
+    set_unknown_error ("read " GROUPS, errnum, address, error);
+  else if (others->len > 0)
     /* Not MMIO_ERROR_BUSY: nobody has the device itself */
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "%s shares IOMMU group %s with devices that drivers hold: %s; unbind "
-        "them, too, or use access=sysfs.", address, group, others);
+        "them, too, or use access=sysfs.", address, group, others->str);
   else
     mmio_set_error (error, MMIO_ERROR_BUSY,
         "Another program has IOMMU group %s of %s; find it with: sudo sh -c "
@@ -205,14 +235,35 @@ is_unsafe_allowed (void)
   return mmio_read_file (ALLOW_UNSAFE, &text, NULL) == 0 && text[0] == 'Y';
 }
 
+/* Whether the container can have an IOMMU of type 1.  Returns: 0 or errno */
+static int
+find_type1 (int container, gboolean * has_type1)
+{
+  int ret = MMIO_RETRY (ioctl (container, VFIO_GET_API_VERSION));
+
+  *has_type1 = FALSE;
+  if (ret == VFIO_API_VERSION) {
+    ret = MMIO_RETRY (ioctl (container, VFIO_CHECK_EXTENSION,
+            VFIO_TYPE1_IOMMU));
+    *has_type1 = ret == 1;
+  }
+
+  /* What is no container does not know the requests */
+  return ret < 0 && errno != ENOTTY ? errno : 0;
+}
+
 static gboolean
 set_iommu (MmioVfioGroup * vfio, const char *address, GError ** error)
 {
-  int errnum;
+  gboolean has_type1;
+  int errnum = find_type1 (vfio->container, &has_type1);
 
-  if (MMIO_RETRY (ioctl (vfio->container, VFIO_GET_API_VERSION)) !=
-      VFIO_API_VERSION || MMIO_RETRY (ioctl (vfio->container,
-              VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU)) != 1) {
+  if (errnum != 0) {
+    set_unknown_error ("VFIO_CHECK_EXTENSION", errnum, address, error);
+    return FALSE;
+  }
+
+  if (!has_type1) {
     mmio_set_error (error, MMIO_ERROR_FAILED,
         "This kernel's vfio has no type 1 IOMMU, so %s cannot be reached by "
         "it; load it with: sudo modprobe vfio_iommu_type1", address);
@@ -248,7 +299,7 @@ static gboolean
 open_node (int *fd, const char *node, const char *address, GError ** error)
 {
   /* vfio wants to write to it: to configure, not the device */
-  *fd = open (node, O_RDWR | O_CLOEXEC);
+  *fd = MMIO_RETRY (open (node, O_RDWR | O_CLOEXEC));
   if (*fd >= 0)
     return TRUE;
 
@@ -264,17 +315,21 @@ open_nothing (MmioVfioGroup * vfio, const char *address, GError ** error)
   if (vfio->nothing >= 0)
     return TRUE;
 
-  mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "eventfd",
-      "Cannot open %s by vfio; dmesg may say why.", address);
+  set_unknown_error ("eventfd", errno, address, error);
   return FALSE;
 }
 
 static gboolean
 open_all (MmioVfioGroup * vfio, const char *address, GError ** error)
 {
-  g_autofree char *group = get_group (MMIO_PCI_SYSFS, address);
+  g_autofree char *group = NULL;
   g_autofree char *node = NULL;
+  const int errnum = get_group (MMIO_PCI_SYSFS, address, &group);
 
+  if (errnum != 0) {
+    set_unknown_error ("readlink iommu_group", errnum, address, error);
+    return FALSE;
+  }
   if (!check_bound (address, group, error))
     return FALSE;
 
@@ -372,6 +427,31 @@ mmio_vfio_group_get_device_fd (const MmioVfioGroup * vfio)
   return vfio->device;
 }
 
+/* @found: (out) (transfer full) (nullable): the last of the @n devices in the directory
+ * that are bound to vfio-pci.  Returns: 0 or errno */
+static int
+find_bound (const char *devices, char **found, guint * n)
+{
+  g_autoptr (GPtrArray) names = NULL;
+  int errnum = mmio_read_dir (devices, &names);
+
+  *found = NULL;
+  *n = 0;
+  for (guint i = 0; errnum == 0 && i < names->len; i++) {
+    const char *name = g_ptr_array_index (names, i);
+    gboolean is_bound;
+
+    errnum = mmio_vfio_is_bound (name, &is_bound);
+    if (!is_bound)
+      continue;
+    g_free (*found);
+    *found = g_strdup (name);
+    (*n)++;
+  }
+
+  return errnum == ENOENT ? 0 : errnum;
+}
+
 /**
  * mmio_vfio_find_in_group:
  * @path: a group's node, /dev/vfio/N
@@ -386,24 +466,19 @@ mmio_vfio_find_in_group (const char *path, GError ** error)
   const char *group = path + strlen ("/dev/vfio/");
   g_autofree char *devices = NULL;
   g_autofree char *found = NULL;
-  const char *name;
-  guint n = 0;
-  GDir *dir;
+  int errnum;
+  guint n;
 
   if (!g_str_has_prefix (path, "/dev/vfio/") || !g_ascii_isdigit (group[0]) ||
       strspn (group, "0123456789") != strlen (group))
     return NULL;
 
   devices = g_build_filename (GROUPS, group, "devices", NULL);
-  dir = g_dir_open (devices, 0, NULL);
-  while (dir && (name = g_dir_read_name (dir))) {
-    if (!mmio_vfio_is_bound (name))
-      continue;
-    if (n++ == 0)
-      found = g_strdup (name);
+  errnum = find_bound (devices, &found, &n);
+  if (errnum != 0) {
+    set_unknown_error ("read " GROUPS, errnum, path, error);
+    return NULL;
   }
-  if (dir)
-    g_dir_close (dir);
 
   if (n == 1)
     return g_steal_pointer (&found);

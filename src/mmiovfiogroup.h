@@ -22,8 +22,9 @@ void mmio_vfio_group_let_go (MmioVfioGroup * vfio);
 
 int mmio_vfio_group_get_device_fd (const MmioVfioGroup * vfio);
 
-gboolean mmio_vfio_is_bound (const char *address);
-gboolean mmio_vfio_may_open (const char *devices, const char *address);
+int mmio_vfio_is_bound (const char *address, gboolean * is_bound);
+int mmio_vfio_may_open (const char *devices, const char *address,
+    gboolean * may_open);
 
 char *mmio_vfio_find_in_group (const char *path, GError ** error);
 

@@ -28,19 +28,26 @@ struct _MmioVfioIrq
   int device;
   int event;
   guint32 index;
+  gboolean is_masked;           /* INTx could not be unmasked for now */
   /* Where the command register is in the device's descriptor; 0: nothing was
    * changed there */
   guint64 command;
 };
 
-/* Whether the device has this kind of interrupt, and vfio can deliver it */
-static gboolean
-has_kind (int device, guint32 index)
+/* @has: (out): whether the device has this kind of interrupt, and vfio can deliver it.
+ * Returns: 0 or errno */
+static int
+find_kind (int device, guint32 index, gboolean * has)
 {
   struct vfio_irq_info info = {.argsz = sizeof (info),.index = index };
 
-  return MMIO_RETRY (ioctl (device, VFIO_DEVICE_GET_IRQ_INFO, &info)) == 0 &&
-      info.count > 0 && (info.flags & VFIO_IRQ_INFO_EVENTFD);
+  *has = FALSE;
+  /* EINVAL: there is no such kind */
+  if (MMIO_RETRY (ioctl (device, VFIO_DEVICE_GET_IRQ_INFO, &info)) < 0)
+    return errno == EINVAL ? 0 : errno;
+
+  *has = info.count > 0 && (info.flags & VFIO_IRQ_INFO_EVENTFD);
+  return 0;
 }
 
 /* The first interrupt of a kind to an eventfd.  Returns 0 or errno. */
@@ -130,13 +137,18 @@ choose_kind (MmioVfioIrq * irq, const char *address, GError ** error)
   int errnum = 0;
 
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++) {
-    if (!has_kind (irq->device, kinds[i]))
-      continue;
-    errnum = switch_on (irq->device, kinds[i], irq->event);
-    if (errnum == 0) {
+    gboolean has;
+    int kind_errnum = find_kind (irq->device, kinds[i], &has);
+
+    if (has)
+      kind_errnum = switch_on (irq->device, kinds[i], irq->event);
+    if (has && kind_errnum == 0) {
       irq->index = kinds[i];
       return TRUE;
     }
+    if (kind_errnum == 0)
+      continue;
+    errnum = kind_errnum;
     g_debug ("%s: interrupt kind %u: %s", address, kinds[i],
         g_strerror (errnum));
   }
@@ -147,7 +159,8 @@ choose_kind (MmioVfioIrq * irq, const char *address, GError ** error)
         "clock.", address);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
-        "VFIO_DEVICE_SET_IRQS", "vfio does not deliver the interrupt of %s; "
+        "VFIO_DEVICE_GET_IRQ_INFO or _SET_IRQS",
+        "vfio does not deliver the interrupt of %s; "
         "dmesg may say why, or use frame-sync=counter or clock.", address);
   return FALSE;
 }
@@ -219,6 +232,18 @@ mmio_vfio_irq_get_fd (const MmioVfioIrq * irq)
   return irq->event;
 }
 
+/* INTx is masked by the kernel, as a device that keeps the line down would interrupt
+ * for ever.  After a shortage the next call tries again. */
+static gboolean
+unmask (MmioVfioIrq * irq)
+{
+  const int errnum = act (irq->device, irq->index, VFIO_IRQ_SET_ACTION_UNMASK,
+      1);
+
+  irq->is_masked = mmio_is_shortage (errnum);
+  return errnum == 0 || irq->is_masked;
+}
+
 /**
  * mmio_vfio_irq_take:
  * @count: (out): interrupts since the last call
@@ -231,14 +256,13 @@ mmio_vfio_irq_take (MmioVfioIrq * irq, guint * count)
   guint64 value = 0;
 
   if (MMIO_RETRY (read (irq->event, &value, sizeof (value))) < 0 &&
-      errno != EAGAIN)
+      !mmio_is_shortage (errno))
     return FALSE;
 
   *count = MIN (value, G_MAXUINT);
-  /* The kernel has masked it, for whoever keeps the line down would interrupt
-   * for ever */
-  return value == 0 || irq->index != VFIO_PCI_INTX_IRQ_INDEX ||
-      act (irq->device, irq->index, VFIO_IRQ_SET_ACTION_UNMASK, 1) == 0;
+  if (irq->index != VFIO_PCI_INTX_IRQ_INDEX || (value == 0 && !irq->is_masked))
+    return TRUE;
+  return unmask (irq);
 }
 
 /**

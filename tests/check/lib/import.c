@@ -72,7 +72,7 @@ check_reason_for (const char *address, int errnum, const char *word,
   fakekernel_start ();
   number = fakekernel_add_drm (&drm);
 
-  importers = mmio_import_try_all (dma_buf, address);
+  importers = mmio_import_try_all (dma_buf, address, NULL);
   fail_unless_equals_int (importers->len, 1);
   importer = get (importers, 0);
   fail_unless_equals_string (importer->driver, "bochs-drm");
@@ -129,7 +129,7 @@ GST_START_TEST (test_imports)
   };
   const guint number = fakekernel_add_drm (&drm);
   const guint fds = count_fds ();
-  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf, NULL);
+  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf, NULL, NULL);
   const MmioImporter *importer = get (importers, 0);
   GError *error = NULL;
 
@@ -169,7 +169,7 @@ GST_START_TEST (test_late)
     fakekernel_stop ();
     fakekernel_start ();
     fakekernel_add_drm (&drm);
-    importers = mmio_import_try_all (dma_buf, NULL);
+    importers = mmio_import_try_all (dma_buf, NULL, NULL);
     fail_unless (get (importers, 0)->imports);
     fail_unless_equals_int (get (importers, 0)->is_late, i < 2);
     fail_unless_equals_int (get (importers, 0)->copies, i >= 4);
@@ -206,7 +206,7 @@ GST_START_TEST (test_late_way)
   fakekernel_add_pci (&grabber);
   fakekernel_add_pci (&near);
 
-  importers = mmio_import_try_all (dma_buf, "0000:03:00.0");
+  importers = mmio_import_try_all (dma_buf, "0000:03:00.0", NULL);
   for (guint i = 0; i < 2; i++) {
     const MmioImporter *importer = get (importers, i);
 
@@ -242,17 +242,17 @@ GST_START_TEST (test_late_way)
 
   /* Each by its own place */
   fakekernel_add_pci (&other_gpu);
-  own = mmio_import_try_all (dma_buf, "0000:00:02.0");
+  own = mmio_import_try_all (dma_buf, "0000:00:02.0", NULL);
   fail_if (get (own, 0)->imports);
   fail_unless (get (own, 1)->imports);
 
   /* Ordinary memory, a bridge, a CPU */
-  ordinary = mmio_import_try_all (dma_buf, NULL);
+  ordinary = mmio_import_try_all (dma_buf, NULL, NULL);
   fail_unless (get (ordinary, 0)->imports);
   fail_unless (get (ordinary, 0)->is_late);
   fail_unless (mmio_import_any (dma_buf, "0000:01:00.1", &error));
   fakekernel_set_cpuinfo (ZEN);
-  trusted = mmio_import_try_all (dma_buf, "0000:03:00.0");
+  trusted = mmio_import_try_all (dma_buf, "0000:03:00.0", NULL);
   for (guint i = 0; i < 2; i++) {
     fail_unless (get (trusted, i)->imports);
     fail_unless (get (trusted, i)->is_late);
@@ -289,7 +289,7 @@ GST_START_TEST (test_prompt_way)
   GError *error = NULL;
 
   fakekernel_add_pci (&grabber);
-  importers = mmio_import_try_all (dma_buf, "0000:00:03.0");
+  importers = mmio_import_try_all (dma_buf, "0000:00:03.0", NULL);
   fail_unless (get (importers, 0)->imports);
   fail_if (get (importers, 0)->is_late);
 
@@ -312,7 +312,7 @@ GST_START_TEST (test_card)
   };
   const guint free_number = fakekernel_add_drm (&free_card);
   const guint taken_number = fakekernel_add_drm (&taken_card);
-  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf, NULL);
+  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf, NULL, NULL);
 
   fail_unless_equals_int (importers->len, 2);
   for (guint i = 0; i < 2; i++) {
@@ -357,7 +357,7 @@ GST_START_TEST (test_many)
     amdgpu = i == 0 ? number : amdgpu;
   }
 
-  importers = mmio_import_try_all (dma_buf, NULL);
+  importers = mmio_import_try_all (dma_buf, NULL, NULL);
   fail_unless_equals_int (importers->len, G_N_ELEMENTS (nodes));
   for (guint i = 0; i < importers->len; i++)
     fail_unless_equals_string (get (importers, i)->node, nodes[i]);
@@ -411,7 +411,7 @@ check_unopened (const FakeDrm * drm, int errnum, const char *word,
   fakekernel_stop ();
   fakekernel_start ();
   fakekernel_add_drm (drm);
-  importers = mmio_import_try_all (dma_buf, NULL);
+  importers = mmio_import_try_all (dma_buf, NULL, NULL);
   importer = get (importers, 0);
   fail_unless (importer->driver == NULL);
   fail_if (importer->imports);
@@ -445,7 +445,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_none)
 {
-  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf, NULL);
+  g_autoptr (GPtrArray) importers = mmio_import_try_all (dma_buf, NULL, NULL);
   GError *error = NULL;
 
   fail_unless_equals_int (importers->len, 0);

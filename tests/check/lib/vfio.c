@@ -638,6 +638,9 @@ GST_START_TEST (test_interrupt_errors)
   check_interrupt_fails (device, MMIO_ERROR_FAILED, "vfio does not deliver the "
       "interrupt of 0000:03:00.0", "dmesg");
   fakevfio.fail = VFIO_DEVICE_GET_IRQ_INFO;
+  check_interrupt_fails (device, MMIO_ERROR_FAILED, "vfio does not deliver the "
+      "interrupt of 0000:03:00.0", "dmesg");
+  fakevfio.errnum = EINVAL;
   check_interrupt_fails (device, MMIO_ERROR_SETTINGS, "0000:03:00.0 has no "
       "interrupt that vfio can deliver", "frame-sync=counter or clock");
   fakevfio.fail = VFIO_DEVICE_GET_REGION_INFO;
