@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus.h"
 #include "faultrun.h"
 
 #include <errno.h>
 #include <string.h>
+
+#include "mmioprobelist.h"
 
 /* In a process of its own for each scenario */
 static const FaultScenario *scenario;
@@ -204,6 +207,29 @@ faultrun_run (const FaultScenario * wanted)
   g_print ("%s: %u calls, %u faults\n%s", scenario->name, n, n_faults,
       problems->str);
   end ();
+}
+
+gboolean
+faultrun_probe (const char *access, GError ** error)
+{
+  g_autoptr (GArray) infos = mmio_pci_list (error);
+  g_autoptr (GPtrArray) bars = NULL;
+  const MmioProbeBar *first;
+
+  if (!infos)
+    return FALSE;
+
+  bars = mmio_probe_list (infos, DEVICES, MMIO_PROBE_LOCKDOWN);
+  first = bars->len > 0 ? g_ptr_array_index (bars, 0) : NULL;
+  if (injected == EACCES)
+    return TRUE;
+
+  if (!first || (first->reach == MMIO_PROBE_REACH_YES &&
+          strcmp (first->access, access) != 0))
+    faultrun_add_problem ("reached by %s", first ? first->access : "nothing");
+  if (first && first->why)
+    faultrun_check_text (first->why);
+  return TRUE;
 }
 
 guint

@@ -44,4 +44,8 @@ void faultrun_add_problem (const char *format, ...) G_GNUC_PRINTF (1, 2);
 /* Records it if a fault may not become such a text */
 void faultrun_check_text (const char *text);
 
+/* Lists BARs as mmiovid-probe does.  Records it if the first is said to be reached by
+ * something else than @access. */
+gboolean faultrun_probe (const char *access, GError ** error);
+
 G_END_DECLS
