@@ -519,8 +519,9 @@ get_capacity (GstMmioVidSrc * self)
   latency = self->configured_latency;
   GST_OBJECT_UNLOCK (self);
 
+  /* It may be set at any time, and is checked when the device is opened */
   if (size > 0)
-    return size;
+    return MIN (size, GST_MMIO_FRAME_QUEUE_MAX);
   if (!GST_CLOCK_TIME_IS_VALID (period) || period == 0)
     return MIN (most, GST_MMIO_FRAME_QUEUE_DEFAULT);
   /* A sink may keep the first frame until all other sinks have theirs, and then

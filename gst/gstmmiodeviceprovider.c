@@ -43,13 +43,26 @@ G_DEFINE_TYPE (GstMmioDeviceProvider, gst_mmio_device_provider,
 GST_DEVICE_PROVIDER_REGISTER_DEFINE (mmiodeviceprovider, "mmiodeviceprovider",
     GST_RANK_MARGINAL, GST_TYPE_MMIO_DEVICE_PROVIDER);
 
+/* Returns: (transfer full) (nullable): NULL if this process cannot ask */
+static GPtrArray *
+list_candidates (GstDeviceProvider * provider)
+{
+  GPtrArray *candidates = mmio_candidate_list ();
+
+  if (!candidates)
+    GST_WARNING_OBJECT (provider,
+        "Cannot list the PCI devices: this process has "
+        "no memory or file descriptors left");
+  return candidates;
+}
+
 static GList *
 gst_mmio_device_provider_probe (GstDeviceProvider * provider)
 {
-  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+  g_autoptr (GPtrArray) candidates = list_candidates (provider);
   GList *devices = NULL;
 
-  for (guint i = candidates->len; i-- > 0;) {
+  for (guint i = candidates ? candidates->len : 0; i-- > 0;) {
     GstDevice *device = gst_mmio_device_new (g_ptr_array_index (candidates, i));
 
     devices = g_list_prepend (devices, gst_object_ref_sink (device));
@@ -94,16 +107,21 @@ add_or_remove (const char *address, const MmioCandidate * candidate,
 }
 
 /* Those that are there now, where nobody tells of changes */
-static void
+static gboolean
 add_all (GstDeviceProvider * provider)
 {
-  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+  g_autoptr (GPtrArray) candidates = list_candidates (provider);
+
+  if (!candidates)
+    return FALSE;
 
   for (guint i = 0; i < candidates->len; i++) {
     const MmioCandidate *candidate = g_ptr_array_index (candidates, i);
 
     add_or_remove (candidate->address, candidate, provider);
   }
+
+  return TRUE;
 }
 
 static gboolean
@@ -116,7 +134,7 @@ gst_mmio_device_provider_start (GstDeviceProvider * provider)
   if (!self->monitor) {
     GST_WARNING_OBJECT (self, "%s (%s)", error->message,
         mmio_error_get_system (error));
-    add_all (provider);
+    return add_all (provider);
   }
 
   return TRUE;

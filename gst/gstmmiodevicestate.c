@@ -139,9 +139,10 @@ check_link (GstMmioVidSrc * self)
 
   if (is_unlinked && !self->device.is_unlinked)
     GST_ELEMENT_WARNING (self, RESOURCE, READ,
-        ("%s was deleted or renamed. Its memory is still captured, but no "
-            "program can open it to write frames; when the file is back, start "
-            "again.", mmio_capture_get_device_address (self->capture)), (NULL));
+        ("%s was deleted or renamed. Its memory is still captured, but a "
+            "program that opens this path does not reach it; if another file "
+            "takes its place, start again.",
+            mmio_capture_get_device_address (self->capture)), (NULL));
   self->device.is_unlinked = is_unlinked;
 }
 
@@ -312,6 +313,10 @@ renew (GstMmioVidSrc * self)
   capture = mmio_capture_renew (self->capture, &error);
   if (!capture && g_error_matches (error, MMIO_ERROR, MMIO_ERROR_NO_MODE)) {
     GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
+    return GST_MMIO_STEP_DONE;
+  }
+  if (!capture && mmio_error_is_shortage (error)) {
+    note (self, GST_MMIO_TROUBLE_UNUSABLE, error);
     return GST_MMIO_STEP_DONE;
   }
 

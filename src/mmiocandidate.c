@@ -147,7 +147,7 @@ compare_addresses (gconstpointer a, gconstpointer b)
 }
 
 /**
- * mmio_candidate_try_list:
+ * mmio_candidate_list:
  *
  * Lists the devices that mmioknown.c knows, if they have the BAR in which they describe
  * their frame.  They are not opened.
@@ -157,7 +157,7 @@ compare_addresses (gconstpointer a, gconstpointer b)
  *   process cannot ask for want of descriptors or memory, which may pass
  */
 GPtrArray *
-mmio_candidate_try_list (void)
+mmio_candidate_list (void)
 {
   g_autoptr (GPtrArray) candidates =
       g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_candidate_free);
@@ -177,20 +177,6 @@ mmio_candidate_try_list (void)
     return NULL;
   g_ptr_array_sort (candidates, compare_addresses);
   return g_steal_pointer (&candidates);
-}
-
-/**
- * mmio_candidate_list:
- *
- * Returns: (transfer full) (element-type MmioCandidate): the same, and none if this
- *   process cannot ask
- */
-GPtrArray *
-mmio_candidate_list (void)
-{
-  GPtrArray *candidates = mmio_candidate_try_list ();
-
-  return candidates ? candidates : g_ptr_array_new ();
 }
 
 /**

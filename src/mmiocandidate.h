@@ -25,7 +25,6 @@ typedef struct {
   MmioPciNames names;
 } MmioCandidate;
 
-GPtrArray *mmio_candidate_try_list (void);
 GPtrArray *mmio_candidate_list (void);
 
 void mmio_candidate_free (MmioCandidate * candidate);

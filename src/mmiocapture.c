@@ -461,7 +461,8 @@ try_renew (MmioCapture * capture, GError ** error)
 static gboolean
 is_final (const GError * error)
 {
-  return error->code != MMIO_ERROR_NO_MODE && !is_gone (error);
+  return error->code != MMIO_ERROR_NO_MODE && !is_gone (error) &&
+      !mmio_error_is_shortage (error);
 }
 
 /* Tries once more after a while what has failed.  Where it fails for another

@@ -19,6 +19,7 @@
 
 #include "mmioerror.h"
 #include "mmioknown.h"
+#include "mmiosystem.h"
 
 /* module/kvmfr.h of Looking Glass: returns the bytes of the device's memory */
 #define KVMFR_CLASS "kvmfr"
@@ -36,25 +37,27 @@ static const char *const active_classes[] = {
   "drm", "scsi_tape", "tty", "watchdog",
 };
 
-/* Returns: (transfer full) (nullable): the last part of the path to which the
- * device's link in sysfs leads */
-static char *
-get_link (const struct statx *status, const char *link)
+/* @base: (out) (transfer full) (nullable): the last part of the path to which the
+ * device's link in sysfs leads; NULL where there is none.  Returns: 0, or the errno of
+ * a shortage */
+static int
+get_link (const struct statx *status, const char *link, char **base)
 {
   g_autofree char *path = g_strdup_printf ("/sys/dev/char/%u:%u%s",
       status->stx_rdev_major, status->stx_rdev_minor, link);
   char *real = realpath (path, NULL);
-  char *base = real ? g_path_get_basename (real) : NULL;
+  const int errnum = real ? 0 : errno;
 
+  *base = real ? g_path_get_basename (real) : NULL;
   free (real);
-  return base;
+  return mmio_is_shortage (errnum) ? errnum : 0;
 }
 
-/* Returns: (transfer full) (nullable): the name of the device's class */
-static char *
-get_class (const struct statx *status)
+/* @class: (out) (transfer full) (nullable): the name of the device's class */
+static int
+get_class (const struct statx *status, char **class)
 {
-  return get_link (status, "/subsystem");
+  return get_link (status, "/subsystem", class);
 }
 
 /* The oldest of the watchdogs has a second node, of the class "misc" */
@@ -75,8 +78,17 @@ gboolean
 mmio_chardev_may_open (const struct statx *status, const char *path,
     GError ** error)
 {
-  g_autofree char *class = get_class (status);
-  g_autofree char *name = get_link (status, "");
+  g_autofree char *class = NULL;
+  g_autofree char *name = NULL;
+  int errnum = get_class (status, &class);
+
+  if (errnum == 0)
+    errnum = get_link (status, "", &name);
+  if (errnum != 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "realpath",
+        "Cannot find out what %s is; try again.", path);
+    return FALSE;
+  }
 
   if (!is_active (class, name))
     return TRUE;
@@ -118,12 +130,12 @@ set_map_error (GError ** error, const MmioDevice * device, guint64 offset,
     case EACCES:
     case EPERM:
       mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, call,
-          "Cannot map %s: the kernel or its driver does not permit it. Look "
+          "Cannot map %s: the kernel or its driver does not permit it; look "
           "for the reason with: sudo dmesg", device->address);
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
-          "Cannot map %s. Look for the reason with: sudo dmesg",
+          "Cannot map %s; look for the reason with: sudo dmesg",
           device->address);
   }
 }
@@ -252,9 +264,9 @@ static const MmioBackend mmio_chardev_memory_backend = {
 static gboolean
 is_kvmfr (const struct statx *status)
 {
-  g_autofree char *class = get_class (status);
+  g_autofree char *class = NULL;
 
-  return g_strcmp0 (class, KVMFR_CLASS) == 0;
+  return get_class (status, &class) == 0 && g_strcmp0 (class, KVMFR_CLASS) == 0;
 }
 
 /* Only the driver that defines the number is asked */

@@ -18,6 +18,9 @@
  * of those that come before a picture is due: half a millisecond, in which a
  * picture waits unseen */
 #define BLIND_PAUSE 500
+/* The kernel may end a sleep by so much later (PR_SET_TIMERSLACK, its default), so
+ * that shorter ones would be no shorter */
+#define SHORTEST_PAUSE 50
 /* Of a period it is looked for a picture no longer than this part: a rate that
  * is less steady, and a machine that wakes us later, have their frames later;
  * 16 looks, are what a picture costs at most */
@@ -284,13 +287,13 @@ mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
   if (period == 0)
     return MAX (BLIND_PAUSE, quiet);
   if (mmio_counter_check_is_watching (&counter->check) && quiet <= 0)
-    return MAX (period / WATCH_LOOKS, 50);
+    return MAX (period / WATCH_LOOKS, SHORTEST_PAUSE);
   /* After some that were newer than expected the time is a guess, and may be far
    * ahead */
   if (now < due - counter->margin)
     return MIN (due - counter->margin - now, period);
 
-  return MAX (CLAMP (period / 64, 50, BLIND_PAUSE), quiet);
+  return MAX (CLAMP (period / 64, SHORTEST_PAUSE, BLIND_PAUSE), quiet);
 }
 
 /**

@@ -342,8 +342,13 @@ mmio_device_has_bars (const MmioDevice * device)
   return device->backend->has_bars;
 }
 
-static const char *
-get_part (const MmioDevice * device)
+/**
+ * mmio_device_get_part:
+ *
+ * Returns: (transfer none): what its memory is in, "BAR" or "map"
+ */
+const char *
+mmio_device_get_part (const MmioDevice * device)
 {
   return device->backend->part ? device->backend->part : "BAR";
 }
@@ -393,7 +398,8 @@ apply_fixed_bar (const MmioDevice * device, gint * bar, GError ** error)
   if (*bar >= 0 && *bar != device->fixed_bar) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "The device names %s %d of %s, but bar is %d; leave bar at -1.",
-        get_part (device), device->fixed_bar, device->address, *bar);
+        mmio_device_get_part (device), device->fixed_bar, device->address,
+        *bar);
     return FALSE;
   }
 
@@ -549,7 +555,8 @@ describe_bars (const MmioDevice * device, GString * text)
     if (device->bar[i].size == 0)
       continue;
     g_string_append_printf (text, "%s%s %u (%s", separator,
-        get_part (device), i, device->bar[i].is_io ? "I/O ports, " : "");
+        mmio_device_get_part (device), i,
+        device->bar[i].is_io ? "I/O ports, " : "");
     if (device->bar[i].size == MMIO_SIZE_UNKNOWN)
       g_string_append (text, "unknown size)");
     else
@@ -559,7 +566,8 @@ describe_bars (const MmioDevice * device, GString * text)
   }
 
   if (text->len == 0)
-    g_string_append_printf (text, "no %s at all", get_part (device));
+    g_string_append_printf (text, "no %s at all",
+        mmio_device_get_part (device));
 }
 
 /* Returns: (transfer full): the begin of a sentence about where it ends */
@@ -597,7 +605,7 @@ check_size (const MmioDevice * device, gint bar, const MmioPicture * picture,
   subject = get_subject (picture);
 
   if (device->backend->has_bars)
-    which = g_strdup_printf ("%s %d of %s", get_part (device), bar,
+    which = g_strdup_printf ("%s %d of %s", mmio_device_get_part (device), bar,
         device->address);
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
@@ -627,7 +635,7 @@ check_bar (const MmioDevice * device, gint bar, const MmioPicture * picture,
   if (bar >= MMIO_MAX_BARS || device->bar[bar].size == 0) {
     mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
         "%s has no %s %d; it has %s, so set bar to one of these.",
-        device->address, get_part (device), bar, bars->str);
+        device->address, mmio_device_get_part (device), bar, bars->str);
     return FALSE;
   }
 
@@ -661,7 +669,7 @@ find_bar (const MmioDevice * device, const MmioPicture * picture,
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "%s at byte %" G_GUINT64_FORMAT ", but no memory %s of %s is that large: "
       "it has %s; correct width, height, format, %soffset or stride.", subject,
-      picture->end, get_part (device), device->address, bars->str,
+      picture->end, mmio_device_get_part (device), device->address, bars->str,
       get_more (picture));
   return -1;
 }

@@ -78,6 +78,7 @@ const char *mmio_device_get_access (const MmioDevice * device);
 MmioAccess mmio_device_get_way (const MmioDevice * device);
 
 gboolean mmio_device_has_bars (const MmioDevice * device);
+const char *mmio_device_get_part (const MmioDevice * device);
 const MmioBar *mmio_device_get_bar (const MmioDevice * device, guint bar);
 gint mmio_device_get_fixed_bar (const MmioDevice * device);
 MmioMapping mmio_device_get_fixed_mapping (const MmioDevice * device);

@@ -23,18 +23,21 @@
 typedef struct
 {
   char *system;
+  int errnum;
 } MmioErrorPrivate;
 
 static void
 mmio_error_private_init (MmioErrorPrivate * priv)
 {
   priv->system = NULL;
+  priv->errnum = 0;
 }
 
 static void
 mmio_error_private_copy (const MmioErrorPrivate * src, MmioErrorPrivate * dest)
 {
   dest->system = g_strdup (src->system);
+  dest->errnum = src->errnum;
 }
 
 static void
@@ -101,10 +104,10 @@ static const struct
   const char *words[2];
   const char *reason;
 } shortages[] = {
-  {EMFILE, {"ulimit -n", NULL},
+  {EMFILE, {"no file descriptor", NULL},
       "the process has no file descriptor left; raise "
       "the limit with: ulimit -n 4096"},
-  {ENFILE, {"ulimit -n", NULL},
+  {ENFILE, {"no file descriptor", NULL},
       "the system has no file descriptor left; raise "
       "the limit with: sudo sysctl -w fs.file-max=1000000"},
   {ENOMEM, {"no memory", "no huge pages"},
@@ -136,7 +139,7 @@ find_reason (int errnum, const char *text)
 static GError *
 create_shortage_error (const char *reason, const char *text)
 {
-  const char *end = strchr (text, ';');
+  const char *end = strstr (text, "; ");
   const gsize length = end ? (gsize) (end - text) : strlen (text);
   GError *error = NULL;
 
@@ -155,7 +158,7 @@ create_shortage_error (const char *reason, const char *text)
  *
  * Sets @error where a system call failed.  Without file descriptors or memory, which
  * any call may lack, it is %MMIO_ERROR_FAILED, and the advice in @format, what comes
- * after its semicolon, is replaced by one that helps.
+ * after the first "; ", is replaced by one that helps.
  */
 void
 mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
@@ -237,6 +240,12 @@ get_permit_advice (int errnum, const char *path)
   if (st.st_uid == geteuid () && !(st.st_mode & S_IRUSR))
     return g_strdup_printf (", which is your own; allow it with: chmod u+r %s",
         quoted);
+
+  /* The permissions are those that it takes: something else forbids it */
+  if (geteuid () == 0 || st.st_uid == geteuid () ||
+      (group_member (st.st_gid) && st.st_mode & S_IRGRP) ||
+      st.st_mode & S_IROTH)
+    return g_strdup ("; dmesg may say why");
 
   group = errnum == EACCES ? get_reading_group (&st) : NULL;
   if (group)

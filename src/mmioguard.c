@@ -162,14 +162,17 @@ keep_sent (const siginfo_t * info)
   return TRUE;
 }
 
-/* As it came: to this thread or to the process */
+/* As it came: to this thread or to the process.  For the process, the kernel lets only
+ * its first thread say that another one sent it with kill() (rt_sigqueueinfo(2)). */
 static void
 send_again (siginfo_t * info)
 {
-  const long ret = info->si_code == SI_USER || info->si_code == SI_QUEUE ?
+  long ret = info->si_code == SI_USER || info->si_code == SI_QUEUE ?
       syscall (SYS_rt_sigqueueinfo, getpid (), SIGBUS, info) :
       syscall (SYS_rt_tgsigqueueinfo, getpid (), gettid (), SIGBUS, info);
 
+  if (ret < 0 && errno == EPERM)
+    ret = kill (getpid (), SIGBUS);
   if (ret < 0)
     g_warning ("rt_sigqueueinfo (SIGBUS): %s", g_strerror (errno));
 }

@@ -45,10 +45,37 @@ mmio_importer_free (MmioImporter * importer)
   g_free (importer);
 }
 
+/* What this machine lacks, in the words that mmio_set_system_error() leaves as they
+ * are: it would take them for those of all importers.
+ *
+ * Returns: (transfer full) (nullable): NULL if @errnum is something else */
+static char *
+explain_shortage (int errnum)
+{
+  switch (errnum) {
+    case EMFILE:
+      return g_strdup ("the process has no file descriptor left for it; raise "
+          "the limit with: ulimit -n 4096");
+    case ENFILE:
+      return
+          g_strdup ("the system has no file descriptor left for it; raise the "
+          "limit with: sudo sysctl -w fs.file-max=1000000");
+    case ENOMEM:
+      return g_strdup ("there is no memory left for it; close other programs");
+    default:
+      return NULL;
+  }
+}
+
 /* Why a node cannot be opened */
 static char *
 explain_open (const char *node, int errnum)
 {
+  char *shortage = explain_shortage (errnum);
+
+  if (shortage)
+    return shortage;
+
   switch (errnum) {
     case EACCES:
     case EPERM:
@@ -67,6 +94,11 @@ explain_open (const char *node, int errnum)
 static char *
 explain_version (int errnum)
 {
+  char *shortage = explain_shortage (errnum);
+
+  if (shortage)
+    return shortage;
+
   return g_strdup (mmio_is_shortage (errnum) || errnum == EACCES ?
       "the kernel does not say which driver it has; dmesg may say why" :
       "it does not answer as a DRM device does; dmesg may say why");
@@ -78,9 +110,15 @@ explain_version (int errnum)
 static char *
 explain_import (int errnum, gboolean is_bar)
 {
+  char *shortage;
+
   /* So say drivers without gem_prime_import_sg_table(), whatever it is */
   if (errnum == EINVAL && !is_bar)
     errnum = ENOSYS;
+
+  shortage = errnum == ENOMEM ? NULL : explain_shortage (errnum);
+  if (shortage)
+    return shortage;
 
   switch (errnum) {
     case EOPNOTSUPP:
@@ -103,7 +141,7 @@ explain_import (int errnum, gboolean is_bar)
           "on it, and has no render node beside it; try as root");
     case ENOMEM:
     case ENOSPC:
-      return g_strdup ("it has no room for it");
+      return g_strdup ("it has no room for it, and no memory left");
     default:
       return g_strdup_printf ("its driver does not take it (%s); dmesg may "
           "say why", g_strerror (errnum));

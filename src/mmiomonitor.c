@@ -94,7 +94,7 @@ start_settling (MmioMonitor * monitor)
 static void
 synchronize (MmioMonitor * monitor)
 {
-  g_autoptr (GPtrArray) candidates = mmio_candidate_try_list ();
+  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
 
   /* Nothing was removed by that; it is tried again */
   if (!candidates) {

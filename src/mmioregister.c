@@ -20,7 +20,8 @@ get_place (const MmioDevice * device, guint bar)
   const char *address = mmio_device_get_address (device);
 
   return mmio_device_has_bars (device) ?
-      g_strdup_printf ("BAR %u of %s", bar, address) : g_strdup (address);
+      g_strdup_printf ("%s %u of %s", mmio_device_get_part (device), bar,
+      address) : g_strdup (address);
 }
 
 /**
@@ -64,12 +65,18 @@ mmio_register_check (const MmioDevice * device, const char *name, guint bar,
   }
 
   info = bar < MMIO_MAX_BARS ? mmio_device_get_bar (device, bar) : NULL;
-  if (!info || info->is_io || info->size < bytes ||
-      spec->offset > info->size - bytes) {
+  if (!info || info->size == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "There is no %s, and so no register in it; correct %s-bar.", place,
+        name);
+    return FALSE;
+  }
+
+  if (info->is_io || info->size < bytes || spec->offset > info->size - bytes) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "There is no register at byte %" G_GUINT64_FORMAT " of %s, which has %"
         G_GUINT64_FORMAT " bytes%s; correct %s-offset%s.", spec->offset, place,
-        info ? info->size : 0, info && info->is_io ? " of I/O ports" : "", name,
+        info->size, info->is_io ? " of I/O ports" : "", name,
         mmio_device_has_bars (device) ? ", or choose another BAR" : "");
     return FALSE;
   }

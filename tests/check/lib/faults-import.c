@@ -91,6 +91,7 @@ check_importer (const MmioImporter * importer)
   if (importer->imports && (!importer->driver || importer->reason))
     faultrun_add_problem ("%s: %s", importer->node, importer->reason);
   if (!importer->imports && !strstr (importer->reason, "dmesg") &&
+      !strstr (importer->reason, "no file descriptor left") &&
       !strstr (importer->reason, system) &&
       faultrun_get_errnum () != ENOMEM && faultrun_get_errnum () != EACCES)
     faultrun_add_problem ("%s: '%s'", importer->node, importer->reason);

@@ -204,7 +204,7 @@ run_list (GError ** error)
 static gboolean
 run_candidates (GError ** error)
 {
-  g_autoptr (GPtrArray) candidates = mmio_candidate_try_list ();
+  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
   const int errnum = faultrun_get_errnum ();
 
   if (!candidates) {

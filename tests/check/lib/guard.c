@@ -242,8 +242,8 @@ GST_START_TEST (test_foreign)
 GST_END_TEST;
 
 /* In a child: a signal that waits for sigwait(3), while a guarded map is read */
-static void
-read_with_blocked_signal (void)
+static gpointer
+read_with_blocked_signal (gpointer data)
 {
   const volatile guint8 *map = map_truncated (N_PAGES);
   const struct timespec no_time = { 0, 0 };
@@ -256,7 +256,6 @@ read_with_blocked_signal (void)
   mmio_guard_new ((gconstpointer) map, N_PAGES * page);
   sigemptyset (&bus);
   sigaddset (&bus, SIGBUS);
-  pthread_sigmask (SIG_BLOCK, &bus, NULL);
   kill (getpid (), SIGBUS);
 
   mmio_guard_enter (&entry);
@@ -279,7 +278,8 @@ read_with_blocked_signal (void)
  * reads meanwhile */
 GST_START_TEST (test_blocked)
 {
-  const guint which = __i__;
+  const guint which = __i__ / 2;
+  const gboolean in_thread = __i__ % 2;
   pid_t child;
   int status;
 
@@ -291,9 +291,18 @@ GST_START_TEST (test_blocked)
 
   child = fork ();
   if (child == 0) {
+    sigset_t bus;
+
     install (which);
     n_calls = 0;
-    read_with_blocked_signal ();
+    sigemptyset (&bus);
+    sigaddset (&bus, SIGBUS);
+    pthread_sigmask (SIG_BLOCK, &bus, NULL);
+    if (in_thread)
+      g_thread_join (g_thread_new ("reader", read_with_blocked_signal, NULL));
+    else
+      read_with_blocked_signal (NULL);
+    _exit (5);
   }
   fail_unless (waitpid (child, &status, 0) == child);
   fail_unless (WIFEXITED (status) && WEXITSTATUS (status) == SURVIVED,
@@ -467,7 +476,7 @@ guard_suite (void)
   tcase_add_loop_test (tc, test_neighbours, 0, 4);
   tcase_add_loop_test (tc, test_foreign, 0,
       (SENT + 1) * G_N_ELEMENTS (handlers));
-  tcase_add_loop_test (tc, test_blocked, 0, G_N_ELEMENTS (handlers));
+  tcase_add_loop_test (tc, test_blocked, 0, 2 * G_N_ELEMENTS (handlers));
   tcase_add_test (tc, test_child);
   tcase_add_test (tc, test_threads);
   tcase_add_test (tc, test_region);
