@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "gstmmioformat.h"
-#include "mmioframe.h"
+#include "load/mmioframe.h"
 
 /* 0/1 is as frames come, where it is the device that starts them */
 #define FRAMERATES "(fraction) [ 1/2147483647, " \

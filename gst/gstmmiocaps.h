@@ -3,7 +3,7 @@
 
 #include <gst/video/video.h>
 
-#include "mmiopicture.h"
+#include "frame/mmiopicture.h"
 
 G_BEGIN_DECLS
 

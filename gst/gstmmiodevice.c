@@ -9,9 +9,9 @@
 
 #include "gstmmiodevice.h"
 
+#include "base/mmiouri.h"
 #include "gstmmiocaps.h"
 #include "gstmmiovidsrc.h"
-#include "mmiouri.h"
 
 #define ELEMENT "mmiovidsrc"
 

@@ -3,7 +3,7 @@
 
 #include <gst/gst.h>
 
-#include "mmiocandidate.h"
+#include "pci/mmiocandidate.h"
 
 G_BEGIN_DECLS
 

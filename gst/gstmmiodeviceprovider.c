@@ -20,9 +20,9 @@
 
 #include <string.h>
 
+#include "base/mmioerror.h"
 #include "gstmmiodevice.h"
-#include "mmioerror.h"
-#include "mmiomonitor.h"
+#include "hotplug/mmiomonitor.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_mmio_device_provider_debug);
 #define GST_CAT_DEFAULT gst_mmio_device_provider_debug

@@ -9,9 +9,9 @@
 
 #include "gstmmiovidsrcpriv.h"
 
+#include "base/mmioerror.h"
 #include "gstmmioerror.h"
 #include "gstmmiomessage.h"
-#include "mmioerror.h"
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
 

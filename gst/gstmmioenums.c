@@ -8,7 +8,7 @@
 
 #include "gstmmioenums.h"
 
-#include "mmiocapture.h"
+#include "capture/mmiocapture.h"
 
 GType
 gst_mmio_io_mode_get_type (void)

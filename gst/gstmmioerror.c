@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "mmioerror.h"
+#include "base/mmioerror.h"
 
 GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
 

@@ -10,8 +10,8 @@
 
 #include "gstmmioexport.h"
 
-#include "mmioerror.h"
-#include "mmioimport.h"
+#include "base/mmioerror.h"
+#include "dmabuf/mmioimport.h"
 
 struct _GstMmioExport
 {

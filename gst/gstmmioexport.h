@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "capture/mmiocapture.h"
 #include "gstmmioring.h"
-#include "mmiocapture.h"
 
 G_BEGIN_DECLS
 

@@ -3,7 +3,7 @@
 
 #include <gst/gst.h>
 
-#include "mmiocapture.h"
+#include "capture/mmiocapture.h"
 
 G_BEGIN_DECLS
 

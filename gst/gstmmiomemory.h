@@ -3,8 +3,8 @@
 
 #include <gst/gst.h>
 
-#include "mmioreader.h"
-#include "mmioregion.h"
+#include "load/mmioreader.h"
+#include "map/mmioregion.h"
 
 G_BEGIN_DECLS
 

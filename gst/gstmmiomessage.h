@@ -3,8 +3,8 @@
 
 #include <gst/gst.h>
 
+#include "capture/mmiocapture.h"
 #include "gstmmioway.h"
-#include "mmiocapture.h"
 
 G_BEGIN_DECLS
 

@@ -11,8 +11,8 @@
 
 #include <string.h>
 
+#include "base/mmioerror.h"
 #include "gstmmioformat.h"
-#include "mmioerror.h"
 
 /* Of a register of which only the offset or the BAR is set, in bits */
 #define REGISTER_SIZE 32

@@ -3,8 +3,8 @@
 
 #include <gst/video/video.h>
 
+#include "capture/mmiocapture.h"
 #include "gstmmioenums.h"
-#include "mmiocapture.h"
 
 G_BEGIN_DECLS
 

@@ -8,8 +8,8 @@
 
 #include "gstmmiosettingspriv.h"
 
+#include "base/mmioerror.h"
 #include "gstmmioframequeue.h"
-#include "mmioerror.h"
 
 /* A number, and the values that it may have: from @min to @max or, where @is_size,
  * the sizes of registers.  The properties take more than that: GLib drops what they

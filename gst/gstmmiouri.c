@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "mmiouri.h"
+#include "base/mmiouri.h"
 
 #define DEVICE "device"
 

@@ -52,13 +52,13 @@
 
 #include "gstmmiovidsrcpriv.h"
 
+#include "base/mmioerror.h"
+#include "base/mmiouri.h"
 #include "gstmmiocaps.h"
 #include "gstmmioenums.h"
 #include "gstmmioerror.h"
 #include "gstmmiomessage.h"
 #include "gstmmiouri.h"
-#include "mmioerror.h"
-#include "mmiouri.h"
 
 GST_DEBUG_CATEGORY (gst_mmio_vid_src_debug);
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug

@@ -6,6 +6,7 @@
 
 #include <gst/video/video.h>
 
+#include "capture/mmiocapture.h"
 #include "gstmmiocapturethread.h"
 #include "gstmmiodevicesync.h"
 #include "gstmmioframequeue.h"
@@ -14,7 +15,6 @@
 #include "gstmmiosettings.h"
 #include "gstmmiovidsrc.h"
 #include "gstmmioway.h"
-#include "mmiocapture.h"
 
 G_BEGIN_DECLS
 

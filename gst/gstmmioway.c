@@ -10,11 +10,11 @@
 
 #include "gstmmioway.h"
 
+#include "base/mmioerror.h"
 #include "gstmmiobuffer.h"
 #include "gstmmiocaps.h"
 #include "gstmmioformat.h"
 #include "gstmmiomemory.h"
-#include "mmioerror.h"
 
 /* Somebody may change his mind, when he asks to negotiate anew; but one who
  * asks because he refuses would do so for ever */

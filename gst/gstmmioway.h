@@ -3,9 +3,9 @@
 
 #include <gst/video/video.h>
 
+#include "capture/mmiocapture.h"
 #include "gstmmioenums.h"
 #include "gstmmioexport.h"
-#include "mmiocapture.h"
 
 G_BEGIN_DECLS
 

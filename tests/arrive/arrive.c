@@ -32,7 +32,7 @@
 #include <gst/gst.h>
 #include <gst/video/video.h>
 
-#include "mmiopattern.h"
+#include "frame/mmiopattern.h"
 
 typedef struct
 {

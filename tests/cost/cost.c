@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "fakekernel.h"
+#include "fixtures/fakekernel.h"
 
 static char *
 make_memory (gsize size)

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mmiocapture.h"
+#include "capture/mmiocapture.h"
 
 #define WIDTH 32
 #define HEIGHT 8

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a user types for a device. */
+#include "base/mmioaddress.h"
 #include "fuzz.h"
-#include "mmioaddress.h"
 
 int
 LLVMFuzzerTestOneInput (const guint8 * data, gsize size)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "capture.h"
 
-#include "mmiocapturepriv.h"
-#include "mmioerror.h"
+#include "base/mmioerror.h"
+#include "capture/mmiocapturepriv.h"
 
 /* So often it is opened, and so many frames are read */
 #define MAX_OPENS 3

@@ -3,8 +3,8 @@
 
 /* What becomes of a device that wants to do harm, and of its pictures. */
 
+#include "capture/mmiocapture.h"
 #include "device.h"
-#include "mmiocapture.h"
 
 G_BEGIN_DECLS
 

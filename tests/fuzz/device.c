@@ -5,9 +5,9 @@
 #include <poll.h>
 #include <sys/mman.h>
 
-#include "mmiobackend.h"
-#include "mmioknown.h"
-#include "mmioerror.h"
+#include "device/mmiobackend.h"
+#include "describe/mmioknown.h"
+#include "base/mmioerror.h"
 
 /* With the address sanitizer there is no memory behind a BAR's end */
 #if defined (__SANITIZE_ADDRESS__)

@@ -5,8 +5,8 @@
  * how that changes between two looks at its registers.  Its time is its own too,
  * so that nobody waits. */
 
+#include "device/mmiodevice.h"
 #include "fuzz.h"
-#include "mmiodevice.h"
 
 G_BEGIN_DECLS
 

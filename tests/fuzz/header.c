@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a device says of itself in its header, while it changes its mind. */
 #include "capture.h"
-#include "mmiovid-header.h"
+#include "describe/mmiovid-header.h"
 
 
 int

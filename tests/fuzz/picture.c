@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a user, or a device, says of where the picture lies. */
+#include "frame/mmiopicture.h"
 #include "fuzz.h"
-#include "mmiopicture.h"
 
 typedef unsigned __int128 Wide;
 

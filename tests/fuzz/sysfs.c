@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What sysfs says of a UIO device, and so whoever has written its driver. */
+#include "backends/mmiouionode.h"
+#include "device/mmiobackend.h"
 #include "fuzz.h"
-#include "mmiobackend.h"
-#include "mmiouionode.h"
 
 /* The contents of all files, in the order in which they are read; each ends
  * with a 0; without data they are this machine's */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What an application plays. */
+#include "base/mmiouri.h"
 #include "fuzz.h"
-#include "mmiouri.h"
 
 static void
 check_same (const MmioUri * a, const MmioUri * b)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the mode registers of a known device say, and its BARs. */
 #include "capture.h"
-#include "mmiovbe.h"
+#include "describe/mmiovbe.h"
 
 #define N_REGISTERS 10
 

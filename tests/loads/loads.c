@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "mmioframe.h"
+#include "load/mmioframe.h"
 
 /* Where loads.py looks for loads */
 #define ARENA ((guint8 *) 0x300000000)

@@ -3,13 +3,13 @@
  * What mmiovid-probe says of a PCI device that can be read but not exported:
  * what to type, not that it is not reached by vfio.
  */
-#include "bus.h"
+#include "fixtures/bus.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "mmioprobeimport.h"
+#include "probe/mmioprobeimport.h"
 
 static const Device card = {
   "0000:03:00.0", 0xdead, 0xbeef, {{0xfd000000, 1 << 20, MEMORY | PREFETCH}}

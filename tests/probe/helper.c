@@ -8,7 +8,7 @@
 
 #include <glib/gstdio.h>
 
-#include "mmioknown.h"
+#include "describe/mmioknown.h"
 
 static void
 check_words_valist (const char *text, va_list args)

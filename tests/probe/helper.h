@@ -3,9 +3,9 @@
 
 /* What the tests of mmiovid-probe share */
 
-#include "mmiobackend.h"
-#include "mmioerror.h"
-#include "mmioprobereport.h"
+#include "base/mmioerror.h"
+#include "device/mmiobackend.h"
+#include "probe/mmioprobereport.h"
 
 G_BEGIN_DECLS
 

@@ -13,7 +13,7 @@
 
 #include <json-glib/json-glib.h>
 
-#include "fakekernel.h"
+#include "fixtures/fakekernel.h"
 
 #define FOURCC(text) \
     ((guint32) (text)[0] | (guint32) (text)[1] << 8 | \

@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-#include "mmioloads.h"
+#include "load/mmioloads.h"
 
 static void
 test_table (void)

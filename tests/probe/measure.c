@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "mmioloads.h"
+#include "load/mmioloads.h"
 
 static const MmioProbeBudget short_budget = {.rounds = 3,.time = 200,.bytes =
       G_MAXUINT64

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "helper.h"
 
-#include "mmioprobeoptions.h"
+#include "probe/mmioprobeoptions.h"
 
 /* Parses a line of words; returns NULL or the error */
 static GError *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "helper.h"
-#include "mmioproberules.h"
+#include "probe/mmioproberules.h"
 
 #define BAR(...) (const MmioProbeCase) { .address = "0000:03:00.0", \
     .is_pci = TRUE, .bar = 2, __VA_ARGS__ }

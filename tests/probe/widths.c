@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "mmioloads.h"
+#include "load/mmioloads.h"
 
 #define ARENA ((guint8 *) 0x300000000)
 #define RANGE (4096 + MMIO_LOADS_ALIGN)

@@ -18,7 +18,8 @@ from tap import Failure
 from watch import watching
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SOURCES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "src")
+SOURCES = os.path.join(os.path.dirname(os.path.dirname(HERE)),
+                       "src", "describe")
 PAINTER = os.path.join(os.path.dirname(HERE), "examples", "painter.c")
 
 

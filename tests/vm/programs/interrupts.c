@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mmiodevice.h"
+#include "device/mmiodevice.h"
 
 #define PATIENCE 30000
 

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is the same for a PCI device, whatever way leads to it.
+ */
+#include "backends/mmiopcidevice.h"
+
+#include "base/mmioerror.h"
+#include "describe/mmioknown.h"
+#include "pci/mmiopcistate.h"
+
+/* For back ends: begins a device that was found */
+void
+mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
+    const MmioPciInfo * info)
+{
+  mmio_device_init (&pci->parent, backend, g_strdup (info->name),
+      mmio_address_to_string (&info->slot));
+
+  pci->parent.slot = g_strdup (pci->parent.address);
+  pci->parent.model = mmio_pci_info_get_model (info);
+  pci->info = *info;
+  pci->info.name = NULL;
+  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
+    pci->parent.bar[i].size = info->bar[i].size;
+    pci->parent.bar[i].is_io = info->bar[i].is_io;
+    pci->parent.bar[i].is_prefetchable = info->bar[i].is_prefetchable;
+  }
+}
+
+/* For back ends: ends it */
+void
+mmio_pci_device_clear (MmioPciDevice * pci)
+{
+  g_clear_pointer (&pci->identity, mmio_identity_free);
+}
+
+/* For back ends: remembers what it is, before anything of it is mapped.  It may be
+ * another one than was found by then. */
+gboolean
+mmio_pci_device_identify (MmioPciDevice * pci, GError ** error)
+{
+  const char *address = pci->parent.address;
+  int errnum;
+
+  if (pci->identity)
+    return TRUE;
+
+  pci->identity = mmio_identity_new (address, error);
+  if (!pci->identity || mmio_identity_has_ids (pci->identity, pci->info.vendor,
+          pci->info.device, &errnum))
+    return pci->identity != NULL;
+
+  g_clear_pointer (&pci->identity, mmio_identity_free);
+  if (errnum != 0) {
+    mmio_pci_set_config_error (error, address, errnum);
+    return FALSE;
+  }
+
+  mmio_set_error (error, MMIO_ERROR_GONE,
+      "%s has been unplugged, or another one is in its place; see what there is "
+      "with: lspci -Dnn", address);
+  return FALSE;
+}
+
+/* For back ends: whether it is still what it was */
+gboolean
+mmio_pci_device_check (MmioDevice * device, guint bar, GError ** error)
+{
+  MmioPciDevice *pci = (MmioPciDevice *) device;
+
+  return mmio_pci_device_identify (pci, error) &&
+      mmio_identity_check (pci->identity, bar, error);
+}
+
+/* For back ends: where the device may tell of its picture */
+gboolean
+mmio_pci_device_find_teller (const MmioDevice * device, gint bar,
+    MmioTellerPlace * place)
+{
+  const MmioPciDevice *pci = (const MmioPciDevice *) device;
+
+  return mmio_known_find (device, pci->info.vendor, pci->info.device, bar,
+      place);
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The simulated device: memory that a thread of its own repaints at its own
+ * rate, whatever the consumer does, and that raises no interrupts.
+ */
+#include "device/mmiobackend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/mmioerror.h"
+#include "base/mmioprocess.h"
+#include "frame/mmiopattern.h"
+#include "base/mmiosystem.h"
+#include "dmabuf/mmioudmabuf.h"
+
+/* What the device that this project was made for shows */
+#define DEFAULT_WIDTH 640
+#define DEFAULT_HEIGHT 480
+
+/* Its registers, from the start of the page behind its pictures on: 32 bits
+ * each, little-endian */
+enum
+{
+  REGISTER_COUNTER,             /* a seqlock */
+  REGISTER_INDEX,               /* which picture is complete */
+};
+
+/* Frames per second: not the rate that consumers ask for by default, so that
+ * the two drift past each other as they do with real devices */
+#define RATE 60
+
+#define ALLOCATED_AT_ONCE ((guint64) 256 * 1024)
+
+typedef struct
+{
+  MmioDevice parent;
+  MmioPicture picture;
+
+  int fd;
+  guint8 *memory;
+  gsize size;
+  guint32 *registers;           /* in the memory */
+
+  guint process;                /* whose the memory and the painter are */
+  GThread *painter;
+  GMutex lock;
+  GCond wake;
+  gboolean stop;
+} MmioSim;
+
+static MmioRegisterSpec
+get_register (const MmioDevice * device, guint n)
+{
+  return (MmioRegisterSpec) {
+  .bar = 0,.bits = 32,.offset = device->bar[0].size -
+        sysconf (_SC_PAGESIZE) + n * sizeof (guint32),};
+}
+
+static gboolean
+mmio_sim_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
+    GError ** error)
+{
+  MmioSim *sim = (MmioSim *) device;
+  const guint64 page = sysconf (_SC_PAGESIZE);
+
+  if (spec->format.name[0] == '\0')
+    spec->format = *mmio_format_find ("RGB");
+  if (spec->width == 0)
+    spec->width = DEFAULT_WIDTH;
+  if (spec->height == 0)
+    spec->height = DEFAULT_HEIGHT;
+
+  if (!mmio_pattern_can_paint (&spec->format)) {
+    mmio_set_error (error, MMIO_ERROR_FORMAT,
+        "The simulated device cannot paint %s; set format to one whose samples "
+        "start at byte boundaries, such as rgb or nv12.", spec->format.name);
+    return FALSE;
+  }
+
+  if (!mmio_picture_init (&sim->picture, spec, error))
+    return FALSE;
+
+  /* It has as much memory as its picture needs, and a page of registers */
+  if (sim->picture.end > MIN (G_MAXINT64, G_MAXSIZE) - 2 * page) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The simulated device has no memory at offset %" G_GUINT64_FORMAT
+        "; set offset lower.", sim->picture.start);
+    return FALSE;
+  }
+  device->bar[0].size = (sim->picture.end + page - 1) / page * page + page;
+
+  if (spec->counter.bits == 0) {
+    spec->counter = get_register (device, REGISTER_COUNTER);
+    spec->counter_is_seqlock = TRUE;
+  }
+  if (sim->picture.n_buffers > 1 && spec->index.bits == 0)
+    spec->index = get_register (device, REGISTER_INDEX);
+
+  return TRUE;
+}
+
+static void
+mmio_sim_store (MmioSim * sim, guint n, guint32 value)
+{
+  __atomic_thread_fence (__ATOMIC_SEQ_CST);
+  __atomic_store_n (&sim->registers[n], GUINT32_TO_LE (value),
+      __ATOMIC_SEQ_CST);
+  /* A store by itself keeps later ones of the picture behind it on no CPU but
+   * x86 */
+  __atomic_thread_fence (__ATOMIC_SEQ_CST);
+}
+
+/* Paints a frame where it is its turn.  It counts before the picture changes and
+ * after it, so that who reads it meanwhile can know; and names the one that is
+ * complete before it counts. */
+static void
+mmio_sim_paint_frame (MmioSim * sim, guint number)
+{
+  const guint n_buffers = sim->picture.n_buffers;
+  const guint turn = number % n_buffers;
+  /* The first ones are all the same */
+  const guint before = number < n_buffers ? 0 : number - n_buffers;
+
+  mmio_sim_store (sim, REGISTER_COUNTER, 2 * number - 1);
+  mmio_pattern_repaint (&sim->picture, sim->memory + sim->picture.buffer[turn],
+      before, number);
+  if (n_buffers > 1)
+    mmio_sim_store (sim, REGISTER_INDEX, turn);
+  mmio_sim_store (sim, REGISTER_COUNTER, 2 * number);
+}
+
+static gpointer
+mmio_sim_paint (gpointer data)
+{
+  MmioSim *sim = data;
+  const gint64 period = G_TIME_SPAN_SECOND / RATE;
+  gint64 next = g_get_monotonic_time ();
+  guint number = 1;
+
+  g_mutex_lock (&sim->lock);
+  while (!sim->stop) {
+    /* After a stall it goes on from now, rather than to make up for it */
+    next = MAX (next + period, g_get_monotonic_time ());
+    while (!sim->stop && g_cond_wait_until (&sim->wake, &sim->lock, next));
+
+    g_mutex_unlock (&sim->lock);
+    mmio_sim_paint_frame (sim, number++);
+    g_mutex_lock (&sim->lock);
+  }
+  g_mutex_unlock (&sim->lock);
+
+  return NULL;
+}
+
+/* A size beyond the limit of a file's would be a signal (SIGXFSZ), too */
+static gboolean
+set_size (int fd, guint64 size)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_FSIZE, &limit) == 0 &&
+      limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur) {
+    errno = EFBIG;
+    return FALSE;
+  }
+
+  return MMIO_RETRY (ftruncate (fd, size)) == 0;
+}
+
+/* Without it, a store to a page that there is no memory for is a SIGBUS.  A signal
+ * undoes what a call has allocated, so each takes little. */
+static gboolean
+allocate (int fd, guint64 start, guint64 length)
+{
+  while (length > 0) {
+    const guint64 chunk = MIN (length, ALLOCATED_AT_ONCE);
+
+    if (MMIO_RETRY (fallocate (fd, 0, start, chunk)) < 0 &&
+        errno != EOPNOTSUPP && errno != ENOSYS)
+      return FALSE;
+    start += chunk;
+    length -= chunk;
+  }
+
+  return TRUE;
+}
+
+/* What is painted, and the registers: there may be more before it */
+static gboolean
+allocate_painted (const MmioSim * sim)
+{
+  const MmioPicture *picture = &sim->picture;
+  const guint64 size = sim->parent.bar[0].size;
+  const guint64 page = sysconf (_SC_PAGESIZE);
+
+  for (guint i = 0; i < picture->n_buffers; i++)
+    if (!allocate (sim->fd, picture->start + picture->buffer[i],
+            mmio_picture_get_size (picture)))
+      return FALSE;
+
+  return allocate (sim->fd, size - page, page);
+}
+
+static void
+set_power_error (guint64 size, int errnum, GError ** error)
+{
+  const char *call =
+      "memfd_create, ftruncate, fallocate, fcntl (F_ADD_SEALS) or mmap";
+
+  if (errnum == EFBIG)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+        "There is no memory for a simulated device of %" G_GUINT64_FORMAT
+        " bytes: no file may be as long; raise the limit with: ulimit -f "
+        "unlimited, or set width, height or offset lower.", size);
+  else if (errnum == ENOMEM || errnum == ENOSPC || errnum == EINVAL)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+        "There is no memory for a simulated device of %" G_GUINT64_FORMAT
+        " bytes; set width, height or offset lower.", size);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+        "Cannot make a simulated device of %" G_GUINT64_FORMAT
+        " bytes; dmesg may say why.", size);
+}
+
+static gboolean
+start_painter (MmioSim * sim, GError ** error)
+{
+  g_autoptr (GError) local = NULL;
+
+  sim->painter = g_thread_try_new ("mmiovid-sim", mmio_sim_paint, sim, &local);
+  if (sim->painter)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_FAILED,
+      "Cannot start the simulated device: %s; raise the limit of processes "
+      "(ulimit -u).", local->message);
+  munmap (sim->memory, sim->size);
+  sim->memory = NULL;
+  return FALSE;
+}
+
+static gboolean
+mmio_sim_power_on (MmioSim * sim, GError ** error)
+{
+  const guint64 size = sim->parent.bar[0].size;
+
+  /* If it failed before */
+  if (sim->fd >= 0)
+    close (sim->fd);
+  sim->fd = memfd_create ("mmiovid-sim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (sim->fd < 0 || !set_size (sim->fd, size) || !allocate_painted (sim))
+    goto failed;
+
+  /* Of fixed size, as a BAR is; whoever has a map may rely on it */
+  if (fcntl (sim->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
+    goto failed;
+
+  sim->memory = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, sim->fd,
+      0);
+  if (sim->memory == MAP_FAILED) {
+    sim->memory = NULL;
+    goto failed;
+  }
+  sim->size = size;
+  sim->registers = (guint32 *) (sim->memory + size - sysconf (_SC_PAGESIZE));
+  if (madvise (sim->memory, size, MADV_DONTFORK) < 0)
+    g_debug ("madvise (MADV_DONTFORK): %s", g_strerror (errno));
+
+  for (guint i = 0; i < sim->picture.n_buffers; i++)
+    mmio_pattern_paint (&sim->picture, sim->memory + sim->picture.buffer[i], 0);
+  return start_painter (sim, error);
+
+failed:
+  set_power_error (size, errno, error);
+  return FALSE;
+}
+
+static void
+set_map_error (const char *path, int errnum, GError ** error)
+{
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, path,
+      "Cannot map the simulated device; %s", errnum == ENOENT ||
+      errnum == ENOTDIR ? "is /proc mounted?" : "dmesg may say why.");
+}
+
+static MmioRegion *
+mmio_sim_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
+    MmioMapping wanted, GError ** error)
+{
+  MmioSim *sim = (MmioSim *) device;
+  g_autofree char *path = NULL;
+  MmioRegion *region = NULL;
+  int fd;
+
+  if (!mmio_device_check_cached (device, wanted, error))
+    return NULL;
+
+  if (!sim->painter && !mmio_sim_power_on (sim, error))
+    return NULL;
+
+  /* A descriptor of its own that is open for reading only: such maps cannot
+   * be made writable later */
+  path = g_strdup_printf ("/proc/self/fd/%d", sim->fd);
+  fd = MMIO_RETRY (open (path, O_RDONLY | O_CLOEXEC));
+  if (fd >= 0)
+    region = mmio_device_map_fd (device, fd, offset, length,
+        MMIO_MAPPING_CACHED);
+  if (!region)
+    set_map_error (path, errno, error);
+  if (fd >= 0)
+    close (fd);
+
+  return region;
+}
+
+static int
+mmio_sim_export (MmioDevice * device, guint bar, guint64 offset,
+    guint64 length, GError ** error)
+{
+  MmioSim *sim = (MmioSim *) device;
+
+  return mmio_udmabuf_export (sim->fd, offset, length, device->address, error);
+}
+
+static void
+power_off (MmioSim * sim)
+{
+  if (sim->painter) {
+    g_mutex_lock (&sim->lock);
+    sim->stop = TRUE;
+    g_cond_signal (&sim->wake);
+    g_mutex_unlock (&sim->lock);
+    g_thread_join (sim->painter);
+  }
+
+  if (sim->memory)
+    munmap (sim->memory, sim->size);
+
+  g_cond_clear (&sim->wake);
+  g_mutex_clear (&sim->lock);
+}
+
+static void
+mmio_sim_free (MmioDevice * device)
+{
+  MmioSim *sim = (MmioSim *) device;
+
+  if (mmio_process_is_current (sim->process))
+    power_off (sim);
+  else if (sim->painter)
+    g_thread_unref (sim->painter);
+  if (sim->fd >= 0)
+    close (sim->fd);
+  g_free (sim);
+}
+
+static const MmioBackend mmio_sim_backend = {
+  .access = "sim",
+  .describe = mmio_sim_describe,
+  .map = mmio_sim_map,
+  .export = mmio_sim_export,
+  .free = mmio_sim_free,
+};
+
+/* Makes a simulated device; it takes any picture that it can paint */
+MmioDevice *
+mmio_sim_new (void)
+{
+  MmioSim *sim = g_new0 (MmioSim, 1);
+
+  mmio_device_init (&sim->parent, &mmio_sim_backend,
+      g_strdup ("simulated device"), g_strdup ("sim"));
+  sim->fd = -1;
+  sim->process = mmio_process_get ();
+  g_mutex_init (&sim->lock);
+  g_cond_init (&sim->wake);
+
+  return &sim->parent;
+}

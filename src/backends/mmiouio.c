@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Devices through UIO: by their node, whose maps count as BARs, or PCI devices
+ * by their address, where the map that is a BAR is found.
+ */
+#include "backends/mmiopcidevice.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/mmiouioirq.h"
+#include "backends/mmiouionode.h"
+#include "base/mmioerror.h"
+#include "base/mmiosystem.h"
+#include "describe/mmioknown.h"
+#include "map/mmiomemtype.h"
+#include "pci/mmiopcistate.h"
+
+typedef struct
+{
+  MmioPciDevice pci;
+  MmioUioNode node;
+  int fd;
+  /* An attribute of the node, which cannot be read any more when that has gone,
+   * be there another one of its name */
+  int name_fd;
+  MmioUioIrq *irq;
+} MmioUio;
+
+static void
+set_open_error (const MmioUioNode * node, int errnum, GError ** error)
+{
+  switch (errnum) {
+    case EACCES:
+    case EPERM:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+          "You may not read %s; allow it with: sudo chown $USER %s", node->path,
+          node->path);
+      break;
+    case ENOENT:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
+          "%s is missing, although the device is there; if this is a "
+          "container, give it that, too: docker run --device %s", node->path,
+          node->path);
+      break;
+    default:
+      mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
+          "%s cannot be opened; dmesg may say why.", node->path);
+  }
+}
+
+static void
+set_map_error (const MmioUio * uio, gint map, int errnum, GError ** error)
+{
+  if (!mmio_uio_node_exists (&uio->node))
+    mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "mmap",
+        "%s has gone, for the driver was unbound" MMIO_START_AGAIN
+        " when it is back " "in: ls /sys/class/uio", uio->node.path);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
+        "Map %d of %s cannot be mapped; dmesg may say why.", map,
+        uio->node.path);
+}
+
+/* The map that a BAR is, by its number or its address */
+static gint
+find_map (const MmioUio * uio, guint bar, GError ** error)
+{
+  const MmioDevice *device = &uio->pci.parent;
+  g_autofree char *driver = NULL;
+  gint map;
+
+  if (device->backend->part)
+    return bar;
+
+  map = mmio_uio_node_find_bar (&uio->node, &uio->pci.info.bar[bar]);
+  if (map >= 0)
+    return map;
+
+  mmio_pci_get_driver (MMIO_PCI_SYSFS, device->address, &driver);
+  mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
+      "%s has no map of BAR %u of %s (uio_pci_generic leaves out all that are "
+      "64-bit or prefetchable); use access=sysfs, or bind the device to "
+      "vfio-pci.", driver ? driver : uio->node.path, bar, device->address);
+  return -1;
+}
+
+/* The map may be smaller than the BAR, and than the picture */
+static gboolean
+check_size (const MmioUio * uio, guint bar, gint map, guint64 end,
+    GError ** error)
+{
+  if (end <= uio->node.map[map].size)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The picture ends at byte %" G_GUINT64_FORMAT " of BAR %u of %s, but "
+      "map %d of %s has only %" G_GUINT64_FORMAT " bytes of it; use "
+      "access=sysfs.", end, bar, uio->pci.parent.address, map, uio->node.path,
+      uio->node.map[map].size);
+  return FALSE;
+}
+
+static MmioRegion *
+mmio_uio_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
+    MmioMapping wanted, GError ** error)
+{
+  MmioUio *uio = (MmioUio *) device;
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  const MmioUioMap *facts;
+  MmioRegion *region;
+  gint map;
+
+  if (wanted == MMIO_MAPPING_WRITE_COMBINING) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "UIO maps uncached only, %s too; set mapping to auto%s.",
+        device->address, uio->node.slot ? ", or use access=sysfs" : "");
+    return NULL;
+  }
+
+  map = find_map (uio, bar, error);
+  if (map < 0 || !check_size (uio, bar, map, offset + length, error) ||
+      (uio->node.slot && !mmio_pci_check_awake (uio->node.slot, error)))
+    return NULL;
+
+  /* Each map is one number of pages, from its start on */
+  facts = &uio->node.map[map];
+  region = mmio_device_map_fd_within (device, uio->fd, map * page,
+      facts->skip + offset, length, MMIO_MAPPING_UNCACHED);
+  if (!region)
+    set_map_error (uio, map, errno, error);
+  else
+    mmio_region_set_mapping (region, mmio_memtype_get (facts->base + offset,
+            length, MMIO_MAPPING_UNCACHED));
+
+  return region;
+}
+
+static int
+mmio_uio_open_interrupt (MmioDevice * device, GError ** error)
+{
+  MmioUio *uio = (MmioUio *) device;
+
+  uio->irq = mmio_uio_irq_open (&uio->node, error);
+  return uio->irq ? mmio_uio_irq_get_fd (uio->irq) : -1;
+}
+
+static gboolean
+mmio_uio_take_interrupts (MmioDevice * device, guint * count)
+{
+  return mmio_uio_irq_take (((MmioUio *) device)->irq, count);
+}
+
+static void
+mmio_uio_close_interrupt (MmioDevice * device)
+{
+  g_clear_pointer (&((MmioUio *) device)->irq, mmio_uio_irq_close);
+}
+
+/* Whether the driver still has it: nothing else says so, for the map stays */
+static gboolean
+check_node (const MmioUio * uio, GError ** error)
+{
+  char first;
+
+  /* Other errors do not say that it has gone */
+  if (uio->name_fd < 0 || MMIO_RETRY (pread (uio->name_fd, &first, 1, 0)) >= 0
+      || !mmio_pci_is_removed (errno))
+    return TRUE;
+
+  mmio_set_system_error (error, MMIO_ERROR_GONE, errno, "pread name",
+      "%s has gone, for it was unplugged or its driver unbound" MMIO_START_AGAIN
+      " when it is back in: ls /sys/class/uio", uio->pci.parent.address);
+  return FALSE;
+}
+
+static gboolean
+mmio_uio_pci_check (MmioDevice * device, guint bar, GError ** error)
+{
+  return check_node ((MmioUio *) device, error) &&
+      mmio_pci_device_check (device, bar, error);
+}
+
+/* Of a node; where a PCI device is behind it, of that as well */
+static gboolean
+mmio_uio_check (MmioDevice * device, guint bar, GError ** error)
+{
+  MmioUio *uio = (MmioUio *) device;
+
+  if (!check_node (uio, error))
+    return FALSE;
+
+  if (!uio->node.slot)
+    return TRUE;
+  if (!uio->pci.identity)
+    uio->pci.identity = mmio_identity_new (uio->node.slot, error);
+  return uio->pci.identity &&
+      mmio_identity_check (uio->pci.identity, -1, error);
+}
+
+static void
+mmio_uio_free (MmioDevice * device)
+{
+  MmioUio *uio = (MmioUio *) device;
+
+  if (uio->name_fd >= 0)
+    close (uio->name_fd);
+
+  if (uio->fd >= 0)
+    close (uio->fd);
+  mmio_uio_node_clear (&uio->node);
+  mmio_pci_device_clear (&uio->pci);
+  g_free (uio);
+}
+
+/* The node of a device of which nothing is known but its maps */
+static gboolean
+mmio_uio_find_teller (const MmioDevice * device, gint bar,
+    MmioTellerPlace * place)
+{
+  return mmio_known_find_header (device, bar, place);
+}
+
+static const MmioBackend mmio_uio_pci_backend = {
+  .access = "uio",
+  .way = MMIO_ACCESS_UIO,
+  .has_bars = TRUE,
+  .find_teller = mmio_pci_device_find_teller,
+  .map = mmio_uio_map,
+  .check = mmio_uio_pci_check,
+  .open_interrupt = mmio_uio_open_interrupt,
+  .take_interrupts = mmio_uio_take_interrupts,
+  .close_interrupt = mmio_uio_close_interrupt,
+  .free = mmio_uio_free,
+};
+
+static const MmioBackend mmio_uio_backend = {
+  .access = "uio",
+  .way = MMIO_ACCESS_UIO,
+  .has_bars = TRUE,
+  .part = "map",
+  .find_teller = mmio_uio_find_teller,
+  .map = mmio_uio_map,
+  .check = mmio_uio_check,
+  .open_interrupt = mmio_uio_open_interrupt,
+  .take_interrupts = mmio_uio_take_interrupts,
+  .close_interrupt = mmio_uio_close_interrupt,
+  .free = mmio_uio_free,
+};
+
+/* Opens the node, and the attribute by which check_node() asks.  Returns: 0 or errno */
+static int
+open_files (MmioUio * uio)
+{
+  uio->fd = -1;
+  uio->name_fd = mmio_uio_node_open (&uio->node, "name");
+  if (uio->name_fd < 0 && mmio_is_shortage (errno))
+    return errno;
+
+  uio->fd = MMIO_RETRY (open (uio->node.path, O_RDONLY | O_CLOEXEC));
+  return uio->fd < 0 ? errno : 0;
+}
+
+/* Opens the node of a device that has been begun; takes @uio if it cannot */
+static MmioDevice *
+open_node (MmioUio * uio, GError ** error)
+{
+  MmioDevice *device = &uio->pci.parent;
+  const int errnum = open_files (uio);
+
+  if (errnum == 0)
+    return device;
+
+  set_open_error (&uio->node, errnum, error);
+  mmio_device_unref (device);
+  return NULL;
+}
+
+/* Where sysfs does not say what there is */
+static void
+set_unknown_error (const char *address, int errnum, GError ** error)
+{
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
+      "read /sys/class/uio", "Cannot open %s by UIO; dmesg may say why.",
+      address);
+}
+
+/* A PCI device that is bound to a UIO driver; opens its node */
+MmioDevice *
+mmio_uio_open (const MmioPciInfo * info, GError ** error)
+{
+  g_autofree char *address = mmio_address_to_string (&info->slot);
+  g_autofree char *driver = NULL;
+  g_autofree char *unbind = NULL;
+  g_auto (MmioUioNode) node = {.path = NULL };
+  MmioUio *uio;
+  guint number;
+  int errnum = mmio_uio_find (MMIO_PCI_SYSFS, address, &number);
+
+  if (errnum == 0)
+    errnum = mmio_uio_node_init (&node, number);
+  if (errnum == 0) {
+    uio = g_new0 (MmioUio, 1);
+    mmio_pci_device_init (&uio->pci, &mmio_uio_pci_backend, info);
+    uio->node = node;
+    memset (&node, 0, sizeof (node));
+    return open_node (uio, error);
+  }
+
+  if (errnum == ENOENT)
+    errnum = mmio_pci_get_driver (MMIO_PCI_SYSFS, address, &driver);
+  if (errnum != 0) {
+    set_unknown_error (address, errnum, error);
+    return NULL;
+  }
+
+  if (driver)
+    unbind = g_strdup_printf ("echo %s | sudo tee " MMIO_PCI_SYSFS
+        "/%s/driver/unbind; ", address, address);
+  mmio_set_error (error, MMIO_ERROR_BUSY,
+      "%s is bound to %s, not to a UIO driver; bind it with: sudo modprobe "
+      "uio_pci_generic; echo uio_pci_generic | sudo tee " MMIO_PCI_SYSFS
+      "/%s/driver_override; %secho %s | sudo tee /sys/bus/pci/drivers_probe",
+      address, driver ? driver : "no driver", address, unbind ? unbind : "",
+      address);
+  return NULL;
+}
+
+/* The number of the map that has this name */
+static gint
+find_name (const MmioUioNode * node, const char *name, GError ** error)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+  gint found = -1;
+  guint n = 0;
+
+  for (guint i = 0; i < node->n_maps; i++) {
+    g_string_append_printf (names, "%s%u (%s)", i > 0 ? ", " : "", i,
+        node->map[i].name ? node->map[i].name : "without a name");
+    if (g_strcmp0 (node->map[i].name, name) == 0) {
+      found = i;
+      n++;
+    }
+  }
+
+  if (n == 1)
+    return found;
+
+  mmio_set_error (error, n == 0 ? MMIO_ERROR_NOT_FOUND : MMIO_ERROR_AMBIGUOUS,
+      "%s has %u maps with the name %s; set device to %s and bar to the number "
+      "of one of these: %s.", node->path, n, name, node->path,
+      n == 0 && node->n_maps == 0 ? "none" : names->str);
+  return -1;
+}
+
+/* The kernel rounds maps up to pages, which may have other BARs behind this one.  Of a
+ * device on no bus there is nothing else to know. */
+static gboolean
+limit_to_bars (MmioUioNode * node, GError ** error)
+{
+  g_auto (MmioAddress) slot = { 0, };
+  g_auto (MmioPciInfo) info = {.name = NULL };
+
+  if (!node->slot || !mmio_address_parse (&slot, node->slot, NULL))
+    return TRUE;
+  if (!mmio_pci_find (&slot, &info, error))
+    return FALSE;
+
+  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
+    const gint map = mmio_uio_node_find_bar (node, &info.bar[i]);
+
+    if (map >= 0)
+      node->map[map].size = MIN (node->map[map].size, info.bar[i].size);
+  }
+
+  return TRUE;
+}
+
+/* The device of a node, by its number, and perhaps one of its maps, by its
+ * name; opens the node */
+MmioDevice *
+mmio_uio_open_path (guint number, const char *map, GError ** error)
+{
+  g_auto (MmioUioNode) node = {.path = NULL };
+  gint fixed = -1;
+  MmioUio *uio;
+  const int errnum = mmio_uio_node_init (&node, number);
+
+  if (errnum != 0) {
+    set_unknown_error (node.path, errnum, error);
+    return NULL;
+  }
+
+  if (!mmio_uio_node_exists (&node)) {
+    mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
+        "There is no UIO device %s; see which there are with: ls -l "
+        "/sys/class/uio", node.path);
+    return NULL;
+  }
+
+  if (!limit_to_bars (&node, error))
+    return NULL;
+
+  if (map) {
+    fixed = find_name (&node, map, error);
+    if (fixed < 0)
+      return NULL;
+  }
+
+  uio = g_new0 (MmioUio, 1);
+  uio->node = node;
+  memset (&node, 0, sizeof (node));
+  mmio_device_init (&uio->pci.parent, &mmio_uio_backend,
+      g_strdup_printf ("UIO device %s", uio->node.name ? uio->node.name : ""),
+      g_strdup (uio->node.path));
+  uio->pci.parent.slot = g_strdup (uio->node.slot);
+  uio->pci.parent.fixed_bar = fixed;
+  uio->pci.parent.model = g_strdup (uio->node.name);
+  for (guint i = 0; i < uio->node.n_maps; i++)
+    uio->pci.parent.bar[i].size = uio->node.map[i].size;
+
+  return open_node (uio, error);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * PCI devices through vfio.  A program needs no more for it than the device's
+ * node, works where the kernel is locked down, and can hand the BAR on as a
+ * dma-buf.
+ */
+#include "backends/mmiopcidevice.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "backends/mmiovfiogroup.h"
+#include "backends/mmiovfioirq.h"
+#include "base/mmioerror.h"
+#include "base/mmiosystem.h"
+#include "pci/mmiopcistate.h"
+
+/* In <linux/vfio.h> since Linux 6.19 */
+#ifndef VFIO_DEVICE_FEATURE_DMA_BUF
+#define VFIO_DEVICE_FEATURE_DMA_BUF 11
+struct vfio_region_dma_range
+{
+  guint64 offset;
+  guint64 length;
+};
+struct vfio_device_feature_dma_buf
+{
+  guint32 region_index;
+  guint32 open_flags;
+  guint32 flags;
+  guint32 nr_ranges;
+  struct vfio_region_dma_range dma_ranges[];
+};
+#endif
+
+typedef struct
+{
+  MmioPciDevice pci;
+  MmioVfioGroup *group;
+  MmioVfioIrq *irq;
+} MmioVfio;
+
+static gboolean
+is_part_of_page (const MmioDevice * device, guint bar)
+{
+  return device->bar[bar].size < (guint64) sysconf (_SC_PAGESIZE);
+}
+
+/* Where the BAR lies in the device's descriptor */
+static gboolean
+get_region (MmioVfio * vfio, guint bar, struct vfio_region_info *info,
+    GError ** error)
+{
+  const char *address = vfio->pci.parent.address;
+
+  memset (info, 0, sizeof (*info));
+  info->argsz = sizeof (*info);
+  info->index = VFIO_PCI_BAR0_REGION_INDEX + bar;
+  if (MMIO_RETRY (ioctl (mmio_vfio_group_get_device_fd (vfio->group),
+              VFIO_DEVICE_GET_REGION_INFO, info)) < 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
+        "VFIO_DEVICE_GET_REGION_INFO",
+        "vfio does not describe BAR %u of %s; dmesg may say why.", bar,
+        address);
+    return FALSE;
+  }
+
+  if (!(info->flags & VFIO_REGION_INFO_FLAG_MMAP)) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "BAR %u of %s cannot be mapped by vfio%s; use access=sysfs.", bar,
+        address, is_part_of_page (&vfio->pci.parent, bar) ?
+        ", as it shares a page with others" : "");
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+static void
+set_map_error (const MmioDevice * device, guint bar, int errnum,
+    GError ** error)
+{
+  /* Such as the framebuffer that the firmware has left */
+  if (errnum == EBUSY)
+    mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "mmap",
+        "The kernel holds BAR %u of %s for something else, so vfio cannot map "
+        "it; find out for what with: sudo cat /proc/iomem", bar,
+        device->address);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
+        "BAR %u of %s cannot be mapped by vfio; dmesg may say why.", bar,
+        device->address);
+}
+
+static MmioRegion *
+mmio_vfio_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
+    MmioMapping wanted, GError ** error)
+{
+  MmioVfio *vfio = (MmioVfio *) device;
+  struct vfio_region_info info;
+  MmioRegion *region;
+
+  if (wanted == MMIO_MAPPING_WRITE_COMBINING) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "vfio maps BARs uncached only, that of %s too; set mapping to auto, or "
+        "use access=sysfs.", device->address);
+    return NULL;
+  }
+
+  if (!mmio_pci_check_awake (device->address, error) ||
+      !mmio_pci_device_identify (&vfio->pci, error) ||
+      !get_region (vfio, bar, &info, error))
+    return NULL;
+
+  region = mmio_device_map_fd (device,
+      mmio_vfio_group_get_device_fd (vfio->group), info.offset + offset,
+      length, MMIO_MAPPING_UNCACHED);
+  if (!region)
+    set_map_error (device, bar, errno, error);
+
+  return region;
+}
+
+static void
+set_export_error (const MmioDevice * device, guint bar, int errnum,
+    GError ** error)
+{
+  const char *call = "VFIO_DEVICE_FEATURE_DMA_BUF";
+
+  if (errnum == ENOTTY)
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+        "This kernel makes no dma-bufs of BARs such as that of %s; Linux 6.19 "
+        "or newer does (CONFIG_VFIO_PCI_DMABUF)" MMIO_OR_USE_COPY,
+        device->address);
+  else if (errnum == EINVAL && is_part_of_page (device, bar))
+    mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, call,
+        "BAR %u of %s is smaller than a page, and the kernel makes dma-bufs of "
+        "whole pages only" MMIO_USE_COPY, bar, device->address);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+        "The kernel makes no dma-buf of BAR %u of %s" MMIO_USE_COPY, bar,
+        device->address);
+}
+
+/* The dma-buf has no map of its own; whoever wants to look at it needs
+ * mmio_vfio_map(). */
+static int
+mmio_vfio_export (MmioDevice * device, guint bar, guint64 offset,
+    guint64 length, GError ** error)
+{
+  MmioVfio *vfio = (MmioVfio *) device;
+  /* The header, what there is to know of the dma-buf, and one range */
+  const gsize size = sizeof (struct vfio_device_feature) +
+      sizeof (struct vfio_device_feature_dma_buf) +
+      sizeof (struct vfio_region_dma_range);
+  g_autofree struct vfio_device_feature *feature = g_malloc0 (size);
+  struct vfio_device_feature_dma_buf *dma_buf = (gpointer) feature->data;
+  int fd;
+
+  G_STATIC_ASSERT (sizeof (struct vfio_device_feature) % 8 == 0);
+  G_STATIC_ASSERT (sizeof (struct vfio_device_feature_dma_buf) % 8 == 0);
+
+  feature->argsz = size;
+  feature->flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF;
+  dma_buf->region_index = VFIO_PCI_BAR0_REGION_INDEX + bar;
+  dma_buf->open_flags = O_RDONLY | O_CLOEXEC;
+  dma_buf->nr_ranges = 1;
+  dma_buf->dma_ranges[0].offset = offset;
+  dma_buf->dma_ranges[0].length = length;
+
+  fd = MMIO_RETRY (ioctl (mmio_vfio_group_get_device_fd (vfio->group),
+          VFIO_DEVICE_FEATURE, feature));
+  if (fd < 0)
+    set_export_error (device, bar, errno, error);
+
+  return fd;
+}
+
+static int
+mmio_vfio_open_interrupt (MmioDevice * device, GError ** error)
+{
+  MmioVfio *vfio = (MmioVfio *) device;
+
+  vfio->irq = mmio_vfio_irq_open (mmio_vfio_group_get_device_fd (vfio->group),
+      device->address, error);
+  return vfio->irq ? mmio_vfio_irq_get_fd (vfio->irq) : -1;
+}
+
+static gboolean
+mmio_vfio_take_interrupts (MmioDevice * device, guint * count)
+{
+  return mmio_vfio_irq_take (((MmioVfio *) device)->irq, count);
+}
+
+static void
+mmio_vfio_close_interrupt (MmioDevice * device)
+{
+  g_clear_pointer (&((MmioVfio *) device)->irq, mmio_vfio_irq_close);
+}
+
+static int
+mmio_vfio_open_request (MmioDevice * device)
+{
+  return mmio_vfio_request_open (mmio_vfio_group_get_device_fd (((MmioVfio *)
+              device)->group), device->address);
+}
+
+static void
+mmio_vfio_let_go (MmioDevice * device)
+{
+  mmio_vfio_group_let_go (((MmioVfio *) device)->group);
+}
+
+static void
+mmio_vfio_free (MmioDevice * device)
+{
+  MmioVfio *vfio = (MmioVfio *) device;
+
+  g_clear_pointer (&vfio->group, mmio_vfio_group_close);
+  mmio_pci_device_clear (&vfio->pci);
+  g_free (vfio);
+}
+
+static const MmioBackend mmio_vfio_backend = {
+  .access = "vfio",
+  .way = MMIO_ACCESS_VFIO,
+  .has_bars = TRUE,
+  .find_teller = mmio_pci_device_find_teller,
+  .map = mmio_vfio_map,
+  .check = mmio_pci_device_check,
+  .export = mmio_vfio_export,
+  .open_interrupt = mmio_vfio_open_interrupt,
+  .take_interrupts = mmio_vfio_take_interrupts,
+  .close_interrupt = mmio_vfio_close_interrupt,
+  .open_request = mmio_vfio_open_request,
+  .let_go = mmio_vfio_let_go,
+  .free = mmio_vfio_free,
+};
+
+/* A PCI device that is bound to vfio-pci; opens it there */
+MmioDevice *
+mmio_vfio_open (const MmioPciInfo * info, GError ** error)
+{
+  MmioVfio *vfio = g_new0 (MmioVfio, 1);
+  MmioDevice *device = &vfio->pci.parent;
+
+  mmio_pci_device_init (&vfio->pci, &mmio_vfio_backend, info);
+  vfio->group = mmio_vfio_group_open (device->address, error);
+  if (!vfio->group)
+    g_clear_pointer (&device, mmio_device_unref);
+
+  return device;
+}

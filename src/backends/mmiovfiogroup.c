@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a program comes to a device that is bound to vfio-pci: through its IOMMU
+ * group, which is put into a container, as kernels of the last ten years all
+ * have it.  Each step has its own ways to fail, and what helps is different
+ * for each.  (Where a kernel has IOMMUFD, /dev/vfio/devices/ is another way to
+ * the device's descriptor; its place would be mmio_vfio_group_open().)
+ */
+#include "backends/mmiovfiogroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/mmioerror.h"
+#include "base/mmiosystem.h"
+#include "pci/mmiopcistate.h"
+
+#define CONTAINER "/dev/vfio/vfio"
+#define GROUPS "/sys/kernel/iommu_groups"
+#define ALLOW_UNSAFE \
+  "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+
+struct _MmioVfioGroup
+{
+  int container;
+  int group;
+  int device;
+  int nothing;                  /* leads nowhere; to have it in time */
+};
+
+/* @group: (out) (transfer full) (nullable): the number of the device's IOMMU group, as
+ * text; NULL if it has none.  Returns: 0 or errno */
+static int
+get_group (const char *devices, const char *address, char **group)
+{
+  g_autofree char *path = g_build_filename (devices, address, "iommu_group",
+      NULL);
+  g_autofree char *target = NULL;
+  const int errnum = mmio_read_link (path, &target);
+
+  *group = target ? g_path_get_basename (target) : NULL;
+  return errnum == ENOENT ? 0 : errnum;
+}
+
+static char *
+get_node (const char *group)
+{
+  return g_build_filename ("/dev/vfio", group, NULL);
+}
+
+/**
+ * mmio_vfio_is_bound:
+ * @address: a full PCI address
+ * @is_bound: (out): whether the device is bound to vfio-pci
+ *
+ * Returns: 0 or errno
+ */
+int
+mmio_vfio_is_bound (const char *address, gboolean * is_bound)
+{
+  g_autofree char *driver = NULL;
+  const int errnum = mmio_pci_get_driver (MMIO_PCI_SYSFS, address, &driver);
+
+  *is_bound = g_strcmp0 (driver, "vfio-pci") == 0;
+  return errnum;
+}
+
+/**
+ * mmio_vfio_may_open:
+ * @devices: the directory of the devices, %MMIO_PCI_SYSFS
+ * @address: a full PCI address
+ * @may_open: (out): whether the user may open the device's group
+ *
+ * Opens nothing.
+ *
+ * Returns: 0, or the errno of a shortage
+ */
+int
+mmio_vfio_may_open (const char *devices, const char *address,
+    gboolean * may_open)
+{
+  g_autofree char *group = NULL;
+  int errnum = get_group (devices, address, &group);
+  g_autofree char *node = group ? get_node (group) : NULL;
+
+  if (node && MMIO_RETRY (access (node, R_OK | W_OK)) < 0)
+    errnum = errno;
+
+  *may_open = node && errnum == 0;
+  return mmio_is_shortage (errnum) ? errnum : 0;
+}
+
+static void
+set_unknown_error (const char *call, int errnum, const char *address,
+    GError ** error)
+{
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
+      "Cannot open %s by vfio; dmesg may say why.", address);
+}
+
+static gboolean
+check_bound (const char *address, const char *group, GError ** error)
+{
+  g_autofree char *driver = NULL;
+  g_autofree char *unbind = NULL;
+  int errnum;
+
+  if (!group) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "There is no IOMMU for %s, and vfio needs one; switch it on in the "
+        "firmware and boot with intel_iommu=on, or use access=sysfs.", address);
+    return FALSE;
+  }
+
+  errnum = mmio_pci_get_driver (MMIO_PCI_SYSFS, address, &driver);
+  if (errnum != 0) {
+    set_unknown_error ("readlink driver", errnum, address, error);
+    return FALSE;
+  }
+  if (g_strcmp0 (driver, "vfio-pci") == 0)
+    return TRUE;
+
+  if (driver)
+    unbind = g_strdup_printf ("echo %s | sudo tee " MMIO_PCI_SYSFS
+        "/%s/driver/unbind; ", address, address);
+  mmio_set_error (error, MMIO_ERROR_BUSY,
+      "%s is bound to %s, not to vfio-pci; bind it with: sudo modprobe "
+      "vfio-pci; echo vfio-pci | sudo tee " MMIO_PCI_SYSFS
+      "/%s/driver_override; %secho %s | sudo tee /sys/bus/pci/drivers_probe",
+      address, driver ? driver : "no driver", address, unbind ? unbind : "",
+      address);
+  return FALSE;
+}
+
+static void
+set_open_error (const char *address, const char *node, int errnum,
+    GError ** error)
+{
+  switch (errnum) {
+    case EACCES:
+    case EPERM:
+      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
+          "You may not open %s, which %s is reached by; allow it with: sudo "
+          "chown $USER %s", node, address, node);
+      break;
+    case EBUSY:
+      mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "open",
+          "Another program has %s open, or this one already, which %s is "
+          "reached by; find it with: sudo fuser -v %s", node, address, node);
+      break;
+    case ENOENT:
+      /* vfio-pci has the device, so it is loaded */
+      mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
+          "%s is missing, which %s is reached by; if this is a container, give "
+          "it that, too (docker run --device %s), or use access=sysfs (kernels "
+          "without CONFIG_VFIO_GROUP never have it).", node, address, node);
+      break;
+    default:
+      mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
+          "%s, which %s is reached by, cannot be opened; dmesg may say why.",
+          node, address);
+  }
+}
+
+/* @others: (out) (transfer full): the others in a group that stand in the way: in the
+ * hands of a driver that is not vfio's.  Returns: 0 or errno */
+static int
+list_others (const char *group, const char *address, GString * others)
+{
+  g_autofree char *devices = g_build_filename (GROUPS, group, "devices", NULL);
+  g_autoptr (GPtrArray) names = NULL;
+  int errnum = mmio_read_dir (devices, &names);
+
+  for (guint i = 0; errnum == 0 && i < names->len; i++) {
+    const char *name = g_ptr_array_index (names, i);
+    g_autofree char *driver = NULL;
+
+    /* Not all of them need be on the PCI bus */
+    errnum = mmio_pci_get_driver (devices, name, &driver);
+    if (strcmp (name, address) != 0 && driver &&
+        !g_str_has_prefix (driver, "vfio") && strcmp (driver, "pci-stub") != 0
+        && strcmp (driver, "pcieport") != 0)
+      g_string_append_printf (others, "%s%s (%s)", others->len ? ", " : "",
+          name, driver);
+  }
+
+  return errnum;
+}
+
+static gboolean
+check_viable (int fd, const char *group, const char *address, GError ** error)
+{
+  struct vfio_group_status status = {.argsz = sizeof (status) };
+  g_autoptr (GString) others = g_string_new (NULL);
+  int errnum;
+
+  if (MMIO_RETRY (ioctl (fd, VFIO_GROUP_GET_STATUS, &status)) < 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
+        "VFIO_GROUP_GET_STATUS",
+        "The kernel does not say whether IOMMU group %s of %s can be used; "
+        "dmesg may say why.", group, address);
+    return FALSE;
+  }
+
+  if (status.flags & VFIO_GROUP_FLAGS_VIABLE)
+    return TRUE;
+
+  errnum = list_others (group, address, others);
+  if (errnum != 0)
+    set_unknown_error ("read " GROUPS, errnum, address, error);
+  else if (others->len > 0)
+    /* Not MMIO_ERROR_BUSY: nobody has the device itself */
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s shares IOMMU group %s with devices that drivers hold: %s; unbind "
+        "them, too, or use access=sysfs.", address, group, others->str);
+  else
+    mmio_set_error (error, MMIO_ERROR_BUSY,
+        "Another program has IOMMU group %s of %s; find it with: sudo sh -c "
+        "'fuser -v /dev/vfio/* /dev/vfio/devices/*'", group, address);
+  return FALSE;
+}
+
+/* Then EPERM has another reason, such as memory of the firmware's that Intel's
+ * IOMMU has to show to the device (RMRR) */
+static gboolean
+is_unsafe_allowed (void)
+{
+  g_autofree char *text = NULL;
+
+  return mmio_read_file (ALLOW_UNSAFE, &text, NULL) == 0 && text[0] == 'Y';
+}
+
+/* Whether the container can have an IOMMU of type 1.  Returns: 0 or errno */
+static int
+find_type1 (int container, gboolean * has_type1)
+{
+  int ret = MMIO_RETRY (ioctl (container, VFIO_GET_API_VERSION));
+
+  *has_type1 = FALSE;
+  if (ret == VFIO_API_VERSION) {
+    ret = MMIO_RETRY (ioctl (container, VFIO_CHECK_EXTENSION,
+            VFIO_TYPE1_IOMMU));
+    *has_type1 = ret == 1;
+  }
+
+  /* What is no container does not know the requests */
+  return ret < 0 && errno != ENOTTY ? errno : 0;
+}
+
+static gboolean
+set_iommu (MmioVfioGroup * vfio, const char *address, GError ** error)
+{
+  gboolean has_type1;
+  int errnum = find_type1 (vfio->container, &has_type1);
+
+  if (errnum != 0) {
+    set_unknown_error ("VFIO_CHECK_EXTENSION", errnum, address, error);
+    return FALSE;
+  }
+
+  if (!has_type1) {
+    mmio_set_error (error, MMIO_ERROR_FAILED,
+        "This kernel's vfio has no type 1 IOMMU, so %s cannot be reached by "
+        "it; load it with: sudo modprobe vfio_iommu_type1", address);
+    return FALSE;
+  }
+
+  if (MMIO_RETRY (ioctl (vfio->group, VFIO_GROUP_SET_CONTAINER,
+              &vfio->container)) < 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
+        "VFIO_GROUP_SET_CONTAINER",
+        "The IOMMU group of %s cannot be used; dmesg may say why.", address);
+    return FALSE;
+  }
+
+  if (MMIO_RETRY (ioctl (vfio->container, VFIO_SET_IOMMU,
+              VFIO_TYPE1_IOMMU)) == 0)
+    return TRUE;
+
+  errnum = errno;
+  if (errnum == EPERM && !is_unsafe_allowed ())
+    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum,
+        "VFIO_SET_IOMMU",
+        "This machine's IOMMU does not remap interrupts, so the kernel gives "
+        "%s to nobody; use access=sysfs, or, if the device is trusted: echo 1 "
+        "| sudo tee " ALLOW_UNSAFE, address);
+  else
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "VFIO_SET_IOMMU",
+        "The IOMMU cannot be set up for %s; dmesg may say why.", address);
+  return FALSE;
+}
+
+static gboolean
+open_node (int *fd, const char *node, const char *address, GError ** error)
+{
+  /* vfio wants to write to it: to configure, not the device */
+  *fd = MMIO_RETRY (open (node, O_RDWR | O_CLOEXEC));
+  if (*fd >= 0)
+    return TRUE;
+
+  set_open_error (address, node, errno, error);
+  return FALSE;
+}
+
+/* What can be opened everywhere, and takes no call that is for the others */
+static gboolean
+open_nothing (MmioVfioGroup * vfio, const char *address, GError ** error)
+{
+  vfio->nothing = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (vfio->nothing >= 0)
+    return TRUE;
+
+  set_unknown_error ("eventfd", errno, address, error);
+  return FALSE;
+}
+
+static gboolean
+open_all (MmioVfioGroup * vfio, const char *address, GError ** error)
+{
+  g_autofree char *group = NULL;
+  g_autofree char *node = NULL;
+  const int errnum = get_group (MMIO_PCI_SYSFS, address, &group);
+
+  if (errnum != 0) {
+    set_unknown_error ("readlink iommu_group", errnum, address, error);
+    return FALSE;
+  }
+  if (!check_bound (address, group, error))
+    return FALSE;
+
+  node = get_node (group);
+  if (!open_nothing (vfio, address, error) ||
+      !open_node (&vfio->container, CONTAINER, address, error) ||
+      !open_node (&vfio->group, node, address, error) ||
+      !check_viable (vfio->group, group, address, error) ||
+      !set_iommu (vfio, address, error))
+    return FALSE;
+
+  /* The kernel makes it O_CLOEXEC by itself */
+  vfio->device = MMIO_RETRY (ioctl (vfio->group, VFIO_GROUP_GET_DEVICE_FD,
+          address));
+  if (vfio->device >= 0)
+    return TRUE;
+
+  mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
+      "VFIO_GROUP_GET_DEVICE_FD",
+      "vfio cannot open %s; dmesg may say why.", address);
+  return FALSE;
+}
+
+/**
+ * mmio_vfio_group_open:
+ * @address: a full PCI address
+ *
+ * Opens a device that is bound to vfio-pci.
+ *
+ * Returns: (transfer full) (nullable): the open device, or NULL with @error
+ *   set
+ */
+MmioVfioGroup *
+mmio_vfio_group_open (const char *address, GError ** error)
+{
+  MmioVfioGroup *vfio = g_new (MmioVfioGroup, 1);
+
+  vfio->container = vfio->group = vfio->device = vfio->nothing = -1;
+  if (open_all (vfio, address, error))
+    return vfio;
+
+  mmio_vfio_group_close (vfio);
+  return NULL;
+}
+
+void
+mmio_vfio_group_close (MmioVfioGroup * vfio)
+{
+  if (vfio->device >= 0)
+    close (vfio->device);
+  if (vfio->group >= 0)
+    close (vfio->group);
+  if (vfio->container >= 0)
+    close (vfio->container);
+  if (vfio->nothing >= 0)
+    close (vfio->nothing);
+  g_free (vfio);
+}
+
+/**
+ * mmio_vfio_group_let_go:
+ *
+ * Gives the device back to the kernel, which may be waiting for it, as soon as
+ * nothing of it is mapped.  Its descriptors lead nowhere from now on, so that
+ * whoever is using one does no harm: what they were, no other file becomes
+ * meanwhile.  For any thread.
+ */
+void
+mmio_vfio_group_let_go (MmioVfioGroup * vfio)
+{
+  const int fds[] = { vfio->device, vfio->group, vfio->container };
+
+  /* gcc's analyzer takes the descriptor that dup3() returns for a new one, but it
+   * is fds[i], which the group owns and closes */
+#if !defined (__clang__) && __GNUC__ >= 13
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wanalyzer-fd-leak"
+#endif
+  /* It cannot fail, but for a signal: both are open */
+  for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
+    while (dup3 (vfio->nothing, fds[i], O_CLOEXEC) < 0 && errno == EINTR);
+#if !defined (__clang__) && __GNUC__ >= 13
+#pragma GCC diagnostic pop
+#endif
+}
+
+/**
+ * mmio_vfio_group_get_device_fd:
+ *
+ * Returns: the device's descriptor, which stays the group's
+ */
+int
+mmio_vfio_group_get_device_fd (const MmioVfioGroup * vfio)
+{
+  return vfio->device;
+}
+
+/* @found: (out) (transfer full) (nullable): the last of the @n devices in the directory
+ * that are bound to vfio-pci.  Returns: 0 or errno */
+static int
+find_bound (const char *devices, char **found, guint * n)
+{
+  g_autoptr (GPtrArray) names = NULL;
+  int errnum = mmio_read_dir (devices, &names);
+
+  *found = NULL;
+  *n = 0;
+  for (guint i = 0; errnum == 0 && i < names->len; i++) {
+    const char *name = g_ptr_array_index (names, i);
+    gboolean is_bound;
+
+    errnum = mmio_vfio_is_bound (name, &is_bound);
+    if (!is_bound)
+      continue;
+    g_free (*found);
+    *found = g_strdup (name);
+    (*n)++;
+  }
+
+  return errnum == ENOENT ? 0 : errnum;
+}
+
+/**
+ * mmio_vfio_find_in_group:
+ * @path: a group's node, /dev/vfio/N
+ *
+ * Returns: (transfer full) (nullable): the address of the one device in the
+ *   group that is bound to vfio-pci; or NULL, with @error set if @path is a
+ *   group but not one of such a device
+ */
+char *
+mmio_vfio_find_in_group (const char *path, GError ** error)
+{
+  const char *group = path + strlen ("/dev/vfio/");
+  g_autofree char *devices = NULL;
+  g_autofree char *found = NULL;
+  int errnum;
+  guint n;
+
+  if (!g_str_has_prefix (path, "/dev/vfio/") || !g_ascii_isdigit (group[0]) ||
+      strspn (group, "0123456789") != strlen (group))
+    return NULL;
+
+  devices = g_build_filename (GROUPS, group, "devices", NULL);
+  errnum = find_bound (devices, &found, &n);
+  if (errnum != 0) {
+    set_unknown_error ("read " GROUPS, errnum, path, error);
+    return NULL;
+  }
+
+  if (n == 1)
+    return g_steal_pointer (&found);
+
+  mmio_set_error (error, n == 0 ? MMIO_ERROR_NOT_FOUND : MMIO_ERROR_AMBIGUOUS,
+      "IOMMU group %s has %u devices that are bound to vfio-pci; set device to "
+      "the address of one, of those that this lists: ls %s", group, n, devices);
+  return NULL;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the CPU can do, as far as it matters for loads from a BAR.
+ */
+#include "base/mmiocpu.h"
+
+#if defined (__x86_64__) || defined (__i386__)
+#include <cpuid.h>
+
+/* CPUID leaf 1, ECX: the bit that no real CPU sets and every hypervisor does
+ * (Intel SDM volume 2, CPUID; Linux: X86_FEATURE_HYPERVISOR) */
+#define CPUID_HYPERVISOR (1u << 31)
+#endif
+
+/**
+ * mmio_cpu_has_streaming_loads:
+ *
+ * Returns: whether there are loads that fetch whole lines from
+ *   write-combining memory: MOVNTDQA of SSE4.1, or LDNP
+ */
+gboolean
+mmio_cpu_has_streaming_loads (void)
+{
+#if defined (__x86_64__) || defined (__i386__)
+  return __builtin_cpu_supports ("sse4.1");
+#elif defined (__aarch64__)
+  return TRUE;
+#else
+  return FALSE;
+#endif
+}
+
+/**
+ * mmio_cpu_is_virtual:
+ *
+ * In a virtual machine a BAR may be emulated: each load traps, and the wide
+ * ones that the hypervisor does not know end the machine.  Nothing tells from
+ * inside which BARs those are.
+ *
+ * Returns: whether this is known to be a virtual machine
+ */
+gboolean
+mmio_cpu_is_virtual (void)
+{
+#if defined (__x86_64__) || defined (__i386__)
+  unsigned int eax, ebx, ecx = 0, edx;
+
+  return __get_cpuid (1, &eax, &ebx, &ecx, &edx) && (ecx & CPUID_HYPERVISOR);
+#else
+  return FALSE;
+#endif
+}

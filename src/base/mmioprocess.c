@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which process an object belongs to.  A forked child inherits the objects of its
+ * parent, but neither their maps nor their threads, and shares the devices behind
+ * their descriptors.  So in a child an inherited object frees its memory and closes
+ * its descriptors.  It takes no lock, which a thread of the parent may have held
+ * during the fork, and changes nothing that the parent sees.
+ */
+#include "base/mmioprocess.h"
+
+#include <pthread.h>
+
+static gint n_forks;
+
+static void
+count_fork (void)
+{
+  g_atomic_int_inc (&n_forks);
+}
+
+/**
+ * mmio_process_get:
+ *
+ * Identifies this process among its forked parents and children, without a system
+ * call.
+ *
+ * Returns: a number for mmio_process_is_current()
+ */
+guint
+mmio_process_get (void)
+{
+  static gsize is_counting;
+
+  if (g_once_init_enter (&is_counting)) {
+    if (pthread_atfork (NULL, NULL, count_fork) != 0)
+      g_warning ("pthread_atfork: no memory");
+    g_once_init_leave (&is_counting, TRUE);
+  }
+
+  return g_atomic_int_get (&n_forks);
+}
+
+/**
+ * mmio_process_is_current:
+ * @process: what mmio_process_get() returned when an object was made
+ *
+ * Returns: whether the object is this process's own, not inherited by a fork
+ */
+gboolean
+mmio_process_is_current (guint process)
+{
+  return (guint) g_atomic_int_get (&n_forks) == process;
+}

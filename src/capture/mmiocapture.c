@@ -1,0 +1,746 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The room that puts the others together: text to address to device to region.
+ * What becomes of that is in mmiocaptureframes.c.
+ */
+#include "capture/mmiocapturepriv.h"
+
+#include "base/mmioerror.h"
+#include "base/mmioprocess.h"
+#include "map/mmioguard.h"
+
+/* What a device says of itself may be wrong for a moment: its file is being copied,
+ * or its guest starts and writes one field after the other.  It is an error when it
+ * is the same after so many microseconds. */
+#define TRANSIENT (100 * G_TIME_SPAN_MILLISECOND)
+
+/* Write-combining is for streaming loads.  Who asks for others may have a
+ * device that takes no other, and there the CPU might join them. */
+static MmioMapping
+choose_mapping (const MmioCaptureConfig * config, const MmioDevice * device)
+{
+  const gboolean others = config->engine != MMIO_ENGINE_AUTO &&
+      config->engine != MMIO_ENGINE_STREAM;
+
+  return config->mapping == MMIO_MAPPING_AUTO && others &&
+      mmio_device_has_bars (device) &&
+      mmio_device_get_fixed_mapping (device) == MMIO_MAPPING_AUTO ?
+      MMIO_MAPPING_UNCACHED : config->mapping;
+}
+
+/* Whether there is an index to look at, and where; before anything is mapped */
+static gboolean
+check_index (const MmioCaptureConfig * config, const MmioDevice * device,
+    gint picture_bar, guint n_buffers, MmioSpec * spec, GError ** error)
+{
+  const char *address = mmio_device_get_address (device);
+
+  if (n_buffers > 1 && spec->index.bits == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s does not tell which of its %u pictures is complete; set "
+        "index-offset (and index-bar, index-size), or buffers to 1.", address,
+        n_buffers);
+    return FALSE;
+  }
+
+  /* Who says so of one picture may mean it */
+  if (n_buffers == 1 && config->spec.index.bits > 0 &&
+      config->spec.n_buffers == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "index-offset, index-bar or index-size say where %s tells which of its "
+        "pictures is complete, but not how many there are; set buffers.",
+        address);
+    return FALSE;
+  }
+
+  if (n_buffers == 1) {
+    spec->index.bits = 0;
+    return TRUE;
+  }
+
+  if (spec->index.bar < 0)
+    spec->index.bar = picture_bar;
+  return mmio_register_check (device, "index", spec->index.bar, &spec->index,
+      error);
+}
+
+static gboolean
+check_buffer_step (const MmioCaptureConfig * config, const MmioDevice * device,
+    guint n_buffers, GError ** error)
+{
+  if (n_buffers > 1 || config->spec.n_buffers > 0 ||
+      config->spec.buffer_step == 0)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "Cannot use buffer-step: %s does not describe several buffers; set "
+      "buffers.", mmio_device_get_address (device));
+  return FALSE;
+}
+
+/* Whether there is a counter to look at, and where; before anything is
+ * mapped */
+static gboolean
+check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
+    gint picture_bar, guint n_buffers, MmioSpec * spec, GError ** error)
+{
+  const gboolean needed = config->frame_sync == MMIO_FRAME_SYNC_COUNTER;
+
+  if (needed && spec->counter.bits == 0) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s does not tell where it counts its frames; set counter-offset (and "
+        "counter-bar, counter-size), or frame-sync=clock.",
+        mmio_device_get_address (device));
+    return FALSE;
+  }
+
+  /* What only the device tells of is not looked at unless it is of use: of one
+   * picture, a read may take longer than it stands */
+  if (!needed && config->spec.counter.bits == 0 && n_buffers == 1)
+    spec->counter.bits = 0;
+  if (spec->counter.bits == 0)
+    return TRUE;
+
+  if (spec->counter.bar < 0)
+    spec->counter.bar = picture_bar;
+  return mmio_register_check (device, "counter", spec->counter.bar,
+      &spec->counter, error);
+}
+
+static MmioCounter *
+open_counter (MmioDevice * device, const MmioSpec * spec, guint n_buffers,
+    GError ** error)
+{
+  MmioRegister *reg = mmio_register_map (device, "counter", spec->counter.bar,
+      &spec->counter, error);
+
+  return reg ? mmio_counter_new (reg, spec->counter_is_seqlock,
+      n_buffers) : NULL;
+}
+
+/* Learns what the picture is, and where; nothing of it is mapped yet */
+static gboolean
+find_picture (MmioCapture * capture, MmioSpec * spec, GError ** error)
+{
+  const MmioCaptureConfig *config = &capture->config;
+
+  *spec = config->spec;
+  capture->bar = config->bar;
+  if (!mmio_device_describe_mode (capture->device, &capture->bar, spec,
+          &capture->mode, error) ||
+      !mmio_picture_init (&capture->picture, spec, error) ||
+      !mmio_device_find_bar (capture->device, &capture->bar, &capture->picture,
+          error) ||
+      !check_index (config, capture->device, capture->bar,
+          capture->picture.n_buffers, spec, error) ||
+      !check_buffer_step (config, capture->device,
+          capture->picture.n_buffers, error) ||
+      !check_counter (config, capture->device, capture->bar,
+          capture->picture.n_buffers, spec, error))
+    return FALSE;
+
+  if (config->changes != MMIO_CHANGES_IGNORE) {
+    capture->shadow = mmio_shadow_new (&capture->picture);
+    if (!capture->shadow) {
+      mmio_set_error (error, MMIO_ERROR_SETTINGS,
+          "There is no memory for the frame before, which changes are found by; "
+          "set changes=ignore, or width and height lower.");
+      return FALSE;
+    }
+  }
+
+  return TRUE;
+}
+
+static gboolean
+map_picture (MmioCapture * capture, GError ** error)
+{
+  const MmioCaptureConfig *config = &capture->config;
+
+  capture->region = mmio_device_map (capture->device, &capture->bar,
+      &capture->picture, choose_mapping (config, capture->device), error);
+  if (!capture->region)
+    return FALSE;
+
+  capture->reader = mmio_reader_choose (config->engine,
+      mmio_region_get_mapping (capture->region), &capture->engine_reason,
+      error);
+  return capture->reader != NULL &&
+      mmio_device_check (capture->device, capture->bar, error);
+}
+
+/* From now on it is known whether the device is there.  @old: (nullable): one of
+ * the same, which knows already */
+static void
+watch (MmioCapture * capture, MmioCapture * old)
+{
+  const MmioCaptureConfig *config = &capture->config;
+
+  if (old) {
+    capture->presence = mmio_presence_ref (old->presence);
+    return;
+  }
+
+  capture->presence = mmio_presence_new (capture->device, capture->bar);
+  if (config->on_event)
+    mmio_presence_watch (capture->presence, config->on_event,
+        config->event_data);
+}
+
+static gboolean
+equal_register (const MmioRegisterSpec * a, const MmioRegisterSpec * b)
+{
+  return a->bar == b->bar && a->offset == b->offset && a->bits == b->bits;
+}
+
+/* Whether @old's counter is the one that is wanted, with all that it knows */
+static gboolean
+has_counter (const MmioCapture * old, const MmioCapture * capture)
+{
+  return old && old->counter &&
+      equal_register (&old->counter_spec, &capture->counter_spec) &&
+      old->counter_is_seqlock == capture->counter_is_seqlock;
+}
+
+/* Opens what tells of pictures.  After the picture: the first map of a page
+ * says how it is mapped. */
+static gboolean
+open_tellers (MmioCapture * capture, const MmioSpec * spec,
+    const MmioCapture * old, GError ** error)
+{
+  const MmioFrameSync frame_sync = capture->config.frame_sync;
+  g_autoptr (MmioRegister) index = NULL;
+
+  if (capture->mode && !mmio_mode_watch (capture->mode, error))
+    return FALSE;
+
+  capture->counter_spec = spec->counter;
+  capture->counter_is_seqlock = spec->counter_is_seqlock;
+  if (spec->counter.bits > 0 && !has_counter (old, capture)) {
+    capture->counter = open_counter (capture->device, spec,
+        capture->picture.n_buffers, error);
+    if (!capture->counter)
+      return FALSE;
+  }
+
+  if (spec->index.bits > 0) {
+    index =
+        mmio_register_map (capture->device, "index", spec->index.bar,
+        &spec->index, error);
+    if (!index)
+      return FALSE;
+  }
+
+  if (frame_sync == MMIO_FRAME_SYNC_INTERRUPT) {
+    capture->interrupt_fd = mmio_device_open_interrupt (capture->device, error);
+    if (capture->interrupt_fd < 0)
+      return FALSE;
+  }
+
+  capture->sync = mmio_sync_new (error);
+  if (!capture->sync)
+    return FALSE;
+
+  capture->turn = mmio_turn_new (capture->counter, g_steal_pointer (&index),
+      capture->picture.n_buffers);
+  return TRUE;
+}
+
+/* What is the same for the first picture of a device, and for all that follow.
+ * @old: (nullable): what captured the one before */
+static gboolean
+set_up (MmioCapture * capture, const MmioCapture * old, GError ** error)
+{
+  MmioSpec spec;
+  MmioGuardEntry entry;
+  gboolean ret;
+
+  mmio_guard_enter (&entry);
+  ret = find_picture (capture, &spec, error) && map_picture (capture, error)
+      && open_tellers (capture, &spec, old, error);
+  capture->has_unused_header = ret && !capture->mode &&
+      mmio_device_has_header (capture->device, capture->bar);
+  mmio_guard_leave (&entry);
+
+  return ret;
+}
+
+static MmioCapture *
+new_capture (MmioDevice * device, const MmioCaptureConfig * config)
+{
+  MmioCapture *capture = g_new0 (MmioCapture, 1);
+
+  capture->device = device;
+  capture->config = *config;
+  capture->config.device = g_strdup (config->device);
+  capture->process = mmio_process_get ();
+  capture->interrupt_fd = -1;
+  capture->interrupt_is_stale = TRUE;
+  g_mutex_init (&capture->lock);
+
+  return capture;
+}
+
+/* Captures @device, which it takes */
+static MmioCapture *
+begin_capture (MmioDevice * device, const MmioCaptureConfig * config,
+    GError ** error)
+{
+  MmioCapture *capture = new_capture (device, config);
+
+  if (!set_up (capture, NULL, error)) {
+    mmio_capture_close (capture);
+    return NULL;
+  }
+
+  watch (capture, NULL);
+  return capture;
+}
+
+/**
+ * mmio_capture_open:
+ * @config: what to capture
+ *
+ * Finds the device, checks that it has the picture, and maps it.  What can be
+ * wrong with @config is found before anything is mapped, but for the registers
+ * of a device that is asked for its picture.
+ *
+ * Returns: (transfer full) (nullable): the capture, or NULL with @error set
+ */
+MmioCapture *
+mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
+{
+  g_auto (MmioAddress) address = { 0, };
+  MmioCaptureConfig resolved = *config;
+  MmioDevice *device;
+  const char *reason;
+
+  /* Whether the engine can run does not depend on the map */
+  if (!mmio_address_parse (&address, config->device, error) ||
+      !mmio_reader_choose (config->engine, MMIO_MAPPING_CACHED, &reason, error))
+    return NULL;
+
+  mmio_address_make_absolute (&address);
+  if (address.kind == MMIO_ADDRESS_PATH)
+    resolved.device = address.path;
+  device = mmio_device_open (&address, config->access, error);
+  return device ? begin_capture (device, &resolved, error) : NULL;
+}
+
+/* What @device is found by once more: where it is plugged in, however it was
+ * named, as another one may have its number by then, be it that of an IOMMU
+ * group.  A path may say more, such as the BAR. */
+static const char *
+get_place (const MmioCaptureConfig * config, const MmioDevice * device)
+{
+  const char *slot = mmio_device_get_address (device);
+  g_auto (MmioAddress) address = { 0, };
+
+  return mmio_device_get_fixed_bar (device) < 0 &&
+      mmio_address_parse (&address, slot, NULL) &&
+      address.kind == MMIO_ADDRESS_SLOT ? slot : config->device;
+}
+
+/**
+ * mmio_capture_reopen:
+ * @capture: a capture whose device has gone
+ *
+ * Captures the same device once more, if it has come back: where it was, of the
+ * same kind, and reached in the same way; whatever was let go in the meantime is
+ * left to the user to bring back.  The settings are the same, so that the
+ * picture may be another one, and statistics go on.
+ *
+ * Returns: (transfer full) (nullable): a capture; or NULL with @error set, which
+ *   is %MMIO_ERROR_GONE if another device is in its place
+ */
+MmioCapture *
+mmio_capture_reopen (MmioCapture * capture, GError ** error)
+{
+  MmioCaptureConfig config = capture->config;
+  MmioDevice *device;
+  g_auto (MmioAddress) address = { 0, };
+  MmioCapture *reopened;
+
+  config.device = get_place (&config, capture->device);
+  if (config.access == MMIO_ACCESS_AUTO)
+    config.access = mmio_device_get_way (capture->device);
+
+  if (!mmio_device_check_place (capture->device, error) ||
+      !mmio_address_parse (&address, config.device, error))
+    return NULL;
+  device = mmio_device_open (&address, config.access, error);
+  if (!device)
+    return NULL;
+
+  if (!mmio_device_check_same (capture->device, device, error)) {
+    mmio_device_unref (device);
+    return NULL;
+  }
+
+  reopened = begin_capture (device, &capture->config, error);
+  if (reopened)
+    mmio_capture_get_stats (capture, &reopened->stats);
+  return reopened;
+}
+
+/* What a run has counted and learnt goes on */
+static void
+take_over (MmioCapture * capture, MmioCapture * old)
+{
+  mmio_capture_get_stats (old, &capture->stats);
+  capture->interrupt_time = old->interrupt_time;
+  capture->interrupt_is_stale = old->interrupt_is_stale;
+  capture->interrupt_rate = old->interrupt_rate;
+  capture->patience = old->patience;
+  /* They share it, and it is the new one's now */
+  old->interrupt_fd = -1;
+  if (has_counter (old, capture)) {
+    capture->counter = g_steal_pointer (&old->counter);
+    mmio_counter_set_buffers (capture->counter, capture->picture.n_buffers);
+    mmio_turn_set_counter (capture->turn, capture->counter);
+    mmio_turn_set_counter (old->turn, NULL);
+  }
+}
+
+/**
+ * mmio_capture_look:
+ *
+ * Looks whether the device still shows the picture that is captured, in a few
+ * loads; nothing is looked at where it was the user who said what it is.
+ *
+ * Returns: what it shows; other pictures need mmio_capture_renew()
+ */
+MmioModeLook
+mmio_capture_look (const MmioCapture * capture)
+{
+  MmioModeLook ret;
+  MmioGuardEntry entry;
+
+  if (!capture->mode)
+    return MMIO_MODE_SAME;
+  /* Its registers are mapped in the parent only */
+  if (!mmio_process_is_current (capture->process))
+    return MMIO_MODE_NONE;
+
+  mmio_guard_enter (&entry);
+  ret = mmio_mode_look (capture->mode);
+  mmio_guard_leave (&entry);
+
+  /* What shows another frame need not have room for this one */
+  mmio_region_set_needed (capture->region, ret == MMIO_MODE_SAME);
+  return ret;
+}
+
+static gboolean
+is_gone (const GError * error)
+{
+  return error->code == MMIO_ERROR_GONE;
+}
+
+/* @capture stays as it is where that fails */
+static MmioCapture *
+try_renew (MmioCapture * capture, GError ** error)
+{
+  MmioCapture *renewed = new_capture (mmio_device_ref (capture->device),
+      &capture->config);
+
+  renewed->mode = g_steal_pointer (&capture->mode);
+  /* It shows what the device does not show any more */
+  mmio_region_set_needed (capture->region, FALSE);
+  if (set_up (renewed, capture, error))
+    return renewed;
+
+  capture->mode = g_steal_pointer (&renewed->mode);
+  mmio_capture_close (renewed);
+  /* It was wrong because it was on its way */
+  if (mmio_capture_look (capture) == MMIO_MODE_NONE && !is_gone (*error))
+    (*error)->code = MMIO_ERROR_NO_MODE;
+  return NULL;
+}
+
+static gboolean
+is_final (const GError * error)
+{
+  return error->code != MMIO_ERROR_NO_MODE && !is_gone (error) &&
+      !mmio_error_is_shortage (error);
+}
+
+/* Tries once more after a while what has failed.  Where it fails for another
+ * reason, nothing is final yet. */
+static MmioCapture *
+try_renew_again (MmioCapture * capture, GError ** error)
+{
+  g_autoptr (GError) first = g_steal_pointer (error);
+  MmioCapture *renewed;
+
+  g_usleep (TRANSIENT);
+  renewed = try_renew (capture, error);
+  if (!renewed && is_final (*error) &&
+      !g_str_equal ((*error)->message, first->message))
+    (*error)->code = MMIO_ERROR_NO_MODE;
+
+  return renewed;
+}
+
+/**
+ * mmio_capture_renew:
+ * @capture: a capture whose device shows another picture now
+ *
+ * Captures that, from the same device, with the same settings; statistics go
+ * on.  What is left of @capture is to be closed, and good for nothing else but to
+ * say whether the device is present.
+ *
+ * Returns: (transfer full) (nullable): a capture; or NULL with @error set, and
+ *   @capture as before.  %MMIO_ERROR_NO_MODE: there is no frame for the time being,
+ *   as its header was wiped, is being written or has not come into a file that is
+ *   still being written; try again when mmio_capture_look() says that there may be
+ *   one.  Other errors have lasted for a tenth of a second, and are final.
+ */
+MmioCapture *
+mmio_capture_renew (MmioCapture * capture, GError ** error)
+{
+  g_autoptr (GError) local = NULL;
+  MmioCapture *renewed = try_renew (capture, &local);
+
+  if (!renewed && is_final (local))
+    renewed = try_renew_again (capture, &local);
+  if (!renewed) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return NULL;
+  }
+
+  watch (renewed, capture);
+  take_over (renewed, capture);
+  return renewed;
+}
+
+/**
+ * mmio_capture_has_moved:
+ * @old: what was captured before
+ *
+ * Returns: whether the pictures are as they were, but for where they lie in the
+ *   BAR: in format, width, height, strides and number
+ */
+gboolean
+mmio_capture_has_moved (const MmioCapture * capture, const MmioCapture * old)
+{
+  const MmioPicture *a = &capture->picture, *b = &old->picture;
+
+  if (!g_str_equal (a->format.name, b->format.name) || a->width != b->width ||
+      a->height != b->height || a->n_buffers != b->n_buffers)
+    return FALSE;
+
+  for (guint i = 0; i < a->format.n_planes; i++)
+    if (a->plane[i].stride != b->plane[i].stride ||
+        a->plane[i].offset - a->start != b->plane[i].offset - b->start)
+      return FALSE;
+
+  return TRUE;
+}
+
+/**
+ * mmio_capture_close:
+ * @capture: (transfer full): a capture
+ *
+ * Lets go of the device.  Regions that others hold stay mapped until they let
+ * go too, or the device goes away, and interrupt nobody.  Who listens is not
+ * called any more when this returns.
+ */
+void
+mmio_capture_close (MmioCapture * capture)
+{
+  g_clear_pointer (&capture->shadow, mmio_shadow_free);
+  g_clear_pointer (&capture->turn, mmio_turn_free);
+  g_clear_pointer (&capture->counter, mmio_counter_free);
+  if (capture->interrupt_fd >= 0)
+    mmio_device_close_interrupt (capture->device);
+  g_clear_pointer (&capture->mode, mmio_mode_free);
+  if (capture->region)
+    mmio_region_set_needed (capture->region, FALSE);
+  g_clear_pointer (&capture->region, mmio_region_unref);
+  /* Last: what is mapped now is what others hold */
+  g_clear_pointer (&capture->presence, mmio_presence_unref);
+  g_clear_pointer (&capture->sync, mmio_sync_free);
+  mmio_device_unref (capture->device);
+  if (mmio_process_is_current (capture->process))
+    g_mutex_clear (&capture->lock);
+  g_free ((char *) capture->config.device);
+  g_free (capture);
+}
+
+/**
+ * mmio_capture_get_picture:
+ *
+ * Returns: (transfer none): the picture as it lies in the BAR
+ */
+const MmioPicture *
+mmio_capture_get_picture (const MmioCapture * capture)
+{
+  return &capture->picture;
+}
+
+/**
+ * mmio_capture_get_region:
+ *
+ * Returns: (transfer none): the mapped part of the BAR, from the picture's
+ *   start to its end; of several pictures all
+ */
+MmioRegion *
+mmio_capture_get_region (MmioCapture * capture)
+{
+  return capture->region;
+}
+
+/**
+ * mmio_capture_get_device_name:
+ *
+ * Returns: (transfer none): what the device is, in words
+ */
+const char *
+mmio_capture_get_device_name (const MmioCapture * capture)
+{
+  return mmio_device_get_name (capture->device);
+}
+
+/**
+ * mmio_capture_get_device_address:
+ *
+ * Returns: (transfer none): the full PCI address, the path, or "sim", in valid UTF-8
+ */
+const char *
+mmio_capture_get_device_address (const MmioCapture * capture)
+{
+  return mmio_device_get_address (capture->device);
+}
+
+/**
+ * mmio_capture_get_access:
+ *
+ * Returns: (transfer none): how the device is reached
+ */
+const char *
+mmio_capture_get_access (const MmioCapture * capture)
+{
+  return mmio_device_get_access (capture->device);
+}
+
+/**
+ * mmio_capture_get_mapping:
+ *
+ * Returns: (transfer none): how the CPU sees the BAR
+ */
+const char *
+mmio_capture_get_mapping (const MmioCapture * capture)
+{
+  return mmio_mapping_get_name (mmio_region_get_mapping (capture->region));
+}
+
+/**
+ * mmio_capture_get_engine_reason:
+ *
+ * Returns: (transfer none): why the engine was chosen
+ */
+const char *
+mmio_capture_get_engine_reason (const MmioCapture * capture)
+{
+  return capture->engine_reason;
+}
+
+/**
+ * mmio_capture_get_reader:
+ *
+ * Returns: (transfer none): what loads from the BAR
+ */
+const MmioReader *
+mmio_capture_get_reader (const MmioCapture * capture)
+{
+  return capture->reader;
+}
+
+/**
+ * mmio_capture_get_changes:
+ *
+ * Returns: what is done about frames that are as the one before
+ */
+MmioChanges
+mmio_capture_get_changes (const MmioCapture * capture)
+{
+  return capture->config.changes;
+}
+
+/**
+ * mmio_capture_get_bar:
+ *
+ * Returns: number of the BAR that is mapped
+ */
+gint
+mmio_capture_get_bar (const MmioCapture * capture)
+{
+  return capture->bar;
+}
+
+/**
+ * mmio_capture_shares_bar:
+ *
+ * Returns: whether it is a BAR that is captured, reached in a way by which the
+ *   kernel may make dma-bufs of it
+ */
+gboolean
+mmio_capture_shares_bar (const MmioCapture * capture)
+{
+  return mmio_device_shares_bars (capture->device);
+}
+
+/**
+ * mmio_capture_can_export:
+ *
+ * Returns: FALSE with @error set if mmio_capture_export() is known to fail, without
+ *   asking the kernel
+ */
+gboolean
+mmio_capture_can_export (MmioCapture * capture, GError ** error)
+{
+  return mmio_device_can_export (capture->device, error);
+}
+
+/**
+ * mmio_capture_export:
+ * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
+ *   page
+ *
+ * Makes a dma-buf of the pages that the picture lies in, of several pictures
+ * those of all.  It shows what the region's pages show
+ * (mmio_region_get_pages()), for as long as somebody holds the region; as the
+ * map, it may stay after the capture is closed.
+ *
+ * Returns: a descriptor that the caller closes, or -1 with @error set
+ */
+int
+mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error)
+{
+  return mmio_device_export (capture->device, capture->bar, &capture->picture,
+      skip, error);
+}
+
+/**
+ * mmio_capture_has_unused_header:
+ *
+ * Returns: whether the device has a header, which was not asked as the user has
+ *   set width and height
+ */
+gboolean
+mmio_capture_has_unused_header (const MmioCapture * capture)
+{
+  return capture->has_unused_header;
+}
+
+/**
+ * mmio_capture_get_frame_sync:
+ *
+ * Returns: what starts a frame
+ */
+MmioFrameSync
+mmio_capture_get_frame_sync (const MmioCapture * capture)
+{
+  return capture->config.frame_sync;
+}

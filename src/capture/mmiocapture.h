@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "capture/mmiopresence.h"
+#include "describe/mmiomode.h"
+#include "device/mmiodevice.h"
+#include "load/mmioframe.h"
+#include "sync/mmiosync.h"
+#include "sync/mmioturn.h"
+
+G_BEGIN_DECLS
+
+/**
+ * MmioChanges:
+ * @MMIO_CHANGES_IGNORE: do not look for changes
+ * @MMIO_CHANGES_MARK: say which rows have changed
+ * @MMIO_CHANGES_DROP: read nothing into memory if nothing has changed
+ *
+ * What to do about frames that are as the one before.
+ */
+typedef enum {
+  MMIO_CHANGES_IGNORE,
+  MMIO_CHANGES_MARK,
+  MMIO_CHANGES_DROP,
+} MmioChanges;
+
+/**
+ * MmioFrameSync:
+ * @MMIO_FRAME_SYNC_CLOCK: the consumer's clock
+ * @MMIO_FRAME_SYNC_COUNTER: a register of the device that counts pictures
+ * @MMIO_FRAME_SYNC_INTERRUPT: the device's interrupt
+ *
+ * What starts a frame.
+ */
+typedef enum {
+  MMIO_FRAME_SYNC_CLOCK,
+  MMIO_FRAME_SYNC_COUNTER,
+  MMIO_FRAME_SYNC_INTERRUPT,
+} MmioFrameSync;
+
+/**
+ * MmioCaptureConfig:
+ * @device: (nullable): the device, in a form of %MMIO_ADDRESS_FORMS
+ * @access: how to reach a PCI device
+ * @bar: the BAR, -1 for the first memory BAR that holds the picture
+ * @spec: the picture, as far as the user says it
+ * @mapping: how to map it
+ * @engine: how to load from it
+ * @changes: what to do about frames that are as the one before
+ * @frame_sync: what starts a frame
+ * @on_event: (nullable): called from another thread when something may have
+ *   happened to the device, so that whoever waits looks, also while the capture
+ *   is closed; NULL: nobody waits
+ * @event_data: for @on_event
+ *
+ * What to capture.  A frame counter that @spec tells of guards against torn
+ * frames, whatever starts one; where a device has several pictures in turn, so
+ * does one that the device tells of.
+ */
+typedef struct {
+  const char *device;
+  MmioAccess access;
+  gint bar;
+  MmioSpec spec;
+  MmioMapping mapping;
+  MmioEngine engine;
+  MmioChanges changes;
+  MmioFrameSync frame_sync;
+  MmioPresenceFunc on_event;
+  gpointer event_data;
+} MmioCaptureConfig;
+
+/**
+ * MmioCaptureStats:
+ * @frames: frames that were read into memory
+ * @unchanged: frames that were read, of which nothing had changed
+ * @torn: frames that are not known to be whole
+ * @bytes_read: bytes that were loaded from the BAR for them
+ * @copy_time: microseconds that this took
+ */
+typedef struct {
+  guint64 frames;
+  guint64 unchanged;
+  guint64 torn;
+  guint64 bytes_read;
+  guint64 copy_time;
+} MmioCaptureStats;
+
+/**
+ * MmioRead:
+ * @MMIO_READ_UNCHANGED: nothing that is worth sending
+ * @MMIO_READ_WHOLE: one picture
+ * @MMIO_READ_TORN: perhaps parts of more than one, as none stood still
+ * @MMIO_READ_WOKEN: nothing, as somebody has ended the wait for a picture that
+ *   is complete
+ * @MMIO_READ_GONE: nothing, as the device has gone, or does not answer; see
+ *   mmio_capture_get_loss()
+ * @MMIO_READ_OUTDATED: nothing, as the device shows another picture now (see
+ *   mmio_capture_look())
+ *
+ * What came of reading a frame.
+ */
+typedef enum {
+  MMIO_READ_UNCHANGED,
+  MMIO_READ_WHOLE,
+  MMIO_READ_TORN,
+  MMIO_READ_WOKEN,
+  MMIO_READ_GONE,
+  MMIO_READ_OUTDATED,
+} MmioRead;
+
+/**
+ * MmioCapture:
+ *
+ * A device whose picture is mapped.  One thread reads frames; any thread may
+ * ask for the statistics.
+ */
+typedef struct _MmioCapture MmioCapture;
+
+MmioCapture *mmio_capture_open (const MmioCaptureConfig * config,
+    GError ** error);
+void mmio_capture_close (MmioCapture * capture);
+
+MmioModeLook mmio_capture_look (const MmioCapture * capture);
+MmioCapture *mmio_capture_reopen (MmioCapture * capture,
+    GError ** error);
+MmioCapture *mmio_capture_renew (MmioCapture * capture, GError ** error);
+gboolean mmio_capture_has_moved (const MmioCapture * capture,
+    const MmioCapture * old);
+
+const MmioPicture *mmio_capture_get_picture (const MmioCapture * capture);
+MmioRegion *mmio_capture_get_region (MmioCapture * capture);
+
+const char *mmio_capture_get_device_name (const MmioCapture * capture);
+const char *mmio_capture_get_device_address (const MmioCapture * capture);
+const char *mmio_capture_get_access (const MmioCapture * capture);
+const char *mmio_capture_get_mapping (const MmioCapture * capture);
+const char *mmio_capture_get_engine_reason (const MmioCapture * capture);
+const MmioReader *mmio_capture_get_reader (const MmioCapture * capture);
+MmioChanges mmio_capture_get_changes (const MmioCapture * capture);
+gint mmio_capture_get_bar (const MmioCapture * capture);
+
+gboolean mmio_capture_shares_bar (const MmioCapture * capture);
+gboolean mmio_capture_can_export (MmioCapture * capture, GError ** error);
+int mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error);
+
+gboolean mmio_capture_is_present (MmioCapture * capture);
+
+gboolean mmio_capture_is_unlinked (const MmioCapture * capture);
+gboolean mmio_capture_has_unused_header (const MmioCapture * capture);
+MmioFrameSync mmio_capture_get_frame_sync (const MmioCapture * capture);
+gint64 mmio_capture_get_period (const MmioCapture * capture);
+
+void mmio_capture_interrupt (MmioCapture * capture);
+const GError *mmio_capture_get_loss (const MmioCapture * capture);
+MmioWait mmio_capture_wait (MmioCapture * capture, gint64 deadline,
+    MmioCount * count);
+void mmio_capture_wake (MmioCapture * capture);
+
+MmioRead mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
+    MmioDamage * damage);
+MmioRead mmio_capture_choose (MmioCapture * capture, guint * buffer);
+guint64 mmio_capture_take_newer (MmioCapture * capture);
+
+MmioDoubt mmio_capture_get_doubt (const MmioCapture * capture);
+gboolean mmio_capture_is_being_written (const MmioCapture * capture);
+MmioObstacle mmio_capture_get_obstacle (const MmioCapture * capture,
+    gint64 * since, guint64 * index);
+
+void mmio_capture_forget (MmioCapture * capture);
+
+void mmio_capture_get_stats (MmioCapture * capture, MmioCaptureStats * stats);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioCapture, mmio_capture_close)
+
+G_END_DECLS

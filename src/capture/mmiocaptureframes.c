@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A capture's frames: waited for, read into memory, and counted.
+ */
+#include "capture/mmiocapturepriv.h"
+
+#include "base/mmioerror.h"
+#include "base/mmioprocess.h"
+#include "map/mmioguard.h"
+
+/* How often a picture is read that changes meanwhile.  A device that repaints
+ * slowly needs a second try; one that changes all the time, none that helps. */
+#define MAX_TRIES 4
+/* And where the last frame has shown that it changes all the time: one that may
+ * have begun at the wrong moment, and one that begins when it has changed */
+#define FEWER_TRIES 2
+
+static guint64
+get_picture_bytes (const MmioPicture * picture)
+{
+  guint64 bytes = 0;
+
+  for (guint i = 0; i < picture->format.n_planes; i++)
+    bytes += (guint64) picture->plane[i].row_bytes * picture->plane[i].rows;
+
+  return bytes;
+}
+
+/**
+ * mmio_capture_get_period:
+ *
+ * For the thread that waits.
+ *
+ * Returns: microseconds from one picture of the device to the next, about; 0:
+ *   not known
+ */
+gint64
+mmio_capture_get_period (const MmioCapture * capture)
+{
+  switch (capture->config.frame_sync) {
+    case MMIO_FRAME_SYNC_COUNTER:
+      return mmio_counter_get_period (capture->counter);
+    case MMIO_FRAME_SYNC_INTERRUPT:
+      return capture->interrupt_rate.period;
+    case MMIO_FRAME_SYNC_CLOCK:
+    default:
+      return 0;
+  }
+}
+
+/* Whether the device is present.  What is missing of it may be missed only by the
+ * frame that it has ceased to show. */
+static gboolean
+check (MmioCapture * capture)
+{
+  GError *loss = NULL;
+
+  if (mmio_presence_get_loss (capture->presence))
+    return FALSE;
+  if (mmio_device_check (capture->device, capture->bar, &loss))
+    return TRUE;
+
+  if (capture->mode && mmio_region_is_needed (capture->region) &&
+      mmio_capture_look (capture) != MMIO_MODE_SAME) {
+    g_error_free (loss);
+    return mmio_presence_check (capture->presence);
+  }
+
+  mmio_presence_lose (capture->presence, loss);
+  return FALSE;
+}
+
+/**
+ * mmio_capture_is_present:
+ *
+ * Checks whether the mapped memory is still that of the device.  The next
+ * mmio_capture_read() or mmio_capture_choose() relies on this check instead of
+ * making its own.  A device that is absent stays so; its maps are revoked, and
+ * mmio_capture_get_loss() has the reason.
+ *
+ * Locking: only the thread that reads calls it.
+ *
+ * Returns: whether the device is present
+ */
+gboolean
+mmio_capture_is_present (MmioCapture * capture)
+{
+  capture->is_checked = check (capture);
+  return capture->is_checked;
+}
+
+/**
+ * mmio_capture_is_unlinked:
+ *
+ * For the thread that reads.
+ *
+ * Returns: as mmio_device_is_unlinked()
+ */
+gboolean
+mmio_capture_is_unlinked (const MmioCapture * capture)
+{
+  return mmio_device_is_unlinked (capture->device);
+}
+
+/* Each frame is checked twice: once before it is read, by the first of
+ * mmio_capture_wait(), mmio_capture_is_present() and the read itself, and once
+ * after it */
+static gboolean
+check_before_read (MmioCapture * capture)
+{
+  const gboolean ret = capture->is_checked || check (capture);
+
+  capture->is_checked = FALSE;
+  return ret;
+}
+
+/* There will be no more interrupts, of a device that seems to be there */
+static GError *
+new_silence_error (const MmioCapture * capture)
+{
+  const gboolean is_uio =
+      mmio_device_get_way (capture->device) == MMIO_ACCESS_UIO;
+  GError *error = NULL;
+
+  mmio_set_error (&error, MMIO_ERROR_GONE,
+      "%s has gone, for it was unplugged or its driver unbound" MMIO_START_AGAIN
+      " when it is back in: %s", mmio_capture_get_device_address (capture),
+      is_uio ? "ls /sys/class/uio" : "lspci -D");
+  return error;
+}
+
+static MmioWait
+wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
+{
+  const MmioWait wait = mmio_sync_wait_interrupt (capture->sync,
+      capture->device, capture->interrupt_fd, deadline, count);
+
+  if (wait != MMIO_WAIT_FRAME)
+    return wait;
+
+  if (capture->interrupt_time > 0)
+    mmio_rate_learn (&capture->interrupt_rate,
+        count->time - capture->interrupt_time, count->steps);
+  capture->interrupt_time = capture->interrupt_is_stale ? 0 : count->time;
+  capture->interrupt_is_stale = FALSE;
+
+  return wait;
+}
+
+/**
+ * mmio_capture_wait:
+ * @deadline: when to give up, as g_get_monotonic_time() has it
+ * @count: (out): the picture, after %MMIO_WAIT_FRAME
+ *
+ * Waits for the device's next picture, unless it is the clock that starts a
+ * frame.  Whatever ends the wait, the device is checked afterwards, as by
+ * mmio_capture_is_present(): the read that follows makes no check of its own
+ * before it.
+ *
+ * Returns: how it ended
+ */
+MmioWait
+mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
+{
+  MmioWait wait;
+  MmioGuardEntry entry;
+
+  /* The interrupt and what wakes are its parent's */
+  if (!mmio_process_is_current (capture->process)) {
+    check (capture);
+    return MMIO_WAIT_GONE;
+  }
+
+  mmio_guard_enter (&entry);
+  wait = capture->config.frame_sync == MMIO_FRAME_SYNC_INTERRUPT ?
+      wait_for_interrupt (capture, deadline, count) :
+      mmio_sync_wait (capture->sync, capture->counter, deadline, count);
+  mmio_guard_leave (&entry);
+
+  /* A register of a device that has gone stands still, or reads as anything */
+  if (!mmio_capture_is_present (capture))
+    return MMIO_WAIT_GONE;
+
+  if (wait == MMIO_WAIT_GONE) {
+    capture->is_checked = FALSE;
+    mmio_presence_lose (capture->presence, new_silence_error (capture));
+  }
+  return wait;
+}
+
+/**
+ * mmio_capture_interrupt:
+ *
+ * For the thread that waits: nobody has waited for a while, so that the time at
+ * which the next picture is found tells nothing of the device's rate.
+ */
+void
+mmio_capture_interrupt (MmioCapture * capture)
+{
+  capture->interrupt_time = 0;
+  capture->interrupt_is_stale = TRUE;
+}
+
+/**
+ * mmio_capture_get_loss:
+ *
+ * For the thread that waits.
+ *
+ * Returns: (transfer none) (nullable): what a user is to be told after
+ *   %MMIO_WAIT_GONE or %MMIO_READ_GONE
+ */
+const GError *
+mmio_capture_get_loss (const MmioCapture * capture)
+{
+  return mmio_presence_get_loss (capture->presence);
+}
+
+/**
+ * mmio_capture_wake:
+ *
+ * Ends a wait, be it for a picture or for one that is complete; or the next one
+ * if nobody waits.  For any thread.  In a forked child nothing happens, as nobody
+ * waits there.
+ */
+void
+mmio_capture_wake (MmioCapture * capture)
+{
+  if (mmio_process_is_current (capture->process))
+    mmio_sync_wake (capture->sync);
+}
+
+/* Reads it once */
+static gboolean
+read_once (MmioCapture * capture, const MmioTarget * target,
+    MmioDamage * damage)
+{
+  const MmioPicture *picture = &capture->picture;
+  const guint8 *data = mmio_region_get_data (capture->region) +
+      picture->buffer[mmio_turn_get_buffer (capture->turn)];
+
+  if (capture->shadow)
+    return mmio_frame_read_changes (capture->reader, picture, data, target,
+        capture->shadow, capture->config.changes == MMIO_CHANGES_DROP, damage);
+
+  mmio_frame_read (capture->reader, picture, data, target);
+  damage->n_ranges = 1;
+  damage->range[0] = (MmioRows) {
+  0, picture->height};
+  return TRUE;
+}
+
+/* Reads it until it stands still meanwhile.  @tries: (out): how often that was;
+ * @obstacle: (out): why it is not whole; @written: (out): whether there is
+ * anything in @target.  Returns: FALSE if somebody has ended the wait */
+static gboolean
+read_whole (MmioCapture * capture, const MmioTarget * target,
+    MmioDamage * damage, guint * tries, MmioObstacle * obstacle,
+    gboolean * written)
+{
+  const guint max_tries = capture->patience.obstacle == MMIO_OBSTACLE_NONE ?
+      MAX_TRIES : FEWER_TRIES;
+  gboolean woken = FALSE;
+
+  *tries = 0;
+  *written = FALSE;
+  mmio_patience_begin (&capture->patience);
+  do {
+    woken = !mmio_patience_wait (&capture->patience, capture->turn,
+        capture->sync, obstacle);
+    /* What there is already is no worse than one that is not complete */
+    if (woken || (*obstacle != MMIO_OBSTACLE_NONE && *tries > 0))
+      break;
+
+    *written |= read_once (capture, target, damage);
+    ++*tries;
+    if (*obstacle == MMIO_OBSTACLE_NONE)
+      *obstacle = mmio_turn_end_read (capture->turn);
+  } while (*obstacle == MMIO_OBSTACLE_MOVED && *tries < max_tries);
+
+  /* A whole one is worth sending after it, be it the same */
+  if (*obstacle != MMIO_OBSTACLE_NONE && *tries > 0 && capture->shadow)
+    mmio_shadow_forget (capture->shadow);
+
+  /* What differs from a frame that nobody got tells nothing */
+  if (*tries > 1 && *written) {
+    damage->n_ranges = 1;
+    damage->range[0] = (MmioRows) {
+    0, capture->picture.height};
+  }
+
+  return !woken;
+}
+
+/**
+ * mmio_capture_read:
+ * @target: where the frame goes, in a format that mmio_frame_can_read_as()
+ * @damage: (out): the rows that have changed since the last frame, or all of
+ *   them where changes are ignored; not after %MMIO_READ_WOKEN
+ *
+ * Reads the picture as it is now, of several pictures the one that is complete:
+ * each byte of it is loaded once.  If none is complete, it waits for one, for
+ * the twentieth part of a second at most, and not twice for the same.  If a
+ * counter or an index tell that it may have changed meanwhile, it is read
+ * again, a few times.  If the device has begun to show another one, with
+ * another geometry, or has gone, what was read is nothing.
+ *
+ * The device is checked after the read, and before it unless
+ * mmio_capture_wait() or mmio_capture_is_present() has done so since the last
+ * read.  A reset that begins and ends between the two checks is not noticed.
+ *
+ * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
+ *   been written
+ */
+MmioRead
+mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
+    MmioDamage * damage)
+{
+  const gint64 begin = g_get_monotonic_time ();
+  MmioObstacle obstacle;
+  gboolean completed, is_gone, is_outdated, is_torn, written;
+  MmioGuardEntry entry;
+  guint tries;
+
+  if (!check_before_read (capture))
+    return MMIO_READ_GONE;
+
+  mmio_guard_enter (&entry);
+  completed = read_whole (capture, target, damage, &tries, &obstacle, &written);
+  mmio_guard_leave (&entry);
+  is_torn = obstacle != MMIO_OBSTACLE_NONE;
+  is_outdated = mmio_capture_look (capture) != MMIO_MODE_SAME;
+  /* Last, as it is about everything that was read before */
+  is_gone = !check (capture);
+  if (is_outdated)
+    mmio_capture_forget (capture);
+  else if (completed)
+    mmio_patience_end (&capture->patience, obstacle);
+
+  g_mutex_lock (&capture->lock);
+  if (completed && !is_outdated && !is_gone) {
+    capture->stats.frames += written;
+    capture->stats.unchanged += damage->n_ranges == 0;
+    capture->stats.torn += written && is_torn;
+  }
+  capture->stats.bytes_read += tries * get_picture_bytes (&capture->picture);
+  capture->stats.copy_time += g_get_monotonic_time () - begin -
+      capture->patience.waited;
+  g_mutex_unlock (&capture->lock);
+
+  return is_gone ? MMIO_READ_GONE :
+      is_outdated ? MMIO_READ_OUTDATED : !completed ? MMIO_READ_WOKEN :
+      !written ? MMIO_READ_UNCHANGED :
+      is_torn ? MMIO_READ_TORN : MMIO_READ_WHOLE;
+}
+
+/**
+ * mmio_capture_choose:
+ * @buffer: (out): the picture, 0 for the first; not after %MMIO_READ_WOKEN
+ *
+ * For a frame that is not read here: which of several pictures is complete now.
+ * It waits for one as mmio_capture_read() does, and checks the device before
+ * that as mmio_capture_read() does.
+ *
+ * Returns: %MMIO_READ_WHOLE; %MMIO_READ_TORN if the device tells of none, and
+ *   @buffer is the last one that it has told of; or %MMIO_READ_WOKEN or
+ *   %MMIO_READ_GONE
+ */
+MmioRead
+mmio_capture_choose (MmioCapture * capture, guint * buffer)
+{
+  MmioObstacle obstacle;
+  gboolean completed;
+  MmioGuardEntry entry;
+
+  *buffer = 0;
+  if (!check_before_read (capture))
+    return MMIO_READ_GONE;
+
+  if (capture->picture.n_buffers == 1) {
+    mmio_patience_end (&capture->patience, MMIO_OBSTACLE_NONE);
+    return MMIO_READ_WHOLE;
+  }
+
+  mmio_patience_begin (&capture->patience);
+  mmio_guard_enter (&entry);
+  completed = mmio_patience_wait (&capture->patience, capture->turn,
+      capture->sync, &obstacle);
+  mmio_guard_leave (&entry);
+  if (!completed)
+    return MMIO_READ_WOKEN;
+
+  *buffer = mmio_turn_get_buffer (capture->turn);
+  mmio_patience_end (&capture->patience, obstacle);
+  if (obstacle == MMIO_OBSTACLE_NONE) {
+    if (capture->counter)
+      mmio_counter_accept_read (capture->counter);
+    return MMIO_READ_WHOLE;
+  }
+
+  g_mutex_lock (&capture->lock);
+  capture->stats.torn++;
+  g_mutex_unlock (&capture->lock);
+  return MMIO_READ_TORN;
+}
+
+/**
+ * mmio_capture_take_newer:
+ *
+ * For the thread that waits and reads.
+ *
+ * Returns: by how many pictures the one that was read, or chosen, is newer than
+ *   the one that was waited for; mmio_capture_wait() does not tell of these
+ */
+guint64
+mmio_capture_take_newer (MmioCapture * capture)
+{
+  return capture->config.frame_sync == MMIO_FRAME_SYNC_COUNTER ?
+      mmio_counter_take_newer (capture->counter) : 0;
+}
+
+/**
+ * mmio_capture_get_doubt:
+ *
+ * For the thread that waits.
+ *
+ * Returns: what seems to be wrong with the counter that starts frames
+ */
+MmioDoubt
+mmio_capture_get_doubt (const MmioCapture * capture)
+{
+  return capture->config.frame_sync == MMIO_FRAME_SYNC_COUNTER ?
+      mmio_counter_get_doubt (capture->counter) : MMIO_DOUBT_NONE;
+}
+
+/**
+ * mmio_capture_is_being_written:
+ *
+ * For the thread that waits.
+ *
+ * Returns: whether the counter was odd when it was last waited for: a picture
+ *   is being written, and there will be no new one before it is complete
+ */
+gboolean
+mmio_capture_is_being_written (const MmioCapture * capture)
+{
+  return capture->config.frame_sync == MMIO_FRAME_SYNC_COUNTER &&
+      mmio_counter_is_busy (capture->counter);
+}
+
+/**
+ * mmio_capture_get_obstacle:
+ * @since: (out): when the first of those frames was read that are not whole,
+ *   since one was; as g_get_monotonic_time() has it
+ * @index: (out): what the index was
+ *
+ * For the thread that reads.
+ *
+ * Returns: what has kept the last frame from being whole
+ */
+MmioObstacle
+mmio_capture_get_obstacle (const MmioCapture * capture, gint64 * since,
+    guint64 * index)
+{
+  *since = capture->patience.since;
+  *index = mmio_turn_get_index (capture->turn);
+  return capture->patience.obstacle;
+}
+
+/**
+ * mmio_capture_forget:
+ *
+ * Forgets the last frame, because whoever got it may not have it any more: all
+ * of the next one has changed.
+ */
+void
+mmio_capture_forget (MmioCapture * capture)
+{
+  if (capture->shadow)
+    mmio_shadow_forget (capture->shadow);
+}
+
+/**
+ * mmio_capture_get_stats:
+ * @stats: (out): what was read so far, all of the same moment
+ */
+void
+mmio_capture_get_stats (MmioCapture * capture, MmioCaptureStats * stats)
+{
+  const gboolean is_own = mmio_process_is_current (capture->process);
+
+  if (is_own)
+    g_mutex_lock (&capture->lock);
+  *stats = capture->stats;
+  if (is_own)
+    g_mutex_unlock (&capture->lock);
+}

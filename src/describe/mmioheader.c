@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The mmiovid header, by which a device describes its picture itself: loaded,
+ * and checked, since a device may say anything.
+ */
+#include "describe/mmioheader.h"
+
+#include <string.h>
+
+#include "base/mmioerror.h"
+#include "describe/mmiovid-header.h"
+#include "frame/mmiofourcc.h"
+#include "load/mmioreader.h"
+
+/* What describes the picture ends where the registers begin that change with
+ * each one */
+#define DESCRIPTION offsetof (MmiovidHeader, counter)
+
+G_STATIC_ASSERT (MMIOVID_HEADER_MAX_PICTURES == MMIO_MAX_BUFFERS);
+
+/* How long it is waited for the end of a change: as long as a program may need
+ * to paint the first picture after it.  Looks, microseconds between. */
+#define MAX_LOOKS 100
+#define LOOK_PAUSE 200
+
+#define ADVICE "; correct that in the device, or set width, height, format, " \
+    "stride and offset, and its header is not asked."
+
+#define LOAD(registers, member) \
+  mmio_reader_load_u32 ((registers) + offsetof (MmiovidHeader, member))
+
+/* In loads of 32 bits, which every device takes */
+static guint64
+load_u64 (const guint8 * registers)
+{
+  const guint64 low = mmio_reader_load_u32 (registers);
+
+  return low | (guint64) mmio_reader_load_u32 (registers + 4) << 32;
+}
+
+/**
+ * mmio_header_is_at:
+ * @registers: what may be a header
+ *
+ * Returns: whether it begins as a header does
+ */
+gboolean
+mmio_header_is_at (const guint8 * registers)
+{
+  return load_u64 (registers) == MMIOVID_HEADER_MAGIC;
+}
+
+static void
+load_description (const guint8 * registers, MmiovidHeader * header)
+{
+  *header = (MmiovidHeader) {
+  .version = LOAD (registers, version),.size =
+        LOAD (registers, size),.format = LOAD (registers, format),.width =
+        LOAD (registers, width),.height = LOAD (registers, height),.stride =
+        LOAD (registers, stride),.flags =
+        LOAD (registers, flags),.n_pictures = LOAD (registers, n_pictures),};
+  for (guint i = 0; i < MMIOVID_HEADER_MAX_PICTURES; i++)
+    header->picture_offset[i] = load_u64 (registers +
+        offsetof (MmiovidHeader, picture_offset) + (gsize) 8 * i);
+}
+
+/* The sequence tells it all, unless it has begun anew and come to the same
+ * number again: gateware after a reset, a machine that was started again.  Then
+ * the picture still is not taken for what it is not any more.  Returns: FALSE while
+ * the sequence is odd */
+static gboolean
+load_stamp (const guint8 * registers, MmioStamp * stamp)
+{
+  const gsize offset = offsetof (MmiovidHeader, picture_offset);
+  guint32 *word = stamp->word;
+
+  memset (stamp, 0, sizeof (*stamp));
+  word[0] = LOAD (registers, sequence);
+  if (word[0] % 2 != 0)
+    return FALSE;
+
+  mmio_reader_fence ();
+  word[1] = LOAD (registers, format);
+  word[2] = LOAD (registers, width);
+  word[3] = LOAD (registers, height);
+  word[4] = LOAD (registers, stride);
+  word[5] = mmio_reader_load_u32 (registers + offset);
+  word[6] = mmio_reader_load_u32 (registers + offset + 4);
+
+  return TRUE;
+}
+
+/* A header that was wiped, by a guest or a board that starts again, describes no
+ * frame for the time being */
+static gboolean
+mmio_header_look (const guint8 * registers, MmioStamp * stamp)
+{
+  return load_stamp (registers, stamp) && stamp->word[1] != 0 &&
+      stamp->word[2] != 0 && stamp->word[3] != 0;
+}
+
+/* Reads it until it stands still meanwhile */
+static gboolean
+read_description (const guint8 * registers, MmiovidHeader * header,
+    MmioStamp * stamp)
+{
+  for (guint i = 0; i < MAX_LOOKS; i++) {
+    if (i > 0)
+      g_usleep (LOOK_PAUSE);
+    if (!load_stamp (registers, stamp))
+      continue;
+
+    mmio_reader_fence ();
+    load_description (registers, header);
+    mmio_reader_fence ();
+    if (LOAD (registers, sequence) == stamp->word[0])
+      return TRUE;
+  }
+
+  return FALSE;
+}
+
+static gboolean
+check_version (const char *address, const MmiovidHeader * header,
+    guint64 bar_size, GError ** error)
+{
+  if (header->version != MMIOVID_HEADER_VERSION) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The mmiovid header of %s has version=%u, and version %u is what is "
+        "understood here" ADVICE, address, header->version,
+        MMIOVID_HEADER_VERSION);
+    return FALSE;
+  }
+
+  if (header->size < MMIOVID_HEADER_SIZE || header->size > bar_size) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The mmiovid header of %s says size=%u, but it has %u bytes at least, "
+        "and its memory %" G_GUINT64_FORMAT ADVICE, address, header->size,
+        MMIOVID_HEADER_SIZE, bar_size);
+    return FALSE;
+  }
+
+  return TRUE;
+}
+
+static gboolean
+check_side (const char *address, const char *what, guint32 value,
+    GError ** error)
+{
+  if (value > 0 && value <= MMIO_PICTURE_MAX_SIDE)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The mmiovid header of %s says %s=%u, and a picture has 1 to %u" ADVICE,
+      address, what, value, MMIO_PICTURE_MAX_SIDE);
+  return FALSE;
+}
+
+/* The picture as it would be at the BAR's start.  With its sides checked, it is
+ * the stride that is wrong, or what comes of it. */
+static gboolean
+check_stride (const char *address, const MmioSpec * told, GError ** error)
+{
+  MmioPicture picture;
+
+  if (mmio_picture_init (&picture, told, NULL))
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The mmiovid header of %s says stride=%u, which cannot be: a row of "
+      "width=%u %s pixels has %" G_GUINT64_FORMAT " bytes, and with height=%u "
+      "the picture may have 2 GiB at most" ADVICE, address, told->stride,
+      told->width, told->format.name,
+      mmio_format_row_bytes (&told->format, 0, told->width), told->height);
+  return FALSE;
+}
+
+static gboolean
+check_offset (const char *address, const MmiovidHeader * header, guint i,
+    const MmioSpec * told, guint64 bar_size, GError ** error)
+{
+  const guint64 offset = header->picture_offset[i];
+  MmioSpec spec = *told;
+  MmioPicture picture;
+
+  spec.offset = offset;
+  if (offset >= header->size && mmio_picture_init (&picture, &spec, NULL) &&
+      picture.end <= bar_size)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The mmiovid header of %s says picture_offset[%u]=%" G_GUINT64_FORMAT
+      ", but %u x %u %s pixels do not lie between its end at byte %u and that "
+      "of its memory at byte %" G_GUINT64_FORMAT ADVICE, address, i, offset,
+      told->width, told->height, told->format.name, header->size, bar_size);
+  return FALSE;
+}
+
+static gboolean
+check_n_pictures (const char *address, const MmiovidHeader * header,
+    GError ** error)
+{
+  if (header->n_pictures > 0 &&
+      header->n_pictures <= MMIOVID_HEADER_MAX_PICTURES)
+    return TRUE;
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The mmiovid header of %s says n_pictures=%u, and there are 1 to %u"
+      ADVICE, address, header->n_pictures, MMIOVID_HEADER_MAX_PICTURES);
+  return FALSE;
+}
+
+static const MmioFormat *
+find_format (const char *address, const MmiovidHeader * header, GError ** error)
+{
+  const MmioFormat *format = mmio_fourcc_to_format (header->format);
+
+  if (!format) {
+    g_autofree char *fourcc = mmio_fourcc_to_string (header->format);
+    g_autofree char *known = mmio_fourcc_list ();
+
+    mmio_set_error (error, MMIO_ERROR_FORMAT,
+        "The mmiovid header of %s says format=%s, which is none of %s" ADVICE,
+        address, fourcc, known);
+  }
+
+  return format;
+}
+
+/* Registers of its own that the header has in the BAR */
+static MmioRegisterSpec
+get_register (guint bar, gsize offset)
+{
+  return (MmioRegisterSpec) {
+  .bar = bar,.offset = offset,.bits = 32};
+}
+
+/* Each of them is possible; all of them together? */
+static gboolean
+check_pictures (const char *address, const MmioSpec * told, GError ** error)
+{
+  g_autoptr (GString) offsets = NULL;
+  MmioPicture picture;
+
+  if (mmio_picture_init (&picture, told, NULL))
+    return TRUE;
+
+  offsets = g_string_new (NULL);
+  for (guint i = 0; i < told->n_buffers; i++)
+    g_string_append_printf (offsets, "%spicture_offset[%u]=%"
+        G_GUINT64_FORMAT, i == 0 ? "" : ", ", i, told->buffer_offset[i]);
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "The mmiovid header of %s says %s, but %u x %u %s pixels overlap there, "
+      "or lie over more than 2 GiB" ADVICE, address, offsets->str, told->width,
+      told->height, told->format.name);
+  return FALSE;
+}
+
+static gboolean
+parse (const MmioDevice * device, guint bar, const MmiovidHeader * header,
+    MmioSpec * told, GError ** error)
+{
+  const char *address = mmio_device_get_address (device);
+  const guint64 bar_size = mmio_device_get_bar (device, bar)->size;
+  const MmioFormat *format;
+
+  if (!check_version (address, header, bar_size, error))
+    return FALSE;
+
+  format = find_format (address, header, error);
+  if (!format || !check_side (address, "width", header->width, error) ||
+      !check_side (address, "height", header->height, error))
+    return FALSE;
+
+  told->format = *format;
+  told->width = header->width;
+  told->height = header->height;
+  told->stride = header->stride;
+  if (!check_stride (address, told, error) ||
+      !check_n_pictures (address, header, error))
+    return FALSE;
+
+  for (guint i = 0; i < header->n_pictures; i++) {
+    if (!check_offset (address, header, i, told, bar_size, error))
+      return FALSE;
+  }
+
+  told->offset = header->picture_offset[0];
+  if (header->n_pictures > 1) {
+    told->n_buffers = header->n_pictures;
+    for (guint i = 0; i < MMIO_MAX_BUFFERS; i++)
+      told->buffer_offset[i] =
+          i < header->n_pictures ? header->picture_offset[i] : 0;
+    told->index = get_register (bar, offsetof (MmiovidHeader, index));
+    if (!check_pictures (address, told, error))
+      return FALSE;
+  }
+
+  if (header->flags & MMIOVID_HEADER_COUNTER) {
+    told->counter = get_register (bar, offsetof (MmiovidHeader, counter));
+    told->counter_is_seqlock = (header->flags & MMIOVID_HEADER_SEQLOCK) != 0;
+  }
+
+  return TRUE;
+}
+
+static MmioTold
+mmio_header_ask (const MmioDevice * device, guint bar,
+    const guint8 * registers, MmioStamp * stamp, MmioSpec * told,
+    GError ** error)
+{
+  const char *address = mmio_device_get_address (device);
+  MmiovidHeader header;
+  MmioSpec result = *told;
+
+  if (load_u64 (registers) != MMIOVID_HEADER_MAGIC)
+    return MMIO_TOLD_NOTHING;
+
+  if (!read_description (registers, &header, stamp)) {
+    mmio_set_error (error, MMIO_ERROR_NO_MODE,
+        "The mmiovid header of %s is being changed all the time (sequence=%u); "
+        "see that whoever paints there makes it even, or set width, height, "
+        "format, stride and offset.", address, stamp->word[0]);
+    return MMIO_TOLD_NO_MODE;
+  }
+
+  g_debug ("%s: header %u, size %u, sequence %u, format %#x, %ux%u, stride %u, "
+      "flags %#x, %u pictures", address, header.version, header.size,
+      stamp->word[0], header.format, header.width, header.height,
+      header.stride, header.flags, header.n_pictures);
+
+  if (!parse (device, bar, &header, &result, error))
+    return MMIO_TOLD_WRONG;
+
+  *told = result;
+  return MMIO_TOLD_PICTURE;
+}
+
+const MmioTeller mmio_header_teller = {
+  .length = DESCRIPTION,
+  .ask = mmio_header_ask,
+  .look = mmio_header_look,
+};

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The mode registers of the Bochs display interface (VBE), as QEMU has them in
+ * BAR 2 of std VGA and of bochs-display: 16 bits each; source: QEMU's
+ * docs/specs/standard-vga.rst and include/hw/display/bochs-vbe.h.
+ */
+#include "describe/mmiovbe.h"
+
+#include <string.h>
+
+#include "base/mmioerror.h"
+#include "load/mmioreader.h"
+
+enum
+{
+  VBE_ID = 0,
+  VBE_XRES = 1,
+  VBE_YRES = 2,
+  VBE_BPP = 3,
+  VBE_ENABLE = 4,
+  VBE_VIRT_WIDTH = 6,
+  VBE_X_OFFSET = 8,
+  VBE_Y_OFFSET = 9,
+  VBE_N_REGISTERS = 10,
+};
+
+G_STATIC_ASSERT (VBE_N_REGISTERS <= MMIO_STAMP_WORDS);
+
+#define VBE_ID_MASK 0xfff0
+#define VBE_ID_VALUE 0xb0c0
+#define VBE_ENABLED 0x01
+
+/* How often they are read that change meanwhile: a driver writes all of them
+ * within microseconds */
+#define MAX_TRIES 4
+
+static const char *
+get_format (guint bpp)
+{
+  switch (bpp) {
+    case 15:
+      return "RGB15";
+    case 16:
+      return "RGB16";
+    case 24:
+      return "BGR";
+    case 32:
+      return "BGRx";
+    default:
+      return NULL;
+  }
+}
+
+static gboolean
+answers (const MmioStamp * vbe)
+{
+  return (vbe->word[VBE_ID] & VBE_ID_MASK) == VBE_ID_VALUE;
+}
+
+static gboolean
+has_mode (const MmioStamp * vbe)
+{
+  return (vbe->word[VBE_ENABLE] & VBE_ENABLED) && vbe->word[VBE_XRES] > 0 &&
+      vbe->word[VBE_YRES] > 0;
+}
+
+/* Loads what a picture depends on, and not all that there is.  Drivers clear
+ * `enable` before they write the others, and set it after them.  What does not
+ * answer has no mode either, but not for the time being. */
+static gboolean
+mmio_vbe_look (const guint8 * registers, MmioStamp * stamp)
+{
+  static const guint8 numbers[] = { VBE_ID, VBE_XRES, VBE_YRES, VBE_BPP,
+    VBE_ENABLE, VBE_VIRT_WIDTH, VBE_X_OFFSET, VBE_Y_OFFSET
+  };
+
+  memset (stamp, 0, sizeof (*stamp));
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
+    stamp->word[numbers[i]] =
+        mmio_reader_load_u16 (registers + (gsize) 2 * numbers[i]);
+  stamp->word[VBE_ENABLE] &= VBE_ENABLED;
+
+  return !answers (stamp) || has_mode (stamp);
+}
+
+/* Reads them until they stand still */
+static gboolean
+read_mode (const guint8 * registers, MmioLook look, MmioStamp * vbe)
+{
+  MmioStamp before;
+
+  look (registers, vbe);
+  for (guint i = 1; i < MAX_TRIES; i++) {
+    before = *vbe;
+    mmio_reader_fence ();
+    look (registers, vbe);
+    if (memcmp (&before, vbe, sizeof (before)) == 0)
+      return TRUE;
+  }
+
+  return FALSE;
+}
+
+/**
+ * mmio_vbe_ask_by:
+ * @look: how to load them
+ *
+ * What #MmioTeller has as ask(), for registers that are loaded in any way.
+ *
+ * Returns: what came of it
+ */
+MmioTold
+mmio_vbe_ask_by (const MmioDevice * device, const guint8 * registers,
+    MmioLook look, MmioStamp * stamp, MmioSpec * told, GError ** error)
+{
+  const char *address = mmio_device_get_address (device);
+  const gboolean stands_still = read_mode (registers, look, stamp);
+  const guint32 *vbe = stamp->word;
+  const char *format;
+  guint bytes;
+
+  g_debug ("%s: VBE id %#x, %ux%u, %u bpp, enable %#x, %u virtual, offset %u, "
+      "%u", address, vbe[VBE_ID], vbe[VBE_XRES], vbe[VBE_YRES], vbe[VBE_BPP],
+      vbe[VBE_ENABLE], vbe[VBE_VIRT_WIDTH], vbe[VBE_X_OFFSET],
+      vbe[VBE_Y_OFFSET]);
+
+  if (!answers (stamp)) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The mode registers of %s do not answer; set width, height, format and "
+        "stride.", address);
+    return MMIO_TOLD_WRONG;
+  }
+
+  if (!stands_still || !has_mode (stamp)) {
+    mmio_set_error (error, MMIO_ERROR_NO_MODE,
+        "The display %s shows no graphics mode now; set width, height, format "
+        "and stride, or let its driver set a mode.", address);
+    return MMIO_TOLD_NO_MODE;
+  }
+
+  format = get_format (vbe[VBE_BPP]);
+  if (!format) {
+    mmio_set_error (error, MMIO_ERROR_FORMAT,
+        "The display %s has a mode of %u bits a pixel, which is no picture "
+        "without its palette; set a mode of 16, 24 or 32 bits.", address,
+        vbe[VBE_BPP]);
+    return MMIO_TOLD_WRONG;
+  }
+
+  bytes = (vbe[VBE_BPP] + 7) / 8;
+  told->format = *mmio_format_find (format);
+  told->width = vbe[VBE_XRES];
+  told->height = vbe[VBE_YRES];
+  told->stride = bytes * MAX (vbe[VBE_VIRT_WIDTH], vbe[VBE_XRES]);
+  told->offset = (guint64) told->stride * vbe[VBE_Y_OFFSET] +
+      (guint64) bytes *vbe[VBE_X_OFFSET];
+  return MMIO_TOLD_PICTURE;
+}
+
+static MmioTold
+mmio_vbe_ask (const MmioDevice * device, guint bar, const guint8 * registers,
+    MmioStamp * stamp, MmioSpec * told, GError ** error)
+{
+  return mmio_vbe_ask_by (device, registers, mmio_vbe_look, stamp, told, error);
+}
+
+const MmioTeller mmio_vbe_teller = {
+  .length = (gsize) 2 * VBE_N_REGISTERS,
+  .ask = mmio_vbe_ask,
+  .look = mmio_vbe_look,
+};

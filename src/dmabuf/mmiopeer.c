@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whether the kernel lets one PCI device read the memory of another: the rules
+ * of its drivers/pci/p2pdma.c, for those whose drivers ask for them too late.
+ * Where what is known here is less than what the kernel knows, the answer is
+ * that there is no way.
+ */
+#include "dmabuf/mmiopeer.h"
+
+#include <linux/pci_regs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mmiosystem.h"
+#include "pci/mmiopcistate.h"
+
+#define CPUINFO "/proc/cpuinfo"
+
+#define AMD "AuthenticAMD"
+#define AMD_ZEN 0x17
+
+#define INTEL 0x8086
+#define CLASS_BRIDGE 0x0604
+
+/* Intel's in the kernel's pci_p2pdma_whitelist: what stands for the host
+ * bridge, and whether it only passes on what comes from below itself.  Left out
+ * is what was added after these: Google's SoCs, and (in Linux 7.1) Intel's
+ * accelerators that are alone on a bus of their own, where no display is. */
+static const struct
+{
+  guint device;
+  gboolean same_only;
+} trusted_hosts[] = {
+  {0x3c00, TRUE}, {0x3c01, TRUE},       /* Xeon E5, Core i7 */
+  {0x2f00, TRUE}, {0x2f01, TRUE},       /* Xeon E7 v3, E5 v3, Core i7 */
+  {0x2030, FALSE}, {0x2031, FALSE}, {0x2032, FALSE}, {0x2033, FALSE},
+  {0x2020, FALSE},              /* Skylake-E */
+  {0x09a2, FALSE},              /* Xeons since Ice Lake */
+};
+
+/* The extended capabilities of a PCI device, as many as fit into 4096 bytes, and
+ * the bits of ACS that redirect reads between devices */
+#define MAX_CAPABILITIES 480
+#define ACS_LENGTH 8
+#define ACS_REDIRECTS (PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_EC)
+
+/* In the order in which one outdoes another */
+typedef enum
+{
+  REDIRECTION_OFF,
+  REDIRECTION_HIDDEN,
+  REDIRECTION_ON,
+} Redirection;
+
+/* Where a PCI device is */
+typedef struct
+{
+  char *path;                   /* its directory */
+  char *host;                   /* that of the host bridge above it */
+  char *top;                    /* what is above it on the bus of that; itself,
+                                 * if nothing is */
+} Place;
+
+static void
+place_clear (Place * place)
+{
+  g_free (place->path);
+  g_free (place->host);
+  g_free (place->top);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Place, place_clear);
+
+/* 0000:01:00.0 */
+static gboolean
+is_device (const char *name)
+{
+  int end = 0;
+
+  sscanf (name, "%*x:%*2x:%*2x.%*1x%n", &end);
+  return end > 0 && name[end] == '\0';
+}
+
+/* pci0000:00 */
+static gboolean
+is_host (const char *name)
+{
+  int end = 0;
+
+  sscanf (name, "pci%*x:%*2x%n", &end);
+  return end > 0 && name[end] == '\0';
+}
+
+/* Finds the place of what a link leads to.  A host bridge may itself be below
+ * a PCI device (Intel's VMD), but what is above one is never asked.
+ *
+ * Returns: FALSE if that is not a PCI device */
+static gboolean
+place_init (Place * place, const char *link)
+{
+  char *path = realpath (link, NULL);
+  g_autofree char *name = path ? g_path_get_basename (path) : NULL;
+
+  place->path = g_strdup (path);
+  free (path);
+  if (!name || !is_device (name))
+    return FALSE;
+
+  while (strcmp (name, "/") != 0) {
+    const char *below = place->host ? place->host : place->path;
+    char *above = g_path_get_dirname (below);
+
+    g_free (place->top);
+    place->top = g_steal_pointer (&name);
+    g_free (place->host);
+    place->host = above;
+
+    name = g_path_get_basename (above);
+    if (is_host (name))
+      return TRUE;
+  }
+
+  return FALSE;
+}
+
+static guint32
+get_le (const char *config, gsize offset, gsize size)
+{
+  guint32 value = 0;
+
+  for (gsize i = 0; i < size; i++)
+    value |= (guint32) (guint8) config[offset + i] << (8 * i);
+  return value;
+}
+
+/* Whether a device sends up what others send to each other through it.  As the
+ * kernel does, this looks for the ACS capability, and what is switched on. */
+static Redirection
+ask_device (const char *directory)
+{
+  g_autofree char *path = g_build_filename (directory, "config", NULL);
+  g_autofree char *config = NULL;
+  gsize length, offset = PCI_CFG_SPACE_SIZE;
+
+  if (mmio_read_file (path, &config, &length) != 0 ||
+      length <= PCI_STD_HEADER_SIZEOF)
+    return REDIRECTION_HIDDEN;
+
+  for (guint i = 0; i < MAX_CAPABILITIES && offset >= PCI_CFG_SPACE_SIZE &&
+      offset + ACS_LENGTH <= length; i++) {
+    const guint32 header = get_le (config, offset, 4);
+
+    if (PCI_EXT_CAP_ID (header) == PCI_EXT_CAP_ID_ACS)
+      return (get_le (config, offset + PCI_ACS_CTRL, 2) & ACS_REDIRECTS) != 0 ?
+          REDIRECTION_ON : REDIRECTION_OFF;
+    offset = PCI_EXT_CAP_NEXT (header);
+  }
+
+  return REDIRECTION_OFF;
+}
+
+/* Asks all that is on the way from a device up to what is above both, too; no
+ * two names of PCI devices begin alike and go on */
+static Redirection
+ask_branch (const Place * place, const Place * other)
+{
+  g_autofree char *directory = g_strdup (place->path);
+  Redirection most = ask_device (directory);
+
+  while (!g_str_has_prefix (other->path, directory)) {
+    char *above = g_path_get_dirname (directory);
+
+    g_free (directory);
+    directory = above;
+    most = MAX (most, ask_device (directory));
+  }
+
+  return most;
+}
+
+static gboolean
+have_same_group (const Place * place, const Place * other)
+{
+  g_autofree char *link = g_build_filename (place->path, "iommu_group", NULL);
+  g_autofree char *other_link = g_build_filename (other->path, "iommu_group",
+      NULL);
+  char *group = realpath (link, NULL);
+  char *other_group = realpath (other_link, NULL);
+  const gboolean same = g_strcmp0 (group, other_group) == 0;
+
+  free (group);
+  free (other_group);
+  return same;
+}
+
+/* Whether what passes between the two is sent up to the host bridge.  Plain
+ * users may not read that.  But the kernel only switches it on with an IOMMU,
+ * and who is in one group can reach each other; who is not perhaps can. */
+static Redirection
+ask_both (const Place * reader, const Place * owner)
+{
+  const Redirection redirection = MAX (ask_branch (reader, owner),
+      ask_branch (owner, reader));
+
+  if (redirection == REDIRECTION_HIDDEN && have_same_group (reader, owner))
+    return REDIRECTION_OFF;
+
+  return redirection;
+}
+
+static gboolean
+starts_with_key (const char *line, const char *key, const char **value)
+{
+  const gsize length = strlen (key);
+
+  if (strncmp (line, key, length) != 0)
+    return FALSE;
+
+  *value = line + length + strspn (line + length, " \t:");
+  return TRUE;
+}
+
+/* The first CPU speaks for all, as in the kernel */
+static gboolean
+cpu_is_trusted (void)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) lines = NULL;
+  gboolean is_amd = FALSE;
+  const char *value;
+
+  if (mmio_read_file (CPUINFO, &text, NULL) != 0)
+    return FALSE;
+
+  lines = g_strsplit (text, "\n", -1);
+  for (guint i = 0; lines[i]; i++) {
+    if (starts_with_key (lines[i], "vendor_id", &value))
+      is_amd = strcmp (value, AMD) == 0;
+    else if (starts_with_key (lines[i], "cpu family", &value))
+      return is_amd && g_ascii_strtoull (value, NULL, 10) >= AMD_ZEN;
+  }
+
+  return FALSE;
+}
+
+/* Returns: what the file says, or 0, which nobody has */
+static guint
+read_number (const char *host, const char *device, const char *name)
+{
+  g_autofree char *path = g_build_filename (host, device, name, NULL);
+  g_autofree char *text = NULL;
+
+  return mmio_read_file (path, &text, NULL) == 0 ?
+      g_ascii_strtoull (text, NULL, 16) : 0;
+}
+
+/* Returns: (transfer full) (nullable): the first device on the host bridge's
+ * bus, which stands for it if it is 00.0, or a root port */
+static char *
+find_host_device (const char *host)
+{
+  g_autoptr (GDir) dir = g_dir_open (host, 0, NULL);
+  g_autofree char *first = NULL;
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir))) {
+    if (is_device (name) && (!first || strcmp (name, first) < 0)) {
+      g_free (first);
+      first = g_strdup (name);
+    }
+  }
+
+  if (first && !g_str_has_suffix (first, ":00.0") &&
+      read_number (host, first, "class") >> 8 != CLASS_BRIDGE)
+    return NULL;
+
+  return g_steal_pointer (&first);
+}
+
+static gboolean
+host_is_trusted (const char *host, gboolean is_same)
+{
+  g_autofree char *name = find_host_device (host);
+  guint device;
+
+  if (!name || read_number (host, name, "vendor") != INTEL)
+    return FALSE;
+
+  device = read_number (host, name, "device");
+  for (guint i = 0; i < G_N_ELEMENTS (trusted_hosts); i++) {
+    if (trusted_hosts[i].device == device)
+      return is_same || !trusted_hosts[i].same_only;
+  }
+
+  return FALSE;
+}
+
+static gboolean
+hosts_are_trusted (const Place * reader, const Place * owner)
+{
+  if (strcmp (reader->host, owner->host) == 0)
+    return host_is_trusted (owner->host, TRUE);
+
+  return host_is_trusted (reader->host, FALSE) &&
+      host_is_trusted (owner->host, FALSE);
+}
+
+/**
+ * mmio_peer_find_way:
+ * @reader: the directory in /sys of the device that is to read, or a link to
+ *   it, such as /sys/class/drm/card0/device
+ * @address: full PCI address of the device whose memory it is to read
+ *
+ * Reads the configuration of both, and of the bridges above, which may wake
+ * them.
+ *
+ * Returns: the way that the kernel gives them, or why it gives none
+ */
+MmioPeerWay
+mmio_peer_find_way (const char *reader, const char *address)
+{
+  g_autofree char *link = g_build_filename (MMIO_PCI_SYSFS, address, NULL);
+  g_auto (Place) from = { 0, };
+  g_auto (Place) to = { 0, };
+  MmioPeerWay otherwise = MMIO_PEER_WAY_NONE;
+
+  if (!place_init (&from, reader) || !place_init (&to, link))
+    return MMIO_PEER_WAY_UNKNOWN;
+
+  if (strcmp (from.host, to.host) == 0 && strcmp (from.top, to.top) == 0) {
+    switch (ask_both (&from, &to)) {
+      case REDIRECTION_OFF:
+        return MMIO_PEER_WAY_BRIDGE;
+      case REDIRECTION_HIDDEN:
+        otherwise = MMIO_PEER_WAY_HIDDEN;
+        break;
+      case REDIRECTION_ON:
+        otherwise = MMIO_PEER_WAY_REDIRECTED;
+        break;
+    }
+  }
+
+  return cpu_is_trusted () || hosts_are_trusted (&from, &to) ?
+      MMIO_PEER_WAY_HOST : otherwise;
+}

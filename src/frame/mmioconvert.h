@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "frame/mmioformat.h"
+
+G_BEGIN_DECLS
+
+/**
+ * MmioConversion:
+ *
+ * How packed pixels of 3 or 4 bytes become ones of 4.
+ */
+typedef struct _MmioConversion MmioConversion;
+
+const MmioConversion *mmio_conversion_find (const MmioFormat * from,
+    const MmioFormat * to);
+
+guint mmio_conversion_get_pixel_bytes (const MmioConversion * conversion);
+
+void mmio_conversion_run (const MmioConversion * conversion, guint8 * dest,
+    const guint8 * src, guint pixels);
+
+G_END_DECLS

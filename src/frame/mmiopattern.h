@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "frame/mmiopicture.h"
+
+G_BEGIN_DECLS
+
+gboolean mmio_pattern_can_paint (const MmioFormat * format);
+
+void mmio_pattern_paint (const MmioPicture * picture, guint8 * bar,
+    guint number);
+
+void mmio_pattern_repaint (const MmioPicture * picture, guint8 * bar,
+    guint from, guint to);
+
+guint mmio_pattern_get_bits (const MmioPicture * picture);
+
+gboolean mmio_pattern_read_number (const MmioPicture * picture,
+    const guint8 * bar, guint * number);
+
+G_END_DECLS

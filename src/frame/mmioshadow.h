@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "frame/mmiopicture.h"
+
+G_BEGIN_DECLS
+
+/* Ranges of changed rows that are told apart; more become one at the end */
+#define MMIO_MAX_DAMAGE 16
+
+/**
+ * MmioRows:
+ * @first: first row
+ * @count: number of rows
+ */
+typedef struct {
+  guint first;
+  guint count;
+} MmioRows;
+
+/**
+ * MmioDamage:
+ * @n_ranges: number of ranges; 0: nothing has changed
+ * @range: rows of the picture that have changed, from the top down, with
+ *   unchanged ones between them
+ */
+typedef struct {
+  guint n_ranges;
+  MmioRows range[MMIO_MAX_DAMAGE];
+} MmioDamage;
+
+/**
+ * MmioShadow:
+ *
+ * What the picture was when it was last read: cached memory of our own, to
+ * compare with.
+ */
+typedef struct _MmioShadow MmioShadow;
+
+MmioShadow *mmio_shadow_new (const MmioPicture * picture);
+void mmio_shadow_free (MmioShadow * shadow);
+
+void mmio_shadow_forget (MmioShadow * shadow);
+
+gboolean mmio_shadow_begin (MmioShadow * shadow);
+guint8 *mmio_shadow_get_row (MmioShadow * shadow, guint plane, guint row);
+void mmio_shadow_mark (MmioShadow * shadow, guint plane, guint row);
+void mmio_shadow_end (MmioShadow * shadow, MmioDamage * damage);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioShadow, mmio_shadow_free)
+
+G_END_DECLS

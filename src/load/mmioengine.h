@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the engines and mmioreader.c tell each other.  Nobody else includes
+ * this. */
+
+#include "load/mmioreader.h"
+
+G_BEGIN_DECLS
+
+/* Bytes of a cache line, which is also the largest load there is, and what a
+ * write-combining buffer fetches */
+#define MMIO_LINE 64
+
+/**
+ * MmioReader:
+ * @name: what `engine` says of it
+ * @load_bytes: the widest load
+ * @lacks: what is missing where it cannot run, for the error
+ * @is_available: (nullable): whether it can run here; NULL: always
+ * @copy_words: copies any bytes in naturally aligned general-purpose loads
+ * @copy_lines: (nullable): copies whole lines between line-aligned addresses
+ * @compare_lines: (nullable): copies like @copy_lines, and returns whether the
+ *   lines equal those at @shadow, which is ordinary memory at any address
+ * @keep_stores_apart: @copy_lines wants to store to cached memory only
+ * @is_ordinary: what it loads from is ordinary memory, no BAR: it may be
+ *   fetched ahead
+ */
+struct _MmioReader {
+  const char *name;
+  guint load_bytes;
+  const char *lacks;
+  gboolean (*is_available) (void);
+  void (*copy_words) (guint8 * dest, const guint8 * bar, gsize length);
+  void (*copy_lines) (guint8 * dest, const guint8 * bar, gsize length);
+  gboolean (*compare_lines) (guint8 * dest, const guint8 * bar,
+      const guint8 * shadow, gsize length);
+  gboolean keep_stores_apart;
+  gboolean is_ordinary;
+};
+
+void mmio_engine_copy_u64 (guint8 * dest, const guint8 * bar, gsize length);
+
+extern const MmioReader mmio_engine_u64;
+extern const MmioReader mmio_engine_u32;
+extern const MmioReader mmio_engine_orc;
+extern const MmioReader mmio_engine_orc_ordinary;
+extern const MmioReader mmio_engine_stream;
+
+G_END_DECLS

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "frame/mmioconvert.h"
+#include "frame/mmioshadow.h"
+#include "load/mmioreader.h"
+
+G_BEGIN_DECLS
+
+/**
+ * MmioTarget:
+ * @format: format of the pixels there
+ * @plane: where each plane starts
+ * @stride: bytes from one row to the next
+ *
+ * Memory that a frame is read into.  It is only written, once, in order.
+ */
+typedef struct {
+  MmioFormat format;
+  guint8 *plane[MMIO_MAX_PLANES];
+  guint stride[MMIO_MAX_PLANES];
+} MmioTarget;
+
+gboolean mmio_frame_can_read_as (const MmioPicture * picture,
+    const MmioFormat * format);
+
+void mmio_frame_read (const MmioReader * reader, const MmioPicture * picture,
+    const guint8 * data, const MmioTarget * target);
+
+gboolean mmio_frame_read_changes (const MmioReader * reader,
+    const MmioPicture * picture, const guint8 * data,
+    const MmioTarget * target, MmioShadow * shadow, gboolean only_changed,
+    MmioDamage * damage);
+
+G_END_DECLS

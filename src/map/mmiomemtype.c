@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a map really became.  On x86 the kernel makes all maps of a range as the
+ * first one that is alive, without a word: a write-combining one uncached, and
+ * an uncached one write-combining.  Its own list of memory types is the only
+ * place that says so, and only root may read it.
+ */
+#include "map/mmiomemtype.h"
+
+#include <string.h>
+
+#include "base/mmiosystem.h"
+
+#define MEMTYPE_LIST "/sys/kernel/debug/x86/pat_memtype_list"
+
+/**
+ * mmio_memtype_parse:
+ * @list: the kernel's list, in lines such as
+ *   "PAT: [mem 0x00000000fd000000-0x00000000fe000000] write-combining"
+ * @address: physical address
+ * @length: bytes
+ * @otherwise: what to return if the list does not say
+ *
+ * Returns: how the range is mapped
+ */
+MmioMapping
+mmio_memtype_parse (const char *list, guint64 address, guint64 length,
+    MmioMapping otherwise)
+{
+  g_auto (GStrv) lines = g_strsplit (list, "\n", -1);
+
+  for (guint i = 0; lines[i]; i++) {
+    const char *range = strstr (lines[i], "[mem ");
+    char *end;
+    guint64 first, last;
+
+    if (!range)
+      continue;
+
+    first = g_ascii_strtoull (range + strlen ("[mem "), &end, 16);
+    if (*end != '-')
+      continue;
+    last = g_ascii_strtoull (end + 1, &end, 16);
+    if (address < first || address + length > last)
+      continue;
+
+    if (strstr (end, "write-combining"))
+      return MMIO_MAPPING_WRITE_COMBINING;
+    if (strstr (end, "uncached"))
+      return MMIO_MAPPING_UNCACHED;
+  }
+
+  return otherwise;
+}
+
+/**
+ * mmio_memtype_get:
+ * @address: physical address of a range that was just mapped
+ * @length: bytes
+ * @asked: how it was asked to be mapped
+ *
+ * Returns: how it is mapped, as far as the kernel tells; otherwise @asked
+ */
+MmioMapping
+mmio_memtype_get (guint64 address, guint64 length, MmioMapping asked)
+{
+  g_autofree char *list = NULL;
+
+  if (mmio_read_file (MEMTYPE_LIST, &list, NULL) != 0)
+    return asked;
+
+  return mmio_memtype_parse (list, address, length, asked);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The PCI devices that are known to describe a frame, by their IDs.  Their class says
+ * nothing: most displays and multimedia devices have no frame that can be read.  What
+ * sysfs says are attributes that the kernel keeps: no device is woken, none is asked
+ * for its configuration, and no BAR is opened.
+ */
+#include "pci/mmiocandidate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mmiosystem.h"
+#include "describe/mmioknown.h"
+#include "pci/mmiopcistate.h"
+
+/* What the third column of the attribute "resource" has: linux/ioport.h */
+#define IORESOURCE_MEM 0x200
+#define IORESOURCE_UNSET 0x20000000
+
+static char *
+get_path (const char *address, const char *name)
+{
+  return g_build_filename (MMIO_PCI_SYSFS, address, name, NULL);
+}
+
+/* @cannot_ask: (inout): set if that is why there is nothing */
+static char *
+read_attribute (const char *address, const char *name, gboolean * cannot_ask)
+{
+  g_autofree char *path = get_path (address, name);
+  char *text;
+
+  *cannot_ask |= mmio_is_shortage (mmio_read_file (path, &text, NULL));
+  return text;
+}
+
+static gboolean
+read_number (const char *address, const char *name, guint64 max,
+    guint64 * number, gboolean * cannot_ask)
+{
+  g_autofree char *text = read_attribute (address, name, cannot_ask);
+
+  if (!text || !g_str_has_prefix (text, "0x"))
+    return FALSE;
+
+  g_strchomp (text);
+  return g_ascii_string_to_unsigned (text + 2, 16, 0, max, number, NULL);
+}
+
+/* Whether a line of "resource" is memory that holds a page, and has been given
+ * an address */
+static gboolean
+is_large_memory (const char *line)
+{
+  guint64 start, end, flags;
+  char *rest;
+
+  start = g_ascii_strtoull (line, &rest, 16);
+  end = g_ascii_strtoull (rest, &rest, 16);
+  flags = g_ascii_strtoull (rest, &rest, 16);
+
+  return (flags & IORESOURCE_MEM) && !(flags & IORESOURCE_UNSET) &&
+      start != 0 && end > start &&
+      end - start >= (guint64) sysconf (_SC_PAGESIZE) - 1;
+}
+
+static gboolean
+exists (const char *path, gboolean * cannot_ask)
+{
+  if (access (path, F_OK) == 0)
+    return TRUE;
+
+  *cannot_ask |= mmio_is_shortage (errno);
+  return FALSE;
+}
+
+/* Whether the BAR is there.  A device that is just being plugged in has none yet: the
+ * kernel announces it, then gives its BARs addresses, and makes their files last. */
+static gboolean
+has_memory (const char *address, guint bar, gboolean * cannot_ask)
+{
+  g_autofree char *text = read_attribute (address, "resource", cannot_ask);
+  g_autofree char *name = g_strdup_printf ("resource%u", bar);
+  g_autofree char *file = get_path (address, name);
+  g_auto (GStrv) lines = NULL;
+
+  if (!text)
+    return FALSE;
+
+  lines = g_strsplit (text, "\n", -1);
+  return g_strv_length (lines) > bar && is_large_memory (lines[bar]) &&
+      exists (file, cannot_ask);
+}
+
+/* Returns: (nullable): the device, if it is one that counts and is still there
+ */
+static MmioCandidate *
+candidate_new (const char *address, gboolean * cannot_ask)
+{
+  g_autoptr (MmioCandidate) candidate = g_new0 (MmioCandidate, 1);
+  g_autofree char *link = get_path (address, NULL);
+  guint64 vendor, device, class_code;
+  char *path;
+  guint bar;
+
+  if (!read_number (address, "vendor", G_MAXUINT16, &vendor, cannot_ask) ||
+      !read_number (address, "device", G_MAXUINT16, &device, cannot_ask) ||
+      !read_number (address, "class", 0xffffff, &class_code, cannot_ask))
+    return NULL;
+
+  candidate->address = g_strdup (address);
+  candidate->vendor = vendor;
+  candidate->device = device;
+  candidate->class_code = class_code;
+  if (!mmio_known_has (vendor, device, &bar) ||
+      !has_memory (address, bar, cannot_ask))
+    return NULL;
+
+  /* It may have gone since its attributes were read: without a path it would
+   * look like another one */
+  path = realpath (link, NULL);
+  if (!path) {
+    *cannot_ask |= mmio_is_shortage (errno);
+    return NULL;
+  }
+  candidate->path = g_strdup (path);
+  free (path);
+  mmio_pci_names_init (&candidate->names, vendor, device);
+  return g_steal_pointer (&candidate);
+}
+
+static gint
+compare_addresses (gconstpointer a, gconstpointer b)
+{
+  const MmioCandidate *one = *(MmioCandidate * const *) a;
+  const MmioCandidate *other = *(MmioCandidate * const *) b;
+  const gsize length = strlen (one->address);
+  const gsize other_length = strlen (other->address);
+
+  /* Domains have four digits, or more */
+  if (length != other_length)
+    return length < other_length ? -1 : 1;
+  return strcmp (one->address, other->address);
+}
+
+/**
+ * mmio_candidate_list:
+ *
+ * Lists the devices that mmioknown.c knows, if they have the BAR in which they describe
+ * their frame.  They are not opened.
+ *
+ * Returns: (transfer full) (nullable) (element-type MmioCandidate): the devices, in
+ *   the order of their addresses; none where there is no PCI bus; NULL if this
+ *   process cannot ask for want of descriptors or memory, which may pass
+ */
+GPtrArray *
+mmio_candidate_list (void)
+{
+  g_autoptr (GPtrArray) candidates =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_candidate_free);
+  g_autoptr (GPtrArray) names = NULL;
+  gboolean cannot_ask =
+      mmio_is_shortage (mmio_read_dir (MMIO_PCI_SYSFS, &names));
+
+  for (guint i = 0; names && i < names->len; i++) {
+    MmioCandidate *candidate = candidate_new (g_ptr_array_index (names, i),
+        &cannot_ask);
+
+    if (candidate)
+      g_ptr_array_add (candidates, candidate);
+  }
+
+  if (cannot_ask)
+    return NULL;
+  g_ptr_array_sort (candidates, compare_addresses);
+  return g_steal_pointer (&candidates);
+}
+
+/**
+ * mmio_candidate_free:
+ * @candidate: (transfer full): a device
+ */
+void
+mmio_candidate_free (MmioCandidate * candidate)
+{
+  g_free (candidate->address);
+  g_free (candidate->path);
+  mmio_pci_names_clear (&candidate->names);
+  g_free (candidate);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "pci/mmiopci.h"
+
+G_BEGIN_DECLS
+
+/**
+ * MmioCandidate:
+ * @address: its full PCI address
+ * @path: its directory in /sys/devices
+ * @vendor, @device: what it is
+ * @class_code: its PCI class: base class, subclass, programming interface, a
+ *   byte each
+ * @names: what it is, in words
+ *
+ * A PCI device that is known to describe its frame.
+ */
+typedef struct {
+  char *address;
+  char *path;
+  guint16 vendor;
+  guint16 device;
+  guint32 class_code;
+  MmioPciNames names;
+} MmioCandidate;
+
+GPtrArray *mmio_candidate_list (void);
+
+void mmio_candidate_free (MmioCandidate * candidate);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioCandidate, mmio_candidate_free)
+
+G_END_DECLS

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Announcements of the PCI bus, by libudev.
+ */
+#include "pci/mmiouevents.h"
+
+#include <errno.h>
+#include <libudev.h>
+#include <unistd.h>
+
+/* libudev is deaf where it finds no udevd, which this file is the sign of */
+#define UDEV_CONTROL "/run/udev/control"
+
+struct _MmioUevents
+{
+  struct udev *udev;
+  struct udev_monitor *monitor;
+};
+
+/* Returns: 0, or the system's error: libudev returns it negative, and sets errno
+ *   where it returns NULL */
+static int
+listen_to_bus (MmioUevents * events)
+{
+  const gboolean has_udevd = access (UDEV_CONTROL, F_OK) == 0;
+  int ret;
+
+  events->udev = udev_new ();
+  if (!events->udev)
+    return errno;
+
+  events->monitor = udev_monitor_new_from_netlink (events->udev,
+      has_udevd ? "udev" : "kernel");
+  if (!events->monitor)
+    return errno;
+
+  ret = udev_monitor_filter_add_match_subsystem_devtype (events->monitor,
+      "pci", NULL);
+  if (ret >= 0)
+    ret = udev_monitor_enable_receiving (events->monitor);
+
+  return ret < 0 ? -ret : 0;
+}
+
+/**
+ * mmio_uevents_new:
+ * @errnum: (out): the system's error, where there is none to be had
+ *
+ * Listens to udevd, which speaks when it has done what its rules say, such as to
+ * give somebody the permission to read; without it to the kernel.  A container
+ * may have neither, and hears nothing.
+ *
+ * Returns: (transfer full) (nullable): what happens from now on
+ */
+MmioUevents *
+mmio_uevents_new (int *errnum)
+{
+  MmioUevents *events = g_new0 (MmioUevents, 1);
+
+  *errnum = listen_to_bus (events);
+  if (*errnum != 0)
+    g_clear_pointer (&events, mmio_uevents_free);
+
+  return events;
+}
+
+void
+mmio_uevents_free (MmioUevents * events)
+{
+  g_clear_pointer (&events->monitor, udev_monitor_unref);
+  g_clear_pointer (&events->udev, udev_unref);
+  g_free (events);
+}
+
+/**
+ * mmio_uevents_get_fd:
+ *
+ * Returns: (transfer none): a descriptor that polls as readable when something
+ *   has happened
+ */
+int
+mmio_uevents_get_fd (const MmioUevents * events)
+{
+  return udev_monitor_get_fd (events->monitor);
+}
+
+/**
+ * mmio_uevents_take:
+ * @action: (out): what has happened: add, remove, bind, unbind, change, ...
+ * @address: (out): to which device, its full PCI address
+ *
+ * Does not wait.
+ *
+ * Returns: FALSE if there is nothing more; nothing is set then
+ */
+gboolean
+mmio_uevents_take (MmioUevents * events, char **action, char **address)
+{
+  struct udev_device *device = udev_monitor_receive_device (events->monitor);
+
+  if (!device)
+    return FALSE;
+
+  *action = g_strdup (udev_device_get_action (device));
+  *address = g_strdup (udev_device_get_sysname (device));
+  udev_device_unref (device);
+  return TRUE;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who can import a device's memory, and so show it without a copy: makes a
+ * dma-buf of it and tries, and asks the displays for the picture's format.
+ */
+#include "probe/mmioprobeimport.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mmioerror.h"
+#include "dmabuf/mmiodrm.h"
+#include "frame/mmiofourcc.h"
+
+/* A PCI device that is not reached by vfio may be reached by that all the
+ * same; if not, what is in the way is what has to be told.  Others have no
+ * other way. */
+static MmioDevice *
+open_by_vfio (MmioDevice * device, GError ** error)
+{
+  g_auto (MmioAddress) address = { 0, };
+
+  if (strcmp (mmio_device_get_access (device), "sysfs") != 0)
+    return mmio_device_ref (device);
+
+  if (!mmio_address_parse (&address, mmio_device_get_address (device), error))
+    return NULL;
+
+  return mmio_device_open (&address, MMIO_ACCESS_VFIO, error);
+}
+
+static void
+ask_displays (MmioProbeNode * node, guint32 code)
+{
+  const char *card = node->importer->card;
+  int fd, ret;
+
+  if (!card) {
+    node->scanout = MMIO_PROBE_SCANOUT_NO_DISPLAY;
+    return;
+  }
+
+  fd = mmio_drm_open (card);
+  ret = fd >= 0 ? mmio_drm_scans_out (fd, code) : -1;
+  if (ret >= 0)
+    node->scanout = ret ? MMIO_PROBE_SCANOUT_YES : MMIO_PROBE_SCANOUT_NO;
+  else if (fd >= 0 && errno == EOPNOTSUPP)
+    node->scanout = MMIO_PROBE_SCANOUT_NO_DISPLAY;
+  else
+    node->scanout_errno = errno;
+
+  if (fd >= 0)
+    close (fd);
+}
+
+static gboolean
+try_all (MmioProbeImport * import, const MmioDevice * exporter, int dma_buf,
+    GError ** error)
+{
+  import->importers = mmio_import_try_all (dma_buf,
+      mmio_device_shares_bars (exporter) ?
+      mmio_device_get_address (exporter) : NULL, error);
+  if (!import->importers)
+    return FALSE;
+
+  import->nodes = g_array_new (FALSE, TRUE, sizeof (MmioProbeNode));
+
+  for (guint i = 0; i < import->importers->len; i++) {
+    MmioProbeNode node = {.importer = g_ptr_array_index (import->importers, i)
+    };
+
+    if (import->code != 0)
+      ask_displays (&node, import->code);
+    g_array_append_val (import->nodes, node);
+  }
+  return TRUE;
+}
+
+/**
+ * mmio_probe_import:
+ * @device: the device
+ * @bar: the BAR
+ * @range: the part of it; only its start and its end count
+ * @format: (nullable): the format of the picture there
+ *
+ * Makes a dma-buf of the pages that the range lies in, and has each DRM device
+ * of this machine import it and let go of it.  Nothing is read or shown.  If a
+ * PCI device is reached by sysfs, vfio is tried for it.
+ *
+ * Returns: (transfer full): who can import it, or why nobody can
+ */
+MmioProbeImport *
+mmio_probe_import (MmioDevice * device, guint bar, const MmioPicture * range,
+    const MmioFormat * format)
+{
+  MmioProbeImport *import = g_new0 (MmioProbeImport, 1);
+  g_autoptr (GError) local = NULL;
+  g_autoptr (MmioDevice) exporter = NULL;
+  g_autofree char *fourcc = NULL;
+  guint skip;
+  int fd = -1;
+
+  import->code = format ? mmio_fourcc_from_format (format) : 0;
+  if (import->code != 0)
+    fourcc = mmio_fourcc_to_string (import->code);
+  g_strlcpy (import->fourcc, fourcc ? fourcc : "", sizeof (import->fourcc));
+  import->is_packed24 = format && (strcmp (format->name, "RGB") == 0 ||
+      strcmp (format->name, "BGR") == 0);
+
+  /* It has to stay open: what vfio exports ends with that */
+  exporter = open_by_vfio (device, &local);
+  if (exporter)
+    fd = mmio_device_export (exporter, bar, range, &skip, &local);
+  if (fd < 0 || !try_all (import, exporter, fd, &local)) {
+    /* Who fails sets an error */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+    import->why_not = mmio_error_get_reason (local);
+    import->system = g_strdup (mmio_error_get_system (local));
+  }
+  if (fd >= 0)
+    close (fd);
+
+  return import;
+}
+
+/**
+ * mmio_probe_import_free:
+ * @import: (transfer full): who can import it
+ */
+void
+mmio_probe_import_free (MmioProbeImport * import)
+{
+  g_clear_pointer (&import->nodes, g_array_unref);
+  g_clear_pointer (&import->importers, g_ptr_array_unref);
+  g_free (import->why_not);
+  g_free (import->system);
+  g_free (import);
+}
+
+/* A display that reads the memory itself, better than a driver that only
+ * promises to, better than one that copies, better than no such display */
+static guint
+rate (const MmioProbeNode * node)
+{
+  if (!node->importer->imports)
+    return 0;
+  if (node->scanout != MMIO_PROBE_SCANOUT_YES)
+    return 1;
+  if (node->importer->copies)
+    return 2;
+  return node->importer->is_late ? 3 : 4;
+}
+
+/**
+ * mmio_probe_import_find:
+ * @import: who can import it
+ *
+ * Returns: (transfer none) (nullable): the node that can do most with it, the
+ *   first of several; NULL if nobody imports it
+ */
+const MmioProbeNode *
+mmio_probe_import_find (const MmioProbeImport * import)
+{
+  const MmioProbeNode *best = NULL;
+
+  for (guint i = 0; import->nodes && i < import->nodes->len; i++) {
+    const MmioProbeNode *node = &g_array_index (import->nodes, MmioProbeNode,
+        i);
+
+    if (rate (node) > (best ? rate (best) : 0))
+      best = node;
+  }
+
+  return best;
+}

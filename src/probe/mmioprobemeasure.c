@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Measures what it costs to load from a map: by each width of load, and by
+ * each engine.  All of them have their turn in each round, so that whatever
+ * else the machine does meets all alike, and the median of the rounds counts.
+ */
+#include "probe/mmioprobemeasure.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "load/mmioloads.h"
+#include "load/mmioreader.h"
+
+/* Bytes before the first look at the clock, and the most between two.  A load
+ * from a device may take tens of microseconds, one from the cache a fraction
+ * of a nanosecond. */
+#define FIRST_BATCH MMIO_LOADS_ALIGN
+#define LARGEST_BATCH ((gsize) 1024 * 1024)
+
+static const struct
+{
+  MmioEngine engine;
+  const char *name;
+} engines[] = {
+  {MMIO_ENGINE_ORC, "orc"},
+  {MMIO_ENGINE_STREAM, "stream"},
+  {MMIO_ENGINE_U64, "u64"},
+  {MMIO_ENGINE_U32, "u32"},
+};
+
+/* A way of loading: one of @load and @reader */
+typedef struct
+{
+  const MmioLoad *load;
+  const MmioReader *reader;
+  MmioProbeResult *result;
+  double *rates;
+} Way;
+
+typedef struct
+{
+  const guint8 *bar;
+  gsize length;
+  guint8 *dest;
+} Range;
+
+static void
+way_clear (Way * way)
+{
+  g_free (way->rates);
+}
+
+static Way *
+add_way (GArray * ways, GPtrArray * results, const char *name, guint rounds)
+{
+  Way *way;
+
+  g_array_set_size (ways, ways->len + 1);
+  way = &g_array_index (ways, Way, ways->len - 1);
+  way->rates = g_new0 (double, rounds);
+  way->result = g_new0 (MmioProbeResult, 1);
+  way->result->name = name;
+  g_ptr_array_add (results, way->result);
+
+  return way;
+}
+
+static void
+skip_wider (Way * way, guint widest)
+{
+  if (!way->result->skipped && way->result->load_bytes > widest)
+    way->result->skipped = g_strdup_printf ("more than %u bytes at once may "
+        "end a virtual machine (--force)", widest);
+}
+
+static void
+add_loads (GArray * ways, GPtrArray * results, guint widest, guint rounds)
+{
+  const MmioLoad *load;
+
+  for (guint i = 0; (load = mmio_load_nth (i)); i++) {
+    Way *way = add_way (ways, results, mmio_load_get_name (load), rounds);
+
+    way->load = load;
+    way->result->load_bytes = mmio_load_get_bytes (load);
+    way->result->skipped = g_strdup (mmio_load_get_lack (load));
+    skip_wider (way, widest);
+  }
+}
+
+static void
+add_engines (GArray * ways, GPtrArray * results, MmioMapping mapping,
+    guint widest, guint rounds)
+{
+  const char *reason;
+  const MmioReader *automatic = mmio_reader_choose (MMIO_ENGINE_AUTO, mapping,
+      &reason, NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (engines); i++) {
+    Way *way = add_way (ways, results, engines[i].name, rounds);
+    g_autoptr (GError) error = NULL;
+
+    way->reader = mmio_reader_choose (engines[i].engine, mapping, &reason,
+        &error);
+    way->result->is_engine = TRUE;
+    way->result->is_auto = way->reader && way->reader == automatic;
+    if (way->reader)
+      way->result->load_bytes = mmio_reader_get_load_bytes (way->reader);
+    else
+      way->result->skipped = g_strdup (error->message);
+    skip_wider (way, widest);
+  }
+}
+
+static void
+load_once (const Way * way, const Range * range, gsize at, gsize n)
+{
+  if (way->load)
+    mmio_load_run (way->load, range->bar + at, n);
+  else
+    mmio_reader_copy (way->reader, range->dest + at, range->bar + at, n);
+}
+
+/* Nanoseconds that this thread had a CPU: what others run meanwhile is left
+ * out, waiting for a load is not */
+static gint64
+get_cpu_time (void)
+{
+  struct timespec now = { 0, };
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * G_GINT64_CONSTANT (1000000000) + now.tv_nsec;
+}
+
+/* Goes through the range, again and again, until time or bytes are used up.
+ * Returns bytes a second. */
+static double
+measure_once (const Way * way, const Range * range,
+    const MmioProbeBudget * budget)
+{
+  const gint64 start = g_get_monotonic_time ();
+  const gint64 cpu_start = get_cpu_time ();
+  guint64 total = 0;
+  gsize at = 0, batch = FIRST_BATCH;
+  gint64 elapsed, cpu;
+
+  do {
+    batch = MIN (batch, budget->bytes - total);
+    for (gsize done = 0, n; done < batch; done += n) {
+      n = MIN (batch - done, range->length - at);
+      load_once (way, range, at, n);
+      at = (at + n) % range->length;
+    }
+    total += batch;
+
+    elapsed = g_get_monotonic_time () - start;
+    if (batch < LARGEST_BATCH && elapsed < budget->time / 16)
+      batch *= 2;
+  } while (elapsed < budget->time && total < budget->bytes);
+
+  /* Where the system counts in ticks it may not have counted one yet */
+  cpu = get_cpu_time () - cpu_start;
+  if (cpu <= 0)
+    cpu = MAX (elapsed, 1) * 1000;
+
+  way->result->bytes += total;
+  return total * 1e9 / cpu;
+}
+
+static int
+compare_rates (const void *a, const void *b)
+{
+  const double one = *(const double *) a, other = *(const double *) b;
+
+  return (one > other) - (one < other);
+}
+
+static void
+summarize (Way * way, guint rounds)
+{
+  qsort (way->rates, rounds, sizeof (double), compare_rates);
+  way->result->slowest = way->rates[0];
+  way->result->rate = way->rates[rounds / 2];
+  way->result->fastest = way->rates[rounds - 1];
+}
+
+/**
+ * mmio_probe_measure_count:
+ *
+ * Returns: how many ways of loading there are to measure on each map
+ */
+guint
+mmio_probe_measure_count (void)
+{
+  guint n = 0;
+
+  while (mmio_load_nth (n))
+    n++;
+
+  return n + G_N_ELEMENTS (engines);
+}
+
+/**
+ * mmio_probe_measure:
+ * @bar: where to load from, a multiple of %MMIO_LOADS_ALIGN
+ * @length: bytes, a multiple of %MMIO_LOADS_ALIGN, not 0
+ * @mapping: how it is mapped
+ * @widest: bytes of the widest load that may be tried
+ * @budget: how long to measure
+ * @progress: (nullable): is told what comes next
+ * @user_data: for @progress
+ *
+ * Returns: (transfer full) (element-type MmioProbeResult): a result for each
+ *   load and each engine
+ */
+GPtrArray *
+mmio_probe_measure (const guint8 * bar, gsize length, MmioMapping mapping,
+    guint widest, const MmioProbeBudget * budget, MmioProbeProgress progress,
+    gpointer user_data)
+{
+  GPtrArray *results =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_probe_result_free);
+  g_autoptr (GArray) ways = g_array_new (FALSE, TRUE, sizeof (Way));
+  Range range = { bar, length, NULL };
+  guint done = 0;
+
+  g_array_set_clear_func (ways, (GDestroyNotify) way_clear);
+  add_loads (ways, results, widest, budget->rounds);
+  add_engines (ways, results, mapping, widest, budget->rounds);
+
+  /* Engines copy to memory that is there already, as a pool's is */
+  range.dest = g_aligned_alloc0 (1, length, MMIO_LOADS_ALIGN);
+
+  for (guint round = 0; round < budget->rounds; round++) {
+    for (guint i = 0; i < ways->len; i++, done++) {
+      Way *way = &g_array_index (ways, Way, i);
+
+      if (way->result->skipped)
+        continue;
+      if (progress)
+        progress (mapping, way->result->name, done,
+            budget->rounds * ways->len, user_data);
+      way->rates[round] = measure_once (way, &range, budget);
+    }
+  }
+
+  for (guint i = 0; i < ways->len; i++)
+    summarize (&g_array_index (ways, Way, i), budget->rounds);
+  g_aligned_free (range.dest);
+
+  return results;
+}
+
+/**
+ * mmio_probe_result_free:
+ * @result: (transfer full): a result
+ */
+void
+mmio_probe_result_free (MmioProbeResult * result)
+{
+  g_free (result->skipped);
+  g_free (result);
+}
+
+/**
+ * mmio_probe_result_get_ns:
+ * @result: a result that was not skipped
+ *
+ * Returns: nanoseconds from one load to the next
+ */
+double
+mmio_probe_result_get_ns (const MmioProbeResult * result)
+{
+  return result->load_bytes * 1e9 / result->rate;
+}

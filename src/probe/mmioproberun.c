@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Measures a device: finds the BAR, asks the rules, maps it in each way that
+ * it can be mapped and measures there.  One map at a time: while there is an
+ * uncached one, the kernel makes every other of the same range uncached too.
+ */
+#include "probe/mmioproberun.h"
+
+#include "base/mmioerror.h"
+#include "load/mmioloads.h"
+#include "probe/mmioproberules.h"
+
+#define ROUNDS 5
+
+/* Bytes that are measured if nobody says more: as much as a full HD picture
+ * of 32 bits takes */
+#define DEFAULT_LENGTH ((guint64) 1920 * 1080 * 4)
+
+/* Bytes that one measurement in a round loads from a device at most, and so
+ * the largest range that makes sense */
+#define MAX_BYTES ((guint64) 64 * 1024 * 1024)
+
+static void
+mmio_probe_map_free (MmioProbeMap * map)
+{
+  g_free (map->skipped);
+  g_clear_pointer (&map->results, g_ptr_array_unref);
+  g_free (map);
+}
+
+static void
+describe_case (MmioProbeCase * what, const MmioProbeReport * report,
+    const MmioDevice * device, guint bar)
+{
+  const MmioBar *facts = mmio_device_get_bar (device, bar);
+
+  what->address = report->address;
+  what->is_pci = mmio_device_has_bars (device);
+  what->bar = bar;
+  what->is_named = report->config->bar >= 0 ||
+      mmio_device_get_fixed_bar (device) >= 0;
+  what->size = facts->size;
+  what->is_prefetchable = facts->is_prefetchable;
+  what->is_virtual = report->config->is_virtual;
+  what->force = report->config->force;
+}
+
+/* Whether there is such memory; if not, mmio_device_map() says so better */
+static gboolean
+is_memory (const MmioDevice * device, gint bar)
+{
+  return bar >= 0 && bar < MMIO_MAX_BARS &&
+      mmio_device_get_bar (device, bar)->size > 0 &&
+      !mmio_device_get_bar (device, bar)->is_io;
+}
+
+/* Whether a BAR is named that is not read, for a header neither: why not, is
+ * said later */
+static gboolean
+is_forbidden (const MmioProbeReport * report, const MmioDevice * device,
+    gint bar)
+{
+  const gint named = bar >= 0 ? bar : mmio_device_get_fixed_bar (device);
+  MmioProbeCase what;
+
+  if (!is_memory (device, named))
+    return FALSE;
+
+  describe_case (&what, report, device, named);
+  return !mmio_probe_may_measure (&what, NULL);
+}
+
+/* Learns the picture.  The device is asked where the user says nothing of it,
+ * and no harm if it cannot tell; the simulated device wants to be told. */
+static gboolean
+find_picture (MmioProbeReport * report, MmioDevice * device, gint * bar,
+    GError ** error)
+{
+  const MmioProbeConfig *config = report->config;
+  const gboolean is_open = config->spec.width == 0 && config->spec.height == 0;
+  MmioSpec spec = config->spec;
+  g_autoptr (GError) local = NULL;
+
+  if (is_open && config->length > 0 && mmio_device_has_bars (device))
+    return TRUE;
+  if ((spec.width == 0 || spec.height == 0) &&
+      is_forbidden (report, device, *bar))
+    return TRUE;
+
+  if (mmio_device_describe (device, bar, &spec, &local) &&
+      mmio_picture_init (&report->picture, &spec, &local)) {
+    report->has_picture = TRUE;
+    return TRUE;
+  }
+
+  if (is_open) {
+    g_debug ("no picture: %s", local->message);
+    return TRUE;
+  }
+
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
+/* The first BAR that holds @end bytes and may be measured, else the first that
+ * holds them, else -1 */
+static gint
+choose_bar (const MmioProbeReport * report, const MmioDevice * device,
+    guint64 end)
+{
+  gint chosen = -1;
+
+  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
+    const MmioBar *facts = mmio_device_get_bar (device, i);
+    MmioProbeCase what;
+
+    if (facts->is_io || facts->size == 0 || facts->size < end)
+      continue;
+
+    describe_case (&what, report, device, i);
+    if (mmio_probe_may_measure (&what, NULL))
+      return i;
+    if (chosen < 0)
+      chosen = i;
+  }
+
+  return chosen;
+}
+
+/* The range to map, as the picture that mmio_device_map() wants */
+static gboolean
+find_range (MmioProbeReport * report, const MmioDevice * device, gint * bar,
+    MmioPicture * range, GError ** error)
+{
+  const guint64 wanted = report->config->length;
+  const gboolean is_picture = report->has_picture && wanted == 0;
+  guint64 size;
+
+  range->start = report->has_picture ? report->picture.start :
+      report->config->spec.offset;
+  range->end = is_picture ? report->picture.end :
+      range->start + MAX (wanted, 1);
+
+  if (*bar < 0)
+    *bar = choose_bar (report, device, range->end);
+  if (*bar < 0 && !is_picture)
+    *bar = choose_bar (report, device, 0);
+  if (*bar < 0 && !is_picture) {
+    mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
+        "%s has no memory BAR; see which devices have one with: "
+        "mmiovid-probe", report->address);
+    return FALSE;
+  }
+  if (is_picture || !is_memory (device, *bar))
+    return TRUE;
+
+  size = mmio_device_get_bar (device, *bar)->size;
+  if (range->end > size) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The range ends at byte %" G_GUINT64_FORMAT ", but %s has only %"
+        G_GUINT64_FORMAT " bytes there; set --offset or --length lower.",
+        range->end, report->address, size);
+    return FALSE;
+  }
+
+  if (wanted == 0)
+    range->end = MIN (size, range->start + DEFAULT_LENGTH);
+
+  return TRUE;
+}
+
+static gboolean
+check_rules (MmioProbeReport * report, const MmioDevice * device, gint bar,
+    guint * widest, GError ** error)
+{
+  MmioProbeCase what;
+
+  *widest = MMIO_PROBE_EMULATED_BYTES;
+  if (!is_memory (device, bar))
+    return TRUE;
+
+  describe_case (&what, report, device, bar);
+  *widest = mmio_probe_get_widest (&what);
+  report->bar = what.is_pci ? bar : -1;
+  report->bar_size = what.size;
+  report->is_prefetchable = what.is_prefetchable;
+
+  return mmio_probe_may_measure (&what, error);
+}
+
+/* What helps if there is no whole line in what begins at @start, before the
+ * one that begins at @line.  Says nothing of a length where none would do. */
+static void
+set_no_line_error (GError ** error, const MmioProbeReport * report,
+    guint64 start, guint64 line)
+{
+  const guint64 size = report->bar_size;
+  g_autofree char *whole = report->bar < 0 ? g_strdup (report->address) :
+      g_strdup_printf ("BAR %d of %s", report->bar, report->address);
+
+  if (size < MMIO_LOADS_ALIGN)
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "%s has %" G_GUINT64_FORMAT " bytes, and what has less than %d cannot "
+        "be measured: the widest load takes as many; choose a larger %s.",
+        whole, size, MMIO_LOADS_ALIGN, report->bar < 0 ? "file" : "BAR");
+  else if (line + MMIO_LOADS_ALIGN > size)
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "From byte %" G_GUINT64_FORMAT " on %s has no %d bytes that begin at "
+        "a multiple of %d, as the widest load needs them; set --offset to %"
+        G_GUINT64_FORMAT " or less.", start, whole, MMIO_LOADS_ALIGN,
+        MMIO_LOADS_ALIGN, size / MMIO_LOADS_ALIGN * MMIO_LOADS_ALIGN -
+        MMIO_LOADS_ALIGN);
+  else if (report->has_picture && report->config->length == 0)
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The picture of %u x %u has no %d bytes that begin at a multiple of "
+        "%d, as the widest load needs them; set --width and --height higher, "
+        "or --length to %" G_GUINT64_FORMAT " or more to measure beyond it.",
+        report->picture.width, report->picture.height, MMIO_LOADS_ALIGN,
+        MMIO_LOADS_ALIGN, line + MMIO_LOADS_ALIGN - start);
+  else
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The range has no %d bytes that begin at a multiple of %d, as the "
+        "widest load needs them; set --length to %" G_GUINT64_FORMAT
+        " or more.", MMIO_LOADS_ALIGN, MMIO_LOADS_ALIGN,
+        line + MMIO_LOADS_ALIGN - start);
+}
+
+/* The whole lines in the range: the widest loads want them */
+static gboolean
+find_lines (MmioProbeReport * report, const MmioRegion * region,
+    guint64 start, const guint8 ** data, GError ** error)
+{
+  const guint8 *first = mmio_region_get_data (region);
+  const gsize length = mmio_region_get_length (region);
+  const gsize head = -(guintptr) first % MMIO_LOADS_ALIGN;
+
+  if (length < head + MMIO_LOADS_ALIGN) {
+    set_no_line_error (error, report, start, start + head);
+    return FALSE;
+  }
+
+  *data = first + head;
+  report->offset = start + head;
+  report->length = MIN (length - head, MAX_BYTES) / MMIO_LOADS_ALIGN *
+      MMIO_LOADS_ALIGN;
+  return TRUE;
+}
+
+/* Maps the range in one way and measures there */
+static MmioProbeMap *
+measure_map (MmioProbeReport * report, MmioDevice * device, gint * bar,
+    const MmioPicture * range, MmioMapping asked, guint widest,
+    const MmioProbeBudget * budget, MmioProbeProgress progress,
+    gpointer user_data, GError ** error)
+{
+  g_autoptr (MmioRegion) region = NULL;
+  const guint8 *data;
+  MmioProbeMap *map;
+
+  region = mmio_device_map (device, bar, range, asked, error);
+  if (!region || !find_lines (report, region, range->start, &data, error))
+    return NULL;
+
+  map = g_new0 (MmioProbeMap, 1);
+  map->asked = asked;
+  map->obtained = mmio_region_get_mapping (region);
+  map->results = mmio_probe_measure (data, report->length, map->obtained,
+      widest, budget, progress, user_data);
+
+  /* What has gone meanwhile was not measured */
+  if (mmio_device_check (device, *bar, error))
+    return map;
+  mmio_probe_map_free (map);
+  return NULL;
+}
+
+static gboolean
+measure_maps (MmioProbeReport * report, MmioDevice * device, gint bar,
+    const MmioPicture * range, guint widest, MmioProbeProgress progress,
+    gpointer user_data, GError ** error)
+{
+  const gboolean is_pci = mmio_device_has_bars (device);
+  const MmioMapping fixed = mmio_device_get_fixed_mapping (device);
+  const MmioMapping first = fixed != MMIO_MAPPING_AUTO || !is_pci ? fixed :
+      MMIO_MAPPING_UNCACHED;
+  const guint n_maps = first == MMIO_MAPPING_UNCACHED &&
+      report->is_prefetchable ? 2 : 1;
+  const MmioProbeBudget budget = {
+    .rounds = report->rounds,
+    .time = report->config->seconds * G_TIME_SPAN_SECOND /
+        (n_maps * report->rounds * mmio_probe_measure_count ()),
+    .bytes = is_pci ? MAX_BYTES : G_MAXUINT64,
+  };
+  g_autoptr (GError) local = NULL;
+  MmioProbeMap *map;
+
+  map = measure_map (report, device, &bar, range, first, widest, &budget,
+      progress, user_data, error);
+  if (!map)
+    return FALSE;
+  g_ptr_array_add (report->maps, map);
+
+  if (n_maps == 1)
+    return TRUE;
+
+  map = measure_map (report, device, &bar, range,
+      MMIO_MAPPING_WRITE_COMBINING, widest, &budget, progress, user_data,
+      &local);
+  if (!map && g_error_matches (local, MMIO_ERROR, MMIO_ERROR_GONE)) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return FALSE;
+  }
+  if (!map) {
+    map = g_new0 (MmioProbeMap, 1);
+    map->asked = map->obtained = MMIO_MAPPING_WRITE_COMBINING;
+    map->skipped = g_strdup (local->message);
+  }
+  g_ptr_array_add (report->maps, map);
+
+  return TRUE;
+}
+
+/**
+ * mmio_probe_run:
+ * @config: what to measure; must live as long as the report
+ * @device: the device
+ * @progress: (nullable): is told what comes next
+ * @user_data: for @progress
+ *
+ * Returns: (transfer full) (nullable): what was measured, or NULL with @error
+ *   set
+ */
+MmioProbeReport *
+mmio_probe_run (const MmioProbeConfig * config, MmioDevice * device,
+    MmioProbeProgress progress, gpointer user_data, GError ** error)
+{
+  g_autoptr (MmioProbeReport) report = g_new0 (MmioProbeReport, 1);
+  MmioPicture range = {.start = 0 };
+  gint bar = config->bar;
+  guint widest;
+
+  report->config = config;
+  report->address = g_strdup (mmio_device_get_address (device));
+  report->name = g_strdup (mmio_device_get_name (device));
+  report->access = mmio_device_get_access (device);
+  report->bar = -1;
+  report->rounds = ROUNDS;
+  report->maps =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_probe_map_free);
+
+  if (bar < 0)
+    bar = mmio_device_get_fixed_bar (device);
+  if (!find_picture (report, device, &bar, error) ||
+      !find_range (report, device, &bar, &range, error) ||
+      !check_rules (report, device, bar, &widest, error) ||
+      !measure_maps (report, device, bar, &range, widest, progress, user_data,
+          error))
+    return NULL;
+
+  report->import = mmio_probe_import (device, bar, &range,
+      report->has_picture ? &report->picture.format : NULL);
+  return g_steal_pointer (&report);
+}
+
+/**
+ * mmio_probe_report_free:
+ * @report: (transfer full): a report
+ */
+void
+mmio_probe_report_free (MmioProbeReport * report)
+{
+  g_free (report->address);
+  g_free (report->name);
+  g_ptr_array_unref (report->maps);
+  g_clear_pointer (&report->import, mmio_probe_import_free);
+  g_free (report);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whether a register counts frames as it is said to.  A plain counter is odd for
+ * one frame and even for the next, so for the same time.  A seqlock is odd while
+ * the device writes.  Arithmetic: no clock and no register is read here.
+ */
+#include "sync/mmiocountercheck.h"
+
+/* The rate is learnt first; then a second of most devices is watched */
+#define SETTLED 48
+#define WATCHED 48
+
+/* A register that counts jumps when its device restarts.  One that jumps more often
+ * than at every fifth frame reaches the limit. */
+#define JUMP_WEIGHT 4
+#define MAX_JUMPS 32
+
+/* Percent of the time for which a register is odd: one of equal phases, and one
+ * that has none */
+#define EQUAL_MIN 45
+#define EQUAL_MAX 55
+#define UNEQUAL_MIN 30
+#define UNEQUAL_MAX 70
+
+static void
+restart (MmioCounterCheck * check)
+{
+  check->n_pictures = 0;
+  check->is_seen = FALSE;
+  check->odd = check->even = check->unknown = 0;
+}
+
+/**
+ * mmio_counter_check_is_watching:
+ *
+ * Returns: whether the register needs to be looked at often, so that it is known
+ *   for how long it is odd
+ */
+gboolean
+mmio_counter_check_is_watching (const MmioCounterCheck * check)
+{
+  return check->n_pictures >= SETTLED && check->n_pictures < SETTLED + WATCHED;
+}
+
+/**
+ * mmio_counter_check_look:
+ * @value: the register
+ * @now: the time, in microseconds
+ *
+ * Notes the time for which the register was odd or even.
+ */
+void
+mmio_counter_check_look (MmioCounterCheck * check, guint64 value, gint64 now)
+{
+  const gint64 elapsed = now - check->time;
+  const guint64 steps = value - check->value;
+
+  if (!mmio_counter_check_is_watching (check))
+    return;
+
+  if (check->is_seen && steps == 0) {
+    if (value % 2 != 0)
+      check->odd += elapsed;
+    else
+      check->even += elapsed;
+  } else if (check->is_seen && steps == 1) {
+    check->odd += elapsed / 2;
+    check->even += elapsed / 2;
+  } else if (check->is_seen) {
+    check->unknown += elapsed;
+  }
+
+  check->is_seen = TRUE;
+  check->value = value;
+  check->time = now;
+}
+
+/**
+ * mmio_counter_check_skip:
+ *
+ * Ignores the time until the next look: the device has stopped, or the register
+ * was not looked at.
+ */
+void
+mmio_counter_check_skip (MmioCounterCheck * check)
+{
+  check->is_seen = FALSE;
+}
+
+static MmioDoubt
+judge (const MmioCounterCheck * check, gboolean is_seqlock)
+{
+  const gint64 known = check->odd + check->even;
+  gint64 percent;
+
+  if (known <= check->unknown)
+    return MMIO_DOUBT_NONE;
+
+  percent = 100 * check->odd / known;
+  if (is_seqlock)
+    return percent >= EQUAL_MIN && percent <= EQUAL_MAX ? MMIO_DOUBT_PLAIN :
+        MMIO_DOUBT_NONE;
+
+  return percent < UNEQUAL_MIN || percent > UNEQUAL_MAX ? MMIO_DOUBT_SEQLOCK :
+      MMIO_DOUBT_NONE;
+}
+
+/**
+ * mmio_counter_check_picture:
+ * @is_seqlock: how the register is read
+ *
+ * Notes a new picture.
+ */
+void
+mmio_counter_check_picture (MmioCounterCheck * check, gboolean is_seqlock)
+{
+  check->jumps -= check->jumps > 0;
+  if (check->n_pictures == SETTLED + WATCHED)
+    return;
+
+  check->n_pictures++;
+  if (check->n_pictures == SETTLED + WATCHED && check->doubt == MMIO_DOUBT_NONE)
+    check->doubt = judge (check, is_seqlock);
+}
+
+/**
+ * mmio_counter_check_jump:
+ *
+ * Notes a value that cannot have been counted since the last one.
+ */
+void
+mmio_counter_check_jump (MmioCounterCheck * check)
+{
+  restart (check);
+  check->jumps = MIN (check->jumps + JUMP_WEIGHT, MAX_JUMPS);
+  if (check->jumps == MAX_JUMPS)
+    check->doubt = MMIO_DOUBT_JUMPS;
+}

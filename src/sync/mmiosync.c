@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Waits for a picture: looks at the counter as seldom as it can, and sleeps
+ * between two looks, but for whoever wakes it.
+ */
+#include "sync/mmiosync.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/mmioerror.h"
+#include "base/mmiosystem.h"
+
+struct _MmioSync
+{
+  int wake_fd;
+};
+
+/**
+ * mmio_sync_new:
+ *
+ * Returns: (transfer full) (nullable): NULL with @error set if the process can have
+ *   no further descriptor
+ */
+MmioSync *
+mmio_sync_new (GError ** error)
+{
+  const int fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  MmioSync *sync;
+
+  if (fd < 0) {
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "eventfd",
+        "Cannot wait for frames; dmesg may say why.");
+    return NULL;
+  }
+
+  sync = g_new0 (MmioSync, 1);
+  sync->wake_fd = fd;
+
+  return sync;
+}
+
+void
+mmio_sync_free (MmioSync * sync)
+{
+  close (sync->wake_fd);
+  g_free (sync);
+}
+
+/* Sleeps until somebody wakes us, or @fd is readable (-1: none), or the time is
+ * over, and not until a signal comes */
+static MmioWait
+sleep_until (MmioSync * sync, int fd, gint64 deadline)
+{
+  struct pollfd fds[] = {
+    {.fd = sync->wake_fd,.events = POLLIN}, {.fd = fd,.events = POLLIN}
+  };
+  guint64 times;
+  int n;
+
+  do {
+    const gint64 left = MAX (deadline - g_get_monotonic_time (), 0);
+    const struct timespec time = {
+      .tv_sec = left / G_USEC_PER_SEC,
+      .tv_nsec = left % G_USEC_PER_SEC * 1000,
+    };
+
+    n = ppoll (fds, G_N_ELEMENTS (fds), &time, NULL);
+  } while (n < 0 && errno == EINTR);
+
+  if (n <= 0)
+    return MMIO_WAIT_TIMEOUT;
+  if (MMIO_RETRY (read (sync->wake_fd, &times, sizeof (times))) ==
+      sizeof (times))
+    return MMIO_WAIT_WOKEN;
+
+  return MMIO_WAIT_FRAME;
+}
+
+/**
+ * mmio_sync_wait:
+ * @counter: what counts the pictures
+ * @deadline: when to give up, as g_get_monotonic_time() has it
+ * @count: (out): the picture, after %MMIO_WAIT_FRAME
+ *
+ * Waits for the next picture.
+ *
+ * Returns: how it ended
+ */
+MmioWait
+mmio_sync_wait (MmioSync * sync, MmioCounter * counter, gint64 deadline,
+    MmioCount * count)
+{
+  for (;;) {
+    const gint64 now = g_get_monotonic_time ();
+
+    if (mmio_counter_look (counter, now, count))
+      return MMIO_WAIT_FRAME;
+    if (now >= deadline)
+      return MMIO_WAIT_TIMEOUT;
+    if (sleep_until (sync, -1, MIN (now + mmio_counter_get_pause (counter,
+                    now), deadline)) == MMIO_WAIT_WOKEN)
+      return MMIO_WAIT_WOKEN;
+  }
+}
+
+/**
+ * mmio_sync_wait_interrupt:
+ * @fd: of mmio_device_open_interrupt()
+ * @deadline: when to give up, as g_get_monotonic_time() has it
+ * @count: (out): the picture, after %MMIO_WAIT_FRAME; each interrupt since the
+ *   last one counts as a picture
+ *
+ * Waits for the device's next interrupt.
+ *
+ * Returns: how it ended
+ */
+MmioWait
+mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device, int fd,
+    gint64 deadline, MmioCount * count)
+{
+  for (;;) {
+    const MmioWait wait = sleep_until (sync, fd, deadline);
+    guint interrupts;
+
+    if (wait == MMIO_WAIT_WOKEN)
+      return wait;
+
+    /* After the deadline as well: it may have gone without a word, or wait for
+     * being let go on */
+    if (!mmio_device_take_interrupts (device, &interrupts))
+      return MMIO_WAIT_GONE;
+    if (interrupts > 0) {
+      *count = (MmioCount) {
+      .time = g_get_monotonic_time (),.steps = interrupts};
+      return MMIO_WAIT_FRAME;
+    }
+    if (wait == MMIO_WAIT_TIMEOUT)
+      return wait;
+  }
+}
+
+/**
+ * mmio_sync_sleep:
+ * @microseconds: how long
+ *
+ * Returns: %MMIO_WAIT_TIMEOUT, or %MMIO_WAIT_WOKEN
+ */
+MmioWait
+mmio_sync_sleep (MmioSync * sync, gint64 microseconds)
+{
+  return sleep_until (sync, -1, g_get_monotonic_time () + microseconds);
+}
+
+/**
+ * mmio_sync_wake:
+ *
+ * Ends the wait, or the next one if nobody waits.
+ */
+void
+mmio_sync_wake (MmioSync * sync)
+{
+  const guint64 once = 1;
+
+  /* It can only fail where it is awake already */
+  if (MMIO_RETRY (write (sync->wake_fd, &once, sizeof (once))) < 0)
+    g_debug ("write (eventfd): %s", g_strerror (errno));
+}
