@@ -125,18 +125,29 @@ class Test:
         return times
 
     def capacity(self, sink):
-        """Frames a second that a sink shows if they come without a pause, and
-        the time in nanoseconds that its first one takes."""
+        """Frames a second that a sink shows if they come without a pause, at its
+        slowest, and the time in nanoseconds that its first one takes."""
         if sink not in self._capacity:
             arrived = [frame.arrived for frame in self.launch(
                 "videotestsrc pattern=black ! video/x-raw,width=640,height=480 "
                 f"! {sink} sync=false", "--seconds=2").frames]
             start = arrived[1] - arrived[0]
-            rate = (len(arrived) - 2) * 1000 * MS / (arrived[-1] - arrived[1])
+            rate = slowest_rate(arrived[1:])
             self._capacity[sink] = rate, start
             self.comment(f"{sink} shows {rate:.0f} frames a second on this "
                          f"machine, the first one in {start / MS:.0f} ms")
         return self._capacity[sink]
+
+
+def slowest_rate(times, window=100 * MS):
+    """Frames a second in the window of this length that has the fewest. A sink
+    that is fast on average loses frames where it is slow."""
+    first, fewest = 0, len(times)
+    for last, time in enumerate(times):
+        while time - times[first] > window:
+            fewest = min(fewest, last - first)
+            first += 1
+    return fewest * 1000 * MS / window
 
 
 def is_counted(source):

@@ -86,7 +86,7 @@ SUBSTITUTES = [
 # Patterns of commands that are not run here, and why
 NOT_RUN = [
     (r"^\./check( all)?$", "runs this test"),
-    (r"^\./check (analyse|fuzz|reach|vm-arm64)$", "a part of ./check"),
+    (r"^\./check (analyse|fuzz|reach|style|vm-arm64)$", "a part of ./check"),
     (r"apt-get build-dep|build-usr|dpkg-buildpackage|apt-get install \.\./",
      "installs packages: .ci/installs types them in a fresh tree"),
     (r"^ninja -C build$", "the build that is tested"),
