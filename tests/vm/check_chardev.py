@@ -64,20 +64,24 @@ def byte_exact(bench):
 def not_root(bench):
     framebuffer = Framebuffer(bench, GPU)
     source = f"device={framebuffer.node} width=4 height=4"
-    message = bench.error(source, nobody=True)
-    expect(f"You may not read {framebuffer.node}, but the group video may; "
-           in message, message)
     memory = framebuffer.fill(2)
     try:
-        bench.guest.must(f"chown root:root {framebuffer.node}")
+        bench.guest.must(f"chown root:video {framebuffer.node} && "
+                         f"chmod 640 {framebuffer.node}")
         message = bench.error(source, nobody=True)
-        expect(f"You may not read {framebuffer.node}; " in message, message)
+        expect(f"You may not read {framebuffer.node}, but the group video may; "
+               in message, message)
+        bench.guest.must(f"chown root:root {framebuffer.node} && "
+                         f"chmod 600 {framebuffer.node}")
+        message = bench.error(source, nobody=True)
+        expect(f"You may not read {framebuffer.node}; allow it" in message,
+               message)
         bench.follow_advice(message)
         compare(_capture(bench, framebuffer, user=VIDEO),
                 framebuffer.picture().rows(memory))
     finally:
-        bench.guest.must(f"chown root:video {framebuffer.node} && "
-                         f"chmod 660 {framebuffer.node}")
+        bench.guest.must(f"chown root:root {framebuffer.node} && "
+                         f"chmod 600 {framebuffer.node}")
 
 
 # mmap() accepts it: these drivers look at the length when a page is needed
