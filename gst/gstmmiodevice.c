@@ -41,9 +41,10 @@ gst_mmio_device_create_element (GstDevice * device, const gchar * name)
   return element;
 }
 
-/* Leaves out what describes the frame of a device, and where it is */
+/* Names another device, and leaves out what describes the frame of the one before,
+ * and where it is */
 static char *
-remove_frame (const char *text)
+replace_device (const char *text, const char *address)
 {
   static const char *const names[] = {
     "bar", "format", "width", "height", "offset", "stride", "buffers",
@@ -55,6 +56,8 @@ remove_frame (const char *text)
   if (!mmio_uri_parse (&uri, text, NULL))
     return NULL;
 
+  g_free (uri.device);
+  uri.device = g_strdup (address);
   for (guint i = uri.parameters->len; i-- > 0;) {
     const MmioUriParameter *parameter = g_ptr_array_index (uri.parameters, i);
 
@@ -76,9 +79,9 @@ gst_mmio_device_reconfigure_element (GstDevice * device, GstElement * element)
   if (!GST_IS_MMIO_VID_SRC (element) || GST_STATE (element) > GST_STATE_READY)
     return FALSE;
 
-  g_object_set (element, "device", self->address, NULL);
+  /* All of it or nothing */
   uri = gst_uri_handler_get_uri (GST_URI_HANDLER (element));
-  other = remove_frame (uri);
+  other = replace_device (uri, self->address);
   return other && gst_uri_handler_set_uri (GST_URI_HANDLER (element), other,
       NULL);
 }

@@ -10,6 +10,8 @@
 
 #include "gstmmioexport.h"
 
+#include <errno.h>
+
 #include "base/mmioerror.h"
 #include "dmabuf/mmioimport.h"
 
@@ -20,6 +22,7 @@ struct _GstMmioExport
   GstMmioRing *ring[MMIO_MAX_BUFFERS];
   guint skip;
   char *obstacle;
+  gboolean may_pass;
 };
 
 static void
@@ -41,9 +44,9 @@ create_rings (GstMmioExport * export, MmioCapture * capture, int fd,
   for (guint i = 0; i < mmio_capture_get_picture (capture)->n_buffers; i++) {
     export->ring[i] = gst_mmio_ring_new (gst_object_ref (allocator));
     if (!export->ring[i]) {
-      mmio_set_error (error, MMIO_ERROR_FAILED,
-          "There are no file descriptors left for the dma-bufs of %s; raise "
-          "the limit with: ulimit -n 4096",
+      mmio_set_system_error (error, MMIO_ERROR_FAILED, EMFILE,
+          "fcntl F_DUPFD_CLOEXEC", "There are no file descriptors left for the "
+          "dma-bufs of %s; raise the limit with: ulimit -n 4096",
           mmio_capture_get_device_address (capture));
       return FALSE;
     }
@@ -64,9 +67,11 @@ create (MmioCapture * capture, gboolean advises, GError ** error)
     return NULL;
 
   if (!mmio_import_any (fd, mmio_capture_shares_bar (capture) ?
-          mmio_capture_get_device_address (capture) : NULL, &reason))
+          mmio_capture_get_device_address (capture) : NULL, &reason)) {
     export->obstacle = advises ? g_strdup (reason->message) :
         mmio_error_get_reason (reason);
+    export->may_pass = mmio_error_is_shortage (reason);
+  }
   return create_rings (export, capture, fd, error) ?
       g_steal_pointer (&export) : NULL;
 }
@@ -105,6 +110,7 @@ gst_mmio_export_try (MmioCapture * capture)
   if (!export) {
     export = g_new0 (GstMmioExport, 1);
     export->obstacle = mmio_error_get_reason (reason);
+    export->may_pass = mmio_error_is_shortage (reason);
   }
   if (export->obstacle)
     clear_rings (export);
@@ -153,4 +159,16 @@ const char *
 gst_mmio_export_get_obstacle (const GstMmioExport * export)
 {
   return export->obstacle;
+}
+
+/**
+ * gst_mmio_export_may_pass:
+ *
+ * Returns: whether the obstacle is a lack of descriptors or memory, so that a dma-buf
+ *   may be possible at the next negotiation
+ */
+gboolean
+gst_mmio_export_may_pass (const GstMmioExport * export)
+{
+  return export->may_pass;
 }

@@ -21,6 +21,7 @@ GstMmioRing *gst_mmio_export_get_ring (const GstMmioExport * export,
     guint buffer);
 guint gst_mmio_export_get_skip (const GstMmioExport * export);
 const char *gst_mmio_export_get_obstacle (const GstMmioExport * export);
+gboolean gst_mmio_export_may_pass (const GstMmioExport * export);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GstMmioExport, gst_mmio_export_free)
 

@@ -174,7 +174,10 @@ gst_mmio_way_renew (const GstMmioWay * way, MmioCapture * capture,
 gboolean
 gst_mmio_way_needs_export (const GstMmioWay * way, GstCaps * downstream)
 {
-  return may_export (way) && gst_mmio_caps_name_dma_buf (downstream);
+  const gboolean again = way->wanted == GST_MMIO_IO_MODE_AUTO && way->export &&
+      gst_mmio_export_may_pass (way->export);
+
+  return (may_export (way) || again) && gst_mmio_caps_name_dma_buf (downstream);
 }
 
 /**

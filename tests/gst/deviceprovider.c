@@ -208,6 +208,12 @@ GST_START_TEST (test_create_element)
   fail_unless (gst_device_reconfigure_element (devices->next->data, element));
   check_element (element, ivshmem.slot);
 
+  /* All or nothing */
+  g_object_set (element, "queue-size", G_MAXUINT, NULL);
+  fail_if (gst_device_reconfigure_element (devices->data, element));
+  check_element (element, ivshmem.slot);
+  g_object_set (element, "queue-size", 0, NULL);
+
   /* Not one that is running, nor one of another kind */
   g_object_set (element, "device", "sim", NULL);
   fail_unless_equals_int (gst_element_set_state (element, GST_STATE_PAUSED),
