@@ -19,6 +19,7 @@
 #define OPEN "open"
 #define VERSION "DRM_IOCTL_VERSION"
 #define IMPORT "DRM_IOCTL_PRIME_FD_TO_HANDLE"
+#define PEER "open /sys"
 
 /* These take any memory that is not plainly impossible, and ask for the way
  * to it when they use it first; where there is none, the picture stays black
@@ -148,6 +149,16 @@ explain_import (int errnum, gboolean is_bar)
   }
 }
 
+/* Why it is not known whether the driver will find a way */
+static char *
+explain_peer (int errnum)
+{
+  char *shortage = explain_shortage (errnum);
+
+  return shortage ? shortage : g_strdup ("/sys does not say where it is; dmesg "
+      "may say why");
+}
+
 static void
 fail (MmioImporter * importer, const char *call, int errnum, char *reason)
 {
@@ -159,16 +170,18 @@ fail (MmioImporter * importer, const char *call, int errnum, char *reason)
 /* What the driver will find when it uses the memory of the device at
  * @address.
  *
+ * @lack: (out): 0, or the errno of a shortage, with which there is no answer
+ *
  * Returns: (transfer full) (nullable): why that will fail, or NULL */
 static char *
-foresee (const MmioDrmDevice * device, const char *address)
+foresee (const MmioDrmDevice * device, const char *address, int *lack)
 {
   g_autofree char *name = g_path_get_basename (device->card ? device->card :
       device->render);
   g_autofree char *path = g_build_filename (MMIO_DRM_SYSFS, name, "device",
       NULL);
 
-  switch (mmio_peer_find_way (path, address)) {
+  switch (mmio_peer_find_way (path, address, lack)) {
     case MMIO_PEER_WAY_BRIDGE:
     case MMIO_PEER_WAY_HOST:
       return NULL;
@@ -214,6 +227,7 @@ try_open_node (MmioImporter * importer, const MmioDrmDevice * device, int fd,
 {
   gboolean is_late;
   guint32 handle;
+  int lack;
 
   importer->driver = mmio_drm_get_driver (fd);
   if (!importer->driver) {
@@ -230,7 +244,12 @@ try_open_node (MmioImporter * importer, const MmioDrmDevice * device, int fd,
   is_late = is_among (importer->driver, late_drivers,
       G_N_ELEMENTS (late_drivers));
   if (is_late && address) {
-    importer->reason = foresee (device, address);
+    g_autofree char *reason = foresee (device, address, &lack);
+
+    if (lack != 0)
+      fail (importer, PEER, lack, explain_peer (lack));
+    else
+      importer->reason = g_steal_pointer (&reason);
     if (importer->reason)
       return;
   }

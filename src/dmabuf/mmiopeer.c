@@ -7,6 +7,7 @@
  */
 #include "dmabuf/mmiopeer.h"
 
+#include <errno.h>
 #include <linux/pci_regs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,28 @@ place_clear (Place * place)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Place, place_clear);
 
+/* A lack of memory or descriptors is no answer.  Returns: @errnum */
+static int
+note_lack (int errnum, int *lack)
+{
+  if (mmio_is_shortage (errnum))
+    *lack = errnum;
+  return errnum;
+}
+
+/* Returns: (transfer full) (nullable): where a link leads, as realpath() has it */
+static char *
+follow (const char *link, int *lack)
+{
+  char *real = realpath (link, NULL);
+  char *path = g_strdup (real);
+
+  if (!real)
+    note_lack (errno, lack);
+  free (real);
+  return path;
+}
+
 /* 0000:01:00.0 */
 static gboolean
 is_device (const char *name)
@@ -97,13 +120,13 @@ is_host (const char *name)
  *
  * Returns: FALSE if that is not a PCI device */
 static gboolean
-place_init (Place * place, const char *link)
+place_init (Place * place, const char *link, int *lack)
 {
-  char *path = realpath (link, NULL);
-  g_autofree char *name = path ? g_path_get_basename (path) : NULL;
+  g_autofree char *name = NULL;
 
-  place->path = g_strdup (path);
-  free (path);
+  place->path = follow (link, lack);
+  if (place->path)
+    name = g_path_get_basename (place->path);
   if (!name || !is_device (name))
     return FALSE;
 
@@ -137,13 +160,13 @@ get_le (const char *config, gsize offset, gsize size)
 /* Whether a device sends up what others send to each other through it.  As the
  * kernel does, this looks for the ACS capability, and what is switched on. */
 static Redirection
-ask_device (const char *directory)
+ask_device (const char *directory, int *lack)
 {
   g_autofree char *path = g_build_filename (directory, "config", NULL);
   g_autofree char *config = NULL;
   gsize length, offset = PCI_CFG_SPACE_SIZE;
 
-  if (mmio_read_file (path, &config, &length) != 0 ||
+  if (note_lack (mmio_read_file (path, &config, &length), lack) != 0 ||
       length <= PCI_STD_HEADER_SIZEOF)
     return REDIRECTION_HIDDEN;
 
@@ -163,47 +186,45 @@ ask_device (const char *directory)
 /* Asks all that is on the way from a device up to what is above both, too; no
  * two names of PCI devices begin alike and go on */
 static Redirection
-ask_branch (const Place * place, const Place * other)
+ask_branch (const Place * place, const Place * other, int *lack)
 {
   g_autofree char *directory = g_strdup (place->path);
-  Redirection most = ask_device (directory);
+  Redirection most = ask_device (directory, lack);
 
   while (!g_str_has_prefix (other->path, directory)) {
     char *above = g_path_get_dirname (directory);
 
     g_free (directory);
     directory = above;
-    most = MAX (most, ask_device (directory));
+    most = MAX (most, ask_device (directory, lack));
   }
 
   return most;
 }
 
 static gboolean
-have_same_group (const Place * place, const Place * other)
+have_same_group (const Place * place, const Place * other, int *lack)
 {
   g_autofree char *link = g_build_filename (place->path, "iommu_group", NULL);
   g_autofree char *other_link = g_build_filename (other->path, "iommu_group",
       NULL);
-  char *group = realpath (link, NULL);
-  char *other_group = realpath (other_link, NULL);
-  const gboolean same = g_strcmp0 (group, other_group) == 0;
+  g_autofree char *group = follow (link, lack);
+  g_autofree char *other_group = follow (other_link, lack);
 
-  free (group);
-  free (other_group);
-  return same;
+  return g_strcmp0 (group, other_group) == 0;
 }
 
 /* Whether what passes between the two is sent up to the host bridge.  Plain
  * users may not read that.  But the kernel only switches it on with an IOMMU,
  * and who is in one group can reach each other; who is not perhaps can. */
 static Redirection
-ask_both (const Place * reader, const Place * owner)
+ask_both (const Place * reader, const Place * owner, int *lack)
 {
-  const Redirection redirection = MAX (ask_branch (reader, owner),
-      ask_branch (owner, reader));
+  const Redirection redirection = MAX (ask_branch (reader, owner, lack),
+      ask_branch (owner, reader, lack));
 
-  if (redirection == REDIRECTION_HIDDEN && have_same_group (reader, owner))
+  if (redirection == REDIRECTION_HIDDEN &&
+      have_same_group (reader, owner, lack))
     return REDIRECTION_OFF;
 
   return redirection;
@@ -223,14 +244,14 @@ starts_with_key (const char *line, const char *key, const char **value)
 
 /* The first CPU speaks for all, as in the kernel */
 static gboolean
-cpu_is_trusted (void)
+cpu_is_trusted (int *lack)
 {
   g_autofree char *text = NULL;
   g_auto (GStrv) lines = NULL;
   gboolean is_amd = FALSE;
   const char *value;
 
-  if (mmio_read_file (CPUINFO, &text, NULL) != 0)
+  if (note_lack (mmio_read_file (CPUINFO, &text, NULL), lack) != 0)
     return FALSE;
 
   lines = g_strsplit (text, "\n", -1);
@@ -246,25 +267,27 @@ cpu_is_trusted (void)
 
 /* Returns: what the file says, or 0, which nobody has */
 static guint
-read_number (const char *host, const char *device, const char *name)
+read_number (const char *host, const char *device, const char *name, int *lack)
 {
   g_autofree char *path = g_build_filename (host, device, name, NULL);
   g_autofree char *text = NULL;
 
-  return mmio_read_file (path, &text, NULL) == 0 ?
+  return note_lack (mmio_read_file (path, &text, NULL), lack) == 0 ?
       g_ascii_strtoull (text, NULL, 16) : 0;
 }
 
 /* Returns: (transfer full) (nullable): the first device on the host bridge's
  * bus, which stands for it if it is 00.0, or a root port */
 static char *
-find_host_device (const char *host)
+find_host_device (const char *host, int *lack)
 {
-  g_autoptr (GDir) dir = g_dir_open (host, 0, NULL);
+  g_autoptr (GPtrArray) names = NULL;
   g_autofree char *first = NULL;
-  const char *name;
 
-  while (dir && (name = g_dir_read_name (dir))) {
+  note_lack (mmio_read_dir (host, &names), lack);
+  for (guint i = 0; names && i < names->len; i++) {
+    const char *name = g_ptr_array_index (names, i);
+
     if (is_device (name) && (!first || strcmp (name, first) < 0)) {
       g_free (first);
       first = g_strdup (name);
@@ -272,22 +295,22 @@ find_host_device (const char *host)
   }
 
   if (first && !g_str_has_suffix (first, ":00.0") &&
-      read_number (host, first, "class") >> 8 != CLASS_BRIDGE)
+      read_number (host, first, "class", lack) >> 8 != CLASS_BRIDGE)
     return NULL;
 
   return g_steal_pointer (&first);
 }
 
 static gboolean
-host_is_trusted (const char *host, gboolean is_same)
+host_is_trusted (const char *host, gboolean is_same, int *lack)
 {
-  g_autofree char *name = find_host_device (host);
+  g_autofree char *name = find_host_device (host, lack);
   guint device;
 
-  if (!name || read_number (host, name, "vendor") != INTEL)
+  if (!name || read_number (host, name, "vendor", lack) != INTEL)
     return FALSE;
 
-  device = read_number (host, name, "device");
+  device = read_number (host, name, "device", lack);
   for (guint i = 0; i < G_N_ELEMENTS (trusted_hosts); i++) {
     if (trusted_hosts[i].device == device)
       return is_same || !trusted_hosts[i].same_only;
@@ -297,13 +320,13 @@ host_is_trusted (const char *host, gboolean is_same)
 }
 
 static gboolean
-hosts_are_trusted (const Place * reader, const Place * owner)
+hosts_are_trusted (const Place * reader, const Place * owner, int *lack)
 {
   if (strcmp (reader->host, owner->host) == 0)
-    return host_is_trusted (owner->host, TRUE);
+    return host_is_trusted (owner->host, TRUE, lack);
 
-  return host_is_trusted (reader->host, FALSE) &&
-      host_is_trusted (owner->host, FALSE);
+  return host_is_trusted (reader->host, FALSE, lack) &&
+      host_is_trusted (owner->host, FALSE, lack);
 }
 
 /**
@@ -311,6 +334,7 @@ hosts_are_trusted (const Place * reader, const Place * owner)
  * @reader: the directory in /sys of the device that is to read, or a link to
  *   it, such as /sys/class/drm/card0/device
  * @address: full PCI address of the device whose memory it is to read
+ * @lack: (out): 0, or the errno of a shortage, with which there is no answer
  *
  * Reads the configuration of both, and of the bridges above, which may wake
  * them.
@@ -318,18 +342,19 @@ hosts_are_trusted (const Place * reader, const Place * owner)
  * Returns: the way that the kernel gives them, or why it gives none
  */
 MmioPeerWay
-mmio_peer_find_way (const char *reader, const char *address)
+mmio_peer_find_way (const char *reader, const char *address, int *lack)
 {
   g_autofree char *link = g_build_filename (MMIO_PCI_SYSFS, address, NULL);
   g_auto (Place) from = { 0, };
   g_auto (Place) to = { 0, };
   MmioPeerWay otherwise = MMIO_PEER_WAY_NONE;
 
-  if (!place_init (&from, reader) || !place_init (&to, link))
+  *lack = 0;
+  if (!place_init (&from, reader, lack) || !place_init (&to, link, lack))
     return MMIO_PEER_WAY_UNKNOWN;
 
   if (strcmp (from.host, to.host) == 0 && strcmp (from.top, to.top) == 0) {
-    switch (ask_both (&from, &to)) {
+    switch (ask_both (&from, &to, lack)) {
       case REDIRECTION_OFF:
         return MMIO_PEER_WAY_BRIDGE;
       case REDIRECTION_HIDDEN:
@@ -341,6 +366,6 @@ mmio_peer_find_way (const char *reader, const char *address)
     }
   }
 
-  return cpu_is_trusted () || hosts_are_trusted (&from, &to) ?
+  return cpu_is_trusted (lack) || hosts_are_trusted (&from, &to, lack) ?
       MMIO_PEER_WAY_HOST : otherwise;
 }

@@ -28,6 +28,7 @@ typedef enum {
   MMIO_PEER_WAY_HOST,
 } MmioPeerWay;
 
-MmioPeerWay mmio_peer_find_way (const char *reader, const char *address);
+MmioPeerWay mmio_peer_find_way (const char *reader, const char *address,
+    int *lack);
 
 G_END_DECLS

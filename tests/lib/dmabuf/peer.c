@@ -5,6 +5,9 @@
  */
 #include "fixtures/helper.h"
 
+#include <errno.h>
+#include <sys/resource.h>
+
 #include "dmabuf/mmiopeer.h"
 #include "fixtures/fakekernel.h"
 
@@ -81,8 +84,32 @@ add_slots (void)
 static void
 check_way (const char *address, MmioPeerWay way)
 {
-  fail_unless_equals_int (mmio_peer_find_way (READER, address), way);
+  int lack;
+
+  fail_unless_equals_int (mmio_peer_find_way (READER, address, &lack), way);
+  fail_unless_equals_int (lack, 0);
 }
+
+/* No answer is taken from what cannot be asked */
+GST_START_TEST (test_shortage)
+{
+  struct rlimit before, none;
+  int lack;
+
+  add_gpu ("pci0000:00/0000:00:01.0/0000:01:00.0/0000:02:00.0/0000:03:00.0",
+      "5");
+  add_grabber ("pci0000:00/0000:00:01.0/0000:01:00.0/0000:02:01.0/"
+      "0000:04:00.0", "6");
+  fail_unless (getrlimit (RLIMIT_NOFILE, &before) == 0);
+  none = before;
+  none.rlim_cur = 0;
+  fail_unless (setrlimit (RLIMIT_NOFILE, &none) == 0);
+  mmio_peer_find_way (READER, "0000:04:00.0", &lack);
+  fail_unless (setrlimit (RLIMIT_NOFILE, &before) == 0);
+  fail_unless_equals_int (lack, EMFILE);
+}
+
+GST_END_TEST;
 
 GST_START_TEST (test_bridge)
 {
@@ -367,6 +394,7 @@ peer_suite (void)
 
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_test (tc, test_bridge);
+  tcase_add_test (tc, test_shortage);
   tcase_add_test (tc, test_redirected);
   tcase_add_test (tc, test_hidden);
   tcase_add_test (tc, test_cpu);
