@@ -512,16 +512,15 @@ get_capacity (GstMmioVidSrc * self)
   guint size, most;
 
   GST_OBJECT_LOCK (self);
-  size = self->settings.queue_size;
+  size = gst_mmio_settings_get_queue_size (&self->settings);
   most = self->max_frames;
   is_starting = self->sent <= 1;
   period = gst_mmio_capture_loop_get_period (self);
   latency = self->configured_latency;
   GST_OBJECT_UNLOCK (self);
 
-  /* It may be set at any time, and is checked when the device is opened */
   if (size > 0)
-    return MIN (size, GST_MMIO_FRAME_QUEUE_MAX);
+    return size;
   if (!GST_CLOCK_TIME_IS_VALID (period) || period == 0)
     return MIN (most, GST_MMIO_FRAME_QUEUE_DEFAULT);
   /* A sink may keep the first frame until all other sinks have theirs, and then

@@ -55,6 +55,15 @@ create_rings (GstMmioExport * export, MmioCapture * capture, int fd,
   return TRUE;
 }
 
+/* @advises: whether it says what to do about it */
+static void
+set_obstacle (GstMmioExport * export, const GError * reason, gboolean advises)
+{
+  export->obstacle = advises ? g_strdup (reason->message) :
+      mmio_error_get_reason (reason);
+  export->may_pass = mmio_error_is_shortage (reason);
+}
+
 /* @advises: whether an obstacle says what to do about it */
 static GstMmioExport *
 create (MmioCapture * capture, gboolean advises, GError ** error)
@@ -67,11 +76,8 @@ create (MmioCapture * capture, gboolean advises, GError ** error)
     return NULL;
 
   if (!mmio_import_any (fd, mmio_capture_shares_bar (capture) ?
-          mmio_capture_get_device_address (capture) : NULL, &reason)) {
-    export->obstacle = advises ? g_strdup (reason->message) :
-        mmio_error_get_reason (reason);
-    export->may_pass = mmio_error_is_shortage (reason);
-  }
+          mmio_capture_get_device_address (capture) : NULL, &reason))
+    set_obstacle (export, reason, advises);
   return create_rings (export, capture, fd, error) ?
       g_steal_pointer (&export) : NULL;
 }
@@ -109,8 +115,7 @@ gst_mmio_export_try (MmioCapture * capture)
 
   if (!export) {
     export = g_new0 (GstMmioExport, 1);
-    export->obstacle = mmio_error_get_reason (reason);
-    export->may_pass = mmio_error_is_shortage (reason);
+    set_obstacle (export, reason, FALSE);
   }
   if (export->obstacle)
     clear_rings (export);

@@ -13,6 +13,7 @@
 
 #include "base/mmioerror.h"
 #include "gstmmioformat.h"
+#include "gstmmioframequeue.h"
 
 /* Of a register of which only the offset or the BAR is set, in bits */
 #define REGISTER_SIZE 32
@@ -319,6 +320,18 @@ get_register (const GstMmioRegisterSettings * settings)
     spec.bits = settings->size > 0 ? settings->size : REGISTER_SIZE;
   }
   return spec;
+}
+
+/**
+ * gst_mmio_settings_get_queue_size:
+ *
+ * Returns: frames that may wait, 1 to %GST_MMIO_FRAME_QUEUE_MAX; 0: not set.  It may be
+ *   set at any time, and is checked only when the device is opened.
+ */
+guint
+gst_mmio_settings_get_queue_size (const GstMmioSettings * settings)
+{
+  return MIN (settings->queue_size, GST_MMIO_FRAME_QUEUE_MAX);
 }
 
 /**

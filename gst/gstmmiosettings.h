@@ -78,6 +78,8 @@ gboolean gst_mmio_settings_is_default (const GstMmioSettings * settings,
 GPtrArray *gst_mmio_settings_list_changes (const GstMmioSettings * settings,
     const GstMmioSettings * others, GObjectClass * object_class);
 
+guint gst_mmio_settings_get_queue_size (const GstMmioSettings * settings);
+
 gboolean gst_mmio_settings_get_config (const GstMmioSettings * settings,
     MmioCaptureConfig * config, GError ** error);
 

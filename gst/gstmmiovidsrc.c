@@ -557,9 +557,9 @@ query_latency (GstMmioVidSrc * self, GstQuery * query)
   is_open = self->capture != NULL;
   min = gst_mmio_latency_get (&self->latency);
   period = gst_mmio_capture_loop_get_period (self);
-  n = self->settings.queue_size > 0 ?
-      MIN (self->settings.queue_size, GST_MMIO_FRAME_QUEUE_MAX) :
-      self->max_frames;
+  n = gst_mmio_settings_get_queue_size (&self->settings);
+  if (n == 0)
+    n = self->max_frames;
   if (self->max_buffers > 0)
     n = MIN (n, self->max_buffers);
   GST_OBJECT_UNLOCK (self);

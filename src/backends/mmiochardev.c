@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <linux/ioctl.h>
 #include <linux/mman.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -45,11 +44,10 @@ get_link (const struct statx *status, const char *link, char **base)
 {
   g_autofree char *path = g_strdup_printf ("/sys/dev/char/%u:%u%s",
       status->stx_rdev_major, status->stx_rdev_minor, link);
-  char *real = realpath (path, NULL);
-  const int errnum = real ? 0 : errno;
+  g_autofree char *real = NULL;
+  const int errnum = mmio_real_path (path, &real);
 
   *base = real ? g_path_get_basename (real) : NULL;
-  free (real);
   return mmio_is_shortage (errnum) ? errnum : 0;
 }
 

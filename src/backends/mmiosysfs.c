@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -186,8 +185,8 @@ gboolean
 mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar,
     MmioMapping * mapping, GError ** error)
 {
-  char *resolved = realpath (path, NULL);
-  const int errnum = resolved ? 0 : errno;
+  g_autofree char *resolved = NULL;
+  const int errnum = mmio_real_path (path, &resolved);
   g_autofree char *base = NULL;
   g_autofree char *dir = NULL;
   g_autofree char *slot = NULL;
@@ -215,7 +214,6 @@ mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar,
         MMIO_MAPPING_WRITE_COMBINING;
     ret = TRUE;
   }
-  free (resolved);
 
   return ret;
 }

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,11 +39,10 @@ parse_node (const char *path, guint * number)
 static gboolean
 parse_link (const char *path, guint * number)
 {
-  char *resolved = realpath (path, NULL);
-  const gboolean ret = parse_node (resolved ? resolved : path, number);
+  g_autofree char *resolved = NULL;
 
-  free (resolved);
-  return ret;
+  mmio_real_path (path, &resolved);
+  return parse_node (resolved ? resolved : path, number);
 }
 
 /**
@@ -203,8 +201,8 @@ find_slot (guint number, char **slot)
   g_autofree char *path = get_file (number, "device");
   g_autofree char *subsystem_path = g_build_filename (path, "subsystem", NULL);
   g_autofree char *subsystem = NULL;
-  const int errnum = mmio_read_link (subsystem_path, &subsystem);
-  char *resolved;
+  g_autofree char *resolved = NULL;
+  int errnum = mmio_read_link (subsystem_path, &subsystem);
 
   *slot = NULL;
   if (!subsystem)
@@ -212,13 +210,10 @@ find_slot (guint number, char **slot)
   if (!g_str_has_suffix (subsystem, "/pci"))
     return 0;
 
-  resolved = realpath (path, NULL);
-  if (!resolved)
-    return errno;
-
-  *slot = g_path_get_basename (resolved);
-  free (resolved);
-  return 0;
+  errnum = mmio_real_path (path, &resolved);
+  if (resolved)
+    *slot = g_path_get_basename (resolved);
+  return errnum;
 }
 
 /**

@@ -134,6 +134,20 @@ find_reason (int errnum, const char *text)
   return NULL;
 }
 
+/**
+ * mmio_error_get_shortage_reason:
+ * @errnum: errno of a call
+ *
+ * Returns: (nullable) (transfer none): what the call lacked, and what helps, for the end
+ *   of a sentence that mmio_set_system_error() leaves as it is; NULL if that is not
+ *   descriptors or memory
+ */
+const char *
+mmio_error_get_shortage_reason (int errnum)
+{
+  return find_reason (errnum, "");
+}
+
 /* A shortage says nothing of the device, and what helps with that does not help.
  * @text: the sentence otherwise, whose first clause stays */
 static GError *

@@ -56,6 +56,8 @@ void mmio_set_read_denied_error (GError ** error, int errnum,
 
 const char *mmio_error_get_system (const GError * error);
 
+const char *mmio_error_get_shortage_reason (int errnum);
+
 gboolean mmio_error_is_shortage (const GError * error);
 
 char *mmio_error_get_reason (const GError * error);

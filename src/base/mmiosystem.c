@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -115,4 +116,25 @@ mmio_read_link (const char *path, char **target)
 
   *target = n < 0 ? NULL : g_strndup (text, n);
   return n < 0 ? errno : 0;
+}
+
+/**
+ * mmio_real_path:
+ * @path: a path
+ * @real: (out) (transfer full) (nullable): where it leads by all links, absolute;
+ *   NULL after an error
+ *
+ * Resolves a path, as realpath() does, for g_free().
+ *
+ * Returns: 0 or errno
+ */
+int
+mmio_real_path (const char *path, char **real)
+{
+  char *resolved = realpath (path, NULL);
+  const int errnum = resolved ? 0 : errno;
+
+  *real = g_strdup (resolved);
+  free (resolved);
+  return errnum;
 }

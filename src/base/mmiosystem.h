@@ -28,5 +28,6 @@ gboolean mmio_is_shortage (int errnum);
 int mmio_read_file (const char *path, char **text, gsize * length);
 int mmio_read_dir (const char *path, GPtrArray ** names);
 int mmio_read_link (const char *path, char **target);
+int mmio_real_path (const char *path, char **real);
 
 G_END_DECLS

@@ -46,36 +46,14 @@ mmio_importer_free (MmioImporter * importer)
   g_free (importer);
 }
 
-/* What this machine lacks, in the words that mmio_set_system_error() leaves as they
- * are: it would take them for those of all importers.
- *
- * Returns: (transfer full) (nullable): NULL if @errnum is something else */
-static char *
-explain_shortage (int errnum)
-{
-  switch (errnum) {
-    case EMFILE:
-      return g_strdup ("the process has no file descriptor left for it; raise "
-          "the limit with: ulimit -n 4096");
-    case ENFILE:
-      return
-          g_strdup ("the system has no file descriptor left for it; raise the "
-          "limit with: sudo sysctl -w fs.file-max=1000000");
-    case ENOMEM:
-      return g_strdup ("there is no memory left for it; close other programs");
-    default:
-      return NULL;
-  }
-}
-
 /* Why a node cannot be opened */
 static char *
 explain_open (const char *node, int errnum)
 {
-  char *shortage = explain_shortage (errnum);
+  const char *shortage = mmio_error_get_shortage_reason (errnum);
 
   if (shortage)
-    return shortage;
+    return g_strdup (shortage);
 
   switch (errnum) {
     case EACCES:
@@ -95,10 +73,10 @@ explain_open (const char *node, int errnum)
 static char *
 explain_version (int errnum)
 {
-  char *shortage = explain_shortage (errnum);
+  const char *shortage = mmio_error_get_shortage_reason (errnum);
 
   if (shortage)
-    return shortage;
+    return g_strdup (shortage);
 
   return g_strdup (mmio_is_shortage (errnum) || errnum == EACCES ?
       "the kernel does not say which driver it has; dmesg may say why" :
@@ -111,15 +89,15 @@ explain_version (int errnum)
 static char *
 explain_import (int errnum, gboolean is_bar)
 {
-  char *shortage;
+  const char *shortage;
 
   /* So say drivers without gem_prime_import_sg_table(), whatever it is */
   if (errnum == EINVAL && !is_bar)
     errnum = ENOSYS;
 
-  shortage = errnum == ENOMEM ? NULL : explain_shortage (errnum);
+  shortage = errnum == ENOMEM ? NULL : mmio_error_get_shortage_reason (errnum);
   if (shortage)
-    return shortage;
+    return g_strdup (shortage);
 
   switch (errnum) {
     case EOPNOTSUPP:
@@ -153,10 +131,10 @@ explain_import (int errnum, gboolean is_bar)
 static char *
 explain_peer (int errnum)
 {
-  char *shortage = explain_shortage (errnum);
+  const char *shortage = mmio_error_get_shortage_reason (errnum);
 
-  return shortage ? shortage : g_strdup ("/sys does not say where it is; dmesg "
-      "may say why");
+  return g_strdup (shortage ? shortage :
+      "/sys does not say where it is; dmesg may say why");
 }
 
 static void

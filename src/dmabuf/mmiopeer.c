@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mmiosystem.h"
@@ -86,12 +85,9 @@ note_lack (int errnum, int *lack)
 static char *
 follow (const char *link, int *lack)
 {
-  char *real = realpath (link, NULL);
-  char *path = g_strdup (real);
+  char *path;
 
-  if (!real)
-    note_lack (errno, lack);
-  free (real);
+  note_lack (mmio_real_path (link, &path), lack);
   return path;
 }
 

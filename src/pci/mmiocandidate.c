@@ -8,7 +8,6 @@
 #include "pci/mmiocandidate.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -103,7 +102,6 @@ candidate_new (const char *address, gboolean * cannot_ask)
   g_autoptr (MmioCandidate) candidate = g_new0 (MmioCandidate, 1);
   g_autofree char *link = get_path (address, NULL);
   guint64 vendor, device, class_code;
-  char *path;
   guint bar;
 
   if (!read_number (address, "vendor", G_MAXUINT16, &vendor, cannot_ask) ||
@@ -121,13 +119,9 @@ candidate_new (const char *address, gboolean * cannot_ask)
 
   /* It may have gone since its attributes were read: without a path it would
    * look like another one */
-  path = realpath (link, NULL);
-  if (!path) {
-    *cannot_ask |= mmio_is_shortage (errno);
+  *cannot_ask |= mmio_is_shortage (mmio_real_path (link, &candidate->path));
+  if (!candidate->path)
     return NULL;
-  }
-  candidate->path = g_strdup (path);
-  free (path);
   mmio_pci_names_init (&candidate->names, vendor, device);
   return g_steal_pointer (&candidate);
 }
