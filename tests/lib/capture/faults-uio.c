@@ -31,18 +31,7 @@ static const Device card = {
 static gboolean
 read_memory (GError ** error)
 {
-  const MmioPicture picture = {.end = 256 };
-  MmioRegion *region;
-  gint bar = 1;
-
-  region = mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, error);
-  if (!region)
-    return FALSE;
-
-  if (memcmp (mmio_region_get_data (region), memory + page_size (), 256) != 0)
-    faultrun_add_problem ("the memory is another");
-  mmio_region_unref (region);
-  return mmio_device_check (device, 1, error);
+  return faultrun_read (device, 1, memory + page_size (), 256, error);
 }
 
 /* All that is known of it is there: its maps, how far they may be read, and the PCI
@@ -175,7 +164,6 @@ run_capture (GError ** error)
     .frame_sync = MMIO_FRAME_SYNC_INTERRUPT,
   };
   MmioCapture *capture;
-  MmioCount count;
 
   fakeuio.control_errnum = 0;
   fakeuio.count = fakeuio.seen = 5;
@@ -184,11 +172,7 @@ run_capture (GError ** error)
     return FALSE;
 
   fakeuio.count++;
-  if (mmio_capture_wait (capture, g_get_monotonic_time () + HANG,
-          &count) != MMIO_WAIT_FRAME)
-    g_propagate_error (error, g_error_copy (mmio_capture_get_loss (capture)));
-  mmio_capture_close (capture);
-  return !*error;
+  return faultrun_wait (capture, error);
 }
 
 static gboolean

@@ -37,18 +37,7 @@ finish (void)
 static gboolean
 read_memory (GError ** error)
 {
-  const MmioPicture picture = {.end = sizeof (wanted) };
-  MmioRegion *region;
-  gint bar = 0;
-
-  region = mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, error);
-  if (!region)
-    return FALSE;
-
-  if (memcmp (mmio_region_get_data (region), wanted, sizeof (wanted)) != 0)
-    faultrun_add_problem ("the memory is another");
-  mmio_region_unref (region);
-  return mmio_device_check (device, 0, error);
+  return faultrun_read (device, 0, wanted, sizeof (wanted), error);
 }
 
 /* There is another access only if vfio is not permitted */
@@ -203,18 +192,14 @@ run_capture (GError ** error)
     .on_event = on_event,
   };
   MmioCapture *capture;
-  MmioCount count;
 
   fakevfio.n_irqs[VFIO_PCI_MSI_IRQ_INDEX] = 1;
   capture = mmio_capture_open (&config, error);
-  if (capture) {
-    fail_unless (eventfd_write (fakevfio.irq_fd, 1) == 0);
-    if (mmio_capture_wait (capture, g_get_monotonic_time () + HANG,
-            &count) != MMIO_WAIT_FRAME)
-      g_propagate_error (error, g_error_copy (mmio_capture_get_loss (capture)));
-    mmio_capture_close (capture);
-  }
-  return !*error;
+  if (!capture)
+    return FALSE;
+
+  fail_unless (eventfd_write (fakevfio.irq_fd, 1) == 0);
+  return faultrun_wait (capture, error);
 }
 
 static gboolean
