@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/mmioerror.h"
+#include "describe/mmiodevicetable.h"
 #include "gstmmiodevice.h"
 #include "hotplug/mmiomonitor.h"
 
@@ -47,7 +48,7 @@ GST_DEVICE_PROVIDER_REGISTER_DEFINE (mmiodeviceprovider, "mmiodeviceprovider",
 static GPtrArray *
 list_candidates (GstDeviceProvider * provider)
 {
-  GPtrArray *candidates = mmio_candidate_list ();
+  GPtrArray *candidates = mmio_candidate_list (mmio_device_table_has);
 
   if (!candidates)
     GST_WARNING_OBJECT (provider,
@@ -130,7 +131,8 @@ gst_mmio_device_provider_start (GstDeviceProvider * provider)
   GstMmioDeviceProvider *self = GST_MMIO_DEVICE_PROVIDER (provider);
   g_autoptr (GError) error = NULL;
 
-  self->monitor = mmio_monitor_new (add_or_remove, provider, &error);
+  self->monitor =
+      mmio_monitor_new (mmio_device_table_has, add_or_remove, provider, &error);
   if (!self->monitor) {
     GST_WARNING_OBJECT (self, "%s (%s)", error->message,
         mmio_error_get_system (error));

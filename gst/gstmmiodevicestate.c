@@ -119,7 +119,7 @@ gst_mmio_device_state_look (GstMmioVidSrc * self)
       device->state = GST_MMIO_STATE_MODE_CHANGING;
       note (self, GST_MMIO_TROUBLE_NO_MODE, NULL);
       return FALSE;
-    case MMIO_MODE_OTHER:
+    case MMIO_MODE_CHANGED:
       device->state = GST_MMIO_STATE_MODE_CHANGING;
       device->is_outdated = TRUE;
       note (self, GST_MMIO_TROUBLE_RESTLESS, NULL);

@@ -18,7 +18,6 @@
 
 #include "base/mmioerror.h"
 #include "base/mmiosystem.h"
-#include "describe/mmioknown.h"
 
 /* module/kvmfr.h of Looking Glass: returns the bytes of the device's memory */
 #define KVMFR_CLASS "kvmfr"
@@ -95,14 +94,6 @@ mmio_chardev_may_open (const struct statx *status, const char *path,
       "Cannot capture %s: it is a terminal, tape, display or watchdog, which "
       "changes when it is opened. Set device to " MMIO_ADDRESS_FORMS ".", path);
   return FALSE;
-}
-
-/* A header is in the first page, if there is one */
-static gboolean
-mmio_chardev_find_teller (const MmioDevice * device, gint bar,
-    MmioTellerPlace * place)
-{
-  return mmio_known_find_header (device, 0, place);
 }
 
 static void
@@ -240,7 +231,7 @@ static const MmioBackend mmio_chardev_backend = {
   .access = "chardev",
   .has_bars = TRUE,
   .part = "map",
-  .find_teller = mmio_chardev_find_teller,
+  .header_place = MMIO_HEADER_AT_START,
   .map = mmio_chardev_map,
   .check = mmio_chardev_check,
   .set_lost_error = mmio_chardev_set_lost_error,
@@ -250,7 +241,7 @@ static const MmioBackend mmio_chardev_backend = {
 /* A device that has ordinary memory */
 static const MmioBackend mmio_chardev_memory_backend = {
   .access = "chardev",
-  .find_teller = mmio_chardev_find_teller,
+  .header_place = MMIO_HEADER_AT_START,
   .map = mmio_chardev_map_memory,
   .check = mmio_chardev_check,
   .set_lost_error = mmio_chardev_set_lost_error,

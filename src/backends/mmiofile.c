@@ -11,9 +11,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "backends/mmiobackends.h"
 #include "base/mmioerror.h"
 #include "base/mmiosystem.h"
-#include "describe/mmioknown.h"
 #include "dmabuf/mmioudmabuf.h"
 #include "map/mmiopages.h"
 
@@ -29,20 +29,13 @@ mmio_file_refresh (MmioDevice * device)
     device->bar[0].size = st.st_size;
 }
 
-/* Reading a file has no side effects */
+/* In huge pages, a read may take one of the few that are left */
 static gboolean
-mmio_file_find_teller (const MmioDevice * device, gint bar,
-    MmioTellerPlace * place)
+mmio_file_reads_are_free (const MmioDevice * device)
 {
   const MmioFile *file = (const MmioFile *) device;
 
-  if (!mmio_known_find_header (device, 0, place))
-    return FALSE;
-
-  /* In huge pages, a read may take one of the few that are left */
-  place->is_memory =
-      mmio_pages_get_size (file->fd) <= (gsize) sysconf (_SC_PAGESIZE);
-  return TRUE;
+  return mmio_pages_get_size (file->fd) <= (gsize) sysconf (_SC_PAGESIZE);
 }
 
 static void
@@ -276,7 +269,8 @@ mmio_file_free (MmioDevice * device)
 static const MmioBackend mmio_file_backend = {
   .access = "file",
   .refresh = mmio_file_refresh,
-  .find_teller = mmio_file_find_teller,
+  .header_place = MMIO_HEADER_AT_START,
+  .reads_are_free = mmio_file_reads_are_free,
   .map = mmio_file_map,
   .can_export = mmio_file_can_export,
   .export = mmio_file_export,

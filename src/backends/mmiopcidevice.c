@@ -4,8 +4,9 @@
  */
 #include "backends/mmiopcidevice.h"
 
+#include <string.h>
+
 #include "base/mmioerror.h"
-#include "describe/mmioknown.h"
 #include "pci/mmiopcistate.h"
 
 /* For back ends: begins a device that was found */
@@ -17,14 +18,12 @@ mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
       mmio_address_to_string (&info->slot));
 
   pci->parent.slot = g_strdup (pci->parent.address);
+  pci->parent.vendor_id = info->vendor;
+  pci->parent.device_id = info->device;
   pci->parent.model = mmio_pci_info_get_model (info);
   pci->info = *info;
   pci->info.name = NULL;
-  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
-    pci->parent.bar[i].size = info->bar[i].size;
-    pci->parent.bar[i].is_io = info->bar[i].is_io;
-    pci->parent.bar[i].is_prefetchable = info->bar[i].is_prefetchable;
-  }
+  memcpy (pci->parent.bar, info->bar, sizeof (info->bar));
 }
 
 /* For back ends: ends it */
@@ -70,15 +69,4 @@ mmio_pci_device_check (MmioDevice * device, guint bar, GError ** error)
 
   return mmio_pci_device_identify (pci, error) &&
       mmio_identity_check (pci->identity, bar, error);
-}
-
-/* For back ends: where the device may tell of its picture */
-gboolean
-mmio_pci_device_find_teller (const MmioDevice * device, gint bar,
-    MmioTellerPlace * place)
-{
-  const MmioPciDevice *pci = (const MmioPciDevice *) device;
-
-  return mmio_known_find (device, pci->info.vendor, pci->info.device, bar,
-      place);
 }

@@ -30,7 +30,5 @@ void mmio_pci_device_clear (MmioPciDevice * pci);
 gboolean mmio_pci_device_identify (MmioPciDevice * pci, GError ** error);
 gboolean mmio_pci_device_check (MmioDevice * device, guint bar,
     GError ** error);
-gboolean mmio_pci_device_find_teller (const MmioDevice * device, gint bar,
-    MmioTellerPlace * place);
 
 G_END_DECLS

@@ -3,7 +3,7 @@
  * The simulated device: memory that a thread of its own repaints at its own
  * rate, whatever the consumer does, and that raises no interrupts.
  */
-#include "device/mmiobackend.h"
+#include "backends/mmiobackends.h"
 
 #include <errno.h>
 #include <fcntl.h>

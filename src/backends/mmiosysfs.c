@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/mmiobackends.h"
 #include "base/mmiocpu.h"
 #include "base/mmioerror.h"
 #include "base/mmiosystem.h"
@@ -161,15 +162,15 @@ static const MmioBackend mmio_sysfs_backend = {
   .access = "sysfs",
   .way = MMIO_ACCESS_SYSFS,
   .has_bars = TRUE,
-  .find_teller = mmio_pci_device_find_teller,
+  .header_place = MMIO_HEADER_IN_BAR,
   .map = mmio_sysfs_map,
   .check = mmio_pci_device_check,
   .free = mmio_sysfs_free,
 };
 
-/* A PCI device by its resource files, none of which is opened yet */
+/* A PCI device by its resource files, none of which is opened yet; cannot fail */
 MmioDevice *
-mmio_sysfs_open (const MmioPciInfo * info)
+mmio_sysfs_open (const MmioPciInfo * info, GError ** error)
 {
   MmioPciDevice *pci = g_new0 (MmioPciDevice, 1);
 

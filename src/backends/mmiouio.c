@@ -10,11 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/mmiobackends.h"
 #include "backends/mmiouioirq.h"
 #include "backends/mmiouionode.h"
 #include "base/mmioerror.h"
 #include "base/mmiosystem.h"
-#include "describe/mmioknown.h"
 #include "map/mmiomemtype.h"
 #include "pci/mmiopcistate.h"
 
@@ -215,19 +215,11 @@ mmio_uio_free (MmioDevice * device)
   g_free (uio);
 }
 
-/* The node of a device of which nothing is known but its maps */
-static gboolean
-mmio_uio_find_teller (const MmioDevice * device, gint bar,
-    MmioTellerPlace * place)
-{
-  return mmio_known_find_header (device, bar, place);
-}
-
 static const MmioBackend mmio_uio_pci_backend = {
   .access = "uio",
   .way = MMIO_ACCESS_UIO,
   .has_bars = TRUE,
-  .find_teller = mmio_pci_device_find_teller,
+  .header_place = MMIO_HEADER_IN_BAR,
   .map = mmio_uio_map,
   .check = mmio_uio_pci_check,
   .open_interrupt = mmio_uio_open_interrupt,
@@ -241,7 +233,7 @@ static const MmioBackend mmio_uio_backend = {
   .way = MMIO_ACCESS_UIO,
   .has_bars = TRUE,
   .part = "map",
-  .find_teller = mmio_uio_find_teller,
+  .header_place = MMIO_HEADER_IN_BAR,
   .map = mmio_uio_map,
   .check = mmio_uio_check,
   .open_interrupt = mmio_uio_open_interrupt,

@@ -274,7 +274,7 @@ mmio_uio_node_exists (const MmioUioNode * node)
  * Returns: the number of the map that starts where the BAR does, or -1
  */
 gint
-mmio_uio_node_find_bar (const MmioUioNode * node, const MmioPciBar * bar)
+mmio_uio_node_find_bar (const MmioUioNode * node, const MmioBar * bar)
 {
   for (guint i = 0; i < node->n_maps; i++) {
     if (!bar->is_io && bar->size > 0 && node->map[i].base == bar->base)
@@ -310,7 +310,7 @@ mmio_uio_has_all (const char *devices, const MmioPciInfo * info,
     return mmio_is_shortage (errnum) ? errnum : 0;
 
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
-    const MmioPciBar *bar = &info->bar[i];
+    const MmioBar *bar = &info->bar[i];
     gint map = mmio_uio_node_find_bar (&node, bar);
 
     if (bar->size > 0 && !bar->is_io && (bar->is_prefetchable || map < 0 ||

@@ -55,7 +55,7 @@ int mmio_uio_node_open (const MmioUioNode * node, const char *attribute);
 int mmio_uio_node_read (const MmioUioNode * node, const char *attribute,
     char **text);
 gint mmio_uio_node_find_bar (const MmioUioNode * node,
-    const MmioPciBar * bar);
+    const MmioBar * bar);
 
 int mmio_uio_has_all (const char *devices, const MmioPciInfo * info,
     gboolean * has_all);

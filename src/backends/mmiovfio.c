@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "backends/mmiobackends.h"
 #include "backends/mmiovfiogroup.h"
 #include "backends/mmiovfioirq.h"
 #include "base/mmioerror.h"
@@ -229,7 +230,7 @@ static const MmioBackend mmio_vfio_backend = {
   .access = "vfio",
   .way = MMIO_ACCESS_VFIO,
   .has_bars = TRUE,
-  .find_teller = mmio_pci_device_find_teller,
+  .header_place = MMIO_HEADER_IN_BAR,
   .map = mmio_vfio_map,
   .check = mmio_pci_device_check,
   .export = mmio_vfio_export,

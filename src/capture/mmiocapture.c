@@ -5,8 +5,11 @@
  */
 #include "capture/mmiocapturepriv.h"
 
+#include "backends/mmioopen.h"
 #include "base/mmioerror.h"
 #include "base/mmioprocess.h"
+#include "describe/mmiodescribe.h"
+#include "device/mmiobar.h"
 #include "map/mmioguard.h"
 
 /* What a device says of itself may be wrong for a moment: its file is being copied,
@@ -126,7 +129,7 @@ find_picture (MmioCapture * capture, MmioSpec * spec, GError ** error)
 
   *spec = config->spec;
   capture->bar = config->bar;
-  if (!mmio_device_describe_mode (capture->device, &capture->bar, spec,
+  if (!mmio_describe (capture->device, &capture->bar, spec,
           &capture->mode, error) ||
       !mmio_picture_init (&capture->picture, spec, error) ||
       !mmio_device_find_bar (capture->device, &capture->bar, &capture->picture,
@@ -211,7 +214,7 @@ open_tellers (MmioCapture * capture, const MmioSpec * spec,
   const MmioFrameSync frame_sync = capture->config.frame_sync;
   g_autoptr (MmioRegister) index = NULL;
 
-  if (capture->mode && !mmio_mode_watch (capture->mode, error))
+  if (capture->mode && !mmio_mode_watch_start (capture->mode, error))
     return FALSE;
 
   capture->counter_spec = spec->counter;
@@ -259,7 +262,7 @@ set_up (MmioCapture * capture, const MmioCapture * old, GError ** error)
   ret = find_picture (capture, &spec, error) && map_picture (capture, error)
       && open_tellers (capture, &spec, old, error);
   capture->has_unused_header = ret && !capture->mode &&
-      mmio_device_has_header (capture->device, capture->bar);
+      mmio_describe_has_header (capture->device, capture->bar);
   mmio_guard_leave (&entry);
 
   return ret;
@@ -410,10 +413,10 @@ take_over (MmioCapture * capture, MmioCapture * old)
  *
  * Returns: what it shows; other pictures need mmio_capture_renew()
  */
-MmioModeLook
+MmioModeState
 mmio_capture_look (const MmioCapture * capture)
 {
-  MmioModeLook ret;
+  MmioModeState ret;
   MmioGuardEntry entry;
 
   if (!capture->mode)
@@ -423,7 +426,7 @@ mmio_capture_look (const MmioCapture * capture)
     return MMIO_MODE_NONE;
 
   mmio_guard_enter (&entry);
-  ret = mmio_mode_look (capture->mode);
+  ret = mmio_mode_watch_poll (capture->mode);
   mmio_guard_leave (&entry);
 
   /* What shows another frame need not have room for this one */
@@ -554,7 +557,7 @@ mmio_capture_close (MmioCapture * capture)
   g_clear_pointer (&capture->counter, mmio_counter_free);
   if (capture->interrupt_fd >= 0)
     mmio_device_close_interrupt (capture->device);
-  g_clear_pointer (&capture->mode, mmio_mode_free);
+  g_clear_pointer (&capture->mode, mmio_mode_watch_free);
   if (capture->region)
     mmio_region_set_needed (capture->region, FALSE);
   g_clear_pointer (&capture->region, mmio_region_unref);

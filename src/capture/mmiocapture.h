@@ -2,7 +2,7 @@
 #pragma once
 
 #include "capture/mmiopresence.h"
-#include "describe/mmiomode.h"
+#include "describe/mmiomodewatch.h"
 #include "device/mmiodevice.h"
 #include "load/mmioframe.h"
 #include "sync/mmiosync.h"
@@ -121,7 +121,7 @@ MmioCapture *mmio_capture_open (const MmioCaptureConfig * config,
     GError ** error);
 void mmio_capture_close (MmioCapture * capture);
 
-MmioModeLook mmio_capture_look (const MmioCapture * capture);
+MmioModeState mmio_capture_look (const MmioCapture * capture);
 MmioCapture *mmio_capture_reopen (MmioCapture * capture,
     GError ** error);
 MmioCapture *mmio_capture_renew (MmioCapture * capture, GError ** error);

@@ -17,7 +17,7 @@ struct _MmioCapture
   MmioPresence *presence;
   guint process;                /* whose it is; see mmioprocess.h */
   gboolean is_checked;          /* present, and nothing was read since */
-  MmioMode *mode;               /* NULL if the device does not tell */
+  MmioModeWatch *mode;               /* NULL if the device does not tell */
   gboolean has_unused_header;
   gint bar;
   MmioPicture picture;

@@ -5,6 +5,7 @@
  */
 #include "describe/mmioheader.h"
 
+#include <drm_fourcc.h>
 #include <string.h>
 
 #include "base/mmioerror.h"
@@ -17,6 +18,21 @@
 #define DESCRIPTION offsetof (MmiovidHeader, counter)
 
 G_STATIC_ASSERT (MMIOVID_HEADER_MAX_PICTURES == MMIO_MAX_BUFFERS);
+
+/* The installed header includes no other one, but its format codes are the kernel's */
+G_STATIC_ASSERT (MMIOVID_FORMAT_RGB == DRM_FORMAT_BGR888);
+G_STATIC_ASSERT (MMIOVID_FORMAT_BGR == DRM_FORMAT_RGB888);
+G_STATIC_ASSERT (MMIOVID_FORMAT_RGBX == DRM_FORMAT_XBGR8888);
+G_STATIC_ASSERT (MMIOVID_FORMAT_BGRX == DRM_FORMAT_XRGB8888);
+G_STATIC_ASSERT (MMIOVID_FORMAT_XRGB == DRM_FORMAT_BGRX8888);
+G_STATIC_ASSERT (MMIOVID_FORMAT_XBGR == DRM_FORMAT_RGBX8888);
+G_STATIC_ASSERT (MMIOVID_FORMAT_RGB16 == DRM_FORMAT_RGB565);
+G_STATIC_ASSERT (MMIOVID_FORMAT_RGB15 == DRM_FORMAT_XRGB1555);
+G_STATIC_ASSERT (MMIOVID_FORMAT_GRAY8 == DRM_FORMAT_R8);
+G_STATIC_ASSERT (MMIOVID_FORMAT_YUY2 == DRM_FORMAT_YUYV);
+G_STATIC_ASSERT (MMIOVID_FORMAT_UYVY == DRM_FORMAT_UYVY);
+G_STATIC_ASSERT (MMIOVID_FORMAT_NV12 == DRM_FORMAT_NV12);
+G_STATIC_ASSERT (MMIOVID_FORMAT_I420 == DRM_FORMAT_YUV420);
 
 /* How long it is waited for the end of a change: as long as a program may need
  * to paint the first picture after it.  Looks, microseconds between. */
@@ -69,12 +85,12 @@ load_description (const guint8 * registers, MmiovidHeader * header)
  * the picture still is not taken for what it is not any more.  Returns: FALSE while
  * the sequence is odd */
 static gboolean
-load_stamp (const guint8 * registers, MmioStamp * stamp)
+load_key (const guint8 * registers, MmioModeKey * key)
 {
   const gsize offset = offsetof (MmiovidHeader, picture_offset);
-  guint32 *word = stamp->word;
+  guint32 *word = key->word;
 
-  memset (stamp, 0, sizeof (*stamp));
+  memset (key, 0, sizeof (*key));
   word[0] = LOAD (registers, sequence);
   if (word[0] % 2 != 0)
     return FALSE;
@@ -93,27 +109,27 @@ load_stamp (const guint8 * registers, MmioStamp * stamp)
 /* A header that was wiped, by a guest or a board that starts again, describes no
  * frame for the time being */
 static gboolean
-mmio_header_look (const guint8 * registers, MmioStamp * stamp)
+mmio_header_poll (const guint8 * registers, MmioModeKey * key)
 {
-  return load_stamp (registers, stamp) && stamp->word[1] != 0 &&
-      stamp->word[2] != 0 && stamp->word[3] != 0;
+  return load_key (registers, key) && key->word[1] != 0 &&
+      key->word[2] != 0 && key->word[3] != 0;
 }
 
 /* Reads it until it stands still meanwhile */
 static gboolean
 read_description (const guint8 * registers, MmiovidHeader * header,
-    MmioStamp * stamp)
+    MmioModeKey * key)
 {
   for (guint i = 0; i < MAX_LOOKS; i++) {
     if (i > 0)
       g_usleep (LOOK_PAUSE);
-    if (!load_stamp (registers, stamp))
+    if (!load_key (registers, key))
       continue;
 
     mmio_reader_fence ();
     load_description (registers, header);
     mmio_reader_fence ();
-    if (LOAD (registers, sequence) == stamp->word[0])
+    if (LOAD (registers, sequence) == key->word[0])
       return TRUE;
   }
 
@@ -304,9 +320,9 @@ parse (const MmioDevice * device, guint bar, const MmiovidHeader * header,
   return TRUE;
 }
 
-static MmioTold
-mmio_header_ask (const MmioDevice * device, guint bar,
-    const guint8 * registers, MmioStamp * stamp, MmioSpec * told,
+static MmioDescription
+mmio_header_read (const MmioDevice * device, guint bar,
+    const guint8 * registers, MmioModeKey * key, MmioSpec * told,
     GError ** error)
 {
   const char *address = mmio_device_get_address (device);
@@ -314,30 +330,30 @@ mmio_header_ask (const MmioDevice * device, guint bar,
   MmioSpec result = *told;
 
   if (load_u64 (registers) != MMIOVID_HEADER_MAGIC)
-    return MMIO_TOLD_NOTHING;
+    return MMIO_DESCRIPTION_NONE;
 
-  if (!read_description (registers, &header, stamp)) {
+  if (!read_description (registers, &header, key)) {
     mmio_set_error (error, MMIO_ERROR_NO_MODE,
         "The mmiovid header of %s is being changed all the time (sequence=%u); "
         "see that whoever paints there makes it even, or set width, height, "
-        "format, stride and offset.", address, stamp->word[0]);
-    return MMIO_TOLD_NO_MODE;
+        "format, stride and offset.", address, key->word[0]);
+    return MMIO_DESCRIPTION_NO_MODE;
   }
 
   g_debug ("%s: header %u, size %u, sequence %u, format %#x, %ux%u, stride %u, "
       "flags %#x, %u pictures", address, header.version, header.size,
-      stamp->word[0], header.format, header.width, header.height,
+      key->word[0], header.format, header.width, header.height,
       header.stride, header.flags, header.n_pictures);
 
   if (!parse (device, bar, &header, &result, error))
-    return MMIO_TOLD_WRONG;
+    return MMIO_DESCRIPTION_INVALID;
 
   *told = result;
-  return MMIO_TOLD_PICTURE;
+  return MMIO_DESCRIPTION_FRAME;
 }
 
-const MmioTeller mmio_header_teller = {
+const MmioDescriptor mmio_header_descriptor = {
   .length = DESCRIPTION,
-  .ask = mmio_header_ask,
-  .look = mmio_header_look,
+  .read = mmio_header_read,
+  .poll = mmio_header_poll,
 };

@@ -24,7 +24,7 @@ enum
   VBE_N_REGISTERS = 10,
 };
 
-G_STATIC_ASSERT (VBE_N_REGISTERS <= MMIO_STAMP_WORDS);
+G_STATIC_ASSERT (VBE_N_REGISTERS <= MMIO_MODE_KEY_WORDS);
 
 #define VBE_ID_MASK 0xfff0
 #define VBE_ID_VALUE 0xb0c0
@@ -52,13 +52,13 @@ get_format (guint bpp)
 }
 
 static gboolean
-answers (const MmioStamp * vbe)
+answers (const MmioModeKey * vbe)
 {
   return (vbe->word[VBE_ID] & VBE_ID_MASK) == VBE_ID_VALUE;
 }
 
 static gboolean
-has_mode (const MmioStamp * vbe)
+has_mode (const MmioModeKey * vbe)
 {
   return (vbe->word[VBE_ENABLE] & VBE_ENABLED) && vbe->word[VBE_XRES] > 0 &&
       vbe->word[VBE_YRES] > 0;
@@ -68,32 +68,32 @@ has_mode (const MmioStamp * vbe)
  * `enable` before they write the others, and set it after them.  What does not
  * answer has no mode either, but not for the time being. */
 static gboolean
-mmio_vbe_look (const guint8 * registers, MmioStamp * stamp)
+mmio_vbe_poll (const guint8 * registers, MmioModeKey * key)
 {
   static const guint8 numbers[] = { VBE_ID, VBE_XRES, VBE_YRES, VBE_BPP,
     VBE_ENABLE, VBE_VIRT_WIDTH, VBE_X_OFFSET, VBE_Y_OFFSET
   };
 
-  memset (stamp, 0, sizeof (*stamp));
+  memset (key, 0, sizeof (*key));
   for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
-    stamp->word[numbers[i]] =
+    key->word[numbers[i]] =
         mmio_reader_load_u16 (registers + (gsize) 2 * numbers[i]);
-  stamp->word[VBE_ENABLE] &= VBE_ENABLED;
+  key->word[VBE_ENABLE] &= VBE_ENABLED;
 
-  return !answers (stamp) || has_mode (stamp);
+  return !answers (key) || has_mode (key);
 }
 
 /* Reads them until they stand still */
 static gboolean
-read_mode (const guint8 * registers, MmioLook look, MmioStamp * vbe)
+read_mode (const guint8 * registers, MmioDescriptorPoll poll, MmioModeKey * vbe)
 {
-  MmioStamp before;
+  MmioModeKey before;
 
-  look (registers, vbe);
+  poll (registers, vbe);
   for (guint i = 1; i < MAX_TRIES; i++) {
     before = *vbe;
     mmio_reader_fence ();
-    look (registers, vbe);
+    poll (registers, vbe);
     if (memcmp (&before, vbe, sizeof (before)) == 0)
       return TRUE;
   }
@@ -102,20 +102,21 @@ read_mode (const guint8 * registers, MmioLook look, MmioStamp * vbe)
 }
 
 /**
- * mmio_vbe_ask_by:
- * @look: how to load them
+ * mmio_vbe_read_by:
+ * @poll: how to load them
  *
- * What #MmioTeller has as ask(), for registers that are loaded in any way.
+ * What #MmioDescriptor has as ask(), for registers that are loaded in any way.
  *
  * Returns: what came of it
  */
-MmioTold
-mmio_vbe_ask_by (const MmioDevice * device, const guint8 * registers,
-    MmioLook look, MmioStamp * stamp, MmioSpec * told, GError ** error)
+MmioDescription
+mmio_vbe_read_by (const MmioDevice * device, const guint8 * registers,
+    MmioDescriptorPoll poll, MmioModeKey * key, MmioSpec * told,
+    GError ** error)
 {
   const char *address = mmio_device_get_address (device);
-  const gboolean stands_still = read_mode (registers, look, stamp);
-  const guint32 *vbe = stamp->word;
+  const gboolean stands_still = read_mode (registers, poll, key);
+  const guint32 *vbe = key->word;
   const char *format;
   guint bytes;
 
@@ -124,18 +125,18 @@ mmio_vbe_ask_by (const MmioDevice * device, const guint8 * registers,
       vbe[VBE_ENABLE], vbe[VBE_VIRT_WIDTH], vbe[VBE_X_OFFSET],
       vbe[VBE_Y_OFFSET]);
 
-  if (!answers (stamp)) {
+  if (!answers (key)) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "The mode registers of %s do not answer; set width, height, format and "
         "stride.", address);
-    return MMIO_TOLD_WRONG;
+    return MMIO_DESCRIPTION_INVALID;
   }
 
-  if (!stands_still || !has_mode (stamp)) {
+  if (!stands_still || !has_mode (key)) {
     mmio_set_error (error, MMIO_ERROR_NO_MODE,
         "The display %s shows no graphics mode now; set width, height, format "
         "and stride, or let its driver set a mode.", address);
-    return MMIO_TOLD_NO_MODE;
+    return MMIO_DESCRIPTION_NO_MODE;
   }
 
   format = get_format (vbe[VBE_BPP]);
@@ -144,7 +145,7 @@ mmio_vbe_ask_by (const MmioDevice * device, const guint8 * registers,
         "The display %s has a mode of %u bits a pixel, which is no picture "
         "without its palette; set a mode of 16, 24 or 32 bits.", address,
         vbe[VBE_BPP]);
-    return MMIO_TOLD_WRONG;
+    return MMIO_DESCRIPTION_INVALID;
   }
 
   bytes = (vbe[VBE_BPP] + 7) / 8;
@@ -154,18 +155,18 @@ mmio_vbe_ask_by (const MmioDevice * device, const guint8 * registers,
   told->stride = bytes * MAX (vbe[VBE_VIRT_WIDTH], vbe[VBE_XRES]);
   told->offset = (guint64) told->stride * vbe[VBE_Y_OFFSET] +
       (guint64) bytes *vbe[VBE_X_OFFSET];
-  return MMIO_TOLD_PICTURE;
+  return MMIO_DESCRIPTION_FRAME;
 }
 
-static MmioTold
-mmio_vbe_ask (const MmioDevice * device, guint bar, const guint8 * registers,
-    MmioStamp * stamp, MmioSpec * told, GError ** error)
+static MmioDescription
+mmio_vbe_read (const MmioDevice * device, guint bar, const guint8 * registers,
+    MmioModeKey * key, MmioSpec * told, GError ** error)
 {
-  return mmio_vbe_ask_by (device, registers, mmio_vbe_look, stamp, told, error);
+  return mmio_vbe_read_by (device, registers, mmio_vbe_poll, key, told, error);
 }
 
-const MmioTeller mmio_vbe_teller = {
+const MmioDescriptor mmio_vbe_descriptor = {
   .length = (gsize) 2 * VBE_N_REGISTERS,
-  .ask = mmio_vbe_ask,
-  .look = mmio_vbe_look,
+  .read = mmio_vbe_read,
+  .poll = mmio_vbe_poll,
 };

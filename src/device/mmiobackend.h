@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What back ends and mmiodevice.c tell each other.  Nobody else includes this,
- * but mmioknown.c, which helps back ends. */
+/* The interface of back ends.  Only back ends, src/device/ and src/describe/ include
+ * it. */
 
-#include "describe/mmioteller.h"
-#include "device/mmiodevice.h"
-#include "pci/mmiopci.h"
+#include "device/mmiobar.h"
 
 G_BEGIN_DECLS
+
+/**
+ * MmioHeaderPlace:
+ * @MMIO_HEADER_NOWHERE: the device has no header
+ * @MMIO_HEADER_AT_START: at the start of BAR 0, whose reads have no side effects
+ * @MMIO_HEADER_IN_BAR: at the start of the BAR that the user names, or else of the
+ *   first prefetchable one: reads of other BARs may have side effects
+ *
+ * Where a header may be looked for, that describes the frame.
+ */
+typedef enum {
+  MMIO_HEADER_NOWHERE,
+  MMIO_HEADER_AT_START,
+  MMIO_HEADER_IN_BAR,
+} MmioHeaderPlace;
 
 /**
  * MmioBackend:
@@ -17,13 +30,13 @@ G_BEGIN_DECLS
  * @has_bars: the memory is a device's, in BARs or the like; what has none
  *   counts as BAR 0
  * @part: (nullable): what it has instead of BARs, in a word
+ * @header_place: where a header may be
  * @describe: (nullable): fill in what @spec leaves open, and @bar if that
  *   is -1; NULL where the device has no picture of its own making
  * @refresh: (nullable): learn anew how large the memory is, before it is asked
  *   for its picture; NULL where it always is as large as it was
- * @find_teller: (nullable): where registers may be that tell of the picture,
- *   with @bar as the user says it; FALSE if there are none that one may look
- *   at.  Touches nothing.
+ * @reads_are_free: (nullable): whether reads of the memory cost nothing and have no
+ *   side effects; NULL where they may
  * @map: map @length bytes at @offset of a BAR that is known to hold them, the
  *   way that is wanted; errors that can be known before are found before
  *   anything is mapped
@@ -61,11 +74,11 @@ typedef struct {
   MmioAccess way;
   gboolean has_bars;
   const char *part;
+  MmioHeaderPlace header_place;
   gboolean (*describe) (MmioDevice * device, gint * bar, MmioSpec * spec,
       GError ** error);
   void (*refresh) (MmioDevice * device);
-  gboolean (*find_teller) (const MmioDevice * device, gint bar,
-      MmioTellerPlace * place);
+  gboolean (*reads_are_free) (const MmioDevice * device);
   MmioRegion *(*map) (MmioDevice * device, guint bar, guint64 offset,
       gsize length, MmioMapping wanted, GError ** error);
   gboolean (*can_export) (MmioDevice * device, GError ** error);
@@ -109,6 +122,8 @@ typedef struct {
  * @address: how it is called: PCI address or path; valid UTF-8, as @name
  * @slot: (nullable): where it is on the PCI bus, whatever it is called; NULL if it
  *   is not there
+ * @vendor_id, @device_id: what it is on the PCI bus, by which src/describe/ may know
+ *   its registers; 0 where it is not known
  * @fixed_bar: the BAR that the address itself names (a resource file), or -1
  * @fixed_mapping: how the address itself says to map it (resourceN_wc), or
  *   %MMIO_MAPPING_AUTO
@@ -128,6 +143,8 @@ struct _MmioDevice {
   char *name;
   char *address;
   char *slot;
+  guint16 vendor_id;
+  guint16 device_id;
   gint fixed_bar;
   MmioMapping fixed_mapping;
   char *model;
@@ -139,6 +156,8 @@ struct _MmioDevice {
 
 void mmio_device_init (MmioDevice * device, const MmioBackend * backend,
     char *name, char *address);
+
+gboolean mmio_device_is_pci (const MmioDevice * device);
 
 void mmio_device_maps_init (MmioDeviceMaps * maps);
 void mmio_device_maps_clear (MmioDeviceMaps * maps);
@@ -152,16 +171,5 @@ MmioRegion *mmio_device_map_fd_within (MmioDevice * device, int fd,
 
 gboolean mmio_device_check_cached (MmioDevice * device, MmioMapping wanted,
     GError ** error);
-
-MmioDevice *mmio_sim_new (void);
-MmioDevice *mmio_file_open (const char *path, GError ** error);
-MmioDevice *mmio_sysfs_open (const MmioPciInfo * info);
-MmioDevice *mmio_vfio_open (const MmioPciInfo * info, GError ** error);
-MmioDevice *mmio_uio_open (const MmioPciInfo * info, GError ** error);
-MmioDevice *mmio_uio_open_path (guint number, const char *map,
-    GError ** error);
-
-gboolean mmio_sysfs_parse_path (const char *path, MmioAddress * address,
-    gint * bar, MmioMapping * mapping, GError ** error);
 
 G_END_DECLS

@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The kernel's numbers of formats, as its displays have them, and the names of
- * ours.  The kernel speaks of little-endian words, we of bytes in memory.
+ * The kernel's format codes and GStreamer's format names.  The codes name
+ * little-endian words, the names bytes in memory.
  */
 #include "frame/mmiofourcc.h"
 
+#include <drm_fourcc.h>
 #include <string.h>
-
-#include "describe/mmiovid-header.h"
 
 static const struct
 {
   guint32 fourcc;
   const char *name;
 } fourccs[] = {
-  {MMIOVID_FORMAT_RGB, "RGB"},
-  {MMIOVID_FORMAT_BGR, "BGR"},
-  {MMIOVID_FORMAT_RGBX, "RGBx"},
-  {MMIOVID_FORMAT_BGRX, "BGRx"},
-  {MMIOVID_FORMAT_XRGB, "xRGB"},
-  {MMIOVID_FORMAT_XBGR, "xBGR"},
-  {MMIOVID_FORMAT_RGB16, "RGB16"},
-  {MMIOVID_FORMAT_RGB15, "RGB15"},
-  {MMIOVID_FORMAT_GRAY8, "GRAY8"},
-  {MMIOVID_FORMAT_YUY2, "YUY2"},
-  {MMIOVID_FORMAT_UYVY, "UYVY"},
-  {MMIOVID_FORMAT_NV12, "NV12"},
-  {MMIOVID_FORMAT_I420, "I420"},
+  {DRM_FORMAT_BGR888, "RGB"},
+  {DRM_FORMAT_RGB888, "BGR"},
+  {DRM_FORMAT_XBGR8888, "RGBx"},
+  {DRM_FORMAT_XRGB8888, "BGRx"},
+  {DRM_FORMAT_BGRX8888, "xRGB"},
+  {DRM_FORMAT_RGBX8888, "xBGR"},
+  {DRM_FORMAT_RGB565, "RGB16"},
+  {DRM_FORMAT_XRGB1555, "RGB15"},
+  {DRM_FORMAT_R8, "GRAY8"},
+  {DRM_FORMAT_YUYV, "YUY2"},
+  {DRM_FORMAT_UYVY, "UYVY"},
+  {DRM_FORMAT_NV12, "NV12"},
+  {DRM_FORMAT_YUV420, "I420"},
 };
 
 /**

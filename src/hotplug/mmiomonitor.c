@@ -24,6 +24,7 @@
 
 struct _MmioMonitor
 {
+  MmioCandidateFunc is_known;
   MmioMonitorFunc func;
   gpointer data;
 
@@ -94,7 +95,7 @@ start_settling (MmioMonitor * monitor)
 static void
 synchronize (MmioMonitor * monitor)
 {
-  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+  g_autoptr (GPtrArray) candidates = mmio_candidate_list (monitor->is_known);
 
   /* Nothing was removed by that; it is tried again */
   if (!candidates) {
@@ -167,6 +168,7 @@ run (gpointer data)
 
 /**
  * mmio_monitor_new:
+ * @is_known: selects devices; from any thread
  * @func: called for each device that is there, before this returns, and then
  *   from a thread for those that come and go; it must not free the monitor
  * @data: for @func
@@ -178,13 +180,15 @@ run (gpointer data)
  *   %MMIO_ERROR_FAILED and nothing told
  */
 MmioMonitor *
-mmio_monitor_new (MmioMonitorFunc func, gpointer data, GError ** error)
+mmio_monitor_new (MmioCandidateFunc is_known, MmioMonitorFunc func,
+    gpointer data, GError ** error)
 {
   MmioMonitor *monitor = g_new0 (MmioMonitor, 1);
   g_autoptr (GError) local = NULL;
   int errnum;
 
   monitor->process = mmio_process_get ();
+  monitor->is_known = is_known;
   monitor->func = func;
   monitor->data = data;
   monitor->known = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,

@@ -21,8 +21,8 @@ typedef void (*MmioMonitorFunc) (const char *address,
  */
 typedef struct _MmioMonitor MmioMonitor;
 
-MmioMonitor *mmio_monitor_new (MmioMonitorFunc func, gpointer data,
-    GError ** error);
+MmioMonitor *mmio_monitor_new (MmioCandidateFunc is_known,
+    MmioMonitorFunc func, gpointer data, GError ** error);
 
 void mmio_monitor_free (MmioMonitor * monitor);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The PCI devices that are known to describe a frame, by their IDs.  Their class says
- * nothing: most displays and multimedia devices have no frame that can be read.  What
- * sysfs says are attributes that the kernel keeps: no device is woken, none is asked
- * for its configuration, and no BAR is opened.
+ * Lists PCI devices by their IDs.  Their class says nothing: most displays and
+ * multimedia devices have no frame that can be read.  The attributes of sysfs are kept
+ * by the kernel: no device is woken, no configuration space read and no BAR opened.
  */
 #include "pci/mmiocandidate.h"
 
@@ -12,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/mmiosystem.h"
-#include "describe/mmioknown.h"
 #include "pci/mmiopcistate.h"
 
 /* What the third column of the attribute "resource" has: linux/ioport.h */
@@ -97,7 +95,8 @@ has_memory (const char *address, guint bar, gboolean * cannot_ask)
 /* Returns: (nullable): the device, if it is one that counts and is still there
  */
 static MmioCandidate *
-candidate_new (const char *address, gboolean * cannot_ask)
+candidate_new (const char *address, MmioCandidateFunc is_known,
+    gboolean * cannot_ask)
 {
   g_autoptr (MmioCandidate) candidate = g_new0 (MmioCandidate, 1);
   g_autofree char *link = get_path (address, NULL);
@@ -113,7 +112,7 @@ candidate_new (const char *address, gboolean * cannot_ask)
   candidate->vendor = vendor;
   candidate->device = device;
   candidate->class_code = class_code;
-  if (!mmio_known_has (vendor, device, &bar) ||
+  if (!is_known (vendor, device, &bar) ||
       !has_memory (address, bar, cannot_ask))
     return NULL;
 
@@ -142,16 +141,17 @@ compare_addresses (gconstpointer a, gconstpointer b)
 
 /**
  * mmio_candidate_list:
+ * @is_known: selects devices
  *
- * Lists the devices that mmioknown.c knows, if they have the BAR in which they describe
- * their frame.  They are not opened.
+ * Lists the devices that @is_known selects, if they have the BAR that it names.  They
+ * are not opened.
  *
  * Returns: (transfer full) (nullable) (element-type MmioCandidate): the devices, in
  *   the order of their addresses; none where there is no PCI bus; NULL if this
  *   process cannot ask for want of descriptors or memory, which may pass
  */
 GPtrArray *
-mmio_candidate_list (void)
+mmio_candidate_list (MmioCandidateFunc is_known)
 {
   g_autoptr (GPtrArray) candidates =
       g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_candidate_free);
@@ -161,7 +161,7 @@ mmio_candidate_list (void)
 
   for (guint i = 0; names && i < names->len; i++) {
     MmioCandidate *candidate = candidate_new (g_ptr_array_index (names, i),
-        &cannot_ask);
+        is_known, &cannot_ask);
 
     if (candidate)
       g_ptr_array_add (candidates, candidate);

@@ -25,7 +25,18 @@ typedef struct {
   MmioPciNames names;
 } MmioCandidate;
 
-GPtrArray *mmio_candidate_list (void);
+/**
+ * MmioCandidateFunc:
+ * @vendor_id: of a PCI device
+ * @device_id: likewise
+ * @bar: (out): the BAR that it needs
+ *
+ * Returns: whether the device is listed if it has that BAR
+ */
+typedef gboolean (*MmioCandidateFunc) (guint16 vendor_id, guint16 device_id,
+    guint * bar);
+
+GPtrArray *mmio_candidate_list (MmioCandidateFunc is_known);
 
 void mmio_candidate_free (MmioCandidate * candidate);
 

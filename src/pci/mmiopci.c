@@ -96,7 +96,7 @@ parse_bars (MmioPciInfo * info, const char *text)
   char *rest = (char *) text;
 
   for (guint i = 0; i < MMIO_MAX_BARS; i++) {
-    MmioPciBar *bar = &info->bar[i];
+    MmioBar *bar = &info->bar[i];
     const guint64 first = g_ascii_strtoull (rest, &rest, 16);
     const guint64 last = g_ascii_strtoull (rest, &rest, 16);
     const guint64 flags = g_ascii_strtoull (rest, &rest, 16);

@@ -2,23 +2,29 @@
 #pragma once
 
 #include "base/mmioaddress.h"
-#include "device/mmiodevice.h"
 
 G_BEGIN_DECLS
 
+/* The BARs of a PCI function; memory that is in no BAR (a file) counts as BAR 0 */
+#define MMIO_MAX_BARS 6
+
+/* Only the driver knows where the memory ends, and mmap() finds out.  More than
+ * any frame needs. */
+#define MMIO_SIZE_UNKNOWN G_MAXUINT64
+
 /**
- * MmioPciBar:
- * @base: bus address
- * @size: bytes; 0: the device has no such BAR
+ * MmioBar:
+ * @base: bus address; 0 where it is not known
+ * @size: bytes; 0: the device has no such BAR; or %MMIO_SIZE_UNKNOWN
  * @is_io: a range of I/O ports, no memory
- * @is_prefetchable: reading has no side effects
+ * @is_prefetchable: the device says that reads have no side effects
  */
 typedef struct {
   guint64 base;
   guint64 size;
   gboolean is_io;
   gboolean is_prefetchable;
-} MmioPciBar;
+} MmioBar;
 
 /**
  * MmioPciInfo:
@@ -36,7 +42,7 @@ typedef struct {
   guint16 subsystem_vendor;
   guint16 subsystem;
   char *name;
-  MmioPciBar bar[MMIO_MAX_BARS];
+  MmioBar bar[MMIO_MAX_BARS];
 } MmioPciInfo;
 
 /**

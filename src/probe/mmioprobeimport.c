@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/mmioopen.h"
 #include "base/mmioerror.h"
+#include "device/mmiobar.h"
 #include "dmabuf/mmiodrm.h"
 #include "frame/mmiofourcc.h"
 

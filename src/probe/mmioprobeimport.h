@@ -2,6 +2,7 @@
 #pragma once
 
 #include "device/mmiodevice.h"
+#include "frame/mmiopicture.h"
 #include "dmabuf/mmioimport.h"
 
 G_BEGIN_DECLS

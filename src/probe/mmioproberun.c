@@ -7,6 +7,8 @@
 #include "probe/mmioproberun.h"
 
 #include "base/mmioerror.h"
+#include "describe/mmiodescribe.h"
+#include "device/mmiobar.h"
 #include "load/mmioloads.h"
 #include "probe/mmioproberules.h"
 
@@ -87,7 +89,7 @@ find_picture (MmioProbeReport * report, MmioDevice * device, gint * bar,
       is_forbidden (report, device, *bar))
     return TRUE;
 
-  if (mmio_device_describe (device, bar, &spec, &local) &&
+  if (mmio_describe (device, bar, &spec, NULL, &local) &&
       mmio_picture_init (&report->picture, &spec, &local)) {
     report->has_picture = TRUE;
     return TRUE;

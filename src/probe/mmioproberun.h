@@ -2,6 +2,7 @@
 #pragma once
 
 #include "device/mmiodevice.h"
+#include "frame/mmiopicture.h"
 #include "probe/mmioprobeimport.h"
 #include "probe/mmioprobemeasure.h"
 

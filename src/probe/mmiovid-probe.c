@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "backends/mmioopen.h"
 #include "base/mmioerror.h"
 #include "probe/mmioprobelist.h"
 #include "probe/mmioprobeoptions.h"

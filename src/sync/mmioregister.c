@@ -5,6 +5,7 @@
 #include "sync/mmioregister.h"
 
 #include "base/mmioerror.h"
+#include "device/mmiobar.h"
 #include "load/mmioreader.h"
 
 struct _MmioRegister

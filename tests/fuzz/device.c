@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 
 #include "device/mmiobackend.h"
-#include "describe/mmioknown.h"
 #include "base/mmioerror.h"
 
 /* With the address sanitizer there is no memory behind a BAR's end */
@@ -154,18 +153,6 @@ fuzz_refresh (MmioDevice * device)
   device->bar[0].size = fuzz_device.bar[0].size = file_size;
 }
 
-static gboolean
-fuzz_find_teller (const MmioDevice * device, gint bar, MmioTellerPlace * place)
-{
-  const gboolean found = fuzz_device.is_file ?
-      mmio_known_find_header (device, 0, place) :
-      mmio_known_find (device, fuzz_device.vendor, fuzz_device.id, bar, place);
-
-  if (found)
-    CHECK (place->bar < MMIO_MAX_BARS && place->picture_bar < MMIO_MAX_BARS);
-  return found;
-}
-
 /* Nobody asks for what is not there */
 static MmioRegion *
 fuzz_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
@@ -197,7 +184,7 @@ fuzz_free (MmioDevice * device)
 static const MmioBackend device_backend = {
   .access = "fuzz",
   .has_bars = TRUE,
-  .find_teller = fuzz_find_teller,
+  .header_place = MMIO_HEADER_IN_BAR,
   .map = fuzz_map,
   .free = fuzz_free,
 };
@@ -205,7 +192,7 @@ static const MmioBackend device_backend = {
 static const MmioBackend file_backend = {
   .access = "fuzz",
   .refresh = fuzz_refresh,
-  .find_teller = fuzz_find_teller,
+  .header_place = MMIO_HEADER_AT_START,
   .map = fuzz_map,
   .free = fuzz_free,
 };
@@ -223,6 +210,10 @@ __wrap_mmio_device_open (const MmioAddress * address, MmioAccess access,
 
   mmio_device_init (device, fuzz_device.is_file ? &file_backend :
       &device_backend, g_strdup ("fuzz device"), g_strdup ("0000:aa:11.3"));
+  if (!fuzz_device.is_file) {
+    device->vendor_id = fuzz_device.vendor;
+    device->device_id = fuzz_device.id;
+  }
   memcpy (device->bar, fuzz_device.bar, sizeof (device->bar));
   n_devices++;
 

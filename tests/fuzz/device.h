@@ -16,7 +16,7 @@ G_BEGIN_DECLS
 
 /**
  * FuzzDevice:
- * @vendor: what it is known by, as of mmio_known_find()
+ * @vendor: what it is known by, as of mmio_device_table_find()
  * @id: likewise
  * @is_file: as if it were a file, which may become larger
  * @bar: what it says of its BARs

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What sysfs says of a UIO device, and so whoever has written its driver. */
 #include "backends/mmiouionode.h"
+#include "backends/mmiobackends.h"
 #include "device/mmiobackend.h"
 #include "fuzz.h"
 
@@ -55,7 +56,7 @@ check_maps (const MmioUioNode * node)
   CHECK (node->n_maps <= MMIO_UIO_MAX_MAPS);
   for (guint i = 0; i < node->n_maps; i++) {
     const MmioUioMap *map = &node->map[i];
-    const MmioPciBar bar = {.base = map->base,.size = 1 };
+    const MmioBar bar = {.base = map->base,.size = 1 };
     guint64 end;
 
     CHECK (map->size > 0);

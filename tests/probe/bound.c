@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/mmioopen.h"
 #include "probe/mmioprobeimport.h"
 
 static const Device card = {

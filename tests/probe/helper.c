@@ -8,7 +8,6 @@
 
 #include <glib/gstdio.h>
 
-#include "describe/mmioknown.h"
 
 static void
 check_words_valist (const char *text, va_list args)
@@ -113,21 +112,27 @@ fake_free (MmioDevice * device)
   g_free (fake);
 }
 
-/* As PCI devices are of which nothing is known */
-static gboolean
-fake_find_teller (const MmioDevice * device, gint bar, MmioTellerPlace * place)
-{
-  return ((const FakeDevice *) device)->may_tell &&
-      mmio_known_find_header (device, bar, place);
-}
-
 static const MmioBackend fake_backend = {
   .access = "fake",
   .has_bars = TRUE,
-  .find_teller = fake_find_teller,
   .map = fake_map,
   .free = fake_free,
 };
+
+/* As of PCI devices that are in no table */
+static const MmioBackend fake_header_backend = {
+  .access = "fake",
+  .has_bars = TRUE,
+  .header_place = MMIO_HEADER_IN_BAR,
+  .map = fake_map,
+  .free = fake_free,
+};
+
+void
+fake_allow_header (FakeDevice * fake)
+{
+  fake->parent.backend = &fake_header_backend;
+}
 
 FakeDevice *
 fake_new (void)

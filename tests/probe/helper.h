@@ -24,7 +24,6 @@ void remove_tree (const char *directory);
 typedef struct
 {
   MmioDevice parent;
-  gboolean may_tell;            /* it is looked at for a header */
   int fd[MMIO_MAX_BARS];
   gboolean refuse_wc;
   gboolean downgrade_wc;
@@ -33,6 +32,8 @@ typedef struct
   MmioRegion *last;
 } FakeDevice;
 
+/* It is searched for a header */
+void fake_allow_header (FakeDevice * fake);
 FakeDevice *fake_new (void);
 void fake_add_bar (FakeDevice * fake, guint bar, guint64 size,
     gboolean is_prefetchable);

@@ -13,6 +13,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "backends/mmioopen.h"
 #include "fixtures/fakekernel.h"
 
 #define FOURCC(text) \

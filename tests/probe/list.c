@@ -225,13 +225,13 @@ machine_init (Machine * machine)
   set_config (machine, 0x06);
 
   mmio_address_parse (&info.slot, ADDRESS, NULL);
-  info.bar[0] = (MmioPciBar) {
+  info.bar[0] = (MmioBar) {
   .base = 0xfe000000,.size = 4096};
-  info.bar[1] = (MmioPciBar) {
+  info.bar[1] = (MmioBar) {
   .base = 0xc000,.size = 32,.is_io = TRUE};
-  info.bar[2] = (MmioPciBar) {
+  info.bar[2] = (MmioBar) {
   .base = 0xe0000000,.size = 16 << 20,.is_prefetchable = TRUE};
-  info.bar[4] = (MmioPciBar) {
+  info.bar[4] = (MmioBar) {
   .size = 8192};
   machine->infos = g_array_new (FALSE, TRUE, sizeof (MmioPciInfo));
   g_array_set_clear_func (machine->infos, (GDestroyNotify) mmio_pci_info_clear);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "helper.h"
 
+#include "backends/mmioopen.h"
+
 #define MIB (1024 * 1024)
 
 /* Long enough for a look at the clock */
@@ -87,7 +89,7 @@ test_choice (void)
   const MmioProbeConfig config = config_of (-1);
   g_autoptr (MmioProbeReport) report = NULL;
 
-  fake->may_tell = TRUE;
+  fake_allow_header (fake);
   report = run (fake, &config);
   g_assert_cmpint (report->bar, ==, 4);
   g_assert_cmpuint (report->bar_size, ==, MIB);
@@ -112,7 +114,7 @@ test_refusals (void)
   FakeDevice *fake = fake_new_usual ();
   MmioProbeConfig config = config_of (0);
 
-  fake->may_tell = TRUE;
+  fake_allow_header (fake);
   refuse (fake, &config, "BAR 0 of 0000:03:00.0 is not prefetchable",
       "--force");
   config.bar = 2;

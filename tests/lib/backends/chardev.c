@@ -16,8 +16,11 @@
 
 #include <glib/gstdio.h>
 
+#include "backends/mmioopen.h"
 #include "capture/mmiocapture.h"
+#include "describe/mmiodescribe.h"
 #include "describe/mmiovid-header.h"
+#include "device/mmiobar.h"
 #include "map/mmioguard.h"
 
 #define KVMFR_DMABUF_GETSIZE _IO ('u', 0x44)
@@ -267,7 +270,7 @@ GST_START_TEST (test_cannot_tell)
   GError *error = NULL;
   gint bar = -1;
 
-  fail_if (mmio_device_describe (device, &bar, &spec, &error));
+  fail_if (mmio_describe (device, &bar, &spec, NULL, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, "device zero", "/dev/zero",
       "set width", NULL);
 }
@@ -292,7 +295,7 @@ GST_START_TEST (test_header)
   fake.memory = memfd_create ("chardev", MFD_CLOEXEC);
   fail_unless (write (fake.memory, &header, sizeof (header)) ==
       sizeof (header));
-  fail_unless (mmio_device_describe (device, &bar, &spec, &error), "%s",
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, &error), "%s",
       error ? error->message : "");
   fail_unless_equals_int (bar, 0);
   fail_unless_equals_int (spec.width, 7);
@@ -316,7 +319,7 @@ GST_START_TEST (test_no_mmap)
   check_system (error, "mmap", ENODEV);
   check_error (&error, MMIO_ERROR_SETTINGS, "Cannot map /dev/null",
       "does not support mmap", "Set device to", NULL);
-  fail_if (mmio_device_describe (device, &bar, &spec, &error));
+  fail_if (mmio_describe (device, &bar, &spec, NULL, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, "does not support mmap", NULL);
 }
 

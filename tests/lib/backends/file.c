@@ -16,7 +16,10 @@
 
 #include <glib/gstdio.h>
 
+#include "backends/mmioopen.h"
 #include "capture/mmiocapture.h"
+#include "describe/mmiodescribe.h"
+#include "device/mmiobar.h"
 
 /* Through the front door, as everybody comes in */
 static MmioDevice *
@@ -110,17 +113,17 @@ GST_START_TEST (test_cannot_tell)
   GError *error = NULL;
   gint bar = -1;
 
-  fail_if (mmio_device_describe (device, &bar, &spec, &error));
+  fail_if (mmio_describe (device, &bar, &spec, NULL, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, "file untold", path, "set width",
       "height", NULL);
 
   spec = test_spec (NULL, 4, 0, 0, 0);
-  fail_if (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_if (mmio_describe (device, &bar, &spec, NULL, NULL));
   spec = test_spec (NULL, 0, 4, 0, 0);
-  fail_if (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_if (mmio_describe (device, &bar, &spec, NULL, NULL));
 
   spec = test_spec (NULL, 4, 3, 2, 1);
-  fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
   fail_unless_equals_string (spec.format.name, "RGB");
   fail_unless_equals_int (spec.width, 4);
   fail_unless_equals_int (spec.height, 3);

@@ -7,6 +7,9 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "backends/mmioopen.h"
+#include "describe/mmiodescribe.h"
+#include "device/mmiobar.h"
 #include "frame/mmiopattern.h"
 #include "sync/mmioregister.h"
 #include "load/mmioreader.h"
@@ -52,7 +55,7 @@ map_sim (MmioDevice * device, MmioSpec * spec, MmioPicture * picture)
   gint bar = -1;
   MmioRegion *region;
 
-  fail_unless (mmio_device_describe (device, &bar, spec, &error), "%s",
+  fail_unless (mmio_describe (device, &bar, spec, NULL, &error), "%s",
       error ? error->message : "");
   fail_unless (mmio_picture_init (picture, spec, &error), "%s",
       error ? error->message : "");
@@ -319,13 +322,13 @@ GST_START_TEST (test_describe)
   gint bar = -1;
 
   spec = test_spec (NULL, 320, 0, 0, 0);
-  fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
   fail_unless_equals_string (spec.format.name, "RGB");
   fail_unless_equals_int (spec.width, 320);
   fail_unless_equals_int (spec.height, 480);
 
   spec = test_spec ("NV12", 0, 240, 77, 700);
-  fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
   fail_unless_equals_string (spec.format.name, "NV12");
   fail_unless_equals_int (spec.width, 640);
   fail_unless_equals_int (spec.height, 240);
@@ -496,7 +499,7 @@ GST_START_TEST (test_unused)
   MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
   gint bar = -1;
 
-  fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
   fail_unless_equals_int (count_threads (), threads);
   fail_unless_equals_int (count_fds (), fds);
   fail_unless_equals_int (count_maps (MEMORY), 0);
@@ -540,7 +543,7 @@ GST_START_TEST (test_cannot_paint)
   GError *error = NULL;
   gint bar = -1;
 
-  fail_if (mmio_device_describe (device, &bar, &spec, &error));
+  fail_if (mmio_describe (device, &bar, &spec, NULL, &error));
   check_error (&error, MMIO_ERROR_FORMAT, "v210", "rgb", NULL);
 }
 
@@ -566,7 +569,7 @@ GST_START_TEST (test_impossible_picture)
     GError *error = NULL;
     gint bar = -1;
 
-    fail_if (mmio_device_describe (device, &bar, &spec, &error), "%u", i);
+    fail_if (mmio_describe (device, &bar, &spec, NULL, &error), "%u", i);
     check_error (&error, MMIO_ERROR_SETTINGS, table[i].word, NULL);
   }
 }
@@ -583,7 +586,7 @@ GST_START_TEST (test_too_large)
   GError *error = NULL;
   gint bar = -1;
 
-  fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
   fail_unless (mmio_picture_init (&picture, &spec, NULL));
   fail_unless (mmio_device_map (device, &bar, &picture,
           MMIO_MAPPING_AUTO, &error) == NULL);
@@ -606,7 +609,7 @@ check_map_fails (const char *word)
   GError *error = NULL;
   gint bar = -1;
 
-  fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
   fail_unless (mmio_picture_init (&picture, &spec, NULL));
   fail_unless (mmio_device_map (device, &bar, &picture,
           MMIO_MAPPING_AUTO, &error) == NULL);
@@ -644,7 +647,7 @@ GST_START_TEST (test_other_bar)
   GError *error = NULL;
   gint bar = 1;
 
-  fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
   fail_unless (mmio_picture_init (&picture, &spec, NULL));
   fail_unless (mmio_device_map (device, &bar, &picture,
           MMIO_MAPPING_AUTO, &error) == NULL);

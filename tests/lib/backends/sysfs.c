@@ -5,8 +5,12 @@
  * can be reached, and puts there what it wants to find: the files of devices,
  * with memory for BARs.
  */
+#include "backends/mmioopen.h"
+#include "backends/mmiobackends.h"
 #include "base/mmiocpu.h"
 #include "capture/mmiocapture.h"
+#include "describe/mmiodescribe.h"
+#include "device/mmiobar.h"
 #include "fixtures/bus.h"
 
 #include <errno.h>
@@ -296,7 +300,7 @@ map_gray_as (const char *text, gint bar, guint64 offset, guint width,
   g_autoptr (MmioDevice) device = open_text (text, error);
   MmioSpec spec = test_spec ("GRAY8", width, 1, offset, 0);
 
-  if (!device || !mmio_device_describe (device, &bar, &spec, error))
+  if (!device || !mmio_describe (device, &bar, &spec, NULL, error))
     return NULL;
 
   return mmio_device_map (device, &bar, &picture, wanted, error);
@@ -703,19 +707,19 @@ GST_START_TEST (test_known)
   /* Not asked where the user has said it all */
   spec = test_spec ("RGB", 10, 10, 0, 0);
   put (vga.slot, "power_state", "D3hot", -1);
-  fail_unless (mmio_device_describe (device, &bar, &spec, &error), "%s",
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, &error), "%s",
       error ? error->message : "");
   fail_unless_equals_string (spec.format.name, "RGB");
   fail_unless_equals_int (bar, -1);
 
   /* But with the same precautions */
   spec = test_spec (NULL, 10, 0, 0, 0);
-  fail_if (mmio_device_describe (device, &bar, &spec, &error));
+  fail_if (mmio_describe (device, &bar, &spec, NULL, &error));
   check_error (&error, MMIO_ERROR_OFF, "D3hot", "0000:00:02.0", NULL);
 
   put (vga.slot, "power_state", "D0", -1);
   put (vga.slot, "resource2", bar2, sizeof (bar2));
-  fail_if (mmio_device_describe (device, &bar, &spec, &error));
+  fail_if (mmio_describe (device, &bar, &spec, NULL, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, "do not answer", "0000:00:02.0",
       NULL);
 
@@ -723,7 +727,7 @@ GST_START_TEST (test_known)
     GST_WRITE_UINT16_LE (bar2 + 0x500 + 2 * i, registers[i]);
   put (vga.slot, "resource2", bar2, sizeof (bar2));
   spec = test_spec (NULL, 0, 0, 0, 0);
-  fail_unless (mmio_device_describe (device, &bar, &spec, &error), "%s",
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, &error), "%s",
       error ? error->message : "");
   fail_unless_equals_string (spec.format.name, "BGRx");
   fail_unless_equals_int (spec.width, 320);
@@ -753,7 +757,7 @@ GST_START_TEST (test_unknown)
   /* Of its BARs only this one has a file yet: any other cannot be looked at
    * without an error */
   put (card.slot, "resource4", memory, sizeof (memory));
-  fail_if (mmio_device_describe (device, &bar, &spec, &error));
+  fail_if (mmio_describe (device, &bar, &spec, NULL, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, "PCI device [dead:beef]",
       "0000:03:00.0", "set width and height", "header", NULL);
   fail_unless_equals_int (bar, -1);
@@ -763,7 +767,7 @@ GST_START_TEST (test_unknown)
   for (guint i = 0; i < G_N_ELEMENTS (header); i++)
     GST_WRITE_UINT32_LE (memory + 8 + 4 * i, header[i]);
   put (card.slot, "resource4", memory, sizeof (memory));
-  fail_unless (mmio_device_describe (device, &bar, &spec, &error), "%s",
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, &error), "%s",
       error ? error->message : "");
   fail_unless_equals_int (bar, 4);
   fail_unless_equals_string (spec.format.name, "GRAY8");
@@ -775,7 +779,7 @@ GST_START_TEST (test_unknown)
   put (card.slot, "resource0", memory, sizeof (memory));
   spec = test_spec (NULL, 0, 0, 0, 0);
   bar = 0;
-  fail_unless (mmio_device_describe (device, &bar, &spec, &error), "%s",
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, &error), "%s",
       error ? error->message : "");
   fail_unless_equals_int (bar, 0);
   fail_unless_equals_int (spec.width, 10);

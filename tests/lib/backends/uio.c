@@ -17,6 +17,8 @@
 #include "backends/mmiouionode.h"
 #include "capture/mmiocapture.h"
 #include "capture/mmiopresence.h"
+#include "describe/mmiodescribe.h"
+#include "device/mmiobar.h"
 
 #define CLASS FAKEUIO_CLASS
 #define NODE FAKEUIO_NODE
@@ -227,10 +229,10 @@ GST_START_TEST (test_map_names)
 
   device = open_address (NODE ":frames", MMIO_ACCESS_AUTO, NULL);
   fail_unless_equals_int (mmio_device_get_fixed_bar (device), 1);
-  fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
   fail_unless_equals_int (bar, 1);
   bar = 0;
-  fail_unless (!mmio_device_describe (device, &bar, &spec, &error));
+  fail_unless (!mmio_describe (device, &bar, &spec, NULL, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, "names map 1 of " NODE, "bar is 0",
       NULL);
   g_clear_pointer (&device, mmio_device_unref);
@@ -276,11 +278,11 @@ GST_START_TEST (test_header)
     gint found = bar;
 
     if (bar < 1) {
-      fail_if (mmio_device_describe (device, &found, &spec, &error));
+      fail_if (mmio_describe (device, &found, &spec, NULL, &error));
       check_error (&error, MMIO_ERROR_SETTINGS, "cannot tell", NODE, NULL);
       continue;
     }
-    fail_unless (mmio_device_describe (device, &found, &spec, &error), "%s",
+    fail_unless (mmio_describe (device, &found, &spec, NULL, &error), "%s",
         error ? error->message : "");
     fail_unless_equals_int (found, 1);
     fail_unless_equals_int (spec.width, 10);
@@ -294,7 +296,7 @@ GST_START_TEST (test_header)
     MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
     gint found = -1;
 
-    fail_unless (mmio_device_describe (device, &found, &spec, NULL));
+    fail_unless (mmio_describe (device, &found, &spec, NULL, NULL));
     fail_unless_equals_int (found, 1);
     fail_unless_equals_int (spec.height, 5);
   }

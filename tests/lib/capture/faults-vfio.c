@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "capture/mmiocapture.h"
+#include "device/mmiobar.h"
 
 #define ADDRESS "0000:03:00.0"
 #define NODE "/dev/vfio/7"

@@ -14,6 +14,7 @@
 #include <glib/gstdio.h>
 
 #include "capture/mmiocapture.h"
+#include "describe/mmiodevicetable.h"
 #include "describe/mmiovid-header.h"
 #include "pci/mmiocandidate.h"
 #include "probe/mmioprobelist.h"
@@ -204,7 +205,8 @@ run_list (GError ** error)
 static gboolean
 run_candidates (GError ** error)
 {
-  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+  g_autoptr (GPtrArray) candidates =
+      mmio_candidate_list (mmio_device_table_has);
   const int errnum = faultrun_get_errnum ();
 
   if (!candidates) {

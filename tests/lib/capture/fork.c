@@ -13,6 +13,7 @@
 #include <glib/gstdio.h>
 
 #include "capture/mmiocapture.h"
+#include "describe/mmiodevicetable.h"
 #include "hotplug/mmiomonitor.h"
 
 #define SIZE (64 * 48 * 3)
@@ -234,7 +235,7 @@ GST_START_TEST (test_monitor)
 {
   const guint threads = count_threads ();
 
-  monitor = mmio_monitor_new (on_device, NULL, NULL);
+  monitor = mmio_monitor_new (mmio_device_table_has, on_device, NULL, NULL);
   if (!monitor) {
     g_print ("SKIP: netlink is forbidden here, so nothing can be monitored\n");
     return;

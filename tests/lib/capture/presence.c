@@ -4,6 +4,7 @@
  * finds out.
  */
 #include "capture/mmiocapture.h"
+#include "device/mmiobar.h"
 #include "fixtures/uevent.h"
 
 #include <errno.h>

@@ -76,12 +76,12 @@ teardown (void)
   mmio_device_unref (&device->parent);
 }
 
-static MmioTold
-ask (MmioSpec * told, MmioStamp * stamp, GError ** error)
+static MmioDescription
+ask (MmioSpec * told, MmioModeKey * key, GError ** error)
 {
   *told = (MmioSpec) {
   .offset = 0};
-  return mmio_header_teller.ask (&device->parent, BAR, memory, stamp, told,
+  return mmio_header_descriptor.read (&device->parent, BAR, memory, key, told,
       error);
 }
 
@@ -132,10 +132,10 @@ GST_END_TEST;
 
 GST_START_TEST (test_all)
 {
-  MmioStamp stamp;
+  MmioModeKey key;
   MmioSpec told;
 
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
   check_told (&told, "BGRx", 64, 48, 512, 4096);
   check_register (&told.counter, COUNTER);
   fail_unless (told.counter_is_seqlock);
@@ -152,14 +152,14 @@ GST_END_TEST;
 
 GST_START_TEST (test_least)
 {
-  MmioStamp stamp;
+  MmioModeKey key;
   MmioSpec told;
 
   put (memory, FLAGS, 0);
   put (memory, N_PICTURES, 1);
   put (memory, STRIDE, 0);
   put_offset (memory, 0, 128);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
   check_told (&told, "BGRx", 64, 48, 0, 128);
   fail_unless_equals_int (told.counter.bits, 0);
   fail_if (told.counter_is_seqlock);
@@ -169,13 +169,13 @@ GST_START_TEST (test_least)
     fail_unless_equals_uint64 (told.buffer_offset[i], 0);
 
   put (memory, FLAGS, 1);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
   check_register (&told.counter, COUNTER);
   fail_if (told.counter_is_seqlock);
 
   /* It tells how a counter counts that is not there */
   put (memory, FLAGS, 2);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
   fail_unless_equals_int (told.counter.bits, 0);
   fail_if (told.counter_is_seqlock);
 }
@@ -185,7 +185,7 @@ GST_END_TEST;
 /* What later headers of this version may have, and what is not looked at */
 GST_START_TEST (test_ignored)
 {
-  MmioStamp stamp;
+  MmioModeKey key;
   MmioSpec told;
 
   put (memory, SIZE, 256);
@@ -194,7 +194,7 @@ GST_START_TEST (test_ignored)
   memset (memory + COUNTER, 0xff, 4096 - COUNTER);
   put_offset (memory, 2, G_MAXUINT64);
   put_offset (memory, 3, 1);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
   check_told (&told, "BGRx", 64, 48, 512, 4096);
   fail_unless_equals_int (told.n_buffers, 2);
   fail_unless_equals_uint64 (told.buffer_offset[2], 0);
@@ -218,18 +218,18 @@ static const struct
 
 GST_START_TEST (test_each_format)
 {
-  MmioStamp stamp;
+  MmioModeKey key;
   MmioSpec told;
   GError *error = NULL;
 
   put (memory, FORMAT, FOURCC (formats[__i__].fourcc));
   put (memory, STRIDE, formats[__i__].row_bytes);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
   check_told (&told, formats[__i__].format, 64, 48, formats[__i__].row_bytes,
       4096);
 
   put (memory, STRIDE, formats[__i__].row_bytes - 1);
-  fail_unless_equals_int (ask (&told, &stamp, &error), MMIO_TOLD_WRONG);
+  fail_unless_equals_int (ask (&told, &key, &error), MMIO_DESCRIPTION_INVALID);
   check_error (&error, MMIO_ERROR_SETTINGS, "stride=", NULL);
 }
 
@@ -312,21 +312,21 @@ GST_START_TEST (test_wrong)
 {
   const guint offset = wrong[__i__].offset;
   GError *error = NULL;
-  MmioStamp stamp;
+  MmioModeKey key;
   MmioSpec told, empty = {.offset = 0 };
 
   put (memory, offset, wrong[__i__].value);
   if (offset >= PICTURE_OFFSET)
     put (memory, offset + 4, wrong[__i__].high);
 
-  fail_unless_equals_int (ask (&told, &stamp, &error), MMIO_TOLD_WRONG);
+  fail_unless_equals_int (ask (&told, &key, &error), MMIO_DESCRIPTION_INVALID);
   check_error (&error, wrong[__i__].code, "header", "0000:aa:11.3", "set width",
       wrong[__i__].words[0], wrong[__i__].words[1], NULL);
   fail_unless (memcmp (&told, &empty, sizeof (told)) == 0);
 
   /* Just right */
   make_header (memory);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
 }
 
 GST_END_TEST;
@@ -334,27 +334,27 @@ GST_END_TEST;
 /* The last one that is possible */
 GST_START_TEST (test_limits)
 {
-  MmioStamp stamp;
+  MmioModeKey key;
   MmioSpec told;
 
   put_offset (memory, 1, 41216);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
   fail_unless_equals_uint64 (told.buffer_offset[1], 41216);
 
   /* One right after the other, in either order */
   put_offset (memory, 1, 4096 + 24320);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
   put_offset (memory, 1, 4096);
   put_offset (memory, 0, 4096 + 24320);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
   fail_unless_equals_uint64 (told.offset, 4096 + 24320);
   fail_unless_equals_uint64 (told.buffer_offset[1], 4096);
 
   make_header (memory);
   put (memory, SIZE, 4096);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
   put (memory, SIZE, 4097);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_WRONG);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_INVALID);
 }
 
 GST_END_TEST;
@@ -362,13 +362,13 @@ GST_END_TEST;
 GST_START_TEST (test_no_magic)
 {
   GError *error = NULL;
-  MmioStamp stamp;
+  MmioModeKey key;
   MmioSpec told;
 
   for (guint i = 0; i < 8; i++) {
     make_header (memory);
     memory[i] ^= 0x20;
-    fail_unless_equals_int (ask (&told, &stamp, &error), MMIO_TOLD_NOTHING);
+    fail_unless_equals_int (ask (&told, &key, &error), MMIO_DESCRIPTION_NONE);
     fail_unless (error == NULL);
   }
 }
@@ -380,22 +380,22 @@ GST_END_TEST;
 GST_START_TEST (test_odd)
 {
   GError *error = NULL;
-  MmioStamp stamp, later;
+  MmioModeKey key, later;
   MmioSpec told;
 
   put (memory, SEQUENCE, 5);
-  fail_unless_equals_int (ask (&told, &stamp, &error), MMIO_TOLD_NO_MODE);
+  fail_unless_equals_int (ask (&told, &key, &error), MMIO_DESCRIPTION_NO_MODE);
   check_error (&error, MMIO_ERROR_NO_MODE, "0000:aa:11.3", "sequence=5", NULL);
-  fail_if (mmio_header_teller.look (memory, &stamp));
+  fail_if (mmio_header_descriptor.poll (memory, &key));
 
   put (memory, SEQUENCE, 6);
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
-  fail_unless (mmio_header_teller.look (memory, &later));
-  fail_unless (memcmp (&stamp, &later, sizeof (stamp)) == 0);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
+  fail_unless (mmio_header_descriptor.poll (memory, &later));
+  fail_unless (memcmp (&key, &later, sizeof (key)) == 0);
 
   put (memory, SEQUENCE, 8);
-  fail_unless (mmio_header_teller.look (memory, &later));
-  fail_if (memcmp (&stamp, &later, sizeof (stamp)) == 0);
+  fail_unless (mmio_header_descriptor.poll (memory, &later));
+  fail_if (memcmp (&key, &later, sizeof (key)) == 0);
 }
 
 GST_END_TEST;
@@ -407,10 +407,10 @@ GST_START_TEST (test_same_sequence)
   static const guint telling[] = { SEQUENCE, FORMAT, WIDTH, HEIGHT, STRIDE,
     PICTURE_OFFSET, PICTURE_OFFSET + 4
   };
-  MmioStamp stamp, later;
+  MmioModeKey key, later;
   MmioSpec told;
 
-  fail_unless_equals_int (ask (&told, &stamp, NULL), MMIO_TOLD_PICTURE);
+  fail_unless_equals_int (ask (&told, &key, NULL), MMIO_DESCRIPTION_FRAME);
   for (guint offset = 0; offset < MMIOVID_HEADER_SIZE; offset += 4) {
     const guint32 value = GST_READ_UINT32_LE (memory + offset);
     gboolean tells = FALSE;
@@ -418,12 +418,12 @@ GST_START_TEST (test_same_sequence)
     for (guint i = 0; i < G_N_ELEMENTS (telling); i++)
       tells |= offset == telling[i];
     put (memory, offset, value + 2);
-    fail_unless (mmio_header_teller.look (memory, &later));
-    if ((memcmp (&stamp, &later, sizeof (stamp)) != 0) != tells)
+    fail_unless (mmio_header_descriptor.poll (memory, &later));
+    if ((memcmp (&key, &later, sizeof (key)) != 0) != tells)
       fail ("byte %u: %d", offset, tells);
     put (memory, offset, value);
-    fail_unless (mmio_header_teller.look (memory, &later));
-    fail_unless (memcmp (&stamp, &later, sizeof (stamp)) == 0);
+    fail_unless (mmio_header_descriptor.poll (memory, &later));
+    fail_unless (memcmp (&key, &later, sizeof (key)) == 0);
   }
 }
 
@@ -470,11 +470,11 @@ GST_START_TEST (test_torn)
   for (gint64 end = g_get_monotonic_time () + HANG;
       (n_large < 500 || n_small < 500) && g_get_monotonic_time () < end;) {
     GError *error = NULL;
-    MmioStamp stamp;
+    MmioModeKey key;
     MmioSpec told;
 
     /* It may never have stood still; then it says that */
-    if (ask (&told, &stamp, &error) != MMIO_TOLD_PICTURE) {
+    if (ask (&told, &key, &error) != MMIO_DESCRIPTION_FRAME) {
       fail_unless (g_error_matches (error, MMIO_ERROR, MMIO_ERROR_NO_MODE),
           "%s", error->message);
       g_clear_error (&error);
@@ -488,7 +488,7 @@ GST_START_TEST (test_torn)
       check_told (&told, "RGB", 32, 24, 128, 8192);
       n_small++;
     }
-    fail_unless_equals_int (stamp.word[0] % 2, 0);
+    fail_unless_equals_int (key.word[0] % 2, 0);
   }
   g_atomic_int_set (&stop, 1);
   g_thread_join (thread);
@@ -569,7 +569,7 @@ GST_START_TEST (test_random)
   for (guint i = 0; i < 20000; i++) {
     const guint n_changes = g_rand_int_range (rand, 1, 5);
     GError *error = NULL;
-    MmioStamp stamp;
+    MmioModeKey key;
     MmioSpec told;
     gboolean right;
 
@@ -579,7 +579,7 @@ GST_START_TEST (test_random)
 
     /* fail_unless() leaves a note for the runner, passed or not */
     right = is_right (memory);
-    if ((ask (&told, &stamp, &error) == MMIO_TOLD_PICTURE) != right)
+    if ((ask (&told, &key, &error) == MMIO_DESCRIPTION_FRAME) != right)
       fail ("%u: %s", i, error ? error->message : "it takes what is wrong");
     g_clear_error (&error);
     if (right)
@@ -600,20 +600,20 @@ GST_START_TEST (test_no_more_loads)
   const gsize page = page_size ();
   Pages pages;
   guint8 *header;
-  MmioStamp stamp;
+  MmioModeKey key;
   MmioSpec told = {.offset = 0 };
 
   pages_init (&pages, 1);
-  header = pages.data + page - mmio_header_teller.length;
-  memcpy (header, memory, mmio_header_teller.length);
-  fail_unless_equals_int (mmio_header_teller.length, COUNTER);
-  fail_unless_equals_int (mmio_header_teller.ask (&device->parent, BAR, header,
-          &stamp, &told, NULL), MMIO_TOLD_PICTURE);
+  header = pages.data + page - mmio_header_descriptor.length;
+  memcpy (header, memory, mmio_header_descriptor.length);
+  fail_unless_equals_int (mmio_header_descriptor.length, COUNTER);
+  fail_unless_equals_int (mmio_header_descriptor.read (&device->parent, BAR,
+          header, &key, &told, NULL), MMIO_DESCRIPTION_FRAME);
 
   header = pages.data + page - 8;
   memset (header, 0, 8);
-  fail_unless_equals_int (mmio_header_teller.ask (&device->parent, BAR, header,
-          &stamp, &told, NULL), MMIO_TOLD_NOTHING);
+  fail_unless_equals_int (mmio_header_descriptor.read (&device->parent, BAR,
+          header, &key, &told, NULL), MMIO_DESCRIPTION_NONE);
   pages_clear (&pages);
 }
 

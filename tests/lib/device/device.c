@@ -5,6 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/mmiobackends.h"
+#include "backends/mmioopen.h"
+#include "describe/mmiodescribe.h"
+#include "device/mmiobar.h"
+
 #define SYSFS_PCI "/sys/bus/pci/devices"
 
 /* --- What the device says, and what the user ------------------------------ */
@@ -12,7 +17,7 @@
 static gboolean
 describe (FakeDevice * fake, gint * bar, MmioSpec * spec, GError ** error)
 {
-  return mmio_device_describe (&fake->parent, bar, spec, error);
+  return mmio_describe (&fake->parent, bar, spec, NULL, error);
 }
 
 static void
@@ -600,7 +605,7 @@ GST_START_TEST (test_too_small_for)
 
   /* QEMU's displays can tell, others cannot */
   if (strcmp (id, "[1234:1111]") != 0) {
-    fail_if (mmio_device_describe (device, &bar, &spec, &error));
+    fail_if (mmio_describe (device, &bar, &spec, NULL, &error));
     check_error (&error, MMIO_ERROR_SETTINGS, slot, id, "set width", NULL);
   }
 

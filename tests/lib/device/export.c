@@ -14,6 +14,8 @@
 
 #include <glib/gstdio.h>
 
+#include "backends/mmioopen.h"
+#include "describe/mmiodescribe.h"
 #include "device/mmiobackend.h"
 #include "dmabuf/mmioudmabuf.h"
 
@@ -189,7 +191,7 @@ make_sim (MmioRegion ** region)
   fail_unless (mount ("mmiocheck-dev", "/dev", "tmpfs", 0, "") == 0);
 
   device = open_device ("sim");
-  fail_unless (mmio_device_describe (device, &bar, &spec, NULL));
+  fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
   fail_unless (mmio_picture_init (&picture, &spec, NULL));
   *region = mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, NULL);
   fail_unless (*region != NULL);

@@ -3,6 +3,7 @@
  * Devices that come and go on a bus that does not exist.
  */
 #include "fixtures/uevent.h"
+#include "describe/mmiodevicetable.h"
 #include "hotplug/mmiomonitor.h"
 
 #define THREAD "mmio-monitor"
@@ -39,7 +40,7 @@ make_monitor (void)
   MmioMonitor *monitor;
 
   told = g_async_queue_new_full (g_free);
-  monitor = mmio_monitor_new (tell, &told, &error);
+  monitor = mmio_monitor_new (mmio_device_table_has, tell, &told, &error);
   fail_unless (monitor != NULL, "%s", error ? error->message : "no error");
   fail_unless (error == NULL);
   return monitor;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "device/mmiobar.h"
 #include "map/mmiomemtype.h"
 
 #define HEADER "PAT memtype list:\n"

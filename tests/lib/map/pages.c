@@ -16,6 +16,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "backends/mmioopen.h"
+#include "device/mmiobar.h"
 #include "map/mmiopages.h"
 
 #define NAME "mmiocheck-pages"

@@ -4,6 +4,7 @@
  * nobody touches them to find out.
  */
 #include "fixtures/bus.h"
+#include "describe/mmiodevicetable.h"
 #include "pci/mmiocandidate.h"
 
 #include <string.h>
@@ -29,7 +30,8 @@ put_class (const Device * device, guint class_code)
 static char *
 list (void)
 {
-  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+  g_autoptr (GPtrArray) candidates =
+      mmio_candidate_list (mmio_device_table_has);
   GString *text = g_string_new (NULL);
 
   for (guint i = 0; i < candidates->len; i++) {
@@ -206,7 +208,8 @@ GST_END_TEST;
 static MmioCandidate *
 get_only (void)
 {
-  g_autoptr (GPtrArray) candidates = mmio_candidate_list ();
+  g_autoptr (GPtrArray) candidates =
+      mmio_candidate_list (mmio_device_table_has);
 
   fail_unless_equals_int (candidates->len, 1);
   g_ptr_array_set_free_func (candidates, NULL);
@@ -339,7 +342,7 @@ GST_START_TEST (test_no_descriptors)
   none = before;
   none.rlim_cur = 0;
   fail_unless (setrlimit (RLIMIT_NOFILE, &none) == 0);
-  fail_unless (mmio_candidate_list () == NULL);
+  fail_unless (mmio_candidate_list (mmio_device_table_has) == NULL);
   fail_unless (setrlimit (RLIMIT_NOFILE, &before) == 0);
   check_list ("0000:03:00.0");
 }

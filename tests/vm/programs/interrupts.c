@@ -21,6 +21,8 @@
 
 #include "device/mmiodevice.h"
 
+#include "backends/mmioopen.h"
+
 #define PATIENCE 30000
 
 static gboolean

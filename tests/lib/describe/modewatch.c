@@ -10,21 +10,22 @@
 
 #include "capture/mmiocapture.h"
 #include "describe/mmioheader.h"
-#include "describe/mmiomode.h"
+#include "describe/mmiomodewatch.h"
 #include "describe/mmiovbe.h"
 #include "describe/mmiovid-header.h"
 
-static MmioMode *
-ask (FakeDevice * fake, const MmioTeller * teller, guint bar, gint * picture,
-    MmioSpec * spec)
+static MmioModeWatch *
+ask (FakeDevice * fake, const MmioDescriptor * descriptor, guint bar,
+    gint * picture, MmioSpec * spec)
 {
-  const MmioTellerPlace place = {.teller = teller,.bar = bar,.picture_bar = 4
+  const MmioDescriptorPlace place = {.descriptor = descriptor,.bar =
+        bar,.frame_bar = 4
   };
-  MmioMode *mode = mmio_mode_new (&fake->parent, &place);
+  MmioModeWatch *mode = mmio_mode_watch_new (&fake->parent, &place);
   GError *error = NULL;
   gboolean tells;
 
-  fail_unless (mmio_mode_ask (mode, picture, spec, &tells, &error), "%s",
+  fail_unless (mmio_mode_watch_read (mode, picture, spec, &tells, &error), "%s",
       error ? error->message : "");
   fail_unless (tells);
   return mode;
@@ -54,51 +55,51 @@ GST_START_TEST (test_vbe)
   FakeDevice *fake = fake_new ();
   MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
   gint bar = -1;
-  MmioMode *mode;
+  MmioModeWatch *mode;
 
   fake_set_memory (fake, 2, 4096);
   for (guint i = 0; i < N_REGISTERS; i++)
     put_register (fake, i, usual[i]);
-  mode = ask (fake, &mmio_vbe_teller, 2, &bar, &spec);
+  mode = ask (fake, &mmio_vbe_descriptor, 2, &bar, &spec);
   fail_unless_equals_int (bar, 4);
   fail_unless_equals_int (spec.stride, 2800);
   fail_unless_equals_int (count_maps ("mmiocheck-bar"), 0);
 
-  fail_unless (mmio_mode_watch (mode, NULL));
+  fail_unless (mmio_mode_watch_start (mode, NULL));
   fail_unless_equals_int (count_maps ("mmiocheck-bar"), 1);
-  fail_unless (mmio_mode_watch (mode, NULL));
+  fail_unless (mmio_mode_watch_start (mode, NULL));
   fail_unless_equals_int (count_maps ("mmiocheck-bar"), 1);
-  fail_unless_equals_int (mmio_mode_look (mode), MMIO_MODE_SAME);
+  fail_unless_equals_int (mmio_mode_watch_poll (mode), MMIO_MODE_SAME);
 
   for (guint i = 0; i < N_REGISTERS; i++) {
     /* Neither where memory is seen through a window nor how high the picture
      * might be, nor how a register looks that has more bits */
-    const MmioModeLook wanted = i == BANK || i == VIRT_HEIGHT || i == ENABLE ?
-        MMIO_MODE_SAME : MMIO_MODE_OTHER;
+    const MmioModeState wanted = i == BANK || i == VIRT_HEIGHT || i == ENABLE ?
+        MMIO_MODE_SAME : MMIO_MODE_CHANGED;
 
     put_register (fake, i, usual[i] ^ 0x0100);
-    fail_unless_equals_int (mmio_mode_look (mode), wanted);
+    fail_unless_equals_int (mmio_mode_watch_poll (mode), wanted);
     put_register (fake, i, usual[i]);
-    fail_unless_equals_int (mmio_mode_look (mode), MMIO_MODE_SAME);
+    fail_unless_equals_int (mmio_mode_watch_poll (mode), MMIO_MODE_SAME);
   }
 
   /* As a driver sets a mode */
   put_register (fake, ENABLE, 0);
-  fail_unless_equals_int (mmio_mode_look (mode), MMIO_MODE_NONE);
+  fail_unless_equals_int (mmio_mode_watch_poll (mode), MMIO_MODE_NONE);
   put_register (fake, XRES, 320);
   put_register (fake, YRES, 0);
-  fail_unless_equals_int (mmio_mode_look (mode), MMIO_MODE_NONE);
+  fail_unless_equals_int (mmio_mode_watch_poll (mode), MMIO_MODE_NONE);
   put_register (fake, ENABLE, 1);
-  fail_unless_equals_int (mmio_mode_look (mode), MMIO_MODE_NONE);
+  fail_unless_equals_int (mmio_mode_watch_poll (mode), MMIO_MODE_NONE);
   put_register (fake, YRES, 200);
-  fail_unless_equals_int (mmio_mode_look (mode), MMIO_MODE_OTHER);
+  fail_unless_equals_int (mmio_mode_watch_poll (mode), MMIO_MODE_CHANGED);
 
   /* Gone, for good; who asks is told */
   put_register (fake, ID, 0xffff);
   put_register (fake, ENABLE, 0);
-  fail_unless_equals_int (mmio_mode_look (mode), MMIO_MODE_OTHER);
+  fail_unless_equals_int (mmio_mode_watch_poll (mode), MMIO_MODE_CHANGED);
 
-  mmio_mode_free (mode);
+  mmio_mode_watch_free (mode);
   mmio_device_unref (&fake->parent);
   fail_unless_equals_int (count_maps ("mmiocheck-bar"), 0);
 }
@@ -110,9 +111,9 @@ static guint n_looks, n_changes;
 
 /* A driver that writes something after each of the first looks */
 static gboolean
-look_and_change (const guint8 * data, MmioStamp * stamp)
+look_and_change (const guint8 * data, MmioModeKey * key)
 {
-  const gboolean ret = mmio_vbe_teller.look (data, stamp);
+  const gboolean ret = mmio_vbe_descriptor.poll (data, key);
 
   if (n_looks++ < n_changes)
     registers[XRES] = GUINT16_TO_LE (GUINT16_FROM_LE (registers[XRES]) + 1);
@@ -120,11 +121,11 @@ look_and_change (const guint8 * data, MmioStamp * stamp)
   return ret;
 }
 
-static MmioTold
+static MmioDescription
 ask_changing (FakeDevice * fake, guint changes, MmioSpec * spec,
     GError ** error)
 {
-  MmioStamp stamp;
+  MmioModeKey key;
 
   for (guint i = 0; i < N_REGISTERS; i++)
     registers[i] = GUINT16_TO_LE (usual[i]);
@@ -132,8 +133,8 @@ ask_changing (FakeDevice * fake, guint changes, MmioSpec * spec,
   n_changes = changes;
   *spec = test_spec (NULL, 0, 0, 0, 0);
 
-  return mmio_vbe_ask_by (&fake->parent, (const guint8 *) registers,
-      look_and_change, &stamp, spec, error);
+  return mmio_vbe_read_by (&fake->parent, (const guint8 *) registers,
+      look_and_change, &key, spec, error);
 }
 
 /* Registers that do not stand still are no mode, for the time being */
@@ -146,13 +147,13 @@ GST_START_TEST (test_vbe_changing)
   /* What is told was seen twice, and is what there is now */
   for (guint i = 0; i < 3; i++) {
     fail_unless_equals_int (ask_changing (fake, i, &spec, &error),
-        MMIO_TOLD_PICTURE);
+        MMIO_DESCRIPTION_FRAME);
     fail_unless_equals_int (spec.width, 640 + i);
     fail_unless_equals_int (n_looks, 2 + i);
   }
 
   fail_unless_equals_int (ask_changing (fake, G_MAXUINT, &spec, &error),
-      MMIO_TOLD_NO_MODE);
+      MMIO_DESCRIPTION_NO_MODE);
   check_error (&error, MMIO_ERROR_NO_MODE, "0000:aa:11.3", NULL);
   fail_unless_equals_int (spec.width, 0);
   mmio_device_unref (&fake->parent);
@@ -170,35 +171,35 @@ typedef struct
 static Answer answer;
 static guint n_asks;
 
-static MmioTold
+static MmioDescription
 ask_answer (const MmioDevice * device, guint bar, const guint8 * data,
-    MmioStamp * stamp, MmioSpec * told, GError ** error)
+    MmioModeKey * key, MmioSpec * told, GError ** error)
 {
-  memset (stamp, 0, sizeof (*stamp));
+  memset (key, 0, sizeof (*key));
   n_asks++;
   if (!answer.tells)
-    return MMIO_TOLD_NOTHING;
+    return MMIO_DESCRIPTION_NONE;
 
   told->format = *mmio_format_find ("RGB");
   told->width = told->height = 8;
-  return MMIO_TOLD_PICTURE;
+  return MMIO_DESCRIPTION_FRAME;
 }
 
 static gboolean
-look_at_answer (const guint8 * data, MmioStamp * stamp)
+look_at_answer (const guint8 * data, MmioModeKey * key)
 {
-  memset (stamp, 0, sizeof (*stamp));
+  memset (key, 0, sizeof (*key));
   if (answer.moves)
-    stamp->word[0] = n_asks;
+    key->word[0] = n_asks;
 
   return answer.stands;
 }
 
-/* What has told once is no more than late; what never told is no teller */
+/* What has told once is no more than late; what never told is no descriptor */
 GST_START_TEST (test_lost)
 {
-  static const MmioTeller teller = {.length = 4,.ask = ask_answer,.look =
-        look_at_answer
+  static const MmioDescriptor descriptor = {.length = 4,.read =
+        ask_answer,.poll = look_at_answer
   };
   static const struct
   {
@@ -211,11 +212,14 @@ GST_START_TEST (test_lost)
     {TRUE, {FALSE, FALSE, FALSE}, TRUE}, {TRUE, {FALSE, TRUE, TRUE}, TRUE},
   };
   FakeDevice *fake = fake_new ();
-  const MmioTellerPlace place = {.teller = &teller,.bar = 2,.picture_bar = 2 };
+  const MmioDescriptorPlace place = {.descriptor = &descriptor,.bar =
+        2,.frame_bar = 2
+  };
 
   fake_set_memory (fake, 2, 4096);
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    g_autoptr (MmioMode) mode = mmio_mode_new (&fake->parent, &place);
+    g_autoptr (MmioModeWatch) mode =
+        mmio_mode_watch_new (&fake->parent, &place);
     MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
     GError *error = NULL;
     gboolean tells;
@@ -224,11 +228,12 @@ GST_START_TEST (test_lost)
     answer = (Answer) {
     TRUE, TRUE, FALSE};
     if (cases[i].told_before)
-      fail_unless (mmio_mode_ask (mode, &bar, &spec, &tells, NULL) && tells);
+      fail_unless (mmio_mode_watch_read (mode, &bar, &spec, &tells, NULL)
+          && tells);
 
     answer = cases[i].answer;
-    fail_unless_equals_int (mmio_mode_ask (mode, &bar, &spec, &tells, &error),
-        !cases[i].late);
+    fail_unless_equals_int (mmio_mode_watch_read (mode, &bar, &spec, &tells,
+            &error), !cases[i].late);
     fail_if (tells);
     if (cases[i].late)
       check_error (&error, MMIO_ERROR_NO_MODE, "0000:aa:11.3", "set width",
@@ -238,7 +243,8 @@ GST_START_TEST (test_lost)
 
     answer = (Answer) {
     TRUE, TRUE, FALSE};
-    fail_unless (mmio_mode_ask (mode, &bar, &spec, &tells, NULL) && tells);
+    fail_unless (mmio_mode_watch_read (mode, &bar, &spec, &tells, NULL)
+        && tells);
   }
   mmio_device_unref (&fake->parent);
 }
@@ -307,7 +313,7 @@ GST_START_TEST (test_user_first)
     const gboolean own = user->offset > 0 || user->n_buffers == 2;
     const gboolean own_places = own || user->buffer_step > 0;
     gint bar = user->bar;
-    MmioMode *mode;
+    MmioModeWatch *mode;
 
     spec.n_buffers = user->n_buffers;
     spec.buffer_step = user->buffer_step;
@@ -315,7 +321,7 @@ GST_START_TEST (test_user_first)
     1, 64, user->index_bits};
     spec.counter = (MmioRegisterSpec) {
     2, 32, user->counter_bits};
-    mode = ask (fake, &mmio_header_teller, 3, &bar, &spec);
+    mode = ask (fake, &mmio_header_descriptor, 3, &bar, &spec);
 
     fail_unless_equals_int (bar, user->bar < 0 ? 4 : 1);
     fail_unless_equals_string (spec.format.name, "RGB");
@@ -336,7 +342,7 @@ GST_START_TEST (test_user_first)
         3 * OFFSET);
     fail_unless_equals_int (spec.index.bits, user->index_bits ? 8 :
         own ? 0 : 32);
-    mmio_mode_free (mode);
+    mmio_mode_watch_free (mode);
   }
   mmio_device_unref (&fake->parent);
 }
@@ -475,7 +481,7 @@ GST_START_TEST (test_renew)
   fail_unless_equals_int (read_frame (capture, 1), MMIO_READ_OUTDATED);
   memset (memory + OFFSET, 2, FILE_SIZE - OFFSET);
   write_header (memory, 4, 16, 8, 1);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_OTHER);
+  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_CHANGED);
   fail_unless_equals_int (read_frame (capture, 1), MMIO_READ_OUTDATED);
   check_stats (capture, 1, 3 * 2304, 0);
 
@@ -632,7 +638,7 @@ GST_START_TEST (test_renew_fails)
   write_header (memory, 6, 16, 8, 7);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
   check_error (&error, MMIO_ERROR_SETTINGS, "n_pictures=7", path, NULL);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_OTHER);
+  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_CHANGED);
 
   /* 65536 bytes are there, and more when somebody makes it larger */
   write_header (memory, 10, 200, 128, 1);
@@ -657,7 +663,7 @@ GST_START_TEST (test_renew_fails)
   /* It has lost what it is known by */
   memset (memory, 0, 8);
   GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, sequence), 14);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_OTHER);
+  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_CHANGED);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
   check_error (&error, MMIO_ERROR_NO_MODE, "does not describe", NULL);
   mmio_capture_close (capture);
@@ -859,7 +865,7 @@ GST_START_TEST (test_not_followed)
   fail_unless (capture != NULL);
   check_picture (capture, 8, 8);
   write_header (memory, 6, 16, 4, 1);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_OTHER);
+  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_CHANGED);
   capture = renew (capture);
   check_picture (capture, 8, 4);
   mmio_capture_close (capture);
@@ -868,7 +874,7 @@ GST_START_TEST (test_not_followed)
 GST_END_TEST;
 
 static Suite *
-mode_suite (void)
+modewatch_suite (void)
 {
   Suite *s = suite_create ("lib-mode");
   TCase *tc = add_case (s, "registers");
@@ -896,4 +902,4 @@ mode_suite (void)
   return s;
 }
 
-GST_CHECK_MAIN (mode);
+GST_CHECK_MAIN (modewatch);

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "describe/mmioheader.h"
-#include "describe/mmioknown.h"
-#include "describe/mmiomode.h"
+#include "describe/mmiodescribe.h"
+#include "describe/mmiomodewatch.h"
 #include "describe/mmiovbe.h"
 
 /* Where QEMU's std VGA and bochs-display have their mode registers, by their
@@ -37,13 +37,15 @@ fake_bochs (const guint16 * registers)
 static gboolean
 ask (FakeDevice * fake, gint * bar, MmioSpec * spec, GError ** error)
 {
-  g_autoptr (MmioMode) mode = NULL;
-  MmioTellerPlace place;
+  g_autoptr (MmioModeWatch) mode = NULL;
+  MmioDescriptorPlace place;
   gboolean tells, ret;
 
-  fail_unless (mmio_known_find (&fake->parent, 0x1234, 0x1111, *bar, &place));
-  mode = mmio_mode_new (&fake->parent, &place);
-  ret = mmio_mode_ask (mode, bar, spec, &tells, error);
+  fake->parent.vendor_id = 0x1234;
+  fake->parent.device_id = 0x1111;
+  fail_unless (mmio_describe_find_place (&fake->parent, *bar, &place));
+  mode = mmio_mode_watch_new (&fake->parent, &place);
+  ret = mmio_mode_watch_read (mode, bar, spec, &tells, error);
   fail_unless (tells || !ret);
   return ret;
 }
@@ -232,23 +234,31 @@ GST_END_TEST;
 
 /* --- Who is asked for what ------------------------------------------------ */
 
-static const MmioTeller *
+static const MmioDescriptor *
 find (FakeDevice * fake, guint16 vendor, guint16 id, gint bar,
-    MmioTellerPlace * place)
+    MmioDescriptorPlace * place)
 {
-  const gboolean found = mmio_known_find (&fake->parent, vendor, id, bar,
-      place);
+  const MmioBackend *before = fake->parent.backend;
+  MmioBackend backend = *before;
+  gboolean found;
 
-  /* Nobody has looked */
+  backend.header_place = MMIO_HEADER_IN_BAR;
+  fake->parent.backend = &backend;
+  fake->parent.vendor_id = vendor;
+  fake->parent.device_id = id;
+  found = mmio_describe_find_place (&fake->parent, bar, place);
+  fake->parent.backend = before;
+
+  /* The device was not accessed */
   fail_unless_equals_int (fake->n_maps, 0);
-  return found ? place->teller : NULL;
+  return found ? place->descriptor : NULL;
 }
 
 /* Of a device that nobody knows, no BAR is read that may mind */
 GST_START_TEST (test_unknown)
 {
   FakeDevice *fake = fake_bochs (usual);
-  MmioTellerPlace place;
+  MmioDescriptorPlace place;
 
   fail_if (find (fake, 0x1234, 0x1112, -1, &place));
   fail_if (find (fake, 0x1235, 0x1111, -1, &place));
@@ -256,9 +266,9 @@ GST_START_TEST (test_unknown)
   fail_if (find (fake, 0, 0, -1, &place));
 
   /* The user names one */
-  fail_unless (find (fake, 0, 0, 2, &place) == &mmio_header_teller);
+  fail_unless (find (fake, 0, 0, 2, &place) == &mmio_header_descriptor);
   fail_unless_equals_int (place.bar, 2);
-  fail_unless_equals_int (place.picture_bar, 2);
+  fail_unless_equals_int (place.frame_bar, 2);
   fail_unless_equals_uint64 (place.offset, 0);
   fail_if (find (fake, 0, 0, 1, &place));
   fail_if (find (fake, 0, 0, MMIO_MAX_BARS, &place));
@@ -268,18 +278,18 @@ GST_START_TEST (test_unknown)
   fake_set_memory (fake, 4, 4096);
   fake->parent.bar[3].is_prefetchable = TRUE;
   fake->parent.bar[4].is_prefetchable = TRUE;
-  fail_unless (find (fake, 0, 0, -1, &place) == &mmio_header_teller);
+  fail_unless (find (fake, 0, 0, -1, &place) == &mmio_header_descriptor);
   fail_unless_equals_int (place.bar, 3);
-  fail_unless_equals_int (place.picture_bar, 3);
-  fail_unless (find (fake, 0, 0, 0, &place) == &mmio_header_teller);
+  fail_unless_equals_int (place.frame_bar, 3);
+  fail_unless (find (fake, 0, 0, 0, &place) == &mmio_header_descriptor);
   fail_unless_equals_int (place.bar, 0);
 
   /* One whose registers are known is asked by them, whatever else it has */
-  fail_unless (find (fake, 0x1234, 0x1111, -1, &place) == &mmio_vbe_teller);
+  fail_unless (find (fake, 0x1234, 0x1111, -1, &place) == &mmio_vbe_descriptor);
   fail_unless_equals_int (place.bar, REGISTER_BAR);
   fail_unless_equals_uint64 (place.offset, REGISTERS);
-  fail_unless_equals_int (place.picture_bar, 0);
-  fail_unless (find (fake, 0x1234, 0x1111, 3, &place) == &mmio_vbe_teller);
+  fail_unless_equals_int (place.frame_bar, 0);
+  fail_unless (find (fake, 0x1234, 0x1111, 3, &place) == &mmio_vbe_descriptor);
   mmio_device_unref (&fake->parent);
 }
 
@@ -288,7 +298,7 @@ GST_END_TEST;
 GST_START_TEST (test_io)
 {
   FakeDevice *fake = fake_new ();
-  MmioTellerPlace place;
+  MmioDescriptorPlace place;
 
   fake_set_io (fake, 0, 4096);
   fake->parent.bar[0].is_prefetchable = TRUE;
@@ -303,16 +313,16 @@ GST_END_TEST;
 GST_START_TEST (test_ivshmem)
 {
   FakeDevice *fake = fake_new ();
-  MmioTellerPlace place;
+  MmioDescriptorPlace place;
 
   fake_set_memory (fake, 0, 4096);
   fail_if (find (fake, 0x1af4, 0x1110, -1, &place));
   fake_set_memory (fake, 2, 4096);
   for (gint bar = -1; bar <= 2; bar += 3) {
     fail_unless (find (fake, 0x1af4, 0x1110, bar, &place) ==
-        &mmio_header_teller);
+        &mmio_header_descriptor);
     fail_unless_equals_int (place.bar, 2);
-    fail_unless_equals_int (place.picture_bar, 2);
+    fail_unless_equals_int (place.frame_bar, 2);
     fail_unless_equals_uint64 (place.offset, 0);
   }
   fail_if (find (fake, 0x1af4, 0x1110, 0, &place));
@@ -330,7 +340,7 @@ GST_START_TEST (test_no_registers)
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
     FakeDevice *fake = fake_new ();
-    MmioTellerPlace place;
+    MmioDescriptorPlace place;
 
     fake_set_memory (fake, 0, 1 << 24);
     if (sizes[i] > 0)
@@ -375,7 +385,7 @@ GST_START_TEST (test_map_fails)
 GST_END_TEST;
 
 static Suite *
-known_suite (void)
+devicetable_suite (void)
 {
   Suite *s = suite_create ("lib-known");
   TCase *tc = add_case (s, "bochs");
@@ -396,4 +406,4 @@ known_suite (void)
   return s;
 }
 
-GST_CHECK_MAIN (known);
+GST_CHECK_MAIN (devicetable);

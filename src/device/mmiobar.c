@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * BARs of a device: which one holds a frame, maps of it, and dma-bufs.
+ */
+#include "device/mmiobar.h"
+
+#include <unistd.h>
+
+#include "base/mmioerror.h"
+#include "device/mmiobackend.h"
+
+/**
+ * mmio_device_apply_fixed_bar:
+ * @bar: (inout): the BAR that the user names, or -1; replaced by the BAR that the
+ *   device's address itself names, if it names one
+ *
+ * Returns: FALSE with @error set if the two differ
+ */
+gboolean
+mmio_device_apply_fixed_bar (const MmioDevice * device, gint * bar,
+    GError ** error)
+{
+  if (device->fixed_bar < 0)
+    return TRUE;
+
+  if (*bar >= 0 && *bar != device->fixed_bar) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The device names %s %d of %s, but bar is %d; leave bar at -1.",
+        mmio_device_get_part (device), device->fixed_bar, device->address,
+        *bar);
+    return FALSE;
+  }
+
+  *bar = device->fixed_bar;
+  return TRUE;
+}
+
+static void
+describe_bars (const MmioDevice * device, GString * text)
+{
+  const char *separator = "";
+
+  for (guint i = 0; i < MMIO_MAX_BARS; i++) {
+    if (device->bar[i].size == 0)
+      continue;
+    g_string_append_printf (text, "%s%s %u (%s", separator,
+        mmio_device_get_part (device), i,
+        device->bar[i].is_io ? "I/O ports, " : "");
+    if (device->bar[i].size == MMIO_SIZE_UNKNOWN)
+      g_string_append (text, "unknown size)");
+    else
+      g_string_append_printf (text, "%" G_GUINT64_FORMAT " bytes)",
+          device->bar[i].size);
+    separator = ", ";
+  }
+
+  if (text->len == 0)
+    g_string_append_printf (text, "no %s at all",
+        mmio_device_get_part (device));
+}
+
+/* Returns: (transfer full): the begin of a sentence about where it ends */
+static char *
+get_subject (const MmioPicture * picture)
+{
+  return g_strdup_printf ("The %s of %ux%u %s ends",
+      picture->n_buffers > 1 ? "last picture" : "picture", picture->width,
+      picture->height, picture->format.name);
+}
+
+/* What else may be wrong */
+static const char *
+get_more (const MmioPicture * picture)
+{
+  return picture->n_buffers > 1 ? "buffers, buffer-step, " : "";
+}
+
+static gboolean
+check_size (const MmioDevice * device, gint bar, const MmioPicture * picture,
+    GError ** error)
+{
+  g_autofree char *subject = NULL, *which = NULL;
+
+  if (picture->end <= device->bar[bar].size)
+    return TRUE;
+
+  subject = get_subject (picture);
+
+  if (device->backend->has_bars)
+    which = g_strdup_printf ("%s %d of %s", mmio_device_get_part (device), bar,
+        device->address);
+
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "%s at byte %" G_GUINT64_FORMAT ", but %s has only %" G_GUINT64_FORMAT
+      " bytes; correct width, height, format, %soffset or stride%s.",
+      subject, picture->end, which ? which : device->address,
+      device->bar[bar].size, get_more (picture),
+      which ? ", or choose another bar" : "");
+  return FALSE;
+}
+
+static gboolean
+check_bar (const MmioDevice * device, gint bar, const MmioPicture * picture,
+    GError ** error)
+{
+  g_autoptr (GString) bars = g_string_new (NULL);
+
+  if (!device->backend->has_bars && bar > 0) {
+    mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
+        "%s has no BARs, so there is no BAR %d; leave bar at -1.",
+        device->address, bar);
+    return FALSE;
+  }
+
+  describe_bars (device, bars);
+
+  if (bar >= MMIO_MAX_BARS || device->bar[bar].size == 0) {
+    mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
+        "%s has no %s %d; it has %s, so set bar to one of these.",
+        device->address, mmio_device_get_part (device), bar, bars->str);
+    return FALSE;
+  }
+
+  if (device->bar[bar].is_io) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "BAR %d of %s is a range of I/O ports and holds no picture; it has "
+        "%s, so set bar to a memory BAR.", bar, device->address, bars->str);
+    return FALSE;
+  }
+
+  return check_size (device, bar, picture, error);
+}
+
+static gint
+find_bar (const MmioDevice * device, const MmioPicture * picture,
+    GError ** error)
+{
+  g_autoptr (GString) bars = g_string_new (NULL);
+  g_autofree char *subject = NULL;
+
+  if (!device->backend->has_bars)
+    return check_size (device, 0, picture, error) ? 0 : -1;
+
+  for (gint i = 0; i < MMIO_MAX_BARS; i++) {
+    if (!device->bar[i].is_io && device->bar[i].size >= picture->end)
+      return i;
+  }
+
+  subject = get_subject (picture);
+  describe_bars (device, bars);
+  mmio_set_error (error, MMIO_ERROR_SETTINGS,
+      "%s at byte %" G_GUINT64_FORMAT ", but no memory %s of %s is that large: "
+      "it has %s; correct width, height, format, %soffset or stride.", subject,
+      picture->end, mmio_device_get_part (device), device->address, bars->str,
+      get_more (picture));
+  return -1;
+}
+
+/* Where the address itself says how to map, nobody may say otherwise */
+static gboolean
+apply_fixed_mapping (const MmioDevice * device, MmioMapping * wanted,
+    GError ** error)
+{
+  const MmioMapping fixed = device->fixed_mapping;
+
+  if (fixed == MMIO_MAPPING_AUTO || fixed == *wanted)
+    return TRUE;
+
+  if (*wanted != MMIO_MAPPING_AUTO) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The device's path names BAR %d of %s mapped %s, but mapping is %s; "
+        "leave mapping at auto.", device->fixed_bar, device->address,
+        mmio_mapping_get_name (fixed), mmio_mapping_get_name (*wanted));
+    return FALSE;
+  }
+
+  *wanted = fixed;
+  return TRUE;
+}
+
+/* Where the last row's padding ends, as far as the BAR is known to have it */
+static guint64
+get_end (const MmioDevice * device, guint bar, const MmioPicture * picture)
+{
+  const guint64 size = device->bar[bar].size;
+
+  return size == MMIO_SIZE_UNKNOWN ? picture->end :
+      MAX (picture->end, MIN (mmio_picture_get_extent (picture), size));
+}
+
+/**
+ * mmio_device_find_bar:
+ * @bar: (inout): the BAR; -1 is replaced by the first memory BAR that holds
+ *   the picture
+ * @picture: the picture
+ *
+ * Returns: FALSE with @error set if the picture cannot be there
+ */
+gboolean
+mmio_device_find_bar (const MmioDevice * device, gint * bar,
+    const MmioPicture * picture, GError ** error)
+{
+  gint found;
+
+  if (*bar >= 0)
+    return check_bar (device, *bar, picture, error);
+
+  found = find_bar (device, picture, error);
+  if (found >= 0)
+    *bar = found;
+
+  return found >= 0;
+}
+
+static MmioRegion *
+map (MmioDevice * device, guint bar, guint64 offset, gsize length,
+    MmioMapping wanted, GError ** error)
+{
+  MmioRegion *region = device->backend->map (device, bar, offset, length,
+      wanted, error);
+
+  if (!region)
+    mmio_device_is_held (device, error);
+  return region;
+}
+
+/**
+ * mmio_device_map:
+ * @bar: (inout): as of mmio_device_find_bar()
+ * @picture: the picture
+ * @wanted: how to map it
+ *
+ * Maps the part of the BAR from @picture's start to its end, of several
+ * pictures all that lies between, read-only; and the pages that
+ * mmio_device_export() makes a dma-buf of.
+ *
+ * Returns: (transfer full) (nullable): the mapped part, or NULL with @error
+ *   set
+ */
+MmioRegion *
+mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
+    MmioMapping wanted, GError ** error)
+{
+  gint found = *bar;
+  MmioRegion *region;
+  guint64 length;
+
+  if (!mmio_device_find_bar (device, &found, picture, error) ||
+      !apply_fixed_mapping (device, &wanted, error))
+    return NULL;
+
+  length = get_end (device, found, picture) - picture->start;
+  /* On machines of 32 bits a BAR may be larger than all that can be mapped */
+  if ((gsize) length != length) {
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "Cannot map %" G_GUINT64_FORMAT
+        " bytes of %s: a process has no room for "
+        "as many here; set width, height or length lower.", length,
+        device->address);
+    return NULL;
+  }
+
+  region = map (device, found, picture->start, length, wanted, error);
+  if (region) {
+    mmio_region_set_length (region, picture->end - picture->start);
+    *bar = found;
+  }
+
+  return region;
+}
+
+/**
+ * mmio_device_map_register:
+ * @bar: a BAR
+ * @offset: bytes from its start
+ * @length: bytes, all of them in the BAR
+ *
+ * Maps a few bytes that are no picture, in the way in which each load is a
+ * transaction of its own.
+ *
+ * Returns: (transfer full) (nullable): the region, or NULL with @error set
+ */
+MmioRegion *
+mmio_device_map_register (MmioDevice * device, guint bar, guint64 offset,
+    gsize length, GError ** error)
+{
+  return map (device, bar, offset, length,
+      device->backend->has_bars ? MMIO_MAPPING_UNCACHED : MMIO_MAPPING_AUTO,
+      error);
+}
+
+/**
+ * mmio_device_shares_bars:
+ *
+ * Returns: whether it is a PCI device, reached in a way by which the kernel may
+ *   make dma-bufs of its BARs
+ */
+gboolean
+mmio_device_shares_bars (const MmioDevice * device)
+{
+  return device->backend->has_bars && device->backend->export;
+}
+
+/**
+ * mmio_device_can_export:
+ *
+ * Checks what mmio_device_export() needs, as far as it is known without asking the
+ * kernel for a dma-buf.
+ *
+ * Returns: FALSE with @error set if there cannot be a dma-buf of its memory
+ */
+gboolean
+mmio_device_can_export (MmioDevice * device, GError ** error)
+{
+  if (device->backend->export)
+    return !device->backend->can_export ||
+        device->backend->can_export (device, error);
+
+  if (mmio_device_is_pci (device))
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The kernel makes no dma-buf of the memory of %s when it is reached by "
+        "%s; bind the device to vfio-pci and use access=vfio" MMIO_OR_USE_COPY,
+        device->address, device->backend->access);
+  else
+    mmio_set_error (error, MMIO_ERROR_SETTINGS,
+        "The kernel makes no dma-buf of the memory of %s" MMIO_USE_COPY,
+        device->address);
+  return FALSE;
+}
+
+/**
+ * mmio_device_export:
+ * @bar: the BAR that @picture was mapped from
+ * @picture: the picture
+ * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
+ *   page
+ *
+ * Makes a dma-buf of the pages that the picture lies in, with the padding
+ * behind its last row if the BAR has that, for other devices to read without a
+ * copy.  It does not keep @device alive, and a BAR's is revoked for good when
+ * the last reference to its device goes: who hands it on holds one (or a
+ * region, which does) until nobody uses it any more.
+ *
+ * Returns: a descriptor that the caller closes, or -1 with @error set
+ */
+int
+mmio_device_export (MmioDevice * device, guint bar,
+    const MmioPicture * picture, guint * skip, GError ** error)
+{
+  const guint64 page = sysconf (_SC_PAGESIZE);
+  const guint64 first = picture->start / page * page;
+  const guint64 end = (get_end (device, bar, picture) + page - 1) / page * page;
+  int fd;
+
+  if (!mmio_device_is_held (device, error) ||
+      !mmio_device_can_export (device, error))
+    return -1;
+  fd = device->backend->export (device, bar, first, end - first, error);
+  if (fd >= 0)
+    *skip = picture->start - first;
+  else
+    mmio_device_is_held (device, error);
+
+  return fd;
+}
