@@ -162,7 +162,7 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
   if (*result == MMIO_READ_TORN)
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_CORRUPTED);
   if ((*result == MMIO_READ_WHOLE || *result == MMIO_READ_TORN)
-      && mmio_capture_get_changes (capture) != MMIO_CHANGES_IGNORE)
+      && mmio_capture_get_info (capture)->changes != MMIO_CHANGES_IGNORE)
     add_damage (buffer, GST_VIDEO_INFO_WIDTH (info), &damage);
 
   return TRUE;

@@ -10,7 +10,6 @@
 #include "gstmmiovidsrcpriv.h"
 
 #include "base/mmioerror.h"
-#include "gstmmioerror.h"
 #include "gstmmiomessage.h"
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
@@ -142,7 +141,7 @@ check_link (GstMmioVidSrc * self)
         ("%s was deleted or renamed. Its memory is still captured, but a "
             "program that opens this path does not reach it; if another file "
             "takes its place, start again.",
-            mmio_capture_get_device_address (self->capture)), (NULL));
+            mmio_capture_get_info (self->capture)->device_address), (NULL));
   self->device.is_unlinked = is_unlinked;
 }
 
@@ -151,7 +150,7 @@ static void
 check_counter (GstMmioVidSrc * self)
 {
   const MmioDoubt doubt = mmio_capture_get_doubt (self->capture);
-  const char *address = mmio_capture_get_device_address (self->capture);
+  const char *address = mmio_capture_get_info (self->capture)->device_address;
 
   if (doubt == self->device.doubt)
     return;
@@ -258,7 +257,7 @@ move_capture (GstMmioVidSrc * self, MmioCapture * capture)
 
   mmio_capture_close (old_capture);
   GST_LOG_OBJECT (self, "the frame starts at byte %" G_GUINT64_FORMAT " now",
-      mmio_capture_get_picture (capture)->start);
+      mmio_capture_get_info (capture)->picture.start);
   return TRUE;
 }
 
@@ -269,7 +268,8 @@ move_capture (GstMmioVidSrc * self, MmioCapture * capture)
 static gboolean
 go_on_with (GstMmioVidSrc * self, MmioCapture * capture, GError ** error)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (capture);
+  const MmioCaptureInfo *info = mmio_capture_get_info (capture);
+  const MmioPicture *picture = &info->picture;
   GstMmioWay *way;
 
   if (!move_capture (self, capture)) {
@@ -280,9 +280,9 @@ go_on_with (GstMmioVidSrc * self, MmioCapture * capture, GError ** error)
     }
 
     GST_INFO_OBJECT (self, "%s shows %s %ux%u at byte %" G_GUINT64_FORMAT
-        " of BAR %d now, stride %u", mmio_capture_get_device_address (capture),
+        " of BAR %d now, stride %u", info->device_address,
         picture->format.name, picture->width, picture->height, picture->start,
-        mmio_capture_get_bar (capture), picture->plane[0].stride);
+        info->bar, picture->plane[0].stride);
 
     replace_capture (self, capture, way);
     self->is_discont = TRUE;
@@ -345,7 +345,7 @@ begin_away (GstMmioVidSrc * self, const GError * loss)
   device->next_try = device->back_since == 0 ? 0 :
       device->back_since + RETRY_PAUSE;
 
-  gst_mmio_error_warn (GST_ELEMENT_CAST (self), loss,
+  gst_mmio_message_post_warning (GST_ELEMENT_CAST (self), loss,
       "Frames go on when it is back.");
   gst_mmio_message_post_device (GST_ELEMENT_CAST (self), self->capture,
       loss->message);
@@ -363,7 +363,7 @@ end_away (GstMmioVidSrc * self)
   gst_mmio_device_sync_interrupt (&self->sync);
 
   GST_INFO_OBJECT (self, "%s is back",
-      mmio_capture_get_device_address (self->capture));
+      mmio_capture_get_info (self->capture)->device_address);
   gst_mmio_message_post_device (GST_ELEMENT_CAST (self), self->capture, NULL);
 }
 

@@ -37,17 +37,17 @@ static gboolean
 create_rings (GstMmioExport * export, MmioCapture * capture, int fd,
     GError ** error)
 {
+  const MmioCaptureInfo *info = mmio_capture_get_info (capture);
   g_autoptr (GstMmioDmaBufAllocator) allocator =
-      gst_mmio_dma_buf_allocator_new (fd, mmio_capture_get_region (capture),
-      mmio_capture_get_reader (capture));
+      gst_mmio_dma_buf_allocator_new (fd, info->region, info->reader);
 
-  for (guint i = 0; i < mmio_capture_get_picture (capture)->n_buffers; i++) {
+  for (guint i = 0; i < info->picture.n_buffers; i++) {
     export->ring[i] = gst_mmio_ring_new (gst_object_ref (allocator));
     if (!export->ring[i]) {
       mmio_set_system_error (error, MMIO_ERROR_FAILED, EMFILE,
           "fcntl F_DUPFD_CLOEXEC", "There are no file descriptors left for the "
           "dma-bufs of %s; raise the limit with: ulimit -n 4096",
-          mmio_capture_get_device_address (capture));
+          info->device_address);
       return FALSE;
     }
   }
@@ -75,8 +75,8 @@ create (MmioCapture * capture, gboolean advises, GError ** error)
   if (fd < 0)
     return NULL;
 
-  if (!mmio_import_any (fd, mmio_capture_shares_bar (capture) ?
-          mmio_capture_get_device_address (capture) : NULL, &reason))
+  if (!mmio_import_any (fd, mmio_capture_get_info (capture)->shares_bar ?
+          mmio_capture_get_info (capture)->device_address : NULL, &reason))
     set_obstacle (export, reason, advises);
   return create_rings (export, capture, fd, error) ?
       g_steal_pointer (&export) : NULL;

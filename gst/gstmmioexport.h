@@ -2,7 +2,7 @@
 #pragma once
 
 #include "capture/mmiocapture.h"
-#include "gstmmioring.h"
+#include "gstmmiodmabuf.h"
 
 G_BEGIN_DECLS
 

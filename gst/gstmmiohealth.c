@@ -8,7 +8,7 @@
 
 #include "gstmmiohealth.h"
 
-#include "gstmmioerror.h"
+#include "gstmmiomessage.h"
 
 GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
@@ -74,9 +74,10 @@ is_due (const GstMmioHealth * health, MmioCapture * capture)
 static void
 report_stall (GstElement * element, MmioCapture * capture)
 {
-  const char *address = mmio_capture_get_device_address (capture);
+  const MmioCaptureInfo *info = mmio_capture_get_info (capture);
+  const char *address = info->device_address;
 
-  if (mmio_capture_get_frame_sync (capture) == MMIO_FRAME_SYNC_INTERRUPT)
+  if (info->frame_sync == MMIO_FRAME_SYNC_INTERRUPT)
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
         ("%s has raised no interrupt for a second; frames go on when it does.",
             address), (NULL));
@@ -97,8 +98,9 @@ report_stall (GstElement * element, MmioCapture * capture)
 static void
 report_torn (GstElement * element, MmioCapture * capture)
 {
-  const char *address = mmio_capture_get_device_address (capture);
-  const guint n = mmio_capture_get_picture (capture)->n_buffers;
+  const MmioCaptureInfo *info = mmio_capture_get_info (capture);
+  const char *address = info->device_address;
+  const guint n = info->picture.n_buffers;
   guint64 index;
   gint64 since;
 
@@ -131,7 +133,7 @@ static void
 report (const GstMmioHealth * health, GstElement * element,
     MmioCapture * capture, const GError * error)
 {
-  const char *address = mmio_capture_get_device_address (capture);
+  const char *address = mmio_capture_get_info (capture)->device_address;
 
   switch (health->trouble) {
     case GST_MMIO_TROUBLE_NO_MODE:
@@ -152,7 +154,7 @@ report (const GstMmioHealth * health, GstElement * element,
       report_torn (element, capture);
       break;
     case GST_MMIO_TROUBLE_UNUSABLE:
-      gst_mmio_error_warn (element, error,
+      gst_mmio_message_post_warning (element, error,
           "It is tried again until that works.");
       break;
     case GST_MMIO_TROUBLE_NONE:

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the element tells applications: how it goes, in numbers, and what has
- * happened, on the bus.
+ * Messages on the bus, and the statistics.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -9,6 +8,9 @@
 
 #include "gstmmiomessage.h"
 
+#include <string.h>
+
+#include "base/mmioerror.h"
 #include "gstmmiocaps.h"
 #include "gstmmioenums.h"
 
@@ -35,11 +37,13 @@ gst_mmio_message_get_stats (MmioCapture * capture, const GstMmioWay * way,
   MmioCaptureStats stats = { 0, };
 
   if (capture) {
+    const MmioCaptureInfo *info = mmio_capture_get_info (capture);
+
     mmio_capture_get_stats (capture, &stats);
-    mapping = mmio_capture_get_mapping (capture);
-    engine = mmio_reader_get_name (mmio_capture_get_reader (capture));
-    reason = mmio_capture_get_engine_reason (capture);
-    access = mmio_capture_get_access (capture);
+    mapping = info->mapping;
+    engine = mmio_reader_get_name (info->reader);
+    reason = info->engine_reason;
+    access = info->access;
     mode = gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
         gst_mmio_way_get_mode (way));
     mode_reason = gst_mmio_way_get_reason (way);
@@ -107,7 +111,7 @@ void
 gst_mmio_message_post_device (GstElement * element,
     const MmioCapture * capture, const char *reason)
 {
-  const char *address = mmio_capture_get_device_address (capture);
+  const char *address = mmio_capture_get_info (capture)->device_address;
 
   gst_element_post_message (element,
       gst_message_new_element (GST_OBJECT_CAST (element),
@@ -141,20 +145,21 @@ static void
 post_objection (GstElement * element, MmioCapture * capture,
     const GstMmioWay * way, GstCaps * wanted)
 {
+  const MmioCaptureInfo *info = mmio_capture_get_info (capture);
   g_autoptr (GstCaps) copies =
-      gst_mmio_caps_get_picture (mmio_capture_get_picture (capture), FALSE);
+      gst_mmio_caps_get_picture (&info->picture, FALSE);
   const char *objection = gst_mmio_way_get_objection (way);
 
   if (objection && gst_mmio_way_is_demanded (way))
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
         ("%s io-mode=dmabuf sends nothing else of %s; use io-mode=auto.",
-            objection, mmio_capture_get_device_address (capture)),
+            objection, info->device_address),
         ("downstream takes %" GST_PTR_FORMAT, wanted));
   else if (objection && !gst_caps_can_intersect (copies, wanted))
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
         ("%s It takes nothing else of %s; leave memory:DMABuf out of the caps "
             "behind mmiovidsrc.", objection,
-            mmio_capture_get_device_address (capture)),
+            info->device_address),
         ("downstream takes %" GST_PTR_FORMAT, wanted));
 }
 
@@ -169,8 +174,9 @@ void
 gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
     MmioCapture * capture, const GstMmioWay * way)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (capture);
-  const char *address = mmio_capture_get_device_address (capture);
+  const MmioCaptureInfo *info = mmio_capture_get_info (capture);
+  const MmioPicture *picture = &info->picture;
+  const char *address = info->device_address;
   g_autoptr (GstCaps) caps = gst_pad_query_caps (pad, NULL);
   g_autoptr (GstCaps) wanted = gst_pad_peer_query_caps (pad, NULL);
   g_autofree char *difference = NULL;
@@ -199,4 +205,104 @@ gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
             difference ? difference : ""),
         ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,
             caps, wanted));
+}
+
+static void
+get_error_code (const GError * error, GQuark * domain, gint * code)
+{
+  *domain = GST_RESOURCE_ERROR;
+  *code = GST_RESOURCE_ERROR_OPEN_READ;
+
+  if (error->domain != MMIO_ERROR) {
+    if (error->domain == GST_RESOURCE_ERROR || error->domain == GST_CORE_ERROR) {
+      *domain = error->domain;
+      *code = error->code;
+    }
+    return;
+  }
+
+  switch ((MmioErrorCode) error->code) {
+    case MMIO_ERROR_NOT_FOUND:
+      *code = GST_RESOURCE_ERROR_NOT_FOUND;
+      break;
+    case MMIO_ERROR_NOT_PERMITTED:
+      *code = GST_RESOURCE_ERROR_NOT_AUTHORIZED;
+      break;
+    case MMIO_ERROR_BUSY:
+      *code = GST_RESOURCE_ERROR_BUSY;
+      break;
+    case MMIO_ERROR_ADDRESS:
+    case MMIO_ERROR_AMBIGUOUS:
+    case MMIO_ERROR_SETTINGS:
+    case MMIO_ERROR_NO_MODE:
+      *code = GST_RESOURCE_ERROR_SETTINGS;
+      break;
+    case MMIO_ERROR_GONE:
+      *code = GST_RESOURCE_ERROR_READ;
+      break;
+    case MMIO_ERROR_FORMAT:
+      *domain = GST_STREAM_ERROR;
+      *code = GST_STREAM_ERROR_FORMAT;
+      break;
+    case MMIO_ERROR_OFF:
+    case MMIO_ERROR_FAILED:
+      break;
+  }
+}
+
+/* Takes @text */
+static void
+post (GstElement * element, GstMessageType type, const GError * error,
+    char *text, const char *file, const char *function, gint line)
+{
+  const char *system = error->domain == MMIO_ERROR ?
+      mmio_error_get_system (error) : NULL;
+  GQuark domain;
+  gint code;
+
+  gst_debug_log (gst_mmio_vid_src_debug, GST_LEVEL_WARNING, file, function,
+      line, G_OBJECT (element), "%s: %s (%s)", type == GST_MESSAGE_ERROR ?
+      "error" : "warning", text, system ? system : "-");
+
+  get_error_code (error, &domain, &code);
+  gst_element_message_full (element, type, domain, code, text,
+      g_strdup (system), file, function, line);
+}
+
+/**
+ * gst_mmio_message_post_error_full:
+ * @element: the element that posts it
+ * @error: an error of the library, or of the plugin with GStreamer's codes
+ * @file: place of the call, as @function and @line
+ *
+ * Posts @error with the code that applications know it by; the system's words
+ * go into the debug string.
+ */
+void
+gst_mmio_message_post_error_full (GstElement * element, const GError * error,
+    const char *file, const char *function, gint line)
+{
+  post (element, GST_MESSAGE_ERROR, error, g_strdup (error->message), file,
+      function, line);
+}
+
+/**
+ * gst_mmio_message_post_warning_full:
+ * @element: the element that posts it
+ * @error: an error of the library
+ * @more: what follows from it, a sentence
+ * @file: place of the call, as @function and @line
+ *
+ * Posts @error as a warning, without the advice to start again.
+ */
+void
+gst_mmio_message_post_warning_full (GstElement * element, const GError * error,
+    const char *more, const char *file, const char *function, gint line)
+{
+  const char *advice = strstr (error->message, MMIO_START_AGAIN);
+  const int length = advice ? advice - error->message : -1;
+
+  post (element, GST_MESSAGE_WARNING, error, advice ?
+      g_strdup_printf ("%.*s. %s", length, error->message, more) :
+      g_strdup_printf ("%s %s", error->message, more), file, function, line);
 }

@@ -24,4 +24,18 @@ void gst_mmio_message_post_missed (GstElement * element, GstBuffer * buffer,
 void gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
     MmioCapture * capture, const GstMmioWay * way);
 
+/* The message has the file and line of the call */
+#define gst_mmio_message_post_error(element, error) \
+    gst_mmio_message_post_error_full (element, error, __FILE__, GST_FUNCTION, \
+        __LINE__)
+#define gst_mmio_message_post_warning(element, error, more) \
+    gst_mmio_message_post_warning_full (element, error, more, __FILE__, \
+        GST_FUNCTION, __LINE__)
+
+void gst_mmio_message_post_error_full (GstElement * element,
+    const GError * error, const char *file, const char *function, gint line);
+void gst_mmio_message_post_warning_full (GstElement * element,
+    const GError * error, const char *more, const char *file,
+    const char *function, gint line);
+
 G_END_DECLS

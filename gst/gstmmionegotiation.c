@@ -10,12 +10,10 @@
 
 #include "gstmmiocaps.h"
 #include "gstmmioenums.h"
-#include "gstmmioerror.h"
 #include "gstmmioformat.h"
 #include "gstmmiomessage.h"
 #include "gstmmiopool.h"
-#include "gstmmiorefusal.h"
-#include "gstmmioring.h"
+#include "gstmmiodmabuf.h"
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
 
@@ -108,7 +106,7 @@ prefer_string (GstStructure * s, const gchar * field, const gchar * value)
 static void
 fixate_colors (GstMmioVidSrc * self, GstStructure * s)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (self->capture);
+  const MmioPicture *picture = &mmio_capture_get_info (self->capture)->picture;
   const gchar *name = gst_structure_get_string (s, "format");
   g_autofree gchar *colorimetry = NULL;
   GstVideoInfo info;
@@ -209,6 +207,80 @@ export_frames (GstMmioVidSrc * self, GstCaps * downstream)
   g_clear_pointer (&export, gst_mmio_export_free);
 }
 
+static gboolean is_refused (GstPad * pad, const GstCaps * sent);
+
+/* Whether an element behind @pad has refused the caps that @pad itself has.  Where
+ * another thread passes them on, that is not known yet. */
+static gboolean
+is_refused_behind (GstPad * pad, const GstCaps * sent)
+{
+  GstIterator *links = gst_pad_iterate_internal_links (pad);
+  GValue item = G_VALUE_INIT;
+  gboolean refused = FALSE;
+
+  while (!refused && links &&
+      gst_iterator_next (links, &item) == GST_ITERATOR_OK) {
+    GstPad *link = g_value_get_object (&item);
+    g_autoptr (GstCaps) passed = NULL;
+    gboolean has_thread;
+
+    GST_OBJECT_LOCK (link);
+    has_thread = GST_PAD_TASK (link) != NULL;
+    GST_OBJECT_UNLOCK (link);
+
+    passed = has_thread ? NULL : gst_pad_get_current_caps (link);
+    refused = passed && gst_caps_is_equal (passed, sent) &&
+        is_refused (link, sent);
+    g_value_reset (&item);
+  }
+  g_value_unset (&item);
+  if (links)
+    gst_iterator_free (links);
+
+  return refused;
+}
+
+static gboolean
+is_refused (GstPad * pad, const GstCaps * sent)
+{
+  g_autoptr (GstPad) peer = gst_pad_get_peer (pad);
+  g_autoptr (GstCaps) taken = NULL;
+
+  if (!peer || GST_PAD_IS_FLUSHING (peer))
+    return FALSE;
+
+  taken = gst_pad_get_current_caps (peer);
+  return !taken || !gst_caps_is_equal (sent, taken) ||
+      is_refused_behind (peer, sent);
+}
+
+/* Whether downstream has accepted the caps that @pad has sent, as far as this thread can
+ * know.
+ *
+ * Sinks that name memory:DMABuf may still refuse the caps of a dma-buf: they learn only
+ * then whether their display takes its modifier, size or format.  The element can step
+ * down to copies, if it learns of the refusal before it sends a frame.  GStreamer does
+ * not report it: gst_pad_push_event(), and so gst_base_src_set_caps(), ignores the
+ * result of a CAPS event, and the next buffer fails with not-negotiated, which ends the
+ * stream.
+ *
+ * - An ACCEPT_CAPS query does not help: it compares with the caps that a sink names.
+ * - A serialized event after the caps returns the refusal, but has each refusing
+ *   element handle the CAPS event once more, and post its error twice.
+ * - What is left is to look at the caps that the pads have: a refused CAPS event is not
+ *   stored.  The element's peer alone is not enough, as a sink may be in a bin
+ *   (autovideosink) or behind a capsfilter, which store what they pass on.
+ *
+ * The walk only reads, goes only through pads that have the same caps, and ends at a
+ * thread of another element. */
+static gboolean
+has_accepted_caps (GstPad * pad)
+{
+  g_autoptr (GstCaps) sent = gst_pad_get_current_caps (pad);
+
+  return !sent || !is_refused (pad, sent);
+}
+
 /* Negotiates about what @self offers to the current downstream */
 static gboolean
 negotiate (GstMmioVidSrc * self)
@@ -228,7 +300,7 @@ negotiate (GstMmioVidSrc * self)
   ret = negotiate_caps (base);
   /* Copies that are refused fail as they always do */
   if (ret && self->is_dma_buf)
-    ret = gst_mmio_refusal_has_taken_caps (GST_BASE_SRC_PAD (base));
+    ret = has_accepted_caps (GST_BASE_SRC_PAD (base));
 
   self->keeps_allocation = ret && changes_only_rate (self, before, downstream);
   gst_caps_replace (&self->downstream, downstream);
@@ -335,7 +407,7 @@ static gboolean
 gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
-  const MmioPicture *picture = mmio_capture_get_picture (self->capture);
+  const MmioPicture *picture = &mmio_capture_get_info (self->capture)->picture;
   GstClockTime period;
   gboolean is_dma_buf;
   MmioFormat format;
@@ -399,7 +471,7 @@ take_way (GstMmioVidSrc * self, GstQuery * query, gboolean * again)
   GST_OBJECT_UNLOCK (self);
 
   if (!ret)
-    gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
+    gst_mmio_message_post_error (GST_ELEMENT_CAST (self), error);
   else if (is_new)
     gst_mmio_message_post_way (GST_ELEMENT_CAST (self), self->way);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The writable properties, from GObject's words to the library's.  Whoever
- * keeps the settings keeps them under a lock.
+ * The writable properties, and their conversion to the library's configuration.
+ * Locking: the owner of the settings holds a lock.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -21,6 +21,64 @@
 static const GstMmioRegisterSettings no_register = {
   DEFAULT_REGISTER_BAR, DEFAULT_REGISTER_OFFSET, DEFAULT_REGISTER_SIZE
 };
+
+/* Enumerations are read and written as integers */
+G_STATIC_ASSERT (sizeof (MmioAccess) == sizeof (gint));
+G_STATIC_ASSERT (sizeof (GstVideoFormat) == sizeof (gint));
+
+#define SETTING(name, type, member) \
+  {name, type, offsetof (GstMmioSettings, member), 0, 0, FALSE}
+#define NUMBER(name, type, member, min, max) \
+  {name, type, offsetof (GstMmioSettings, member), min, max, FALSE}
+#define BAR(name, member) \
+  NUMBER (name, G_TYPE_INT, member, -1, MMIO_MAX_BARS - 1)
+#define SIZE(name, member) \
+  {name, G_TYPE_UINT, offsetof (GstMmioSettings, member), 0, 64, TRUE}
+
+static const GstMmioSetting setting_table[N_PROPS] = {
+  [PROP_DEVICE] = SETTING ("device", G_TYPE_STRING, device),
+  [PROP_ACCESS] = SETTING ("access", G_TYPE_ENUM, access),
+  [PROP_BAR] = BAR ("bar", bar),
+  [PROP_FORMAT] = SETTING ("format", G_TYPE_ENUM, format),
+  [PROP_WIDTH] = NUMBER ("width", G_TYPE_UINT, width, 0, G_MAXINT),
+  [PROP_HEIGHT] = NUMBER ("height", G_TYPE_UINT, height, 0, G_MAXINT),
+  [PROP_OFFSET] = NUMBER ("offset", G_TYPE_UINT64, offset, 0, G_MAXUINT64),
+  [PROP_STRIDE] = NUMBER ("stride", G_TYPE_UINT, stride, 0, G_MAXINT),
+  [PROP_IO_MODE] = SETTING ("io-mode", G_TYPE_ENUM, io_mode),
+  [PROP_MAPPING] = SETTING ("mapping", G_TYPE_ENUM, mapping),
+  [PROP_ENGINE] = SETTING ("engine", G_TYPE_ENUM, engine),
+  [PROP_CHANGES] = SETTING ("changes", G_TYPE_ENUM, changes),
+  [PROP_FRAME_SYNC] = SETTING ("frame-sync", G_TYPE_ENUM, frame_sync),
+  [PROP_COUNTER_BAR] = BAR ("counter-bar", counter.bar),
+  [PROP_COUNTER_OFFSET] = NUMBER ("counter-offset", G_TYPE_INT64,
+      counter.offset, -1, G_MAXINT64),
+  [PROP_COUNTER_SIZE] = SIZE ("counter-size", counter.size),
+  [PROP_COUNTER_SEQLOCK] = SETTING ("counter-seqlock", G_TYPE_BOOLEAN,
+      counter_is_seqlock),
+  [PROP_BUFFERS] = NUMBER ("buffers", G_TYPE_UINT, n_buffers, 0,
+      MMIO_MAX_BUFFERS),
+  [PROP_BUFFER_STEP] = NUMBER ("buffer-step", G_TYPE_UINT64, buffer_step, 0,
+      G_MAXUINT64),
+  [PROP_INDEX_BAR] = BAR ("index-bar", index.bar),
+  [PROP_INDEX_OFFSET] = NUMBER ("index-offset", G_TYPE_INT64, index.offset, -1,
+      G_MAXINT64),
+  [PROP_INDEX_SIZE] = SIZE ("index-size", index.size),
+  [PROP_RECONNECT] = SETTING ("reconnect", G_TYPE_BOOLEAN, reconnect),
+  [PROP_QUEUE_SIZE] = NUMBER ("queue-size", G_TYPE_UINT, queue_size, 0,
+      GST_MMIO_FRAME_QUEUE_MAX),
+};
+
+/**
+ * gst_mmio_settings_find:
+ * @prop_id: ID of a property
+ *
+ * Returns: (transfer none) (nullable): the setting; NULL if the property is none
+ */
+const GstMmioSetting *
+gst_mmio_settings_find (guint prop_id)
+{
+  return prop_id > PROP_0 && prop_id < N_PROPS ? &setting_table[prop_id] : NULL;
+}
 
 /**
  * gst_mmio_settings_init:
@@ -78,6 +136,10 @@ gst_mmio_settings_list_specs (GObjectClass * object_class)
   return own;
 }
 
+/* The value of a setting */
+#define FIELD(type, settings, setting) \
+  G_STRUCT_MEMBER (type, settings, (setting)->offset)
+
 /**
  * gst_mmio_settings_set_property:
  *
@@ -87,83 +149,38 @@ gboolean
 gst_mmio_settings_set_property (GstMmioSettings * settings, guint prop_id,
     const GValue * value)
 {
-  switch (prop_id) {
-    case PROP_DEVICE:
-      g_free (settings->device);
-      settings->device = g_value_dup_string (value);
-      return TRUE;
-    case PROP_ACCESS:
-      settings->access = g_value_get_enum (value);
-      return TRUE;
-    case PROP_BAR:
-      settings->bar = g_value_get_int (value);
-      return TRUE;
-    case PROP_FORMAT:
-      settings->format = g_value_get_enum (value);
-      return TRUE;
-    case PROP_WIDTH:
-      settings->width = g_value_get_uint (value);
-      return TRUE;
-    case PROP_HEIGHT:
-      settings->height = g_value_get_uint (value);
-      return TRUE;
-    case PROP_OFFSET:
-      settings->offset = g_value_get_uint64 (value);
-      return TRUE;
-    case PROP_STRIDE:
-      settings->stride = g_value_get_uint (value);
-      return TRUE;
-    case PROP_IO_MODE:
-      settings->io_mode = g_value_get_enum (value);
-      return TRUE;
-    case PROP_MAPPING:
-      settings->mapping = g_value_get_enum (value);
-      return TRUE;
-    case PROP_ENGINE:
-      settings->engine = g_value_get_enum (value);
-      return TRUE;
-    case PROP_CHANGES:
-      settings->changes = g_value_get_enum (value);
-      return TRUE;
-    case PROP_FRAME_SYNC:
-      settings->frame_sync = g_value_get_enum (value);
-      return TRUE;
-    case PROP_COUNTER_BAR:
-      settings->counter.bar = g_value_get_int (value);
-      return TRUE;
-    case PROP_COUNTER_OFFSET:
-      settings->counter.offset = g_value_get_int64 (value);
-      return TRUE;
-    case PROP_COUNTER_SIZE:
-      settings->counter.size = g_value_get_uint (value);
-      return TRUE;
-    case PROP_COUNTER_SEQLOCK:
-      settings->counter_is_seqlock = g_value_get_boolean (value);
-      return TRUE;
-    case PROP_BUFFERS:
-      settings->n_buffers = g_value_get_uint (value);
-      return TRUE;
-    case PROP_BUFFER_STEP:
-      settings->buffer_step = g_value_get_uint64 (value);
-      return TRUE;
-    case PROP_INDEX_BAR:
-      settings->index.bar = g_value_get_int (value);
-      return TRUE;
-    case PROP_INDEX_OFFSET:
-      settings->index.offset = g_value_get_int64 (value);
-      return TRUE;
-    case PROP_INDEX_SIZE:
-      settings->index.size = g_value_get_uint (value);
-      return TRUE;
-    case PROP_RECONNECT:
-      settings->reconnect = g_value_get_boolean (value);
-      return TRUE;
-    case PROP_QUEUE_SIZE:
-      settings->queue_size = g_value_get_uint (value);
-      return TRUE;
+  const GstMmioSetting *setting = gst_mmio_settings_find (prop_id);
+
+  if (!setting)
+    return FALSE;
+
+  switch (setting->type) {
+    case G_TYPE_STRING:
+      g_free (FIELD (char *, settings, setting));
+      FIELD (char *, settings, setting) = g_value_dup_string (value);
+      break;
+    case G_TYPE_ENUM:
+      FIELD (gint, settings, setting) = g_value_get_enum (value);
+      break;
+    case G_TYPE_BOOLEAN:
+      FIELD (gboolean, settings, setting) = g_value_get_boolean (value);
+      break;
+    case G_TYPE_INT:
+      FIELD (gint, settings, setting) = g_value_get_int (value);
+      break;
+    case G_TYPE_UINT:
+      FIELD (guint, settings, setting) = g_value_get_uint (value);
+      break;
+    case G_TYPE_INT64:
+      FIELD (gint64, settings, setting) = g_value_get_int64 (value);
+      break;
+    case G_TYPE_UINT64:
+      FIELD (guint64, settings, setting) = g_value_get_uint64 (value);
+      break;
     default:
-      return FALSE;
+      g_return_val_if_reached (FALSE);
   }
+  return TRUE;
 }
 
 /**
@@ -175,82 +192,37 @@ gboolean
 gst_mmio_settings_get_property (const GstMmioSettings * settings,
     guint prop_id, GValue * value)
 {
-  switch (prop_id) {
-    case PROP_DEVICE:
-      g_value_set_string (value, settings->device);
-      return TRUE;
-    case PROP_ACCESS:
-      g_value_set_enum (value, settings->access);
-      return TRUE;
-    case PROP_BAR:
-      g_value_set_int (value, settings->bar);
-      return TRUE;
-    case PROP_FORMAT:
-      g_value_set_enum (value, settings->format);
-      return TRUE;
-    case PROP_WIDTH:
-      g_value_set_uint (value, settings->width);
-      return TRUE;
-    case PROP_HEIGHT:
-      g_value_set_uint (value, settings->height);
-      return TRUE;
-    case PROP_OFFSET:
-      g_value_set_uint64 (value, settings->offset);
-      return TRUE;
-    case PROP_STRIDE:
-      g_value_set_uint (value, settings->stride);
-      return TRUE;
-    case PROP_IO_MODE:
-      g_value_set_enum (value, settings->io_mode);
-      return TRUE;
-    case PROP_MAPPING:
-      g_value_set_enum (value, settings->mapping);
-      return TRUE;
-    case PROP_ENGINE:
-      g_value_set_enum (value, settings->engine);
-      return TRUE;
-    case PROP_CHANGES:
-      g_value_set_enum (value, settings->changes);
-      return TRUE;
-    case PROP_FRAME_SYNC:
-      g_value_set_enum (value, settings->frame_sync);
-      return TRUE;
-    case PROP_COUNTER_BAR:
-      g_value_set_int (value, settings->counter.bar);
-      return TRUE;
-    case PROP_COUNTER_OFFSET:
-      g_value_set_int64 (value, settings->counter.offset);
-      return TRUE;
-    case PROP_COUNTER_SIZE:
-      g_value_set_uint (value, settings->counter.size);
-      return TRUE;
-    case PROP_COUNTER_SEQLOCK:
-      g_value_set_boolean (value, settings->counter_is_seqlock);
-      return TRUE;
-    case PROP_BUFFERS:
-      g_value_set_uint (value, settings->n_buffers);
-      return TRUE;
-    case PROP_BUFFER_STEP:
-      g_value_set_uint64 (value, settings->buffer_step);
-      return TRUE;
-    case PROP_INDEX_BAR:
-      g_value_set_int (value, settings->index.bar);
-      return TRUE;
-    case PROP_INDEX_OFFSET:
-      g_value_set_int64 (value, settings->index.offset);
-      return TRUE;
-    case PROP_INDEX_SIZE:
-      g_value_set_uint (value, settings->index.size);
-      return TRUE;
-    case PROP_RECONNECT:
-      g_value_set_boolean (value, settings->reconnect);
-      return TRUE;
-    case PROP_QUEUE_SIZE:
-      g_value_set_uint (value, settings->queue_size);
-      return TRUE;
+  const GstMmioSetting *setting = gst_mmio_settings_find (prop_id);
+
+  if (!setting)
+    return FALSE;
+
+  switch (setting->type) {
+    case G_TYPE_STRING:
+      g_value_set_string (value, FIELD (char *, settings, setting));
+      break;
+    case G_TYPE_ENUM:
+      g_value_set_enum (value, FIELD (gint, settings, setting));
+      break;
+    case G_TYPE_BOOLEAN:
+      g_value_set_boolean (value, FIELD (gboolean, settings, setting));
+      break;
+    case G_TYPE_INT:
+      g_value_set_int (value, FIELD (gint, settings, setting));
+      break;
+    case G_TYPE_UINT:
+      g_value_set_uint (value, FIELD (guint, settings, setting));
+      break;
+    case G_TYPE_INT64:
+      g_value_set_int64 (value, FIELD (gint64, settings, setting));
+      break;
+    case G_TYPE_UINT64:
+      g_value_set_uint64 (value, FIELD (guint64, settings, setting));
+      break;
     default:
-      return FALSE;
+      g_return_val_if_reached (FALSE);
   }
+  return TRUE;
 }
 
 /**

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What gstmmiosettings.c and gstmmiosettingsspecs.c share: the properties, and their
- * defaults. */
+/* Shared by gstmmiosettings.c and gstmmiosettingsspecs.c: the properties, and their
+ * defaults */
 
 #include "gstmmiosettings.h"
 
@@ -52,6 +52,27 @@ enum
 };
 
 G_STATIC_ASSERT (N_PROPS == GST_MMIO_SETTINGS_N_PROPS);
+
+/**
+ * GstMmioSetting:
+ * @name: of the property
+ * @type: its fundamental type
+ * @offset: of the value in #GstMmioSettings
+ * @min, @max: of a number: the values that the element can start with.  The property
+ *   takes all values of its type: GLib drops others with a warning on standard error,
+ *   and the element would run with another value than the user's.
+ * @is_size: a number that is the size of a register
+ */
+typedef struct {
+  const char *name;
+  GType type;
+  gsize offset;
+  gint64 min;
+  guint64 max;
+  gboolean is_size;
+} GstMmioSetting;
+
+const GstMmioSetting *gst_mmio_settings_find (guint prop_id);
 
 gboolean gst_mmio_settings_check_numbers (const GstMmioSettings * settings,
     GError ** error);

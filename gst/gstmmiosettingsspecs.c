@@ -9,50 +9,14 @@
 #include "gstmmiosettingspriv.h"
 
 #include "base/mmioerror.h"
-#include "gstmmioframequeue.h"
 
-/* A number, and the values that it may have: from @min to @max or, where @is_size,
- * the sizes of registers.  The properties take more than that: GLib drops what they
- * do not take with a warning on standard error, and the element would run with
- * another value than the user's. */
-typedef struct
-{
-  const char *name;
-  GType type;
-  gint64 min;
-  guint64 max;
-  guint prop_id;
-  gboolean is_size;
-} Number;
-
-static const Number numbers[] = {
-  {"bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, PROP_BAR, FALSE},
-  {"width", G_TYPE_UINT, 0, G_MAXINT, PROP_WIDTH, FALSE},
-  {"height", G_TYPE_UINT, 0, G_MAXINT, PROP_HEIGHT, FALSE},
-  {"offset", G_TYPE_UINT64, 0, G_MAXUINT64, PROP_OFFSET, FALSE},
-  {"stride", G_TYPE_UINT, 0, G_MAXINT, PROP_STRIDE, FALSE},
-  {"counter-bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, PROP_COUNTER_BAR, FALSE},
-  {"counter-offset", G_TYPE_INT64, -1, G_MAXINT64, PROP_COUNTER_OFFSET, FALSE},
-  {"counter-size", G_TYPE_UINT, 0, 64, PROP_COUNTER_SIZE, TRUE},
-  {"buffers", G_TYPE_UINT, 0, MMIO_MAX_BUFFERS, PROP_BUFFERS, FALSE},
-  {"buffer-step", G_TYPE_UINT64, 0, G_MAXUINT64, PROP_BUFFER_STEP, FALSE},
-  {"index-bar", G_TYPE_INT, -1, MMIO_MAX_BARS - 1, PROP_INDEX_BAR, FALSE},
-  {"index-offset", G_TYPE_INT64, -1, G_MAXINT64, PROP_INDEX_OFFSET, FALSE},
-  {"index-size", G_TYPE_UINT, 0, 64, PROP_INDEX_SIZE, TRUE},
-  {"queue-size", G_TYPE_UINT, 0, GST_MMIO_FRAME_QUEUE_MAX, PROP_QUEUE_SIZE,
-      FALSE},
-};
-
-/* Returns: (nullable) */
-static const Number *
+/* Returns: (nullable): the setting, if it is a number */
+static const GstMmioSetting *
 find_number (guint prop_id)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS (numbers); i++) {
-    if (numbers[i].prop_id == prop_id)
-      return &numbers[i];
-  }
+  const GstMmioSetting *setting = gst_mmio_settings_find (prop_id);
 
-  return NULL;
+  return setting && (setting->max > 0 || setting->is_size) ? setting : NULL;
 }
 
 static gboolean
@@ -62,7 +26,7 @@ is_register_size (guint64 bits)
 }
 
 static gboolean
-is_allowed (const Number * number, const GValue * value)
+is_allowed (const GstMmioSetting * number, const GValue * value)
 {
   g_auto (GValue) wide = G_VALUE_INIT;
 
@@ -80,7 +44,7 @@ is_allowed (const Number * number, const GValue * value)
 }
 
 static char *
-describe_number (const Number * number)
+describe_number (const GstMmioSetting * number)
 {
   if (number->is_size)
     return g_strdup ("one of 0, 8, 16, 32, 64");
@@ -94,7 +58,7 @@ install_number (GObjectClass * object_class, guint prop_id, const char *nick,
 {
   const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
       GST_PARAM_MUTABLE_READY;
-  const Number *number = find_number (prop_id);
+  const GstMmioSetting *number = find_number (prop_id);
   GParamSpec *spec;
 
   g_return_if_fail (number != NULL);
@@ -221,7 +185,7 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
 gboolean
 gst_mmio_settings_is_allowed (const GParamSpec * spec, const GValue * value)
 {
-  const Number *number = find_number (spec->param_id);
+  const GstMmioSetting *number = find_number (spec->param_id);
 
   return !number || is_allowed (number, value);
 }
@@ -235,7 +199,7 @@ gst_mmio_settings_is_allowed (const GParamSpec * spec, const GValue * value)
 char *
 gst_mmio_settings_describe_values (const GParamSpec * spec)
 {
-  const Number *number = find_number (spec->param_id);
+  const GstMmioSetting *number = find_number (spec->param_id);
 
   if (number)
     return describe_number (number);
@@ -265,13 +229,15 @@ gboolean
 gst_mmio_settings_check_numbers (const GstMmioSettings * settings,
     GError ** error)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS (numbers); i++) {
-    const Number *number = &numbers[i];
+  for (guint id = 0; id < N_PROPS; id++) {
+    const GstMmioSetting *number = find_number (id);
     g_auto (GValue) value = G_VALUE_INIT;
     g_autofree char *text = NULL, *values = NULL;
 
+    if (!number)
+      continue;
     g_value_init (&value, number->type);
-    gst_mmio_settings_get_property (settings, number->prop_id, &value);
+    gst_mmio_settings_get_property (settings, id, &value);
     if (is_allowed (number, &value))
       continue;
 

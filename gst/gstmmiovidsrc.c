@@ -56,7 +56,6 @@
 #include "base/mmiouri.h"
 #include "gstmmiocaps.h"
 #include "gstmmioenums.h"
-#include "gstmmioerror.h"
 #include "gstmmiomessage.h"
 #include "gstmmiouri.h"
 
@@ -127,11 +126,11 @@ gst_mmio_vid_src_get_property (GObject * object, guint prop_id, GValue * value,
       break;
     case PROP_DEVICE_NAME:
       g_value_set_string (value, self->capture ?
-          mmio_capture_get_device_name (self->capture) : NULL);
+          mmio_capture_get_info (self->capture)->device_name : NULL);
       break;
     case PROP_DEVICE_ADDRESS:
       g_value_set_string (value, self->capture ?
-          mmio_capture_get_device_address (self->capture) : NULL);
+          mmio_capture_get_info (self->capture)->device_address : NULL);
       break;
     default:
       known = gst_mmio_settings_get_property (&self->settings, prop_id, value);
@@ -276,12 +275,12 @@ notify_device (GstMmioVidSrc * self)
 void
 gst_mmio_vid_src_guess_latency (GstMmioVidSrc * self, gboolean copies)
 {
-  const guint64 size = mmio_picture_get_size (mmio_capture_get_picture
-      (self->capture));
+  const MmioCaptureInfo *info = mmio_capture_get_info (self->capture);
+  const guint64 size = mmio_picture_get_size (&info->picture);
 
   self->copies = copies;
   gst_mmio_latency_reset (&self->latency, !copies ? 0 :
-      mmio_region_get_mapping (mmio_capture_get_region (self->capture)) ==
+      mmio_region_get_mapping (info->region) ==
       MMIO_MAPPING_CACHED ? size * 2 : size * 1000 / 64);
 }
 
@@ -310,29 +309,30 @@ start (GstMmioVidSrc * self)
   g_autoptr (GError) error = NULL;
   GstMmioWay *way;
   MmioCapture *capture = open_capture (self, &way, &error);
+  const MmioCaptureInfo *info;
   const MmioPicture *picture;
 
   if (!capture) {
-    gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
+    gst_mmio_message_post_error (GST_ELEMENT_CAST (self), error);
     close_capture (self);
     return FALSE;
   }
 
-  picture = mmio_capture_get_picture (capture);
+  info = mmio_capture_get_info (capture);
+  picture = &info->picture;
   GST_INFO_OBJECT (self, "%s at %s by %s: %s %ux%u at byte %" G_GUINT64_FORMAT
       " of BAR %d, stride %u; %s map, engine %s (%s)",
-      mmio_capture_get_device_name (capture),
-      mmio_capture_get_device_address (capture),
-      mmio_capture_get_access (capture), picture->format.name, picture->width,
-      picture->height, picture->start, mmio_capture_get_bar (capture),
-      picture->plane[0].stride, mmio_capture_get_mapping (capture),
-      mmio_reader_get_name (mmio_capture_get_reader (capture)),
-      mmio_capture_get_engine_reason (capture));
-  if (mmio_capture_has_unused_header (capture)) {
+      info->device_name,
+      info->device_address,
+      info->access, picture->format.name, picture->width,
+      picture->height, picture->start, info->bar,
+      picture->plane[0].stride, info->mapping,
+      mmio_reader_get_name (info->reader), info->engine_reason);
+  if (info->has_unused_header) {
     g_autofree char *text = g_strdup_printf ("%s has an mmiovid header that "
         "describes its frame. It is not used, because width and height are set; "
         "leave both at 0 to use it.",
-        mmio_capture_get_device_address (capture));
+        info->device_address);
 
     gst_mmio_message_post_info (GST_ELEMENT_CAST (self), text);
   }
@@ -606,7 +606,7 @@ post_failure (GstMmioVidSrc * self)
     return GST_FLOW_EOS;
 
   gst_mmio_frame_queue_settle (&self->queue);
-  gst_mmio_error_post (GST_ELEMENT_CAST (self), error);
+  gst_mmio_message_post_error (GST_ELEMENT_CAST (self), error);
   return GST_FLOW_ERROR;
 }
 

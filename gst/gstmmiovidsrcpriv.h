@@ -148,7 +148,7 @@ gst_mmio_vid_src_get_parent (void)
 static inline gboolean
 gst_mmio_vid_src_is_device_synced (GstMmioVidSrc * self)
 {
-  return mmio_capture_get_frame_sync (self->capture) != MMIO_FRAME_SYNC_CLOCK;
+  return mmio_capture_get_info (self->capture)->frame_sync != MMIO_FRAME_SYNC_CLOCK;
 }
 
 void gst_mmio_vid_src_guess_latency (GstMmioVidSrc * self, gboolean copies);

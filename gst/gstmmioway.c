@@ -84,7 +84,7 @@ find_obstacle (MmioCapture * capture)
 {
   g_autoptr (GError) reason = NULL;
 
-  if (mmio_capture_get_changes (capture) != MMIO_CHANGES_IGNORE)
+  if (mmio_capture_get_info (capture)->changes != MMIO_CHANGES_IGNORE)
     return g_strdup ("To find changes, every frame is read.");
   if (!mmio_capture_can_export (capture, &reason))
     return mmio_error_get_reason (reason);
@@ -94,7 +94,7 @@ find_obstacle (MmioCapture * capture)
 static void
 set_layout (GstMmioWay * way)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+  const MmioPicture *picture = &mmio_capture_get_info (way->capture)->picture;
 
   way->format = gst_video_format_from_string (picture->format.name);
   /* A dma-buf shows all of several pictures */
@@ -239,7 +239,7 @@ gst_mmio_way_free (GstMmioWay * way)
 GstCaps *
 gst_mmio_way_get_caps (const GstMmioWay * way)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+  const MmioPicture *picture = &mmio_capture_get_info (way->capture)->picture;
   const gboolean own_only = way->wanted == GST_MMIO_IO_MODE_MMAP ||
       way->wanted == GST_MMIO_IO_MODE_DMABUF;
   GstCaps *caps = gst_caps_new_empty ();
@@ -377,7 +377,7 @@ finds_picture (GstMmioWay * way, GstQuery * query)
 static GstMemory *
 acquire_dma_buf (GstMmioWay * way, guint buffer)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+  const MmioPicture *picture = &mmio_capture_get_info (way->capture)->picture;
   GstMemory *memory = gst_mmio_ring_acquire (gst_mmio_export_get_ring
       (way->export, buffer));
 
@@ -390,11 +390,12 @@ acquire_dma_buf (GstMmioWay * way, guint buffer)
 static void
 take_copy (GstMmioWay * way)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
-  const char *address = mmio_capture_get_device_address (way->capture);
+  const MmioCaptureInfo *info = mmio_capture_get_info (way->capture);
+  const MmioPicture *picture = &info->picture;
+  const char *address = info->device_address;
   const char *obstacle = get_obstacle (way);
-  const gboolean expected = mmio_capture_shares_bar (way->capture) &&
-      mmio_capture_get_changes (way->capture) == MMIO_CHANGES_IGNORE;
+  const gboolean expected = info->shares_bar &&
+      info->changes == MMIO_CHANGES_IGNORE;
 
   if (way->wanted == GST_MMIO_IO_MODE_COPY)
     set_mode (way, GST_MMIO_IO_MODE_COPY, FALSE,
@@ -413,7 +414,7 @@ take_copy (GstMmioWay * way)
 static void
 take_dma_buf (GstMmioWay * way)
 {
-  const char *address = mmio_capture_get_device_address (way->capture);
+  const char *address = mmio_capture_get_info (way->capture)->device_address;
   const char *obstacle = get_obstacle (way);
 
   if (obstacle)
@@ -428,12 +429,12 @@ take_dma_buf (GstMmioWay * way)
 static void
 take_map (GstMmioWay * way, GstQuery * query)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
-  const char *address = mmio_capture_get_device_address (way->capture);
+  const MmioCaptureInfo *info = mmio_capture_get_info (way->capture);
+  const MmioPicture *picture = &info->picture;
+  const char *address = info->device_address;
 
   /* Where the map cannot be sent, copying gives the same picture */
-  if (!mmio_region_allows_unaligned_loads (mmio_capture_get_region
-          (way->capture)))
+  if (!mmio_region_allows_unaligned_loads (info->region))
     set_mode (way, GST_MMIO_IO_MODE_COPY, TRUE,
         g_strdup_printf ("The map of %s is uncached, where this CPU allows "
             "aligned loads only, so each frame is copied. Set io-mode=copy, or "
@@ -452,8 +453,9 @@ take_map (GstMmioWay * way, GstQuery * query)
 static void
 set_layout_error (const GstMmioWay * way, GError ** error)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
-  const char *address = mmio_capture_get_device_address (way->capture);
+  const MmioCaptureInfo *info = mmio_capture_get_info (way->capture);
+  const MmioPicture *picture = &info->picture;
+  const char *address = info->device_address;
 
   if (picture->n_buffers > 1)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
@@ -556,16 +558,15 @@ gst_mmio_way_is_disappointing (const GstMmioWay * way)
 GstBuffer *
 gst_mmio_way_wrap (GstMmioWay * way, guint buffer)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (way->capture);
+  const MmioCaptureInfo *info = mmio_capture_get_info (way->capture);
+  const MmioPicture *picture = &info->picture;
   const gsize offset = picture->buffer[buffer];
   GstMemory *memory;
 
   /* A memory of its own for each buffer: sinks tell buffers apart by it */
   if (way->mode == GST_MMIO_IO_MODE_MMAP) {
     memory = gst_mmio_allocator_wrap (GST_MMIO_ALLOCATOR (way->allocator),
-        mmio_capture_get_region (way->capture),
-        mmio_capture_get_reader (way->capture), offset,
-        mmio_picture_get_size (picture));
+        info->region, info->reader, offset, mmio_picture_get_size (picture));
     return gst_mmio_buffer_wrap (memory, 0, picture, way->format);
   }
 

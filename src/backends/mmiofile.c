@@ -15,7 +15,6 @@
 #include "base/mmioerror.h"
 #include "base/mmiosystem.h"
 #include "dmabuf/mmioudmabuf.h"
-#include "map/mmiopages.h"
 
 /* It may have been made larger, for a picture that was not there when it was
  * opened */

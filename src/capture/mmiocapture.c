@@ -128,22 +128,22 @@ find_picture (MmioCapture * capture, MmioSpec * spec, GError ** error)
   const MmioCaptureConfig *config = &capture->config;
 
   *spec = config->spec;
-  capture->bar = config->bar;
-  if (!mmio_describe (capture->device, &capture->bar, spec,
+  capture->info.bar = config->bar;
+  if (!mmio_describe (capture->device, &capture->info.bar, spec,
           &capture->mode, error) ||
-      !mmio_picture_init (&capture->picture, spec, error) ||
-      !mmio_device_find_bar (capture->device, &capture->bar, &capture->picture,
-          error) ||
-      !check_index (config, capture->device, capture->bar,
-          capture->picture.n_buffers, spec, error) ||
-      !check_buffer_step (config, capture->device,
-          capture->picture.n_buffers, error) ||
-      !check_counter (config, capture->device, capture->bar,
-          capture->picture.n_buffers, spec, error))
+      !mmio_picture_init (&capture->info.picture, spec, error) ||
+      !mmio_device_find_bar (capture->device, &capture->info.bar,
+          &capture->info.picture, error)
+      || !check_index (config, capture->device, capture->info.bar,
+          capture->info.picture.n_buffers, spec, error)
+      || !check_buffer_step (config, capture->device,
+          capture->info.picture.n_buffers, error)
+      || !check_counter (config, capture->device, capture->info.bar,
+          capture->info.picture.n_buffers, spec, error))
     return FALSE;
 
   if (config->changes != MMIO_CHANGES_IGNORE) {
-    capture->shadow = mmio_shadow_new (&capture->picture);
+    capture->shadow = mmio_shadow_new (&capture->info.picture);
     if (!capture->shadow) {
       mmio_set_error (error, MMIO_ERROR_SETTINGS,
           "There is no memory for the frame before, which changes are found by; "
@@ -160,16 +160,16 @@ map_picture (MmioCapture * capture, GError ** error)
 {
   const MmioCaptureConfig *config = &capture->config;
 
-  capture->region = mmio_device_map (capture->device, &capture->bar,
-      &capture->picture, choose_mapping (config, capture->device), error);
-  if (!capture->region)
+  capture->info.region = mmio_device_map (capture->device, &capture->info.bar,
+      &capture->info.picture, choose_mapping (config, capture->device), error);
+  if (!capture->info.region)
     return FALSE;
 
-  capture->reader = mmio_reader_choose (config->engine,
-      mmio_region_get_mapping (capture->region), &capture->engine_reason,
-      error);
-  return capture->reader != NULL &&
-      mmio_device_check (capture->device, capture->bar, error);
+  capture->info.reader = mmio_reader_choose (config->engine,
+      mmio_region_get_mapping (capture->info.region),
+      &capture->info.engine_reason, error);
+  return capture->info.reader != NULL
+      && mmio_device_check (capture->device, capture->info.bar, error);
 }
 
 /* From now on it is known whether the device is there.  @old: (nullable): one of
@@ -184,7 +184,7 @@ watch (MmioCapture * capture, MmioCapture * old)
     return;
   }
 
-  capture->presence = mmio_presence_new (capture->device, capture->bar);
+  capture->presence = mmio_presence_new (capture->device, capture->info.bar);
   if (config->on_event)
     mmio_presence_watch (capture->presence, config->on_event,
         config->event_data);
@@ -205,10 +205,9 @@ has_counter (const MmioCapture * old, const MmioCapture * capture)
       old->counter_is_seqlock == capture->counter_is_seqlock;
 }
 
-/* Opens what tells of pictures.  After the picture: the first map of a page
- * says how it is mapped. */
+/* Maps registers.  After the frame: the first map of a page decides how it is mapped. */
 static gboolean
-open_tellers (MmioCapture * capture, const MmioSpec * spec,
+open_registers (MmioCapture * capture, const MmioSpec * spec,
     const MmioCapture * old, GError ** error)
 {
   const MmioFrameSync frame_sync = capture->config.frame_sync;
@@ -221,7 +220,7 @@ open_tellers (MmioCapture * capture, const MmioSpec * spec,
   capture->counter_is_seqlock = spec->counter_is_seqlock;
   if (spec->counter.bits > 0 && !has_counter (old, capture)) {
     capture->counter = open_counter (capture->device, spec,
-        capture->picture.n_buffers, error);
+        capture->info.picture.n_buffers, error);
     if (!capture->counter)
       return FALSE;
   }
@@ -244,9 +243,27 @@ open_tellers (MmioCapture * capture, const MmioSpec * spec,
   if (!capture->sync)
     return FALSE;
 
-  capture->turn = mmio_turn_new (capture->counter, g_steal_pointer (&index),
-      capture->picture.n_buffers);
+  capture->select =
+      mmio_buffer_select_new (capture->counter, g_steal_pointer (&index),
+      capture->info.picture.n_buffers);
   return TRUE;
+}
+
+static void
+complete_info (MmioCapture * capture)
+{
+  MmioCaptureInfo *info = &capture->info;
+
+  info->device_name = mmio_device_get_name (capture->device);
+  info->device_address = mmio_device_get_address (capture->device);
+  info->access = mmio_device_get_access (capture->device);
+  info->shares_bar = mmio_device_shares_bars (capture->device);
+  info->mapping = mmio_mapping_get_name (mmio_region_get_mapping
+      (info->region));
+  info->changes = capture->config.changes;
+  info->frame_sync = capture->config.frame_sync;
+  info->has_unused_header = !capture->mode &&
+      mmio_describe_has_header (capture->device, info->bar);
 }
 
 /* What is the same for the first picture of a device, and for all that follow.
@@ -260,9 +277,9 @@ set_up (MmioCapture * capture, const MmioCapture * old, GError ** error)
 
   mmio_guard_enter (&entry);
   ret = find_picture (capture, &spec, error) && map_picture (capture, error)
-      && open_tellers (capture, &spec, old, error);
-  capture->has_unused_header = ret && !capture->mode &&
-      mmio_describe_has_header (capture->device, capture->bar);
+      && open_registers (capture, &spec, old, error);
+  if (ret)
+    complete_info (capture);
   mmio_guard_leave (&entry);
 
   return ret;
@@ -394,14 +411,15 @@ take_over (MmioCapture * capture, MmioCapture * old)
   capture->interrupt_time = old->interrupt_time;
   capture->interrupt_is_stale = old->interrupt_is_stale;
   capture->interrupt_rate = old->interrupt_rate;
-  capture->patience = old->patience;
+  capture->buffer_wait = old->buffer_wait;
   /* They share it, and it is the new one's now */
   old->interrupt_fd = -1;
   if (has_counter (old, capture)) {
     capture->counter = g_steal_pointer (&old->counter);
-    mmio_counter_set_buffers (capture->counter, capture->picture.n_buffers);
-    mmio_turn_set_counter (capture->turn, capture->counter);
-    mmio_turn_set_counter (old->turn, NULL);
+    mmio_counter_set_buffers (capture->counter,
+        capture->info.picture.n_buffers);
+    mmio_buffer_select_set_counter (capture->select, capture->counter);
+    mmio_buffer_select_set_counter (old->select, NULL);
   }
 }
 
@@ -430,7 +448,7 @@ mmio_capture_look (const MmioCapture * capture)
   mmio_guard_leave (&entry);
 
   /* What shows another frame need not have room for this one */
-  mmio_region_set_needed (capture->region, ret == MMIO_MODE_SAME);
+  mmio_region_set_needed (capture->info.region, ret == MMIO_MODE_SAME);
   return ret;
 }
 
@@ -449,7 +467,7 @@ try_renew (MmioCapture * capture, GError ** error)
 
   renewed->mode = g_steal_pointer (&capture->mode);
   /* It shows what the device does not show any more */
-  mmio_region_set_needed (capture->region, FALSE);
+  mmio_region_set_needed (capture->info.region, FALSE);
   if (set_up (renewed, capture, error))
     return renewed;
 
@@ -527,7 +545,7 @@ mmio_capture_renew (MmioCapture * capture, GError ** error)
 gboolean
 mmio_capture_has_moved (const MmioCapture * capture, const MmioCapture * old)
 {
-  const MmioPicture *a = &capture->picture, *b = &old->picture;
+  const MmioPicture *a = &capture->info.picture, *b = &old->info.picture;
 
   if (!g_str_equal (a->format.name, b->format.name) || a->width != b->width ||
       a->height != b->height || a->n_buffers != b->n_buffers)
@@ -553,14 +571,14 @@ void
 mmio_capture_close (MmioCapture * capture)
 {
   g_clear_pointer (&capture->shadow, mmio_shadow_free);
-  g_clear_pointer (&capture->turn, mmio_turn_free);
+  g_clear_pointer (&capture->select, mmio_buffer_select_free);
   g_clear_pointer (&capture->counter, mmio_counter_free);
   if (capture->interrupt_fd >= 0)
     mmio_device_close_interrupt (capture->device);
   g_clear_pointer (&capture->mode, mmio_mode_watch_free);
-  if (capture->region)
-    mmio_region_set_needed (capture->region, FALSE);
-  g_clear_pointer (&capture->region, mmio_region_unref);
+  if (capture->info.region)
+    mmio_region_set_needed (capture->info.region, FALSE);
+  g_clear_pointer (&capture->info.region, mmio_region_unref);
   /* Last: what is mapped now is what others hold */
   g_clear_pointer (&capture->presence, mmio_presence_unref);
   g_clear_pointer (&capture->sync, mmio_sync_free);
@@ -572,126 +590,14 @@ mmio_capture_close (MmioCapture * capture)
 }
 
 /**
- * mmio_capture_get_picture:
+ * mmio_capture_get_info:
  *
- * Returns: (transfer none): the picture as it lies in the BAR
+ * Returns: (transfer none): what is captured
  */
-const MmioPicture *
-mmio_capture_get_picture (const MmioCapture * capture)
+const MmioCaptureInfo *
+mmio_capture_get_info (const MmioCapture * capture)
 {
-  return &capture->picture;
-}
-
-/**
- * mmio_capture_get_region:
- *
- * Returns: (transfer none): the mapped part of the BAR, from the picture's
- *   start to its end; of several pictures all
- */
-MmioRegion *
-mmio_capture_get_region (MmioCapture * capture)
-{
-  return capture->region;
-}
-
-/**
- * mmio_capture_get_device_name:
- *
- * Returns: (transfer none): what the device is, in words
- */
-const char *
-mmio_capture_get_device_name (const MmioCapture * capture)
-{
-  return mmio_device_get_name (capture->device);
-}
-
-/**
- * mmio_capture_get_device_address:
- *
- * Returns: (transfer none): the full PCI address, the path, or "sim", in valid UTF-8
- */
-const char *
-mmio_capture_get_device_address (const MmioCapture * capture)
-{
-  return mmio_device_get_address (capture->device);
-}
-
-/**
- * mmio_capture_get_access:
- *
- * Returns: (transfer none): how the device is reached
- */
-const char *
-mmio_capture_get_access (const MmioCapture * capture)
-{
-  return mmio_device_get_access (capture->device);
-}
-
-/**
- * mmio_capture_get_mapping:
- *
- * Returns: (transfer none): how the CPU sees the BAR
- */
-const char *
-mmio_capture_get_mapping (const MmioCapture * capture)
-{
-  return mmio_mapping_get_name (mmio_region_get_mapping (capture->region));
-}
-
-/**
- * mmio_capture_get_engine_reason:
- *
- * Returns: (transfer none): why the engine was chosen
- */
-const char *
-mmio_capture_get_engine_reason (const MmioCapture * capture)
-{
-  return capture->engine_reason;
-}
-
-/**
- * mmio_capture_get_reader:
- *
- * Returns: (transfer none): what loads from the BAR
- */
-const MmioReader *
-mmio_capture_get_reader (const MmioCapture * capture)
-{
-  return capture->reader;
-}
-
-/**
- * mmio_capture_get_changes:
- *
- * Returns: what is done about frames that are as the one before
- */
-MmioChanges
-mmio_capture_get_changes (const MmioCapture * capture)
-{
-  return capture->config.changes;
-}
-
-/**
- * mmio_capture_get_bar:
- *
- * Returns: number of the BAR that is mapped
- */
-gint
-mmio_capture_get_bar (const MmioCapture * capture)
-{
-  return capture->bar;
-}
-
-/**
- * mmio_capture_shares_bar:
- *
- * Returns: whether it is a BAR that is captured, reached in a way by which the
- *   kernel may make dma-bufs of it
- */
-gboolean
-mmio_capture_shares_bar (const MmioCapture * capture)
-{
-  return mmio_device_shares_bars (capture->device);
+  return &capture->info;
 }
 
 /**
@@ -721,29 +627,6 @@ mmio_capture_can_export (MmioCapture * capture, GError ** error)
 int
 mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error)
 {
-  return mmio_device_export (capture->device, capture->bar, &capture->picture,
-      skip, error);
-}
-
-/**
- * mmio_capture_has_unused_header:
- *
- * Returns: whether the device has a header, which was not asked as the user has
- *   set width and height
- */
-gboolean
-mmio_capture_has_unused_header (const MmioCapture * capture)
-{
-  return capture->has_unused_header;
-}
-
-/**
- * mmio_capture_get_frame_sync:
- *
- * Returns: what starts a frame
- */
-MmioFrameSync
-mmio_capture_get_frame_sync (const MmioCapture * capture)
-{
-  return capture->config.frame_sync;
+  return mmio_device_export (capture->device, capture->info.bar,
+      &capture->info.picture, skip, error);
 }

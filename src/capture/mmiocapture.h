@@ -6,7 +6,7 @@
 #include "device/mmiodevice.h"
 #include "load/mmioframe.h"
 #include "sync/mmiosync.h"
-#include "sync/mmioturn.h"
+#include "sync/mmiobufferselect.h"
 
 G_BEGIN_DECLS
 
@@ -54,7 +54,7 @@ typedef enum {
  * @event_data: for @on_event
  *
  * What to capture.  A frame counter that @spec tells of guards against torn
- * frames, whatever starts one; where a device has several pictures in turn, so
+ * frames, whatever starts one; where a device has several pictures in select, so
  * does one that the device tells of.
  */
 typedef struct {
@@ -69,6 +69,43 @@ typedef struct {
   MmioPresenceFunc on_event;
   gpointer event_data;
 } MmioCaptureConfig;
+
+/**
+ * MmioCaptureInfo:
+ * @device_name: the device, in words
+ * @device_address: its full PCI address, its path, or "sim"; valid UTF-8
+ * @access: the name of its back end
+ * @shares_bar: it is a PCI device, reached in a way by which the kernel may make
+ *   dma-bufs of its BARs
+ * @bar: the BAR of the frame
+ * @picture: the frame's layout in the BAR
+ * @region: the mapped part of the BAR, from the frame's start to its end; of several
+ *   buffers all
+ * @mapping: how @region is mapped
+ * @reader: loads from it
+ * @engine_reason: why the engine was chosen
+ * @changes: how unchanged frames are handled
+ * @frame_sync: what starts a frame
+ * @has_unused_header: the device has a header that was not read, since the user has set
+ *   width and height
+ *
+ * What is captured.  It belongs to the capture and does not change.
+ */
+typedef struct {
+  const char *device_name;
+  const char *device_address;
+  const char *access;
+  gboolean shares_bar;
+  gint bar;
+  MmioPicture picture;
+  MmioRegion *region;
+  const char *mapping;
+  const MmioReader *reader;
+  const char *engine_reason;
+  MmioChanges changes;
+  MmioFrameSync frame_sync;
+  gboolean has_unused_header;
+} MmioCaptureInfo;
 
 /**
  * MmioCaptureStats:
@@ -128,27 +165,14 @@ MmioCapture *mmio_capture_renew (MmioCapture * capture, GError ** error);
 gboolean mmio_capture_has_moved (const MmioCapture * capture,
     const MmioCapture * old);
 
-const MmioPicture *mmio_capture_get_picture (const MmioCapture * capture);
-MmioRegion *mmio_capture_get_region (MmioCapture * capture);
+const MmioCaptureInfo *mmio_capture_get_info (const MmioCapture * capture);
 
-const char *mmio_capture_get_device_name (const MmioCapture * capture);
-const char *mmio_capture_get_device_address (const MmioCapture * capture);
-const char *mmio_capture_get_access (const MmioCapture * capture);
-const char *mmio_capture_get_mapping (const MmioCapture * capture);
-const char *mmio_capture_get_engine_reason (const MmioCapture * capture);
-const MmioReader *mmio_capture_get_reader (const MmioCapture * capture);
-MmioChanges mmio_capture_get_changes (const MmioCapture * capture);
-gint mmio_capture_get_bar (const MmioCapture * capture);
-
-gboolean mmio_capture_shares_bar (const MmioCapture * capture);
 gboolean mmio_capture_can_export (MmioCapture * capture, GError ** error);
 int mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error);
 
 gboolean mmio_capture_is_present (MmioCapture * capture);
 
 gboolean mmio_capture_is_unlinked (const MmioCapture * capture);
-gboolean mmio_capture_has_unused_header (const MmioCapture * capture);
-MmioFrameSync mmio_capture_get_frame_sync (const MmioCapture * capture);
 gint64 mmio_capture_get_period (const MmioCapture * capture);
 
 void mmio_capture_interrupt (MmioCapture * capture);

@@ -57,10 +57,10 @@ check (MmioCapture * capture)
 
   if (mmio_presence_get_loss (capture->presence))
     return FALSE;
-  if (mmio_device_check (capture->device, capture->bar, &loss))
+  if (mmio_device_check (capture->device, capture->info.bar, &loss))
     return TRUE;
 
-  if (capture->mode && mmio_region_is_needed (capture->region) &&
+  if (capture->mode && mmio_region_is_needed (capture->info.region) &&
       mmio_capture_look (capture) != MMIO_MODE_SAME) {
     g_error_free (loss);
     return mmio_presence_check (capture->presence);
@@ -124,7 +124,7 @@ new_silence_error (const MmioCapture * capture)
 
   mmio_set_error (&error, MMIO_ERROR_GONE,
       "%s has gone, for it was unplugged or its driver unbound" MMIO_START_AGAIN
-      " when it is back in: %s", mmio_capture_get_device_address (capture),
+      " when it is back in: %s", capture->info.device_address,
       is_uio ? "ls /sys/class/uio" : "lspci -D");
   return error;
 }
@@ -234,15 +234,15 @@ static gboolean
 read_once (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage)
 {
-  const MmioPicture *picture = &capture->picture;
-  const guint8 *data = mmio_region_get_data (capture->region) +
-      picture->buffer[mmio_turn_get_buffer (capture->turn)];
+  const MmioPicture *picture = &capture->info.picture;
+  const guint8 *data = mmio_region_get_data (capture->info.region) +
+      picture->buffer[mmio_buffer_select_get_buffer (capture->select)];
 
   if (capture->shadow)
-    return mmio_frame_read_changes (capture->reader, picture, data, target,
+    return mmio_frame_read_changes (capture->info.reader, picture, data, target,
         capture->shadow, capture->config.changes == MMIO_CHANGES_DROP, damage);
 
-  mmio_frame_read (capture->reader, picture, data, target);
+  mmio_frame_read (capture->info.reader, picture, data, target);
   damage->n_ranges = 1;
   damage->range[0] = (MmioRows) {
   0, picture->height};
@@ -257,15 +257,15 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage, guint * tries, MmioObstacle * obstacle,
     gboolean * written)
 {
-  const guint max_tries = capture->patience.obstacle == MMIO_OBSTACLE_NONE ?
+  const guint max_tries = capture->buffer_wait.obstacle == MMIO_OBSTACLE_NONE ?
       MAX_TRIES : FEWER_TRIES;
   gboolean woken = FALSE;
 
   *tries = 0;
   *written = FALSE;
-  mmio_patience_begin (&capture->patience);
+  mmio_buffer_wait_begin (&capture->buffer_wait);
   do {
-    woken = !mmio_patience_wait (&capture->patience, capture->turn,
+    woken = !mmio_buffer_wait_run (&capture->buffer_wait, capture->select,
         capture->sync, obstacle);
     /* What there is already is no worse than one that is not complete */
     if (woken || (*obstacle != MMIO_OBSTACLE_NONE && *tries > 0))
@@ -274,7 +274,7 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
     *written |= read_once (capture, target, damage);
     ++*tries;
     if (*obstacle == MMIO_OBSTACLE_NONE)
-      *obstacle = mmio_turn_end_read (capture->turn);
+      *obstacle = mmio_buffer_select_end_read (capture->select);
   } while (*obstacle == MMIO_OBSTACLE_MOVED && *tries < max_tries);
 
   /* A whole one is worth sending after it, be it the same */
@@ -285,7 +285,7 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
   if (*tries > 1 && *written) {
     damage->n_ranges = 1;
     damage->range[0] = (MmioRows) {
-    0, capture->picture.height};
+    0, capture->info.picture.height};
   }
 
   return !woken;
@@ -334,7 +334,7 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
   if (is_outdated)
     mmio_capture_forget (capture);
   else if (completed)
-    mmio_patience_end (&capture->patience, obstacle);
+    mmio_buffer_wait_end (&capture->buffer_wait, obstacle);
 
   g_mutex_lock (&capture->lock);
   if (completed && !is_outdated && !is_gone) {
@@ -342,9 +342,10 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
     capture->stats.unchanged += damage->n_ranges == 0;
     capture->stats.torn += written && is_torn;
   }
-  capture->stats.bytes_read += tries * get_picture_bytes (&capture->picture);
-  capture->stats.copy_time += g_get_monotonic_time () - begin -
-      capture->patience.waited;
+  capture->stats.bytes_read +=
+      tries * get_picture_bytes (&capture->info.picture);
+  capture->stats.copy_time +=
+      g_get_monotonic_time () - begin - capture->buffer_wait.waited;
   g_mutex_unlock (&capture->lock);
 
   return is_gone ? MMIO_READ_GONE :
@@ -376,21 +377,21 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
   if (!check_before_read (capture))
     return MMIO_READ_GONE;
 
-  if (capture->picture.n_buffers == 1) {
-    mmio_patience_end (&capture->patience, MMIO_OBSTACLE_NONE);
+  if (capture->info.picture.n_buffers == 1) {
+    mmio_buffer_wait_end (&capture->buffer_wait, MMIO_OBSTACLE_NONE);
     return MMIO_READ_WHOLE;
   }
 
-  mmio_patience_begin (&capture->patience);
+  mmio_buffer_wait_begin (&capture->buffer_wait);
   mmio_guard_enter (&entry);
-  completed = mmio_patience_wait (&capture->patience, capture->turn,
+  completed = mmio_buffer_wait_run (&capture->buffer_wait, capture->select,
       capture->sync, &obstacle);
   mmio_guard_leave (&entry);
   if (!completed)
     return MMIO_READ_WOKEN;
 
-  *buffer = mmio_turn_get_buffer (capture->turn);
-  mmio_patience_end (&capture->patience, obstacle);
+  *buffer = mmio_buffer_select_get_buffer (capture->select);
+  mmio_buffer_wait_end (&capture->buffer_wait, obstacle);
   if (obstacle == MMIO_OBSTACLE_NONE) {
     if (capture->counter)
       mmio_counter_accept_read (capture->counter);
@@ -461,9 +462,9 @@ MmioObstacle
 mmio_capture_get_obstacle (const MmioCapture * capture, gint64 * since,
     guint64 * index)
 {
-  *since = capture->patience.since;
-  *index = mmio_turn_get_index (capture->turn);
-  return capture->patience.obstacle;
+  *since = capture->buffer_wait.since;
+  *index = mmio_buffer_select_get_index (capture->select);
+  return capture->buffer_wait.obstacle;
 }
 
 /**

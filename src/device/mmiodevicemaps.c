@@ -10,7 +10,6 @@
 
 #include "base/mmioerror.h"
 #include "base/mmioprocess.h"
-#include "map/mmiopages.h"
 
 /* One that is mapped; it is the region's, and ends with it */
 typedef struct

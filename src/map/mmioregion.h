@@ -65,6 +65,10 @@ gboolean mmio_region_allows_unaligned_loads (const MmioRegion * region);
 void mmio_region_set_length (MmioRegion * region, gsize length);
 void mmio_region_set_mapping (MmioRegion * region, MmioMapping mapping);
 
+gsize mmio_pages_get_size (int fd);
+gsize mmio_pages_round_up (gsize length, gsize page);
+char *mmio_pages_get_command (gsize page, gsize length);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioRegion, mmio_region_unref)
 
 G_END_DECLS

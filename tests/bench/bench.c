@@ -38,6 +38,7 @@ open_pictures (Bench * bench, const char *path, guint width, guint height)
 
   for (guint i = 0; i < BENCH_PICTURES; i++) {
     MmioCaptureConfig config = {.device = path,.bar = -1 };
+    const MmioCaptureInfo *info;
     g_autoptr (GError) error = NULL;
 
     config.spec.format = *mmio_format_find ("RGB");
@@ -48,11 +49,11 @@ open_pictures (Bench * bench, const char *path, guint width, guint height)
     bench->capture[i] = mmio_capture_open (&config, &error);
     if (!bench->capture[i])
       die (error->message);
-    bench->source[i] =
-        mmio_region_get_data (mmio_capture_get_region (bench->capture[i]));
+    info = mmio_capture_get_info (bench->capture[i]);
+    bench->source[i] = mmio_region_get_data (info->region);
   }
 
-  bench->picture = mmio_capture_get_picture (bench->capture[0]);
+  bench->picture = &mmio_capture_get_info (bench->capture[0])->picture;
   bench->size = size;
 }
 

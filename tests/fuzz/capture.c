@@ -48,18 +48,18 @@ fuzz_capture_take_config (FuzzBytes * bytes, MmioCaptureConfig * config)
 static void
 check_picture (const MmioCapture * capture)
 {
-  const MmioPicture *picture = &capture->picture;
+  const MmioPicture *picture = &capture->info.picture;
   const MmioBar *bar;
 
-  CHECK (capture->bar >= 0 && capture->bar < MMIO_MAX_BARS);
-  bar = &fuzz_device.bar[capture->bar];
+  CHECK (capture->info.bar >= 0 && capture->info.bar < MMIO_MAX_BARS);
+  bar = &fuzz_device.bar[capture->info.bar];
   CHECK (!bar->is_io);
   CHECK (picture->width > 0 && picture->width <= MMIO_PICTURE_MAX_SIDE);
   CHECK (picture->height > 0 && picture->height <= MMIO_PICTURE_MAX_SIDE);
   CHECK (picture->n_buffers > 0 && picture->n_buffers <= MMIO_MAX_BUFFERS);
   CHECK (picture->format.n_planes > 0 &&
       picture->format.n_planes <= MMIO_MAX_PLANES);
-  CHECK (mmio_region_get_length (capture->region) ==
+  CHECK (mmio_region_get_length (capture->info.region) ==
       picture->end - picture->start);
 
   for (guint i = 0; i < picture->n_buffers; i++) {
@@ -107,13 +107,13 @@ check_capture (const MmioCapture * capture)
 static gboolean
 is_buffer (const MmioCapture * capture, guint buffer, const MmioTarget * target)
 {
-  const MmioPicture *picture = &capture->picture;
+  const MmioPicture *picture = &capture->info.picture;
 
   for (guint p = 0; p < picture->format.n_planes; p++) {
     const MmioPlane *plane = &picture->plane[p];
 
     for (guint y = 0; y < plane->rows; y++) {
-      const guint8 *row = fuzz_device_get (capture->bar, plane->offset +
+      const guint8 *row = fuzz_device_get (capture->info.bar, plane->offset +
           picture->buffer[buffer] + (guint64) y * plane->stride,
           plane->row_bytes);
 
@@ -130,7 +130,7 @@ is_buffer (const MmioCapture * capture, guint buffer, const MmioTarget * target)
 static gboolean
 is_any_buffer (const MmioCapture * capture, const MmioTarget * target)
 {
-  for (guint i = 0; i < capture->picture.n_buffers; i++) {
+  for (guint i = 0; i < capture->info.picture.n_buffers; i++) {
     if (is_buffer (capture, i, target))
       return TRUE;
   }
@@ -144,9 +144,9 @@ is_scripted (const MmioCapture * capture)
 {
   const guint64 begin = fuzz_device.script_offset;
 
-  return (guint) capture->bar == fuzz_device.script_bar &&
-      capture->picture.start < begin + 4 * fuzz_device.script_words &&
-      capture->picture.end > begin;
+  return (guint) capture->info.bar == fuzz_device.script_bar &&
+      capture->info.picture.start < begin + 4 * fuzz_device.script_words &&
+      capture->info.picture.end > begin;
 }
 
 static void
@@ -156,14 +156,14 @@ check_damage (const MmioCapture * capture, const MmioDamage * damage)
   for (guint i = 0; i < damage->n_ranges; i++) {
     CHECK (damage->range[i].count > 0);
     CHECK ((Wide) damage->range[i].first + damage->range[i].count <=
-        capture->picture.height);
+        capture->info.picture.height);
   }
 }
 
 static MmioRead
 read_frame (MmioCapture * capture)
 {
-  const MmioPicture *picture = &capture->picture;
+  const MmioPicture *picture = &capture->info.picture;
   MmioTarget target = {.format = picture->format };
   MmioDamage damage = {.n_ranges = 0 };
   MmioRead ret;
@@ -177,7 +177,7 @@ read_frame (MmioCapture * capture)
 
   ret = mmio_capture_read (capture, &target, &damage);
   CHECK (ret != MMIO_READ_WOKEN && ret != MMIO_READ_GONE);
-  CHECK (!mmio_region_is_lost (capture->region));
+  CHECK (!mmio_region_is_lost (capture->info.region));
   if (ret == MMIO_READ_WHOLE || ret == MMIO_READ_TORN) {
     check_damage (capture, &damage);
     CHECK (is_scripted (capture) || is_any_buffer (capture, &target));
@@ -229,7 +229,7 @@ wait_for_frame (MmioCapture * capture)
 static gboolean
 take_frame (MmioCapture * capture)
 {
-  const MmioPicture *picture = &capture->picture;
+  const MmioPicture *picture = &capture->info.picture;
   guint buffer;
 
   wait_for_frame (capture);
@@ -237,8 +237,8 @@ take_frame (MmioCapture * capture)
     check_pause (capture);
   CHECK (mmio_capture_choose (capture, &buffer) <= MMIO_READ_TORN);
   CHECK (buffer < picture->n_buffers);
-  if (fuzz_device_get (capture->bar, picture->start,
-          mmio_region_get_length (capture->region)))
+  if (fuzz_device_get (capture->info.bar, picture->start,
+          mmio_region_get_length (capture->info.region)))
     return read_frame (capture) != MMIO_READ_OUTDATED;
 
   return mmio_capture_look (capture) == MMIO_MODE_SAME;

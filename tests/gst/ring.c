@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "gstmmioring.h"
+#include "gstmmiodmabuf.h"
 #include "source.h"
 #include "testmemfd.h"
 

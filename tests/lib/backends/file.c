@@ -424,8 +424,8 @@ GST_START_TEST (test_relative)
   fail_unless (mmio_capture_is_present (capture));
   reopened = mmio_capture_reopen (capture, &error);
   fail_unless (reopened != NULL, "%s", error ? error->message : "");
-  fail_unless (memcmp (mmio_region_get_data (mmio_capture_get_region
-              (reopened)), "one", 3) == 0);
+  fail_unless (memcmp (mmio_region_get_data (mmio_capture_get_info
+              (reopened)->region), "one", 3) == 0);
   fail_unless (chdir ("/") == 0);
   mmio_capture_close (reopened);
   mmio_capture_close (capture);

@@ -563,7 +563,7 @@ check_mapping_for (MmioEngine engine, const char *wanted)
   config.spec = test_spec ("GRAY8", 50, 1, 3, 0);
   capture = mmio_capture_open (&config, &error);
   fail_unless (capture != NULL, "%s", error ? error->message : "");
-  fail_unless_equals_string (mmio_capture_get_mapping (capture), wanted);
+  fail_unless_equals_string (mmio_capture_get_info (capture)->mapping, wanted);
   mmio_capture_close (capture);
 }
 

@@ -907,7 +907,7 @@ GST_START_TEST (test_reopen)
   check_access ("03:00.0", MMIO_ACCESS_VFIO, "vfio");
   fds = count_fds ();
   capture = open_capture (capture_names[__i__], MMIO_ACCESS_AUTO);
-  fail_unless_equals_string (mmio_capture_get_access (capture), "vfio");
+  fail_unless_equals_string (mmio_capture_get_info (capture)->access, "vfio");
 
   for (guint i = 0; i < 2; i++) {
     g_autofree char *node = g_strdup_printf ("/dev/vfio/%u", 8 + i);
@@ -933,7 +933,7 @@ GST_START_TEST (test_reopen)
     set_driver (&fakevfio_card, "vfio-pci");
     again = mmio_capture_reopen (capture, &error);
     fail_unless (again != NULL, "%s", error ? error->message : "");
-    fail_unless_equals_string (mmio_capture_get_access (again), "vfio");
+    fail_unless_equals_string (mmio_capture_get_info (again)->access, "vfio");
     fail_unless (mmio_capture_is_present (again));
     fail_unless (find_fd (node) >= 0);
     mmio_capture_close (capture);

@@ -146,8 +146,8 @@ GST_START_TEST (test_each)
   n_buffers = __i__ % 3 + 2;
   kind = __i__ / 3;
   capture = open_capture (MMIO_FRAME_SYNC_CLOCK, MMIO_CHANGES_IGNORE);
-  fail_unless_equals_uint64 (mmio_region_get_length (mmio_capture_get_region
-          (capture)), (n_buffers - 1) * STEP + SIZE);
+  fail_unless_equals_uint64 (mmio_region_get_length (mmio_capture_get_info
+          (capture)->region), (n_buffers - 1) * STEP + SIZE);
 
   for (guint i = 0; i < 20; i++) {
     guint buffer;

@@ -42,7 +42,7 @@ read_all (MmioCapture * capture, const MmioTarget * target)
   fail_unless_equals_int (damage.n_ranges, 1);
   fail_unless_equals_int (damage.range[0].first, 0);
   fail_unless_equals_int (damage.range[0].count,
-      mmio_capture_get_picture (capture)->height);
+      mmio_capture_get_info (capture)->picture.height);
 }
 
 /* --- A file --------------------------------------------------------------- */
@@ -91,7 +91,7 @@ check_copy (const Shape * shape, guint gap)
   path = temp_file ("frame", content, picture.end);
   capture = open_capture (path, -1, test_spec (shape->format, shape->width,
           shape->height, shape->offset, shape->stride));
-  fail_unless_equals_uint64 (mmio_capture_get_picture (capture)->end,
+  fail_unless_equals_uint64 (mmio_capture_get_info (capture)->picture.end,
       picture.end);
 
   for (guint i = 0; i < n_planes; i++) {
@@ -165,7 +165,8 @@ GST_START_TEST (test_expansion)
     }
   }
 
-  fail_unless (mmio_frame_can_read_as (mmio_capture_get_picture (capture), to));
+  fail_unless (mmio_frame_can_read_as (&mmio_capture_get_info
+          (capture)->picture, to));
   read_all (capture, &target);
   fail_unless (memcmp (memory, wanted, stride * height) == 0, "%s to %s",
       from->name, to->name);
@@ -207,7 +208,7 @@ GST_START_TEST (test_getters)
   g_autofree char *path = temp_file ("getters", content, sizeof (content));
   MmioCapture *capture = open_capture (path, -1, test_spec (NULL, 4, 3, 100,
           20));
-  const MmioPicture *picture = mmio_capture_get_picture (capture);
+  const MmioPicture *picture = &mmio_capture_get_info (capture)->picture;
 
   fail_unless_equals_string (picture->format.name, "RGB");
   fail_unless_equals_int (picture->width, 4);
@@ -215,19 +216,21 @@ GST_START_TEST (test_getters)
   fail_unless_equals_uint64 (picture->start, 100);
   fail_unless_equals_uint64 (picture->end, 152);
   fail_unless_equals_int (picture->plane[0].stride, 20);
-  fail_unless_equals_uint64 (mmio_region_get_length (mmio_capture_get_region
-          (capture)), 52);
-  fail_unless_equals_string (mmio_capture_get_device_name (capture),
+  fail_unless_equals_uint64 (mmio_region_get_length (mmio_capture_get_info
+          (capture)->region), 52);
+  fail_unless_equals_string (mmio_capture_get_info (capture)->device_name,
       "file getters");
-  fail_unless_equals_string (mmio_capture_get_device_address (capture), path);
-  fail_unless_equals_string (mmio_capture_get_access (capture), "file");
-  fail_unless_equals_string (mmio_capture_get_mapping (capture), "cached");
-  fail_unless (mmio_capture_get_reader (capture) ==
+  fail_unless_equals_string (mmio_capture_get_info (capture)->device_address,
+      path);
+  fail_unless_equals_string (mmio_capture_get_info (capture)->access, "file");
+  fail_unless_equals_string (mmio_capture_get_info (capture)->mapping,
+      "cached");
+  fail_unless (mmio_capture_get_info (capture)->reader ==
       test_reader (MMIO_ENGINE_AUTO));
-  fail_unless (strstr (mmio_capture_get_engine_reason (capture),
+  fail_unless (strstr (mmio_capture_get_info (capture)->engine_reason,
           "ordinary memory") != NULL);
-  fail_unless (mmio_capture_get_changes (capture) == MMIO_CHANGES_IGNORE);
-  fail_unless_equals_int (mmio_capture_get_bar (capture), 0);
+  fail_unless (mmio_capture_get_info (capture)->changes == MMIO_CHANGES_IGNORE);
+  fail_unless_equals_int (mmio_capture_get_info (capture)->bar, 0);
   mmio_capture_close (capture);
 }
 
@@ -278,11 +281,13 @@ GST_START_TEST (test_engine)
     config.changes = changes;
     config.mapping = changes % 2 ? MMIO_MAPPING_CACHED : MMIO_MAPPING_AUTO;
     capture = open_with (&config);
-    fail_unless (mmio_capture_get_reader (capture) == test_reader (__i__));
-    fail_unless (mmio_capture_get_changes (capture) == changes);
-    fail_unless_equals_string (mmio_capture_get_mapping (capture), "cached");
+    fail_unless (mmio_capture_get_info (capture)->reader ==
+        test_reader (__i__));
+    fail_unless (mmio_capture_get_info (capture)->changes == changes);
+    fail_unless_equals_string (mmio_capture_get_info (capture)->mapping,
+        "cached");
     if (__i__ != MMIO_ENGINE_AUTO)
-      fail_unless_equals_string (mmio_capture_get_engine_reason (capture),
+      fail_unless_equals_string (mmio_capture_get_info (capture)->engine_reason,
           "as asked for");
 
     memset (memory, GUARD, stride * 11);
@@ -385,7 +390,8 @@ GST_START_TEST (test_ignore)
   Story story;
 
   story_init (&story, "ignore", MMIO_CHANGES_IGNORE);
-  fail_unless (mmio_capture_get_changes (story.capture) == MMIO_CHANGES_IGNORE);
+  fail_unless (mmio_capture_get_info (story.capture)->changes ==
+      MMIO_CHANGES_IGNORE);
   story_read (&story, TRUE, 0, 4);
   story_read (&story, TRUE, 0, 4);
   story_change (&story, 5);
@@ -406,7 +412,7 @@ GST_START_TEST (test_mark_and_drop)
   Story story;
 
   story_init (&story, mark ? "mark" : "drop", changes);
-  fail_unless (mmio_capture_get_changes (story.capture) == changes);
+  fail_unless (mmio_capture_get_info (story.capture)->changes == changes);
   story_read (&story, TRUE, 0, 4);
   story_read (&story, mark, 0, 0);
   story_read (&story, mark, 0, 0);
@@ -556,11 +562,12 @@ GST_START_TEST (test_sim)
   guint number, n_frames = 0;
   MmioCaptureStats stats;
 
-  fail_unless_equals_string (mmio_capture_get_device_name (capture),
+  fail_unless_equals_string (mmio_capture_get_info (capture)->device_name,
       "simulated device");
-  fail_unless_equals_string (mmio_capture_get_device_address (capture), "sim");
-  fail_unless_equals_string (mmio_capture_get_access (capture), "sim");
-  fail_unless_equals_int (mmio_capture_get_bar (capture), 0);
+  fail_unless_equals_string (mmio_capture_get_info (capture)->device_address,
+      "sim");
+  fail_unless_equals_string (mmio_capture_get_info (capture)->access, "sim");
+  fail_unless_equals_int (mmio_capture_get_info (capture)->bar, 0);
 
   do {
     fail_unless (g_get_monotonic_time () < end, "no whole frame");
@@ -584,7 +591,7 @@ GST_START_TEST (test_sim_default)
 {
   MmioCapture *capture = open_capture ("sim", -1, test_spec (NULL, 0, 0, 0,
           0));
-  const MmioPicture *picture = mmio_capture_get_picture (capture);
+  const MmioPicture *picture = &mmio_capture_get_info (capture)->picture;
 
   fail_unless_equals_string (picture->format.name, "RGB");
   fail_unless_equals_int (picture->width, 640);
@@ -601,7 +608,8 @@ GST_START_TEST (test_region_outlives_capture)
   const MmioPicture picture = test_picture ("RGB", 160, 48, 0, 0);
   MmioCapture *capture = open_capture ("sim", -1, test_spec ("RGB", 160, 48, 0,
           0));
-  MmioRegion *region = mmio_region_ref (mmio_capture_get_region (capture));
+  MmioRegion *region =
+      mmio_region_ref (mmio_capture_get_info (capture)->region);
   g_autofree guint8 *seen = g_malloc (picture.end);
   const gint64 end = g_get_monotonic_time () + HANG;
   guint number = 0;

@@ -102,7 +102,8 @@ open_capture (GError ** error)
 static gboolean
 read_frame (GError ** error)
 {
-  MmioTarget target = {.format = mmio_capture_get_picture (capture)->format };
+  MmioTarget target = {.format = mmio_capture_get_info (capture)->picture.format
+  };
   guint8 bytes[SIZE];
   MmioDamage damage;
   MmioCount count;

@@ -50,8 +50,8 @@ read_frame (void)
 {
   static guint8 pixels[SIZE];
   const MmioTarget target = {.format =
-        mmio_capture_get_picture (capture)->format,.plane = {pixels},.stride =
-      {64 * 3}
+        mmio_capture_get_info (capture)->picture.format,.plane =
+        {pixels},.stride = {64 * 3}
   };
   MmioDamage damage;
 
@@ -75,7 +75,8 @@ run_in_child (gboolean (*func) (void))
     alarm (60);
     if (capture) {
       const guint8 *pages =
-          mmio_region_get_pages (mmio_capture_get_region (capture), &length);
+          mmio_region_get_pages (mmio_capture_get_info (capture)->region,
+          &length);
 
       /* Not inherited, although valgrind takes it for mapped */
       if (mincore ((gpointer) pages, length, residency) == 0 || errno != ENOMEM)

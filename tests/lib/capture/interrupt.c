@@ -394,7 +394,8 @@ GST_END_TEST;
 GST_START_TEST (test_close)
 {
   MmioCapture *capture = open_capture ();
-  MmioRegion *region = mmio_region_ref (mmio_capture_get_region (capture));
+  MmioRegion *region =
+      mmio_region_ref (mmio_capture_get_info (capture)->region);
   guint count;
 
   fail_unless_equals_int (fake->n_closes, 0);

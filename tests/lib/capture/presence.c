@@ -781,8 +781,8 @@ read_frame (MmioCapture * capture)
 {
   guint8 pixels[64];
   const MmioTarget target = {.format =
-        mmio_capture_get_picture (capture)->format,.plane = {pixels},.stride =
-      {16}
+        mmio_capture_get_info (capture)->picture.format,.plane =
+        {pixels},.stride = {16}
   };
   MmioDamage damage;
 

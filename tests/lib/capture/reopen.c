@@ -48,7 +48,8 @@ small_spec (void)
 static MmioRead
 read_frame (MmioCapture * capture, guint8 bytes[SIZE])
 {
-  MmioTarget target = {.format = mmio_capture_get_picture (capture)->format };
+  MmioTarget target = {.format = mmio_capture_get_info (capture)->picture.format
+  };
   MmioDamage damage;
 
   memset (bytes, 0xee, SIZE);
@@ -203,7 +204,7 @@ GST_START_TEST (test_twins)
   only = open_capture ("dead:beef", 0, small_spec ());
   put_device (&twin);
   capture = open_capture ("dead:beef@1", 0, small_spec ());
-  fail_unless_equals_string (mmio_capture_get_device_address (capture),
+  fail_unless_equals_string (mmio_capture_get_info (capture)->device_address,
       twin.slot);
 
   /* The other one is none that has come back */
@@ -215,21 +216,23 @@ GST_START_TEST (test_twins)
 
   /* Alone it is dead:beef@0 */
   capture = reopen (capture);
-  fail_unless_equals_string (mmio_capture_get_device_address (capture),
+  fail_unless_equals_string (mmio_capture_get_info (capture)->device_address,
       twin.slot);
   check_frame (capture, &twin, 0);
 
   /* With the other one dead:beef alone names none */
   put_device (&card);
   only = reopen (only);
-  fail_unless_equals_string (mmio_capture_get_device_address (only), card.slot);
+  fail_unless_equals_string (mmio_capture_get_info (only)->device_address,
+      card.slot);
   check_frame (only, &card, 0);
 
   /* And once more, for what was opened anew knows as much */
   unplug (only, &card);
   put_device (&card);
   only = reopen (only);
-  fail_unless_equals_string (mmio_capture_get_device_address (only), card.slot);
+  fail_unless_equals_string (mmio_capture_get_info (only)->device_address,
+      card.slot);
 
   mmio_capture_close (only);
   mmio_capture_close (capture);
@@ -291,7 +294,7 @@ GST_START_TEST (test_bars)
     check_frame (capture, &card, MAX (layouts[__i__].bar, 0));
   } else {
     capture = reopen (capture);
-    fail_unless_equals_int (mmio_capture_get_bar (capture), found);
+    fail_unless_equals_int (mmio_capture_get_info (capture)->bar, found);
     check_frame (capture, &changed, found);
   }
   mmio_capture_close (capture);
@@ -319,7 +322,7 @@ GST_START_TEST (test_path)
   check_reopen_fails (capture, MMIO_ERROR_NOT_FOUND, path, "no file");
   fail_unless (link (file, wc) == 0);
   capture = reopen (capture);
-  fail_unless_equals_int (mmio_capture_get_bar (capture), 2);
+  fail_unless_equals_int (mmio_capture_get_info (capture)->bar, 2);
   fail_unless_equals_int (count_maps ("/resource2_wc"), 1);
   fail_unless_equals_int (count_maps ("/resource"), 1);
   check_frame (capture, &card, 2);
@@ -357,14 +360,14 @@ GST_START_TEST (test_geometry)
   put_device (&card);
   put_header (&card, WIDTH, HEIGHT);
   capture = open_capture ("03:00.0", 0, test_spec (NULL, 0, 0, 0, 0));
-  picture = mmio_capture_get_picture (capture);
+  picture = &mmio_capture_get_info (capture)->picture;
   fail_unless_equals_int (picture->width, WIDTH);
 
   unplug (capture, &card);
   put_device (&card);
   put_header (&card, WIDTH / 2, HEIGHT * 2);
   capture = reopen (capture);
-  picture = mmio_capture_get_picture (capture);
+  picture = &mmio_capture_get_info (capture)->picture;
   fail_unless_equals_int (picture->width, WIDTH / 2);
   fail_unless_equals_int (picture->height, HEIGHT * 2);
   mmio_capture_close (capture);

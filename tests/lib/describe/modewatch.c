@@ -426,7 +426,7 @@ renew (MmioCapture * capture)
 static MmioRead
 read_frame (MmioCapture * capture, guint8 value)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (capture);
+  const MmioPicture *picture = &mmio_capture_get_info (capture)->picture;
   const gsize size = picture->end - picture->start;
   g_autofree guint8 *data = g_malloc0 (size);
   const MmioTarget target = {.format = picture->format,.plane = {data},
@@ -443,7 +443,7 @@ read_frame (MmioCapture * capture, guint8 value)
 static void
 check_picture (const MmioCapture * capture, guint width, guint height)
 {
-  const MmioPicture *picture = mmio_capture_get_picture (capture);
+  const MmioPicture *picture = &mmio_capture_get_info (capture)->picture;
 
   fail_unless_equals_int (picture->width, width);
   fail_unless_equals_int (picture->height, height);
@@ -485,7 +485,7 @@ GST_START_TEST (test_renew)
   fail_unless_equals_int (read_frame (capture, 1), MMIO_READ_OUTDATED);
   check_stats (capture, 1, 3 * 2304, 0);
 
-  held = mmio_region_ref (mmio_capture_get_region (capture));
+  held = mmio_region_ref (mmio_capture_get_info (capture)->region);
   capture = renew (capture);
   check_picture (capture, 16, 8);
   check_stats (capture, 1, 3 * 2304, 0);
@@ -798,7 +798,7 @@ GST_START_TEST (test_file_shrinks)
   /* Up to the middle of a page */
   write_header (memory, 2, 64, 60, 1);
   capture = open_file (MMIO_FRAME_SYNC_CLOCK, MMIO_CHANGES_IGNORE);
-  held = mmio_region_ref (mmio_capture_get_region (capture));
+  held = mmio_region_ref (mmio_capture_get_info (capture)->region);
   fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_WHOLE);
 
   write_header (memory, 4, 16, 8, 1);

@@ -18,7 +18,7 @@
 
 #include "backends/mmioopen.h"
 #include "device/mmiobar.h"
-#include "map/mmiopages.h"
+#include "map/mmioregion.h"
 
 #define NAME "mmiocheck-pages"
 #define N_PAGES 4

@@ -3,7 +3,7 @@
  * against a device of which everything is known at every step */
 #include "fixtures/helper.h"
 
-#include "sync/mmioturn.h"
+#include "sync/mmiobufferselect.h"
 
 #define BAR 0
 #define COUNTER 0
@@ -133,8 +133,9 @@ GST_START_TEST (test_every_moment)
   g_autoptr (MmioCounter) counter = kind->has_counter ?
       mmio_counter_new (map_register (COUNTER), kind->is_seqlock,
       kind->n_buffers) : NULL;
-  g_autoptr (MmioTurn) turn = mmio_turn_new (counter, kind->n_buffers > 1 ?
-      map_register (INDEX) : NULL, kind->n_buffers);
+  g_autoptr (MmioBufferSelect) select =
+      mmio_buffer_select_new (counter,
+      kind->n_buffers > 1 ? map_register (INDEX) : NULL, kind->n_buffers);
   const guint round = STEPS * kind->n_buffers;
   guint n_whole = 0, n_painted = 0;
 
@@ -146,8 +147,8 @@ GST_START_TEST (test_every_moment)
 
       put (COUNTER, counts[a]);
       put (INDEX, indices[b]);
-      obstacle = mmio_turn_begin_read (turn);
-      buffer = mmio_turn_get_buffer (turn);
+      obstacle = mmio_buffer_select_begin_read (select);
+      buffer = mmio_buffer_select_get_buffer (select);
       if (kind->n_buffers == 1 && counts[a] % 2 != 0) {
         fail_unless_equals_int (obstacle, MMIO_OBSTACLE_WRITING);
         continue;
@@ -165,7 +166,7 @@ GST_START_TEST (test_every_moment)
           const gboolean painted = was_painted (kind, buffer, b, c);
 
           put (COUNTER, counts[d]);
-          obstacle = mmio_turn_end_read (turn);
+          obstacle = mmio_buffer_select_end_read (select);
           if (obstacle == MMIO_OBSTACLE_NONE && painted)
             fail ("%u, %u, %u, %u: picture %u is not whole", a, b, c, d,
                 buffer);
@@ -194,17 +195,19 @@ GST_START_TEST (test_bad_index)
 
   for (guint bits = 8; bits <= 64; bits *= 2) {
     const MmioRegisterSpec spec = {.offset = INDEX,.bits = bits };
-    g_autoptr (MmioTurn) turn = mmio_turn_new (NULL,
+    g_autoptr (MmioBufferSelect) select = mmio_buffer_select_new (NULL,
         mmio_register_map (&fake->parent, "counter", BAR, &spec, NULL), 3);
     guint64 value = 0;
 
     fake_write (fake, BAR, INDEX, &value, 8);
-    fail_unless_equals_int (mmio_turn_begin_read (turn), MMIO_OBSTACLE_NONE);
-    fail_unless_equals_int (mmio_turn_get_buffer (turn), 0);
+    fail_unless_equals_int (mmio_buffer_select_begin_read (select),
+        MMIO_OBSTACLE_NONE);
+    fail_unless_equals_int (mmio_buffer_select_get_buffer (select), 0);
     value = GUINT64_TO_LE (2);
     fake_write (fake, BAR, INDEX, &value, 8);
-    fail_unless_equals_int (mmio_turn_begin_read (turn), MMIO_OBSTACLE_NONE);
-    fail_unless_equals_int (mmio_turn_get_buffer (turn), 2);
+    fail_unless_equals_int (mmio_buffer_select_begin_read (select),
+        MMIO_OBSTACLE_NONE);
+    fail_unless_equals_int (mmio_buffer_select_get_buffer (select), 2);
 
     for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
       /* What is above the register is not the register's */
@@ -215,38 +218,43 @@ GST_START_TEST (test_bad_index)
         continue;
       value = GUINT64_TO_LE (bad[i]);
       fake_write (fake, BAR, INDEX, &value, 8);
-      fail_unless_equals_int (mmio_turn_begin_read (turn), MMIO_OBSTACLE_INDEX);
-      fail_unless_equals_uint64 (mmio_turn_get_index (turn), seen);
-      fail_unless_equals_int (mmio_turn_get_buffer (turn), 2);
+      fail_unless_equals_int (mmio_buffer_select_begin_read (select),
+          MMIO_OBSTACLE_INDEX);
+      fail_unless_equals_uint64 (mmio_buffer_select_get_index (select), seen);
+      fail_unless_equals_int (mmio_buffer_select_get_buffer (select), 2);
     }
 
     /* One that names none afterwards has moved */
     value = 0;
     fake_write (fake, BAR, INDEX, &value, 8);
-    fail_unless_equals_int (mmio_turn_begin_read (turn), MMIO_OBSTACLE_NONE);
+    fail_unless_equals_int (mmio_buffer_select_begin_read (select),
+        MMIO_OBSTACLE_NONE);
     value = G_MAXUINT64;
     fake_write (fake, BAR, INDEX, &value, 8);
-    fail_unless_equals_int (mmio_turn_end_read (turn), MMIO_OBSTACLE_MOVED);
+    fail_unless_equals_int (mmio_buffer_select_end_read (select),
+        MMIO_OBSTACLE_MOVED);
   }
 }
 
 GST_END_TEST;
 
-/* A device that counts on, but not in turn, is not believed */
+/* A device that counts on, but not in select, is not believed */
 GST_START_TEST (test_not_in_turn)
 {
   g_autoptr (MmioCounter) counter = mmio_counter_new (map_register (COUNTER),
       FALSE, 3);
-  g_autoptr (MmioTurn) turn = mmio_turn_new (counter, map_register (INDEX), 3);
+  g_autoptr (MmioBufferSelect) select =
+      mmio_buffer_select_new (counter, map_register (INDEX), 3);
 
   for (guint index = 0; index < 256; index++) {
     put (COUNTER, 7);
     put (INDEX, 1);
-    fail_unless_equals_int (mmio_turn_begin_read (turn), MMIO_OBSTACLE_NONE);
+    fail_unless_equals_int (mmio_buffer_select_begin_read (select),
+        MMIO_OBSTACLE_NONE);
     put (COUNTER, 8);
     put (INDEX, index);
-    fail_unless_equals_int (mmio_turn_end_read (turn), index == 2 ?
-        MMIO_OBSTACLE_NONE : MMIO_OBSTACLE_MOVED);
+    fail_unless_equals_int (mmio_buffer_select_end_read (select),
+        index == 2 ? MMIO_OBSTACLE_NONE : MMIO_OBSTACLE_MOVED);
   }
 }
 
@@ -255,21 +263,23 @@ GST_END_TEST;
 /* With neither, everything is whole */
 GST_START_TEST (test_nothing_to_look_at)
 {
-  g_autoptr (MmioTurn) turn = mmio_turn_new (NULL, NULL, 1);
+  g_autoptr (MmioBufferSelect) select = mmio_buffer_select_new (NULL, NULL, 1);
 
-  fail_unless_equals_int (mmio_turn_begin_read (turn), MMIO_OBSTACLE_NONE);
-  fail_unless_equals_int (mmio_turn_end_read (turn), MMIO_OBSTACLE_NONE);
-  fail_unless_equals_int (mmio_turn_get_buffer (turn), 0);
-  fail_unless_equals_uint64 (mmio_turn_get_count (turn), 0);
+  fail_unless_equals_int (mmio_buffer_select_begin_read (select),
+      MMIO_OBSTACLE_NONE);
+  fail_unless_equals_int (mmio_buffer_select_end_read (select),
+      MMIO_OBSTACLE_NONE);
+  fail_unless_equals_int (mmio_buffer_select_get_buffer (select), 0);
+  fail_unless_equals_uint64 (mmio_buffer_select_get_count (select), 0);
 }
 
 GST_END_TEST;
 
 static Suite *
-turn_suite (void)
+bufferselect_suite (void)
 {
   Suite *s = suite_create ("lib-turn");
-  TCase *tc = add_case (s, "turn");
+  TCase *tc = add_case (s, "bufferselect");
 
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_loop_test (tc, test_every_moment, 0, G_N_ELEMENTS (kinds));
@@ -280,4 +290,4 @@ turn_suite (void)
   return s;
 }
 
-GST_CHECK_MAIN (turn);
+GST_CHECK_MAIN (bufferselect);
