@@ -74,8 +74,8 @@ _PLUGGED = {f"plugged{n}": 1 << 20 for n in range(4)}
 # ... so that of these each one gets its own backend, see hotplug.py
 _SOCKET = {"one": 1 << 20, "other": 1 << 20}
 
-# Without a text console: that would be in ordinary memory, which such a display
-# shows only where the host's /dev/udmabuf is a real one
+# Without a text console, which would be shown by a dma-buf as well: the checks count
+# imports
 _ZERO_COPY = "intel_iommu=on iommu=pt drm_kms_helper.fbdev_emulation=0"
 
 BOOTS = {

@@ -210,8 +210,7 @@ def no_way(bench):
 @check("noswitch", "zero copies: kmssink gets copies then, and goes on")
 def no_way_to_display(bench):
     check_vfio.bind(bench)
-    # What it shows of ordinary memory such a display can only show where the
-    # host has a real /dev/udmabuf; see check_kms.py for pictures
+    # See check_kms.py for pictures
     pipeline = (f"mmiovidsrc name=s device={IVSHMEM} {SCREEN.properties()} ! "
                 "'video/x-raw(ANY),framerate=25/1' ! "
                 "kmssink driver-name=virtio_gpu force-modesetting=true")

@@ -13,7 +13,7 @@ from tap import Failure
 DEVICE = f"/sys/bus/pci/devices/{PORT}"
 # Of what can be plugged in: a BAR 2 that is large enough for the same picture,
 # and other ids
-_OTHER = {"driver": "pci-testdev", "membar": "1M"}
+_OTHER = {"driver": "pci-testdev", "membar": 1 << 20}
 _IDENTS = itertools.count()
 # A device is bound as soon as it comes, by whoever waits for it
 _BIND = (f"while sleep 0.05; do [ -e {DEVICE}/config -a ! -e {DEVICE}/driver ] "

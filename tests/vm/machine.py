@@ -202,18 +202,22 @@ class Guest:
         self._progress(f"guest is up after {time.monotonic() - began:.0f} s")
 
     def _with_udmabuf(self, arguments):
-        """QEMU wants to open it before a virtio-gpu may have blob=true.  What
-        lies in one piece, as a BAR does, is shown without; so an empty file is
-        enough, in a /dev that nobody else sees."""
+        """QEMU opens it before a virtio-gpu may have blob=true, and from version
+        8 on makes dma-bufs by it: an empty file in a /dev that nobody else sees,
+        and a library that answers for it."""
         os.mkdir(os.path.join(self._dir, "dev"))
         for name in ("udmabuf", "null"):
             with open(os.path.join(self._dir, "dev", name), "wb"):
                 pass
+        library = os.path.join(self._dir, "udmabuf.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library,
+                        os.path.join(HERE, "udmabuf.c"), "-ldl"], check=True)
         return ["unshare", "--mount",
                 *([] if os.geteuid() == 0 else ["--map-root-user"]),
                 "sh", "-c", "mount --bind /dev/null dev/null && "
                 "mount --rbind dev /dev && "
-                'exec setpriv --pdeathsig KILL "$@"', "sh", *arguments]
+                'exec setpriv --pdeathsig KILL "$@"', "sh",
+                "env", f"LD_PRELOAD={library}", *arguments]
 
     def _connect(self, name):
         deadline = time.monotonic() + 30
