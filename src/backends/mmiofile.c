@@ -290,7 +290,7 @@ set_open_error (GError ** error, const char *path, int errnum)
       break;
     case EACCES:
     case EPERM:
-      mmio_set_read_denied_error (error, errnum, path);
+      mmio_set_denied_error (error, errnum, path, MMIO_FILE_READ, "");
       break;
     case ENODEV:
     case ENXIO:

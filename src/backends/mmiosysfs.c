@@ -25,7 +25,7 @@ set_open_error (const MmioDevice * device, const char *path,
   switch (errnum) {
     case EACCES:
     case EPERM:
-      mmio_set_read_denied_error (error, errnum, path);
+      mmio_set_denied_error (error, errnum, path, MMIO_FILE_READ, "");
       break;
     case ENOENT:
       if (mapping == MMIO_MAPPING_WRITE_COMBINING)

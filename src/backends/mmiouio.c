@@ -35,9 +35,7 @@ set_open_error (const MmioUioNode * node, int errnum, GError ** error)
   switch (errnum) {
     case EACCES:
     case EPERM:
-      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-          "You may not read %s; allow it with: sudo chown $USER %s", node->path,
-          node->path);
+      mmio_set_denied_error (error, errnum, node->path, MMIO_FILE_READ, "");
       break;
     case ENOENT:
       mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",

@@ -38,9 +38,8 @@ static void
 set_open_error (const char *path, int errnum, GError ** error)
 {
   if (errnum == EACCES || errnum == EPERM)
-    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-        "You may not write to %s, which lets the next interrupt come; allow it "
-        "with: sudo chown $USER %s", path, path);
+    mmio_set_denied_error (error, errnum, path, MMIO_FILE_READ_WRITE,
+        ", which lets the next interrupt come");
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
         "%s cannot be opened for its interrupts; dmesg may say why.", path);
@@ -126,9 +125,8 @@ open_config (MmioUioIrq * irq, const char *slot, GError ** error)
         "the interrupts of %s in; use vfio, or frame-sync=counter or clock.",
         slot);
   else if (errnum == EACCES || errnum == EPERM)
-    mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-        "You may not write to %s, where uio_pci_generic wants interrupts to be "
-        "let in again; allow it with: sudo chown $USER %s", path, path);
+    mmio_set_denied_error (error, errnum, path, MMIO_FILE_READ_WRITE,
+        ", where uio_pci_generic wants interrupts to be let in again");
   else if (mmio_is_shortage (errnum))
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "pwrite",
         "Cannot take interrupts of %s; dmesg may say why.", slot);

@@ -141,12 +141,14 @@ static void
 set_open_error (const char *address, const char *node, int errnum,
     GError ** error)
 {
+  g_autofree char *purpose = g_strdup_printf (", which %s is reached by",
+      address);
+
   switch (errnum) {
     case EACCES:
     case EPERM:
-      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-          "You may not open %s, which %s is reached by; allow it with: sudo "
-          "chown $USER %s", node, address, node);
+      mmio_set_denied_error (error, errnum, node, MMIO_FILE_READ_WRITE,
+          purpose);
       break;
     case EBUSY:
       mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "open",

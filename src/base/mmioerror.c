@@ -207,15 +207,23 @@ mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
 /* As much as a group with all its members takes, see getgrgid_r(3) */
 #define GROUP_SIZE 65536
 
-/* Returns: (nullable) (transfer full): the name of the group that may read a file;
- *   NULL if none may but root's, or no name is known */
+static gboolean
+has_bits (const struct stat *st, mode_t bits)
+{
+  return (st->st_mode & bits) == bits;
+}
+
+/* @bits: those of others, S_IROTH and S_IWOTH
+ *
+ * Returns: (nullable) (transfer full): the name of the group that has this access to a
+ *   file; NULL if none has but root's, or no name is known */
 static char *
-get_reading_group (const struct stat *st)
+get_group (const struct stat *st, mode_t bits)
 {
   g_autofree char *data = NULL;
   struct group group, *found = NULL;
 
-  if (!(st->st_mode & S_IRGRP) || st->st_gid == 0)
+  if (!has_bits (st, bits << 3) || st->st_gid == 0)
     return NULL;
 
   data = g_malloc (GROUP_SIZE);
@@ -238,10 +246,12 @@ quote_path (const char *path)
   return g_strdup (path);
 }
 
-/* Returns: (transfer full): what permits to read a file, for the end of a sentence */
+/* Returns: (transfer full): what gives access to a file, for the end of a sentence */
 static char *
-get_permit_advice (int errnum, const char *path)
+get_permit_advice (int errnum, const char *path, MmioFileAccess access)
 {
+  const mode_t bits = access == MMIO_FILE_READ ? S_IROTH : S_IROTH | S_IWOTH;
+  const char *letters = access == MMIO_FILE_READ ? "r" : "rw";
   g_autofree char *quoted = quote_path (path);
   g_autofree char *group = NULL;
   struct stat st;
@@ -251,46 +261,50 @@ get_permit_advice (int errnum, const char *path)
         "not be entered; see which with: namei -l %s", quoted) :
         g_strdup ("; dmesg may say why");
 
-  if (st.st_uid == geteuid () && !(st.st_mode & S_IRUSR))
-    return g_strdup_printf (", which is your own; allow it with: chmod u+r %s",
-        quoted);
+  if (st.st_uid == geteuid () && !has_bits (&st, bits << 6))
+    return g_strdup_printf (", although it is yours; allow it with: "
+        "chmod u+%s %s", letters, quoted);
 
   /* The permissions are those that it takes: something else forbids it */
   if (geteuid () == 0 || st.st_uid == geteuid () ||
-      (group_member (st.st_gid) && st.st_mode & S_IRGRP) ||
-      st.st_mode & S_IROTH)
+      (group_member (st.st_gid) && has_bits (&st, bits << 3)) ||
+      has_bits (&st, bits))
     return g_strdup ("; dmesg may say why");
 
-  group = errnum == EACCES ? get_reading_group (&st) : NULL;
+  group = errnum == EACCES ? get_group (&st, bits) : NULL;
   if (group)
     return g_strdup_printf (", but the group %s may; join it before your next "
         "login with: sudo usermod -aG %s $USER", group, group);
 
   return g_strdup_printf ("; allow it for the group " GROUP " with: "
-      "sudo chgrp " GROUP " %s && sudo chmod g+r %s", quoted, quoted);
+      "sudo chgrp " GROUP " %s && sudo chmod g+%s %s", quoted, letters, quoted);
 }
 
 /**
- * mmio_set_read_denied_error:
+ * mmio_set_denied_error:
  * @error: (nullable) (out): where to put the error
  * @errnum: errno of the open(), EACCES or EPERM
- * @path: the file
+ * @path: the file or the device node
+ * @access: what it was opened for
+ * @purpose: what the file is for, as a clause with its comma, or ""
  *
- * Sets @error where a file may not be opened for reading. The advice is what is
- * missing: the permission of the owner, of a group or of a directory, or the
- * membership of the user in the group.
+ * Sets @error where a file may not be opened. The advice is what is missing: the
+ * permission of the owner, of a group or of a directory, or the membership of the
+ * user in the group.
  */
 void
-mmio_set_read_denied_error (GError ** error, int errnum, const char *path)
+mmio_set_denied_error (GError ** error, int errnum, const char *path,
+    MmioFileAccess access, const char *purpose)
 {
   g_autofree char *advice = NULL;
 
   if (!error)
     return;
 
-  advice = get_permit_advice (errnum, path);
+  advice = get_permit_advice (errnum, path, access);
   mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-      "You may not read %s%s", path, advice);
+      "You may not %s %s%s%s", access == MMIO_FILE_READ ? "read" :
+      "read and write", path, purpose, advice);
 }
 
 /**

@@ -33,6 +33,16 @@ typedef enum {
   MMIO_ERROR_FAILED,
 } MmioErrorCode;
 
+/**
+ * MmioFileAccess:
+ * @MMIO_FILE_READ: open() with O_RDONLY
+ * @MMIO_FILE_READ_WRITE: open() with O_RDWR
+ */
+typedef enum {
+  MMIO_FILE_READ,
+  MMIO_FILE_READ_WRITE,
+} MmioFileAccess;
+
 /* Ends a sentence about what has gone, with advice for those who do not wait for
  * it: whoever does leaves out what follows */
 #define MMIO_START_AGAIN "; start again"
@@ -51,8 +61,8 @@ void mmio_set_error (GError ** error, MmioErrorCode code, const char *format,
 void mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
     const char *call, const char *format, ...) G_GNUC_PRINTF (5, 6);
 
-void mmio_set_read_denied_error (GError ** error, int errnum,
-    const char *path);
+void mmio_set_denied_error (GError ** error, int errnum, const char *path,
+    MmioFileAccess access, const char *purpose);
 
 const char *mmio_error_get_system (const GError * error);
 

@@ -46,6 +46,16 @@ mmio_importer_free (MmioImporter * importer)
   g_free (importer);
 }
 
+/* @group: the one that udev gives the node to */
+static char *
+explain_denied (const char *group)
+{
+  return
+      g_strdup_printf ("you may not read and write it, but the group %s may; "
+      "join it before your next login with: sudo usermod -aG %s $USER", group,
+      group);
+}
+
 /* Why a node cannot be opened */
 static char *
 explain_open (const char *node, int errnum)
@@ -58,9 +68,7 @@ explain_open (const char *node, int errnum)
   switch (errnum) {
     case EACCES:
     case EPERM:
-      return g_strdup_printf ("you may not open it; allow it with: sudo "
-          "usermod -aG %s $USER, and log in again",
-          strstr (node, "render") ? "render" : "video");
+      return explain_denied (strstr (node, "render") ? "render" : "video");
     case ENOENT:
       return g_strdup ("the kernel has it, but there is no such node here; "
           "where this is a container, give it /dev/dri");

@@ -41,24 +41,26 @@ mmio_udmabuf_can_share (int memfd, gboolean * can_share)
 static void
 set_open_error (int errnum, const char *address, GError ** error)
 {
+  g_autofree char *purpose =
+      g_strdup_printf (", which makes dma-bufs of memory " "such as that of %s",
+      address);
+
   switch (errnum) {
     case EACCES:
     case EPERM:
-      mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-          "You may not open " UDMABUF ", which makes dma-bufs of memory such "
-          "as that of %s; allow it with: sudo chown $USER " UDMABUF, address);
+      mmio_set_denied_error (error, errnum, UDMABUF, MMIO_FILE_READ_WRITE,
+          purpose);
       break;
     case ENOENT:
     case ENODEV:
     case ENXIO:
       mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
-          "This kernel has no " UDMABUF ", which makes dma-bufs of memory such "
-          "as that of %s; load it with: sudo modprobe udmabuf", address);
+          "This kernel has no " UDMABUF
+          "%s; load it with: sudo modprobe udmabuf", purpose);
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
-          UDMABUF ", which makes dma-bufs of memory such as that of %s, cannot "
-          "be opened" MMIO_USE_COPY, address);
+          UDMABUF "%s, cannot be opened" MMIO_USE_COPY, purpose);
   }
 }
 

@@ -8,7 +8,7 @@ import re
 
 # What begins a command. Everything else in a code block is C, Python or output.
 PROGRAMS = set("""
-    apt apt-get cat cc chgrp chmod chown dpkg dpkg-buildpackage echo export git ls lspci
+    apt apt-get cat cc chgrp chmod dpkg dpkg-buildpackage echo export git ls lspci
     meson modprobe mmiovid-probe ninja python3 qemu-system-x86_64 setpci sudo
     gst-device-monitor-1.0 gst-discoverer-1.0 gst-inspect-1.0 gst-launch-1.0
     gst-play-1.0 udevadm

@@ -7,7 +7,7 @@ import contextlib
 import importlib.util
 import os
 
-from bench import check, expect
+from bench import VIDEO, check, expect
 from counting import counting_imports
 from picture import Picture, noise
 from qmp import Image
@@ -94,6 +94,22 @@ def _watch_display(bench, watch):
         sent = len(watch.frames("s"))
         watch.until(lambda n=sent: none_new(n))
     _expect_moving(bench, numbers)
+
+
+@check("relaxed", "udmabuf: not root; what it says to type helps the group")
+def not_root(bench):
+    source = "format=bgrx width=160 height=120 io-mode=dmabuf"
+    message = bench.error(source, nobody=True)
+    expect("You may not read and write /dev/udmabuf, which makes dma-bufs of memory "
+           "such as that of sim; allow it" in message, message)
+    bench.follow_advice(message)
+    try:
+        data = bench.capture(source, user=VIDEO)
+        expect(len(data) == 160 * 120 * 4, f"{len(data)} bytes")
+        message = bench.error(source, nobody=True)
+        expect("that of sim, but the group video may; " in message, message)
+    finally:
+        bench.guest.must("chown root:root /dev/udmabuf && chmod 600 /dev/udmabuf")
 
 
 @check("relaxed", "udmabuf: kmssink shows the simulated device, and imports "

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A device that is bound to uio_pci_generic."""
 
-from bench import EDU, IVSHMEM, check, expect
+from bench import EDU, IVSHMEM, VIDEO, check, expect
 from check_interrupts import INTX_DISABLE, bound, command
 from interrupts import interrupt_error, interrupts
 from watch import start_error, watching
@@ -74,20 +74,32 @@ def pictures(bench):
         expect(" uio " in listed, listed)
 
 
-@check("strict", "uio: a plain user who owns the node; what is refused")
-def refused(bench):
+@check("strict", "uio: not root; what it says to type helps the group")
+def not_root(bench):
+    config = f"{DEVICES}/{EDU}/config"
     with bound(bench, EDU, "uio_pci_generic"):
         message = bench.error(f"device={NODE} {IDENTITY}", nobody=True)
-        expect(f"You may not read {NODE}" in message and
-               f"sudo chown $USER {NODE}" in message, message)
-        bench.guest.must(f"chown nobody {NODE}")
-        data = bench.capture(f"device={EDU} access=uio {IDENTITY}",
-                             nobody=True)
+        expect(f"You may not read {NODE}; allow it" in message, message)
+        bench.follow_advice(message)
+        data = bench.capture(f"device={EDU} access=uio {IDENTITY}", user=VIDEO)
         expect(data == KNOWN, data.hex())
-        message = interrupt_error(bench, NODE, "auto", nobody=True)
-        expect(f"You may not write to {DEVICES}/{EDU}/config" in message,
-               message)
+        try:
+            for path in (NODE, config):
+                message = interrupt_error(bench, NODE, "auto", VIDEO)
+                expect(f"You may not read and write {path}, wh" in message,
+                       message)
+                bench.follow_advice(message)
+            with interrupts(bench, NODE, "auto", "uio", VIDEO) as irq:
+                interrupt(bench)
+                irq.expect("wait", "readable")
+                irq.expect("take", "took 1")
+        finally:
+            bench.guest.must(f"chown root:root {config} && chmod 644 {config}")
 
+
+@check("strict", "uio: what is refused")
+def refused(bench):
+    with bound(bench, EDU, "uio_pci_generic"):
         message, maps = start_error(bench, f"device={NODE} bar=1 {IDENTITY}")
         expect(f"{NODE} has no map 1; it has map 0 (1048576 bytes)" in message,
                message)

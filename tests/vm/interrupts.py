@@ -3,17 +3,17 @@
 
 import contextlib
 
-from bench import NOBODY, expect
+from bench import expect
 from tap import Failure
 
 
 class Interrupts:
-    def __init__(self, bench, device, access, nobody=False):
+    def __init__(self, bench, device, access, user=""):
         self._bench, self._said = bench, 0
         self.job = bench.guest.start(
             "rm -f /tmp/interrupts && mkfifo /tmp/interrupts && "
             "exec 4<>/tmp/interrupts && "
-            f"exec {NOBODY if nobody else ''}mmiovid-interrupts {device} "
+            f"exec {user}mmiovid-interrupts {device} "
             f"{access} <&4")
 
     def _hear(self):
@@ -45,9 +45,9 @@ class Interrupts:
 
 
 @contextlib.contextmanager
-def interrupts(bench, device, access, how=None, nobody=False):
+def interrupts(bench, device, access, how=None, user=""):
     """The device's interrupt, open; `how` it is reached at last."""
-    opened = Interrupts(bench, device, access, nobody)
+    opened = Interrupts(bench, device, access, user)
     try:
         opened.ready(how or access)
         yield opened
@@ -55,10 +55,9 @@ def interrupts(bench, device, access, how=None, nobody=False):
         opened.job.stop("TERM")
 
 
-def interrupt_error(bench, device, access, nobody=False):
+def interrupt_error(bench, device, access, user=""):
     """The sentence with which it is refused."""
-    job = bench.guest.run(f"{NOBODY if nobody else ''}mmiovid-interrupts "
-                          f"{device} {access}")
+    job = bench.guest.run(f"{user}mmiovid-interrupts {device} {access}")
     expect(job.status == 1 and job.output().startswith("error "),
            job.describe())
     return job.output().removeprefix("error ").rstrip("\n")

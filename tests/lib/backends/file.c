@@ -241,7 +241,7 @@ GST_START_TEST (test_not_permitted)
       && chmod (path, 0040) == 0);
   fail_unless (seteuid (65534) == 0);
   check_fails (path, MMIO_ERROR_NOT_PERMITTED,
-      "which is your own; allow it with: " "chmod u+r '", EACCES);
+      "although it is yours; allow it with: chmod u+r '", EACCES);
   fail_unless (seteuid (uid) == 0);
 
   /* And one that nobody can see */

@@ -352,7 +352,8 @@ GST_START_TEST (test_not_permitted)
     return;
   }
   check_open_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_PERMITTED,
-      "You may not read " NODE, "sudo chown $USER " NODE);
+      "You may not read " NODE "; allow it for the group video",
+      "sudo chgrp video " NODE " && sudo chmod g+r " NODE);
 
   /* To read is enough for pictures, but not for interrupts */
   fail_unless (seteuid (0) == 0 && g_chmod (NODE, 0644) == 0 &&
@@ -360,8 +361,10 @@ GST_START_TEST (test_not_permitted)
   check_map (NODE, MMIO_ACCESS_AUTO, 0, 0, page_size (), memory);
   device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
   fail_unless_equals_int (mmio_device_open_interrupt (device, &error), -1);
-  check_error (&error, MMIO_ERROR_NOT_PERMITTED, "You may not write to " NODE,
-      "sudo chown $USER " NODE, NULL);
+  check_error (&error, MMIO_ERROR_NOT_PERMITTED,
+      "You may not read and write " NODE
+      ", which lets the next interrupt come; ",
+      "sudo chgrp video " NODE " && sudo chmod g+rw " NODE, NULL);
   fail_unless (seteuid (0) == 0);
 }
 
@@ -848,8 +851,9 @@ GST_START_TEST (test_interrupts_generic)
     return;
   }
   check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_PERMITTED,
-      "You may not write to " DEVICES "/0000:03:00.1/config",
-      "sudo chown $USER " DEVICES "/0000:03:00.1/config");
+      "You may not read and write " DEVICES "/0000:03:00.1/config, where",
+      "sudo chgrp video " DEVICES "/0000:03:00.1/config && sudo chmod g+rw "
+      DEVICES "/0000:03:00.1/config");
   fail_unless (seteuid (0) == 0);
 }
 

@@ -372,7 +372,8 @@ GST_START_TEST (test_many)
           "open /dev/dri/card2: ") != NULL, "%s",
       mmio_error_get_system (error));
   check_error (&error, MMIO_ERROR_FAILED, ": unknown (/dev/dri/card2): you may "
-      "not open it", "; ast (/dev/dri/card9): its driver takes no memory of "
+      "not read and write it",
+      "; ast (/dev/dri/card9): its driver takes no memory of "
       "other PCI devices", "; i915 (/dev/dri/renderD128): ",
       "; v3d (/dev/dri/renderD129): ", "; amdgpu (/dev/dri/renderD130): ",
       NULL);
@@ -431,9 +432,10 @@ GST_START_TEST (test_not_opened)
   const FakeDrm odd = {.card = "card0",.driver = "x",.open_errno = ENXIO };
   const FakeDrm mute = {.card = "card0",.driver = "x",.version_errno = ENOTTY };
 
-  check_unopened (&render, EACCES, "you may not open it; allow it with: ",
-      "sudo usermod -aG render $USER, and log in again");
-  check_unopened (&card, EPERM, "you may not open it",
+  check_unopened (&render, EACCES, "you may not read and write it, but the "
+      "group render may; join it before your next login with: ",
+      "sudo usermod -aG render $USER");
+  check_unopened (&card, EPERM, "you may not read and write it",
       "sudo usermod -aG video $USER");
   check_unopened (&gone, ENOENT, "no such node here", "container");
   check_unopened (&odd, ENXIO, "cannot be opened", "dmesg may say why");
