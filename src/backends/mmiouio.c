@@ -52,7 +52,10 @@ set_open_error (const MmioUioNode * node, int errnum, GError ** error)
 static void
 set_map_error (const MmioUio * uio, gint map, int errnum, GError ** error)
 {
-  if (!mmio_uio_node_exists (&uio->node))
+  gboolean exists;
+
+  mmio_uio_node_exists (&uio->node, &exists);
+  if (!exists)
     mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "mmap",
         "%s has gone, for the driver was unbound" MMIO_START_AGAIN
         " when it is back " "in: ls /sys/class/uio", uio->node.path);
@@ -376,14 +379,17 @@ mmio_uio_open_path (guint number, const char *map, GError ** error)
   g_auto (MmioUioNode) node = {.path = NULL };
   gint fixed = -1;
   MmioUio *uio;
-  const int errnum = mmio_uio_node_init (&node, number);
+  gboolean exists = FALSE;
+  int errnum = mmio_uio_node_init (&node, number);
 
+  if (errnum == 0)
+    errnum = mmio_uio_node_exists (&node, &exists);
   if (errnum != 0) {
     set_unknown_error (node.path, errnum, error);
     return NULL;
   }
 
-  if (!mmio_uio_node_exists (&node)) {
+  if (!exists) {
     mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
         "There is no UIO device %s; see which there are with: ls -l "
         "/sys/class/uio", node.path);

@@ -256,15 +256,18 @@ mmio_uio_node_clear (MmioUioNode * node)
 
 /**
  * mmio_uio_node_exists:
+ * @exists: (out): whether there may be such a UIO device now; FALSE is certain
  *
- * Returns: whether there may be such a UIO device now; FALSE is certain
+ * Returns: 0 or errno
  */
-gboolean
-mmio_uio_node_exists (const MmioUioNode * node)
+int
+mmio_uio_node_exists (const MmioUioNode * node, gboolean * exists)
 {
   g_autofree char *path = get_file (node->number, "");
+  const int errnum = MMIO_RETRY (access (path, F_OK)) < 0 ? errno : 0;
 
-  return MMIO_RETRY (access (path, F_OK)) == 0 || errno != ENOENT;
+  *exists = errnum != ENOENT;
+  return *exists ? errnum : 0;
 }
 
 /**

@@ -50,7 +50,7 @@ int mmio_uio_find (const char *devices, const char *address, guint * number);
 int mmio_uio_node_init (MmioUioNode * node, guint number);
 void mmio_uio_node_clear (MmioUioNode * node);
 
-gboolean mmio_uio_node_exists (const MmioUioNode * node);
+int mmio_uio_node_exists (const MmioUioNode * node, gboolean * exists);
 int mmio_uio_node_open (const MmioUioNode * node, const char *attribute);
 int mmio_uio_node_read (const MmioUioNode * node, const char *attribute,
     char **text);

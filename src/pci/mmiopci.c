@@ -88,6 +88,16 @@ read_id (const MmioAddress * slot, const char *name, guint16 * id)
   return errnum;
 }
 
+/* A device without such an attribute is none that has it.  Returns: 0 with @id set, or
+ * errno */
+static int
+read_optional_id (const MmioAddress * slot, const char *name, guint16 * id)
+{
+  const int errnum = read_id (slot, name, id);
+
+  return errnum == ENOENT || errnum == ENODATA ? 0 : errnum;
+}
+
 /* Each line of "resource" has a BAR's first and last address and its flags, of
  * which the lowest are the BAR's own bits */
 static void
@@ -127,17 +137,15 @@ info_init (MmioPciInfo * info, const MmioAddress * slot)
     errnum = read_attribute (slot, "config", &config);
   if (errnum == 0)
     errnum = read_attribute (slot, "resource", &resource);
+  if (errnum == 0)
+    errnum = read_optional_id (slot, "subsystem_vendor",
+        &info->subsystem_vendor);
+  if (errnum == 0)
+    errnum = read_optional_id (slot, "subsystem_device", &info->subsystem);
   if (errnum != 0)
     return errnum;
 
   parse_bars (info, resource);
-  /* A device without these is none that has them */
-  errnum = read_id (slot, "subsystem_vendor", &info->subsystem_vendor);
-  if (!mmio_is_shortage (errnum))
-    errnum = read_id (slot, "subsystem_device", &info->subsystem);
-  if (mmio_is_shortage (errnum))
-    return errnum;
-
   mmio_pci_names_init (&names, info->vendor, info->device);
   info->name = g_steal_pointer (&names.full);
 
@@ -293,11 +301,15 @@ find_slot (const MmioAddress * address, MmioAddress * slot, GError ** error)
 {
   g_autoptr (GArray) slots = NULL;
   guint16 vendor;
+  int errnum;
 
   if (address->kind == MMIO_ADDRESS_SLOT) {
     *slot = *address;
-    if (!mmio_pci_is_removed (read_id (slot, "vendor", &vendor)))
-      return TRUE;
+    errnum = read_id (slot, "vendor", &vendor);
+    if (errnum != 0 && !mmio_pci_is_removed (errnum))
+      set_read_error (slot, errnum, error);
+    if (!mmio_pci_is_removed (errnum))
+      return errnum == 0;
   }
 
   slots = list_slots (error);
