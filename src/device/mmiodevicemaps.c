@@ -146,8 +146,9 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
  * Takes the device away from everybody in this process, and gives it back to the
  * kernel: what is mapped reads as zeros, nothing more can be mapped or shared,
  * and its dma-bufs are revoked where the kernel does so (vfio).  It does not come
- * back; open the device anew.  For any thread, whoever reads meanwhile; the first
- * call counts.  In a forked child nothing happens: the device is its parent's.
+ * back; open the device anew.  For any thread, whoever reads meanwhile.  The first
+ * call counts; later ones revoke the maps that a lack of memory has kept.  In a forked
+ * child nothing happens: the device is its parent's.
  */
 void
 mmio_device_let_go (MmioDevice * device, GError * reason)
@@ -155,6 +156,7 @@ mmio_device_let_go (MmioDevice * device, GError * reason)
   MmioDeviceMaps *maps = &device->maps;
   g_autoptr (GPtrArray) held = g_ptr_array_new_with_free_func
       ((GDestroyNotify) mmio_region_unref);
+  gboolean is_first;
 
   if (!mmio_process_is_current (maps->process)) {
     g_error_free (reason);
@@ -162,12 +164,9 @@ mmio_device_let_go (MmioDevice * device, GError * reason)
   }
 
   lock (maps);
-  if (maps->loss) {
-    unlock (maps);
-    g_error_free (reason);
-    return;
-  }
-  maps->loss = reason;
+  is_first = !maps->loss;
+  if (is_first)
+    maps->loss = g_steal_pointer (&reason);
   for (guint i = 0; i < maps->regions->len; i++) {
     const MmioDeviceMap *map = g_ptr_array_index (maps->regions, i);
     MmioRegion *region = mmio_region_ref_if_held (map->region);
@@ -180,8 +179,9 @@ mmio_device_let_go (MmioDevice * device, GError * reason)
   /* The last one to let go of a region takes the lock */
   for (guint i = 0; i < held->len; i++)
     mmio_region_revoke (g_ptr_array_index (held, i));
-  if (device->backend->let_go)
+  if (is_first && device->backend->let_go)
     device->backend->let_go (device);
+  g_clear_error (&reason);
 }
 
 /**

@@ -353,7 +353,7 @@ mmio_region_prepare (MmioRegion * region)
 void
 mmio_region_revoke (MmioRegion * region)
 {
-  /* It cannot fail: it is a map for a map */
+  /* Only the kernel's own memory may lack, as it is a map for a map */
   if (!mmio_guard_fire (region->guard))
     g_warning ("mmap (MAP_FIXED): %s", g_strerror (errno));
 }
