@@ -15,6 +15,7 @@
 
 static guint8 *memory;          /* what is in the node */
 static MmioDevice *device;      /* for run(), which closes it */
+static MmioCapture *lost, *back;        /* whose device goes away, and what follows it */
 
 static const FaultDevices devices = {
   .read = fakeuio_read,
@@ -154,25 +155,147 @@ run_generic (GError ** error)
   return run_interrupt (ENOSYS, error);
 }
 
-static gboolean
-run_capture (GError ** error)
+static MmioCapture *
+open_capture (const char *name, GError ** error)
 {
   const MmioCaptureConfig config = {
-    .device = FAKEUIO_NODE,
+    .device = name,
     .bar = 1,
     .spec = test_spec ("RGB", 4, 4, 0, 0),
     .frame_sync = MMIO_FRAME_SYNC_INTERRUPT,
   };
-  MmioCapture *capture;
 
   fakeuio.control_errnum = 0;
   fakeuio.count = fakeuio.seen = 5;
-  capture = mmio_capture_open (&config, error);
+  return mmio_capture_open (&config, error);
+}
+
+static gboolean
+run_capture (GError ** error)
+{
+  MmioCapture *capture = open_capture (FAKEUIO_NODE, error);
+
   if (!capture)
     return FALSE;
 
   fakeuio.count++;
   return faultrun_wait (capture, error);
+}
+
+static void
+plug (void)
+{
+  put_device (&card);
+  fakeuio_bind_device (&card, "uio_pci_generic");
+  fakeuio_put_map (0, "registers", 0xfd000000, 0, 4096);
+  fakeuio_put_map (1, "frames", 0xfd001000, 0, 4096);
+  fakeuio_put_attribute ("event", "5");
+}
+
+static void
+prepare_loss (const char *name)
+{
+  lost = open_capture (name, NULL);
+  fail_unless (lost != NULL);
+  set_command (&card, 0);
+}
+
+static void
+prepare_loss_of_node (void)
+{
+  prepare_loss (FAKEUIO_NODE);
+}
+
+static gboolean
+run_loss (GError ** error)
+{
+  faultrun_lose (lost);
+  return TRUE;
+}
+
+static void
+prepare_away (const char *name)
+{
+  prepare_loss (name);
+  faultrun_lose (lost);
+  fakeuio_unplug_device (&card);
+}
+
+static void
+prepare_node_away (void)
+{
+  prepare_away (FAKEUIO_NODE);
+}
+
+static void
+prepare_slot_away (void)
+{
+  prepare_away ("03:00.0");
+}
+
+/* It is not back, whatever fails */
+static gboolean
+run_away (GError ** error)
+{
+  fail_unless (mmio_capture_reopen (lost, error) == NULL);
+  if ((*error)->code != MMIO_ERROR_NOT_FOUND)
+    return FALSE;
+
+  if (!g_str_has_prefix ((*error)->message, "There is no "))
+    faultrun_add_problem ("'%s'", (*error)->message);
+
+  g_clear_error (error);
+  return TRUE;
+}
+
+static void
+plug_again (void)
+{
+  plug ();
+  fakeuio_put_node (memory);
+}
+
+static void
+prepare_node_back (void)
+{
+  prepare_node_away ();
+  plug_again ();
+}
+
+static void
+prepare_slot_back (void)
+{
+  prepare_slot_away ();
+  plug_again ();
+}
+
+static gboolean
+run_back (GError ** error)
+{
+  back = mmio_capture_reopen (lost, error);
+  return back != NULL;
+}
+
+static void
+finish_back (void)
+{
+  back = faultrun_reconnect (g_steal_pointer (&lost), back, "uio");
+  fakeuio.count++;
+  faultrun_check_frame (g_steal_pointer (&back), memory + page_size ());
+}
+
+static void
+finish_away (void)
+{
+  plug_again ();
+  finish_back ();
+}
+
+static void
+finish_loss (void)
+{
+  fakeuio_unplug_device (&card);
+  finish_away ();
 }
 
 static gboolean
@@ -196,17 +319,18 @@ static const FaultScenario scenarios[] = {
   {"control", FAKEUIO_NODE, prepare_device, run_control, finish},
   {"generic", FAKEUIO_NODE, prepare_device, run_generic, finish},
   {"capture", FAKEUIO_NODE, NULL, run_capture, finish},
+  {"loss", FAKEUIO_NODE, prepare_loss_of_node, run_loss, finish_loss},
+  {"node away", FAKEUIO_NODE, prepare_node_away, run_away, finish_away},
+  {"slot away", FAKEUIO_NODE, prepare_slot_away, run_away, finish_away},
+  {"node back", FAKEUIO_NODE, prepare_node_back, run_back, finish_back},
+  {"slot back", FAKEUIO_NODE, prepare_slot_back, run_back, finish_back},
   {"probe", FAKEUIO_NODE, NULL, run_probe, finish},
 };
 
 GST_START_TEST (test_fault)
 {
   make_bus ();
-  put_device (&card);
-  fakeuio_bind_device (&card, "uio_pci_generic");
-  fakeuio_put_map (0, "registers", 0xfd000000, 0, 4096);
-  fakeuio_put_map (1, "frames", 0xfd001000, 0, 4096);
-  fakeuio_put_attribute ("event", "5");
+  plug ();
   memory = fakeuio_make_node ();
   faultkernel_set_devices (&devices);
   faultrun_run (&scenarios[__i__]);

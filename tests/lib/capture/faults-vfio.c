@@ -23,6 +23,7 @@ static const Device sound = {
 
 static guint8 wanted[100];      /* what is at the BAR's start */
 static MmioDevice *device;      /* for run(), which closes it */
+static MmioCapture *lost, *back;        /* whose device goes away, and what follows it */
 
 static const FaultDevices devices = {.ioctl = fakevfio_ioctl };
 
@@ -181,26 +182,115 @@ on_event (gpointer data)
 }
 
 /* With an interrupt, and heard when the kernel asks for it */
-static gboolean
-run_capture (GError ** error)
+static MmioCapture *
+open_capture (MmioAccess access, GError ** error)
 {
   const MmioCaptureConfig config = {
     .device = ADDRESS,
-    .access = MMIO_ACCESS_VFIO,
+    .access = access,
     .bar = 0,
     .spec = test_spec ("RGB", 4, 4, 0, 0),
     .frame_sync = MMIO_FRAME_SYNC_INTERRUPT,
     .on_event = on_event,
   };
-  MmioCapture *capture;
 
   fakevfio.n_irqs[VFIO_PCI_MSI_IRQ_INDEX] = 1;
-  capture = mmio_capture_open (&config, error);
+  return mmio_capture_open (&config, error);
+}
+
+static gboolean
+run_capture (GError ** error)
+{
+  MmioCapture *capture = open_capture (MMIO_ACCESS_VFIO, error);
+
   if (!capture)
     return FALSE;
 
   fail_unless (eventfd_write (fakevfio.irq_fd, 1) == 0);
   return faultrun_wait (capture, error);
+}
+
+static void
+prepare_loss (void)
+{
+  lost = open_capture (MMIO_ACCESS_AUTO, NULL);
+  fail_unless (lost != NULL);
+  set_command (&fakevfio_card, 0);
+}
+
+static gboolean
+run_loss (GError ** error)
+{
+  faultrun_lose (lost);
+  return TRUE;
+}
+
+static void
+prepare_away (void)
+{
+  prepare_loss ();
+  faultrun_lose (lost);
+  fakevfio_unplug ();
+}
+
+/* It is not back, whatever fails */
+static gboolean
+run_away (GError ** error)
+{
+  fail_unless (mmio_capture_reopen (lost, error) == NULL);
+  if ((*error)->code != MMIO_ERROR_NOT_FOUND)
+    return FALSE;
+
+  if (!g_str_has_prefix ((*error)->message, "There is no "))
+    faultrun_add_problem ("'%s'", (*error)->message);
+
+  g_clear_error (error);
+  return TRUE;
+}
+
+static void
+prepare_back (void)
+{
+  prepare_away ();
+  fakevfio_plug ();
+}
+
+static gboolean
+run_back (GError ** error)
+{
+  back = mmio_capture_reopen (lost, error);
+  return back != NULL;
+}
+
+static void
+finish_back (void)
+{
+  back = faultrun_reconnect (g_steal_pointer (&lost), back, "vfio");
+  fail_unless (eventfd_write (fakevfio.irq_fd, 1) == 0);
+  faultrun_check_frame (g_steal_pointer (&back), wanted);
+  finish ();
+}
+
+static void
+finish_away (void)
+{
+  fakevfio_plug ();
+  finish_back ();
+}
+
+/* The kernel asks for the device until nothing of it is mapped */
+static void
+finish_loss (void)
+{
+  const gint64 end = g_get_monotonic_time () + HANG;
+
+  while (count_maps (FAKEVFIO_MEMORY) > 0) {
+    fail_unless (g_get_monotonic_time () < end, "the device is mapped");
+    fail_unless (eventfd_write (fakevfio.request_fd, 1) == 0);
+    g_usleep (1000);
+  }
+  fakevfio_unplug ();
+  finish_away ();
 }
 
 static gboolean
@@ -245,6 +335,9 @@ static const FaultScenario scenarios[] = {
   {"MSI", FAKEVFIO_MEMORY, prepare_device, run_msi, finish},
   {"let go", FAKEVFIO_MEMORY, prepare_device, run_let_go, finish_let_go},
   {"capture", FAKEVFIO_MEMORY, NULL, run_capture, finish},
+  {"loss", FAKEVFIO_MEMORY, prepare_loss, run_loss, finish_loss},
+  {"away", FAKEVFIO_MEMORY, prepare_away, run_away, finish_away},
+  {"back", FAKEVFIO_MEMORY, prepare_back, run_back, finish_back},
   {"probe", FAKEVFIO_MEMORY, NULL, run_probe, finish},
   {"not viable", FAKEVFIO_MEMORY, prepare_not_viable, run_not_viable,
       finish_not_viable},
