@@ -49,17 +49,36 @@ static gboolean
 set_property (GstElement * element, const char *text)
 {
   char **words = g_strsplit (text, "=", 2);
-  gboolean known = words[0] && words[1] &&
-      g_object_class_find_property (G_OBJECT_GET_CLASS (element), words[0]);
+  GParamSpec *spec = words[0] && words[1] ?
+      g_object_class_find_property (G_OBJECT_GET_CLASS (element), words[0]) :
+      NULL;
+  GValue value = G_VALUE_INIT;
+  gboolean ok = FALSE;
 
-  if (known)
-    gst_util_set_object_arg (G_OBJECT (element), words[0], words[1]);
-  else
+  if (spec && spec->flags & G_PARAM_WRITABLE) {
+    g_value_init (&value, spec->value_type);
+    ok = gst_value_deserialize_with_pspec (&value, words[1], spec);
+    if (ok)
+      g_object_set_property (G_OBJECT (element), words[0], &value);
+    g_value_unset (&value);
+  }
+
+  if (!ok)
     fprintf (stderr, "'%s' is no PROPERTY=VALUE of mmiovidsrc; see "
         "gst-inspect-1.0 mmiovidsrc\n", text);
 
   g_strfreev (words);
-  return known;
+  return ok;
+}
+
+static gboolean
+set_frames (guint64 * frames, const char *text)
+{
+  if (g_ascii_string_to_unsigned (text, 10, 1, G_MAXUINT64, frames, NULL))
+    return TRUE;
+
+  fprintf (stderr, "'%s' is no number of frames\n", text);
+  return FALSE;
 }
 
 /* mmiovidsrc ! videoconvert ! appsink.  Whatever the device has, RGB arrives;
@@ -251,7 +270,7 @@ main (int argc, char **argv)
 
   for (int i = 1; ok && i < argc; i++) {
     if (g_str_has_prefix (argv[i], "--frames="))
-      frames = g_ascii_strtoull (argv[i] + strlen ("--frames="), NULL, 10);
+      ok = set_frames (&frames, argv[i] + strlen ("--frames="));
     else
       ok = set_property (source, argv[i]);
   }

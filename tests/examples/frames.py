@@ -7,13 +7,14 @@ Usage: frames.py [PROPERTY=VALUE...]
 Needs Debian's python3-gi and gir1.2-gst-plugins-base-1.0.
 """
 
+import re
 import sys
 
 import gi
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstVideo", "1.0")
-from gi.repository import Gst, GstVideo     # noqa: E402
+from gi.repository import GLib, Gst, GstVideo     # noqa: E402
 
 FRAMES = 100
 
@@ -27,11 +28,23 @@ def report(message):
 
 
 def main():
+    properties = sys.argv[1:]
+    for text in properties:
+        if not re.match(r"[a-z][a-z-]*=", text):
+            print(f"'{text}' is no PROPERTY=VALUE of mmiovidsrc; see "
+                  "gst-inspect-1.0 mmiovidsrc", file=sys.stderr)
+            return 2
+
     Gst.init(None)
-    pipeline = Gst.parse_launch(
-        "mmiovidsrc name=source " + " ".join(sys.argv[1:]) +
-        " ! videoconvert ! video/x-raw,format=RGB ! "
-        "appsink name=sink sync=false max-buffers=2 drop=true")
+    try:
+        pipeline = Gst.parse_launchv(
+            ["mmiovidsrc", "name=source"] + properties +
+            ["!", "videoconvert", "!", "video/x-raw,format=RGB", "!", "appsink",
+             "name=sink", "sync=false", "max-buffers=2", "drop=true"])
+    except GLib.Error as error:
+        print(f"frames.py: {error.message}", file=sys.stderr)
+        return 2
+
     sink = pipeline.get_by_name("sink")
     bus = pipeline.get_bus()
     pipeline.set_state(Gst.State.PLAYING)

@@ -324,15 +324,17 @@ usage (void)
   exit (2);
 }
 
-/* A number from @least on */
 static unsigned long
 get_number (const char *text, unsigned long least, unsigned long most)
 {
   char *end;
   const unsigned long value = strtoul (text, &end, 10);
 
-  if (*text < '0' || *text > '9' || *end || value < least || value > most)
+  if (*text < '0' || *text > '9' || *end || value < least || value > most) {
+    fprintf (stderr, "painter: '%s' is no number from %lu to %lu\n", text,
+        least, most);
     usage ();
+  }
   return value;
 }
 
@@ -356,15 +358,19 @@ parse (Options * options, int argc, char **argv)
     switch (option) {
       case 's':
         height = strchr (optarg, 'x');
-        if (!height)
+        if (!height) {
+          fprintf (stderr, "painter: '%s' is no WIDTHxHEIGHT\n", optarg);
           usage ();
+        }
         *height++ = '\0';
         options->width = get_number (optarg, 1, 65535);
         options->height = get_number (height, 1, 65535);
         break;
       case 'f':
-        if (strcmp (optarg, "rgb") && strcmp (optarg, "bgrx"))
+        if (strcmp (optarg, "rgb") && strcmp (optarg, "bgrx")) {
+          fprintf (stderr, "painter: '%s' is neither rgb nor bgrx\n", optarg);
           usage ();
+        }
         options->pixel_bytes = strlen (optarg);
         break;
       case 'r':
@@ -392,8 +398,10 @@ parse (Options * options, int argc, char **argv)
         usage ();
     }
   }
-  if (optind != argc - 1)
+  if (optind != argc - 1) {
+    fprintf (stderr, "painter: there are %d NAMEs, not one\n", argc - optind);
     usage ();
+  }
 }
 
 int

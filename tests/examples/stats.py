@@ -43,14 +43,19 @@ def show(source):
 
 
 def main():
-    Gst.init(None)
-    pipeline = Gst.parse_launchv(sys.argv[1:])
-    if not isinstance(pipeline, Gst.Bin):
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
+    Gst.init(None)
+    try:
+        pipeline = Gst.parse_launchv(sys.argv[1:])
+    except GLib.Error as error:
+        sys.exit(f"stats.py: {error.message}")
+    if not isinstance(pipeline, Gst.Bin):
+        sys.exit("stats.py: one element is no pipeline; add ! fakesink")
     elements = pipeline.iterate_all_by_element_factory_name("mmiovidsrc")
     found, source = elements.next()
     if found != Gst.IteratorResult.OK:
-        sys.exit(__doc__)
+        sys.exit("stats.py: there is no mmiovidsrc in the pipeline")
 
     loop = GLib.MainLoop()
     bus = pipeline.get_bus()

@@ -10,11 +10,14 @@
 
 #include "fixtures/helper.h"
 
-/* Runs it with arguments that are split at blanks */
+/* As in their first line */
+#define PYTHON "/usr/bin/python3"
+
+/* Runs a program with arguments that are split at blanks */
 static int
-run (const char *arguments, char **out, char **err)
+run_program (const char *program, const char *arguments, char **out, char **err)
 {
-  char *command = g_strdup_printf ("%s %s", EXAMPLE, arguments);
+  char *command = g_strdup_printf ("%s %s", program, arguments);
   GError *error = NULL;
   int status;
 
@@ -24,6 +27,12 @@ run (const char *arguments, char **out, char **err)
   GST_INFO ("%s: %d\n%s%s", command, WEXITSTATUS (status), *out, *err);
   g_free (command);
   return WEXITSTATUS (status);
+}
+
+static int
+run (const char *arguments, char **out, char **err)
+{
+  return run_program (EXAMPLE, arguments, out, err);
 }
 
 /* The line that begins so, split at blanks */
@@ -138,6 +147,16 @@ GST_START_TEST (test_errors)
     {"device=/absent", {"There is no file /absent", "errno 2"}},
     {"width", {"'width' is no PROPERTY=VALUE", "gst-inspect-1.0"}},
     {"with=5", {"'with=5' is no PROPERTY=VALUE", "gst-inspect-1.0"}},
+    {"--frames=1 width=x", {"'width=x' is no PROPERTY=VALUE",
+            "gst-inspect-1.0"}},
+    {"--frames=1 format=x", {"'format=x' is no PROPERTY=VALUE",
+            "gst-inspect-1.0"}},
+    {"--frames=1 stats=x", {"'stats=x' is no PROPERTY=VALUE",
+            "gst-inspect-1.0"}},
+    {"--frames=1 =5", {"'=5' is no PROPERTY=VALUE", "gst-inspect-1.0"}},
+    {"--frames=1 --what", {"'--what' is no PROPERTY=VALUE", "gst-inspect-1.0"}},
+    {"--frames=x", {"'x' is no number of frames", ""}},
+    {"--frames=", {"'' is no number of frames", ""}},
   };
   char *out, *err;
 
@@ -145,6 +164,57 @@ GST_START_TEST (test_errors)
   fail_unless_equals_string (out, "");
   fail_unless (strstr (err, errors[__i__].words[0]), "%s", err);
   fail_unless (strstr (err, errors[__i__].words[1]), "%s", err);
+  fail_if (strstr (err, "CRITICAL"), "%s", err);
+  g_free (out);
+  g_free (err);
+}
+
+GST_END_TEST;
+
+/* The examples in Python are run as printed by the tests of documents */
+GST_START_TEST (test_python_errors)
+{
+  static const struct
+  {
+    const char *arguments;
+    int status;
+    const char *word;
+  } errors[] = {
+    {"frames.py device=/absent", 1, "There is no file /absent"},
+    {"frames.py width=x", 2, "could not set property \"width\""},
+    {"frames.py with=5", 2, "no property \"with\""},
+    {"frames.py --what", 2, "'--what' is no PROPERTY=VALUE"},
+    {"frames.py width", 2, "'width' is no PROPERTY=VALUE"},
+    {"stats.py", 1, "Usage: stats.py"},
+    {"stats.py mmiovidsrc", 1, "one element is no pipeline"},
+    {"stats.py identity ! fakesink", 1, "there is no mmiovidsrc"},
+    {"stats.py mmiovidsrc device=/absent ! fakesink", 1,
+        "There is no file /absent"},
+    {"stats.py mmiovidsrc width=x ! fakesink", 1,
+        "could not set property \"width\""},
+    {"stats.py mmiovidsrc --what ! fakesink", 1, "syntax error"},
+  };
+  char *out, *err;
+
+  if (run_program (PYTHON, "-c 'from gi.repository import GstVideo'", &out,
+          &err) != 0) {
+    g_print ("SKIP: install python3-gi and gir1.2-gst-plugins-base-1.0\n");
+    g_free (out);
+    g_free (err);
+    return;
+  }
+
+  for (guint i = 0; i < G_N_ELEMENTS (errors); i++) {
+    g_autofree char *arguments = g_strconcat (EXAMPLES, errors[i].arguments,
+        NULL);
+
+    g_free (out);
+    g_free (err);
+    fail_unless_equals_int (run_program (PYTHON, arguments, &out, &err),
+        errors[i].status);
+    fail_unless (strstr (err, errors[i].word), "%s", err);
+    fail_if (strstr (err, "CRITICAL") || strstr (err, "Traceback"), "%s", err);
+  }
   g_free (out);
   g_free (err);
 }
@@ -188,7 +258,8 @@ example_suite (void)
   tcase_add_test (tc, test_rgb);
   tcase_add_test (tc, test_bgrx);
   tcase_add_test (tc, test_sim);
-  tcase_add_loop_test (tc, test_errors, 0, 4);
+  tcase_add_loop_test (tc, test_errors, 0, 11);
+  tcase_add_test (tc, test_python_errors);
   tcase_add_test (tc, test_interrupt);
 
   return s;

@@ -261,13 +261,27 @@ GST_END_TEST;
 /* What it does not understand it says */
 GST_START_TEST (test_usage)
 {
-  static const char *wrong[] = { "", "a b", "--size 5 a", "--size 0x5 a",
-    "--size 5x65536 a", "--format yuy2 a", "--rate 0 a", "--rate -1 a",
-    "--pictures 5 a", "--frames 1x a", "--what a"
+  static const struct
+  {
+    const char *options;
+    const char *word;
+  } wrong[] = {
+    {"", "there are 0 NAMEs"}, {"a b", "there are 2 NAMEs"},
+    {"--size 5 a", "'5' is no WIDTHxHEIGHT"},
+    {"--size 0x5 a", "'0' is no number from 1 to 65535"},
+    {"--size 5x65536 a", "'65536' is no number"},
+    {"--format yuy2 a", "'yuy2' is neither"},
+    {"--rate 0 a", "'0' is no number from 1 to 1000"},
+    {"--rate -1 a", "'-1' is no number"}, {"--rate x a", "'x' is no number"},
+    {"--pictures 5 a", "'5' is no number from 1 to 4"},
+    {"--frames 1x a", "'1x' is no number"},
+    {"--what a", "unrecognized option '--what'"},
+    {"--size", "option '--size' requires an argument"},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (wrong); i++) {
-    g_autofree char *command = g_strdup_printf (PAINTER " %s", wrong[i]);
+    g_autofree char *command = g_strdup_printf (PAINTER " %s",
+        wrong[i].options);
     g_autofree char *err = NULL;
     int status;
 
@@ -276,6 +290,7 @@ GST_START_TEST (test_usage)
     fail_unless (WIFEXITED (status) && WEXITSTATUS (status) == 2, "%s: %d",
         command, status);
     fail_unless (strstr (err, "Usage: painter") != NULL, "%s", err);
+    fail_unless (strstr (err, wrong[i].word) != NULL, "%s", err);
   }
 }
 
