@@ -11,6 +11,7 @@
 
 #include "base/mmiouri.h"
 #include "gstmmiocaps.h"
+#include "gstmmiosettings.h"
 #include "gstmmiovidsrc.h"
 
 #define ELEMENT "mmiovidsrc"
@@ -44,13 +45,8 @@ gst_mmio_device_create_element (GstDevice * device, const gchar * name)
 /* Names another device, and leaves out what describes the frame of the one before,
  * and where it is */
 static char *
-replace_device (const char *text, const char *address)
+replace_device (GObjectClass * klass, const char *text, const char *address)
 {
-  static const char *const names[] = {
-    "bar", "format", "width", "height", "offset", "stride", "buffers",
-    "buffer-step", "counter-bar", "counter-offset", "counter-size",
-    "counter-seqlock", "index-bar", "index-offset", "index-size", NULL
-  };
   g_auto (MmioUri) uri = { NULL, };
 
   if (!mmio_uri_parse (&uri, text, NULL))
@@ -61,7 +57,8 @@ replace_device (const char *text, const char *address)
   for (guint i = uri.parameters->len; i-- > 0;) {
     const MmioUriParameter *parameter = g_ptr_array_index (uri.parameters, i);
 
-    if (g_strv_contains (names, parameter->name))
+    if (gst_mmio_settings_is_of_frame (g_object_class_find_property (klass,
+                parameter->name)))
       g_ptr_array_remove_index (uri.parameters, i);
   }
 
@@ -81,7 +78,7 @@ gst_mmio_device_reconfigure_element (GstDevice * device, GstElement * element)
 
   /* All of it or nothing */
   uri = gst_uri_handler_get_uri (GST_URI_HANDLER (element));
-  other = replace_device (uri, self->address);
+  other = replace_device (G_OBJECT_GET_CLASS (element), uri, self->address);
   return other && gst_uri_handler_set_uri (GST_URI_HANDLER (element), other,
       NULL);
 }

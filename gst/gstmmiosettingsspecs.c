@@ -176,6 +176,32 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
 }
 
 /**
+ * gst_mmio_settings_is_of_frame:
+ * @spec: of a setting
+ *
+ * Returns: whether it describes the device's frame and where that is, so that it is
+ *   good for no other device
+ */
+gboolean
+gst_mmio_settings_is_of_frame (const GParamSpec * spec)
+{
+  switch (spec->param_id) {
+    case PROP_DEVICE:
+    case PROP_ACCESS:
+    case PROP_IO_MODE:
+    case PROP_MAPPING:
+    case PROP_ENGINE:
+    case PROP_CHANGES:
+    case PROP_FRAME_SYNC:
+    case PROP_RECONNECT:
+    case PROP_QUEUE_SIZE:
+      return FALSE;
+    default:
+      return TRUE;
+  }
+}
+
+/**
  * gst_mmio_settings_is_allowed:
  * @spec: of a setting
  * @value: a value of its type

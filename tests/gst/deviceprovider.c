@@ -253,14 +253,22 @@ GST_START_TEST (test_reconfigure)
       "height", 4, "offset", (guint64) 7, "stride", 32, "buffers", 2,
       "buffer-step", (guint64) 4096, "counter-bar", 0, "counter-offset",
       (guint64) 0, "counter-size", 64, "counter-seqlock", TRUE, "index-bar", 0,
-      "index-offset", (guint64) 8, "index-size", 8, "reconnect", TRUE, NULL);
+      "index-offset", (guint64) 8, "index-size", 8, "reconnect", TRUE,
+      "queue-size", 3, NULL);
   gst_util_set_object_arg (G_OBJECT (element), "format", "bgrx");
+  gst_util_set_object_arg (G_OBJECT (element), "access", "sysfs");
+  gst_util_set_object_arg (G_OBJECT (element), "io-mode", "copy");
+  gst_util_set_object_arg (G_OBJECT (element), "mapping", "uncached");
+  gst_util_set_object_arg (G_OBJECT (element), "engine", "u32");
   gst_util_set_object_arg (G_OBJECT (element), "changes", "drop");
+  gst_util_set_object_arg (G_OBJECT (element), "frame-sync", "counter");
 
   fail_unless (gst_device_reconfigure_element (devices->data, element));
   uri = gst_uri_handler_get_uri (GST_URI_HANDLER (element));
-  fail_unless_equals_string (uri, "mmio://0000:03:00.0?changes=drop&"
-      "reconnect=true");
+  fail_unless_equals_string (uri,
+      "mmio://0000:03:00.0?access=sysfs&io-mode=copy&"
+      "mapping=uncached&engine=u32&changes=drop&frame-sync=counter&"
+      "reconnect=true&queue-size=3");
 
   gst_object_unref (element);
   free_devices (devices);
