@@ -12,16 +12,16 @@
 
 /**
  * gst_mmio_buffer_wrap:
- * @memory: (transfer full): memory that @picture lies in
+ * @memory: (transfer full): memory that @layout lies in
  * @skip: bytes from its start to the picture's, be it one of several
- * @picture: the picture
+ * @layout: the picture
  * @format: its format, as GStreamer has it
  *
  * Returns: (transfer full): a buffer that says where the picture is
  */
 GstBuffer *
 gst_mmio_buffer_wrap (GstMemory * memory, gsize skip,
-    const MmioPicture * picture, GstVideoFormat format)
+    const MmioLayout * layout, GstVideoFormat format)
 {
   GstBuffer *buffer = gst_buffer_new ();
   gsize offset[GST_VIDEO_MAX_PLANES];
@@ -29,12 +29,11 @@ gst_mmio_buffer_wrap (GstMemory * memory, gsize skip,
 
   gst_buffer_append_memory (buffer, memory);
 
-  gst_mmio_format_get_layout (picture, offset, stride);
-  for (guint i = 0; i < picture->format.n_planes; i++)
+  gst_mmio_format_get_layout (layout, offset, stride);
+  for (guint i = 0; i < layout->format.n_planes; i++)
     offset[i] += skip;
   gst_buffer_add_video_meta_full (buffer, GST_VIDEO_FRAME_FLAG_NONE, format,
-      picture->width, picture->height, picture->format.n_planes, offset,
-      stride);
+      layout->width, layout->height, layout->format.n_planes, offset, stride);
 
   return buffer;
 }

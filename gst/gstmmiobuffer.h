@@ -8,7 +8,7 @@
 G_BEGIN_DECLS
 
 GstBuffer *gst_mmio_buffer_wrap (GstMemory * memory, gsize skip,
-    const MmioPicture * picture, GstVideoFormat format);
+    const MmioLayout * layout, GstVideoFormat format);
 
 gboolean gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
     const MmioFormat * format, MmioCapture * capture, MmioRead * result,

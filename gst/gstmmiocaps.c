@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "gstmmioformat.h"
-#include "load/mmioframe.h"
+#include "load/mmioframecopy.h"
 
 /* 0/1 is as frames come, where it is the device that starts them */
 #define FRAMERATES "(fraction) [ 1/2147483647, " \
@@ -23,7 +23,7 @@
 #define ANY_FRAMERATES "(fraction) [ 0/1, " \
     G_STRINGIFY (GST_MMIO_CAPS_MAX_RATE) "/1 ]"
 
-#define SIZES "(int) [ 1, " G_STRINGIFY (MMIO_PICTURE_MAX_SIDE) " ]"
+#define SIZES "(int) [ 1, " G_STRINGIFY (MMIO_LAYOUT_MAX_SIDE) " ]"
 
 #define ALWAYS "pixel-aspect-ratio = 1/1, interlace-mode = progressive"
 
@@ -94,27 +94,27 @@ gst_mmio_caps_get_template (void)
 }
 
 static void
-append_format (GstCaps * caps, const MmioPicture * picture, const char *name)
+append_format (GstCaps * caps, const MmioLayout * layout, const char *name)
 {
   GstStructure *s = gst_structure_from_string ("video/x-raw, "
       "framerate = " FRAMERATES ", " ALWAYS, NULL);
 
   gst_structure_set (s, "format", G_TYPE_STRING, name,
-      "width", G_TYPE_INT, (gint) picture->width,
-      "height", G_TYPE_INT, (gint) picture->height, NULL);
+      "width", G_TYPE_INT, (gint) layout->width,
+      "height", G_TYPE_INT, (gint) layout->height, NULL);
   gst_caps_append_structure (caps, s);
 }
 
 /**
- * gst_mmio_caps_get_picture:
- * @picture: a picture
+ * gst_mmio_caps_from_layout:
+ * @layout: a picture
  * @own_only: only in the format that it has in the BAR
  *
- * Returns: (transfer full): the formats that @picture can be copied to, the
+ * Returns: (transfer full): the formats that @layout can be copied to, the
  *   best first
  */
 GstCaps *
-gst_mmio_caps_get_picture (const MmioPicture * picture, gboolean own_only)
+gst_mmio_caps_from_layout (const MmioLayout * layout, gboolean own_only)
 {
   static const GstVideoFormat expanded[] = {
     GST_VIDEO_FORMAT_BGRx, GST_VIDEO_FORMAT_RGBx,
@@ -122,14 +122,14 @@ gst_mmio_caps_get_picture (const MmioPicture * picture, gboolean own_only)
   };
   GstCaps *caps = gst_caps_new_empty ();
 
-  append_format (caps, picture, picture->format.name);
+  append_format (caps, layout, layout->format.name);
   for (gsize i = 0; !own_only && i < G_N_ELEMENTS (expanded); i++) {
     MmioFormat format;
 
     if (gst_mmio_format_from_video (&format, expanded[i]) &&
-        !mmio_format_equal (&format, &picture->format) &&
-        mmio_frame_can_read_as (picture, &format))
-      append_format (caps, picture, format.name);
+        !mmio_format_equal (&format, &layout->format) &&
+        mmio_frame_copy_can_convert (layout, &format))
+      append_format (caps, layout, format.name);
   }
 
   return caps;
@@ -137,18 +137,18 @@ gst_mmio_caps_get_picture (const MmioPicture * picture, gboolean own_only)
 
 /**
  * gst_mmio_caps_get_dma_buf:
- * @picture: a picture
+ * @layout: a picture
  *
- * Returns: (transfer full): @picture as a dma-buf; empty if DRM has no name for
+ * Returns: (transfer full): @layout as a dma-buf; empty if DRM has no name for
  *   its pixels
  */
 GstCaps *
-gst_mmio_caps_get_dma_buf (const MmioPicture * picture)
+gst_mmio_caps_get_dma_buf (const MmioLayout * layout)
 {
   GstCaps *caps = gst_caps_new_empty ();
 #if GST_CHECK_VERSION (1, 24, 0)
   const guint32 fourcc = gst_video_dma_drm_fourcc_from_format
-      (gst_video_format_from_string (picture->format.name));
+      (gst_video_format_from_string (layout->format.name));
   g_autofree char *name = NULL;
 
   /* DRM_FORMAT_INVALID */
@@ -156,10 +156,10 @@ gst_mmio_caps_get_dma_buf (const MmioPicture * picture)
     return caps;
 
   name = gst_video_dma_drm_fourcc_to_string (fourcc, LINEAR);
-  append_format (caps, picture, "DMA_DRM");
+  append_format (caps, layout, "DMA_DRM");
   gst_caps_set_simple (caps, "drm-format", G_TYPE_STRING, name, NULL);
 #else
-  append_format (caps, picture, picture->format.name);
+  append_format (caps, layout, layout->format.name);
 #endif
   set_dma_buf (caps);
 
@@ -371,10 +371,10 @@ gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted,
     {"pixel-aspect-ratio", "with square pixels", "videoscale"},
     {"interlace-mode", "progressive", "interlace"},
   };
-  g_autoptr (GstCaps) picture = gst_caps_copy (caps);
+  g_autoptr (GstCaps) layout = gst_caps_copy (caps);
 
-  for (guint i = 0; i < gst_caps_get_size (picture); i++)
-    gst_structure_remove_fields (gst_caps_get_structure (picture, i),
+  for (guint i = 0; i < gst_caps_get_size (layout); i++)
+    gst_structure_remove_fields (gst_caps_get_structure (layout, i),
         "framerate", "pixel-aspect-ratio", "interlace-mode", NULL);
 
   *what = "progressive, with square pixels and at a constant rate";
@@ -387,5 +387,5 @@ gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted,
     }
   }
 
-  return gst_caps_can_intersect (picture, wanted);
+  return gst_caps_can_intersect (layout, wanted);
 }

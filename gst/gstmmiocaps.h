@@ -3,7 +3,7 @@
 
 #include <gst/video/video.h>
 
-#include "frame/mmiopicture.h"
+#include "frame/mmiolayout.h"
 
 G_BEGIN_DECLS
 
@@ -12,9 +12,9 @@ G_BEGIN_DECLS
 
 GstCaps *gst_mmio_caps_get_template (void);
 
-GstCaps *gst_mmio_caps_get_picture (const MmioPicture * picture,
+GstCaps *gst_mmio_caps_from_layout (const MmioLayout * layout,
     gboolean own_only);
-GstCaps *gst_mmio_caps_get_dma_buf (const MmioPicture * picture);
+GstCaps *gst_mmio_caps_get_dma_buf (const MmioLayout * layout);
 
 gboolean gst_mmio_caps_name_dma_buf (GstCaps * caps);
 GstCaps *gst_mmio_caps_prefer_dma_buf (GstCaps * caps);

@@ -223,7 +223,7 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
   /* What the device has counted since is known before the pending frame is
    * read */
-  if (has_pending && gst_mmio_device_state_look (self))
+  if (has_pending && gst_mmio_device_state_poll (self))
     deadline = now;
 
   if (self->device.last_count == 0) {
@@ -394,7 +394,7 @@ wrap_frame (GstMmioVidSrc * self, GstBuffer ** buffer, MmioRead * read)
     return;
 
   do {
-    *buffer = gst_mmio_way_wrap (self->way, slot);
+    *buffer = gst_mmio_io_wrap (self->io, slot);
   } while (!*buffer && gst_mmio_frame_queue_drop_oldest (&self->queue, NULL));
 
   if (*buffer && *read == MMIO_READ_TORN)
@@ -421,17 +421,17 @@ static GstMmioStep
 read_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** buffer)
 {
   const gboolean copies =
-      gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY;
+      gst_mmio_io_get_mode (self->io) == GST_MMIO_IO_MODE_COPY;
   GstMmioStep step = GST_MMIO_STEP_DONE;
   MmioRead read;
 
   *buffer = NULL;
   if (negotiates (self, frame))
     return GST_MMIO_STEP_AGAIN;
-  if (!gst_mmio_device_state_look (self)) {
+  if (!gst_mmio_device_state_poll (self)) {
     gst_mmio_device_state_keep (self, frame);
     /* A device that is being removed may look like another mode */
-    return mmio_capture_is_present (self->capture) ? GST_MMIO_STEP_AGAIN :
+    return mmio_capture_check_present (self->capture) ? GST_MMIO_STEP_AGAIN :
         GST_MMIO_STEP_GONE;
   }
 
@@ -629,7 +629,7 @@ capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
 
   if ((events & GST_MMIO_EVENT_NOTICE) &&
       self->device.state != GST_MMIO_STATE_AWAY &&
-      !mmio_capture_is_present (self->capture))
+      !mmio_capture_check_present (self->capture))
     step = GST_MMIO_STEP_GONE;
   else
     step = gst_mmio_device_state_prepare (self);

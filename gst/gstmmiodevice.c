@@ -149,48 +149,48 @@ gst_mmio_device_init (GstMmioDevice * self)
 
 /* Where another provider of GStreamer says the same, in its words */
 static GstStructure *
-describe (const MmioCandidate * candidate)
+describe (const MmioPciEntry * entry)
 {
-  g_autofree char *bus_path = g_strconcat ("pci-", candidate->address, NULL);
-  g_autofree char *vendor = g_strdup_printf ("%04x", candidate->vendor);
-  g_autofree char *product = g_strdup_printf ("%04x", candidate->device);
-  g_autofree char *class_code = g_strdup_printf ("%06x", candidate->class_code);
+  g_autofree char *bus_path = g_strconcat ("pci-", entry->address, NULL);
+  g_autofree char *vendor = g_strdup_printf ("%04x", entry->vendor);
+  g_autofree char *product = g_strdup_printf ("%04x", entry->device);
+  g_autofree char *class_code = g_strdup_printf ("%06x", entry->class_code);
   GstStructure *properties = gst_structure_new ("mmio-proplist",
       "device.api", G_TYPE_STRING, "mmio",
-      "device.path", G_TYPE_STRING, candidate->address,
+      "device.path", G_TYPE_STRING, entry->address,
       "device.bus_path", G_TYPE_STRING, bus_path,
       "device.bus", G_TYPE_STRING, "pci",
       "device.subsystem", G_TYPE_STRING, "pci",
-      "sysfs.path", G_TYPE_STRING, candidate->path,
+      "sysfs.path", G_TYPE_STRING, entry->path,
       "device.vendor.id", G_TYPE_STRING, vendor,
       "device.product.id", G_TYPE_STRING, product,
       "pci.class", G_TYPE_STRING, class_code, NULL);
 
-  if (candidate->names.vendor)
+  if (entry->names.vendor)
     gst_structure_set (properties, "device.vendor.name", G_TYPE_STRING,
-        candidate->names.vendor, NULL);
-  if (candidate->names.device)
+        entry->names.vendor, NULL);
+  if (entry->names.device)
     gst_structure_set (properties, "device.product.name", G_TYPE_STRING,
-        candidate->names.device, NULL);
+        entry->names.device, NULL);
 
   return properties;
 }
 
 /**
  * gst_mmio_device_new:
- * @candidate: a PCI device
+ * @entry: a PCI device
  *
  * Returns: (transfer floating): the same for applications
  */
 GstDevice *
-gst_mmio_device_new (const MmioCandidate * candidate)
+gst_mmio_device_new (const MmioPciEntry * entry)
 {
-  g_autoptr (GstStructure) properties = describe (candidate);
+  g_autoptr (GstStructure) properties = describe (entry);
   /* Which of them it can send, only the device or its user could tell */
   g_autoptr (GstCaps) caps = gst_mmio_caps_get_template ();
 
-  return g_object_new (GST_TYPE_MMIO_DEVICE, "address", candidate->address,
-      "display-name", candidate->names.full, "device-class", "Source/Video",
+  return g_object_new (GST_TYPE_MMIO_DEVICE, "address", entry->address,
+      "display-name", entry->names.full, "device-class", "Source/Video",
       "caps", caps, "properties", properties, NULL);
 }
 

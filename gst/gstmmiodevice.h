@@ -3,7 +3,7 @@
 
 #include <gst/gst.h>
 
-#include "pci/mmiocandidate.h"
+#include "pci/mmioenumerate.h"
 
 G_BEGIN_DECLS
 
@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GstMmioDevice, gst_mmio_device, GST, MMIO_DEVICE,
     GstDevice)
 
-GstDevice *gst_mmio_device_new (const MmioCandidate * candidate);
+GstDevice *gst_mmio_device_new (const MmioPciEntry * entry);
 
 const char *gst_mmio_device_get_address (const GstMmioDevice * self);
 

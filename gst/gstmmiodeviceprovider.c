@@ -23,7 +23,7 @@
 #include "base/mmioerror.h"
 #include "describe/mmiodevicetable.h"
 #include "gstmmiodevice.h"
-#include "hotplug/mmiomonitor.h"
+#include "hotplug/mmiohotplugbus.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_mmio_device_provider_debug);
 #define GST_CAT_DEFAULT gst_mmio_device_provider_debug
@@ -34,7 +34,7 @@ struct _GstMmioDeviceProvider
 
   /* From start to stop, which GStreamer keeps apart; NULL if nobody tells of
    * changes */
-  MmioMonitor *monitor;
+  MmioHotplugBus *bus;
 };
 
 G_DEFINE_TYPE (GstMmioDeviceProvider, gst_mmio_device_provider,
@@ -46,25 +46,25 @@ GST_DEVICE_PROVIDER_REGISTER_DEFINE (mmiodeviceprovider, "mmiodeviceprovider",
 
 /* Returns: (transfer full) (nullable): NULL if this process cannot ask */
 static GPtrArray *
-list_candidates (GstDeviceProvider * provider)
+list_entries (GstDeviceProvider * provider)
 {
-  GPtrArray *candidates = mmio_candidate_list (mmio_device_table_has);
+  GPtrArray *entries = mmio_pci_enumerate (mmio_device_table_has);
 
-  if (!candidates)
+  if (!entries)
     GST_WARNING_OBJECT (provider,
         "Cannot list the PCI devices: this process has "
         "no memory or file descriptors left");
-  return candidates;
+  return entries;
 }
 
 static GList *
 gst_mmio_device_provider_probe (GstDeviceProvider * provider)
 {
-  g_autoptr (GPtrArray) candidates = list_candidates (provider);
+  g_autoptr (GPtrArray) entries = list_entries (provider);
   GList *devices = NULL;
 
-  for (guint i = candidates ? candidates->len : 0; i-- > 0;) {
-    GstDevice *device = gst_mmio_device_new (g_ptr_array_index (candidates, i));
+  for (guint i = entries ? entries->len : 0; i-- > 0;) {
+    GstDevice *device = gst_mmio_device_new (g_ptr_array_index (entries, i));
 
     devices = g_list_prepend (devices, gst_object_ref_sink (device));
   }
@@ -89,15 +89,14 @@ find_device (GstDeviceProvider * provider, const char *address)
 }
 
 static void
-add_or_remove (const char *address, const MmioCandidate * candidate,
-    gpointer data)
+add_or_remove (const char *address, const MmioPciEntry * entry, gpointer data)
 {
   GstDeviceProvider *provider = data;
   g_autoptr (GstDevice) device = NULL;
 
-  if (candidate) {
-    GST_INFO_OBJECT (provider, "%s at %s", candidate->names.full, address);
-    gst_device_provider_device_add (provider, gst_mmio_device_new (candidate));
+  if (entry) {
+    GST_INFO_OBJECT (provider, "%s at %s", entry->names.full, address);
+    gst_device_provider_device_add (provider, gst_mmio_device_new (entry));
     return;
   }
 
@@ -111,15 +110,15 @@ add_or_remove (const char *address, const MmioCandidate * candidate,
 static gboolean
 add_all (GstDeviceProvider * provider)
 {
-  g_autoptr (GPtrArray) candidates = list_candidates (provider);
+  g_autoptr (GPtrArray) entries = list_entries (provider);
 
-  if (!candidates)
+  if (!entries)
     return FALSE;
 
-  for (guint i = 0; i < candidates->len; i++) {
-    const MmioCandidate *candidate = g_ptr_array_index (candidates, i);
+  for (guint i = 0; i < entries->len; i++) {
+    const MmioPciEntry *entry = g_ptr_array_index (entries, i);
 
-    add_or_remove (candidate->address, candidate, provider);
+    add_or_remove (entry->address, entry, provider);
   }
 
   return TRUE;
@@ -131,9 +130,10 @@ gst_mmio_device_provider_start (GstDeviceProvider * provider)
   GstMmioDeviceProvider *self = GST_MMIO_DEVICE_PROVIDER (provider);
   g_autoptr (GError) error = NULL;
 
-  self->monitor =
-      mmio_monitor_new (mmio_device_table_has, add_or_remove, provider, &error);
-  if (!self->monitor) {
+  self->bus =
+      mmio_hotplug_bus_new (mmio_device_table_has, add_or_remove, provider,
+      &error);
+  if (!self->bus) {
     GST_WARNING_OBJECT (self, "%s (%s)", error->message,
         mmio_error_get_system (error));
     return add_all (provider);
@@ -147,7 +147,7 @@ gst_mmio_device_provider_stop (GstDeviceProvider * provider)
 {
   GstMmioDeviceProvider *self = GST_MMIO_DEVICE_PROVIDER (provider);
 
-  g_clear_pointer (&self->monitor, mmio_monitor_free);
+  g_clear_pointer (&self->bus, mmio_hotplug_bus_free);
 }
 
 static void

@@ -60,7 +60,7 @@ gst_mmio_device_state_retry (GstMmioVidSrc * self,
   }
 
   device->is_retried = TRUE;
-  gst_mmio_device_state_look (self);
+  gst_mmio_device_state_poll (self);
 }
 
 /* Counts the pending frame as missed, if there is one */
@@ -85,7 +85,7 @@ gst_mmio_device_state_take (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   GstMmioDeviceState *device = &self->device;
   GstClockTimeDiff now;
 
-  if (!device->has_pending || !gst_mmio_device_state_look (self) ||
+  if (!device->has_pending || !gst_mmio_device_state_poll (self) ||
       !gst_mmio_capture_loop_get_now (self, &now))
     return FALSE;
 
@@ -109,11 +109,11 @@ gst_mmio_device_state_take (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 /* Looks whether the device still shows what is captured.  Returns: FALSE if there
  * is nothing to read */
 gboolean
-gst_mmio_device_state_look (GstMmioVidSrc * self)
+gst_mmio_device_state_poll (GstMmioVidSrc * self)
 {
   GstMmioDeviceState *device = &self->device;
 
-  switch (mmio_capture_look (self->capture)) {
+  switch (mmio_capture_poll_mode (self->capture)) {
     case MMIO_MODE_NONE:
       device->state = GST_MMIO_STATE_MODE_CHANGING;
       note (self, GST_MMIO_TROUBLE_NO_MODE, NULL);
@@ -198,7 +198,7 @@ gst_mmio_device_state_note_stall (GstMmioVidSrc * self)
 {
   self->device.last_count = g_get_monotonic_time ();
   /* A device that shows nothing counts nothing */
-  if (!gst_mmio_device_state_look (self))
+  if (!gst_mmio_device_state_poll (self))
     return;
 
   self->device.state = GST_MMIO_STATE_STALLED;
@@ -222,18 +222,18 @@ gst_mmio_device_state_note_frame (GstMmioVidSrc * self, gboolean is_torn)
 /* Captured anew */
 
 static void
-replace_capture (GstMmioVidSrc * self, MmioCapture * capture, GstMmioWay * way)
+replace_capture (GstMmioVidSrc * self, MmioCapture * capture, GstMmioIO * io)
 {
   MmioCapture *old_capture = self->capture;
-  GstMmioWay *old_way = self->way;
+  GstMmioIO *old_io = self->io;
 
   GST_OBJECT_LOCK (self);
   self->capture = capture;
-  self->way = way;
+  self->io = io;
   GST_OBJECT_UNLOCK (self);
 
   /* Buffers that are downstream, or in the queue, keep what they need */
-  gst_mmio_way_free (old_way);
+  gst_mmio_io_free (old_io);
   mmio_capture_close (old_capture);
 }
 
@@ -247,7 +247,7 @@ move_capture (GstMmioVidSrc * self, MmioCapture * capture)
   gboolean ret;
 
   GST_OBJECT_LOCK (self);
-  ret = gst_mmio_way_move (self->way, capture);
+  ret = gst_mmio_io_move (self->io, capture);
   if (ret)
     self->capture = capture;
   GST_OBJECT_UNLOCK (self);
@@ -257,7 +257,7 @@ move_capture (GstMmioVidSrc * self, MmioCapture * capture)
 
   mmio_capture_close (old_capture);
   GST_LOG_OBJECT (self, "the frame starts at byte %" G_GUINT64_FORMAT " now",
-      mmio_capture_get_info (capture)->picture.start);
+      mmio_capture_get_info (capture)->layout.start);
   return TRUE;
 }
 
@@ -269,22 +269,22 @@ static gboolean
 go_on_with (GstMmioVidSrc * self, MmioCapture * capture, GError ** error)
 {
   const MmioCaptureInfo *info = mmio_capture_get_info (capture);
-  const MmioPicture *picture = &info->picture;
-  GstMmioWay *way;
+  const MmioLayout *layout = &info->layout;
+  GstMmioIO *io;
 
   if (!move_capture (self, capture)) {
-    way = gst_mmio_way_renew (self->way, capture, error);
-    if (!way) {
+    io = gst_mmio_io_renew (self->io, capture, error);
+    if (!io) {
       mmio_capture_close (capture);
       return FALSE;
     }
 
     GST_INFO_OBJECT (self, "%s shows %s %ux%u at byte %" G_GUINT64_FORMAT
         " of BAR %d now, stride %u", info->device_address,
-        picture->format.name, picture->width, picture->height, picture->start,
-        info->bar, picture->plane[0].stride);
+        layout->format.name, layout->width, layout->height, layout->start,
+        info->bar, layout->plane[0].stride);
 
-    replace_capture (self, capture, way);
+    replace_capture (self, capture, io);
     self->is_discont = TRUE;
     gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_CHANGE);
     gst_mmio_frame_queue_set_closed (&self->queue, TRUE);
@@ -305,9 +305,9 @@ renew (GstMmioVidSrc * self)
     return GST_MMIO_STEP_DONE;
 
   /* A device that is being removed may look like another mode first */
-  if (!mmio_capture_is_present (self->capture))
+  if (!mmio_capture_check_present (self->capture))
     return GST_MMIO_STEP_GONE;
-  if (mmio_capture_look (self->capture) == MMIO_MODE_NONE)
+  if (mmio_capture_poll_mode (self->capture) == MMIO_MODE_NONE)
     return GST_MMIO_STEP_DONE;
 
   capture = mmio_capture_renew (self->capture, &error);
@@ -324,7 +324,7 @@ renew (GstMmioVidSrc * self)
     return GST_MMIO_STEP_AGAIN;
 
   /* Or be removed meanwhile */
-  if (!mmio_capture_is_present (self->capture))
+  if (!mmio_capture_check_present (self->capture))
     return GST_MMIO_STEP_GONE;
 
   return gst_mmio_capture_loop_fail (self, g_steal_pointer (&error));
@@ -333,7 +333,7 @@ renew (GstMmioVidSrc * self)
 /* Away */
 
 static void
-begin_away (GstMmioVidSrc * self, const GError * loss)
+begin_away (GstMmioVidSrc * self, const GError * removal)
 {
   GstMmioDeviceState *device = &self->device;
 
@@ -345,10 +345,10 @@ begin_away (GstMmioVidSrc * self, const GError * loss)
   device->next_try = device->back_since == 0 ? 0 :
       device->back_since + RETRY_PAUSE;
 
-  gst_mmio_message_post_warning (GST_ELEMENT_CAST (self), loss,
+  gst_mmio_message_post_warning (GST_ELEMENT_CAST (self), removal,
       "Frames go on when it is back.");
   gst_mmio_message_post_device (GST_ELEMENT_CAST (self), self->capture,
-      loss->message);
+      removal->message);
 }
 
 static void
@@ -406,7 +406,7 @@ find (GstMmioVidSrc * self)
 GstMmioStep
 gst_mmio_device_state_lose (GstMmioVidSrc * self)
 {
-  const GError *loss = mmio_capture_get_loss (self->capture);
+  const GError *removal = mmio_capture_get_removal (self->capture);
   gboolean reconnect;
 
   GST_OBJECT_LOCK (self);
@@ -415,10 +415,10 @@ gst_mmio_device_state_lose (GstMmioVidSrc * self)
 
   gst_mmio_device_state_drop (self);
   if (!reconnect)
-    return gst_mmio_capture_loop_fail (self, g_error_copy (loss));
+    return gst_mmio_capture_loop_fail (self, g_error_copy (removal));
 
   if (self->device.state != GST_MMIO_STATE_AWAY)
-    begin_away (self, loss);
+    begin_away (self, removal);
   return GST_MMIO_STEP_AGAIN;
 }
 

@@ -41,7 +41,7 @@ create_rings (GstMmioExport * export, MmioCapture * capture, int fd,
   g_autoptr (GstMmioDmaBufAllocator) allocator =
       gst_mmio_dma_buf_allocator_new (fd, info->region, info->reader);
 
-  for (guint i = 0; i < info->picture.n_buffers; i++) {
+  for (guint i = 0; i < info->layout.n_buffers; i++) {
     export->ring[i] = gst_mmio_ring_new (gst_object_ref (allocator));
     if (!export->ring[i]) {
       mmio_set_system_error (error, MMIO_ERROR_FAILED, EMFILE,

@@ -232,47 +232,47 @@ gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
 
 /**
  * gst_mmio_format_get_layout:
- * @picture: a picture
+ * @layout: a picture
  * @offset: (out): where its planes start, from the picture's start on
  * @stride: (out): bytes from one row to the next in them
  */
 void
-gst_mmio_format_get_layout (const MmioPicture * picture,
+gst_mmio_format_get_layout (const MmioLayout * layout,
     gsize offset[GST_VIDEO_MAX_PLANES], gint stride[GST_VIDEO_MAX_PLANES])
 {
   for (guint i = 0; i < GST_VIDEO_MAX_PLANES; i++) {
-    gboolean used = i < picture->format.n_planes;
+    gboolean used = i < layout->format.n_planes;
 
-    offset[i] = used ? picture->plane[i].offset - picture->start : 0;
-    stride[i] = used ? picture->plane[i].stride : 0;
+    offset[i] = used ? layout->plane[i].offset - layout->start : 0;
+    stride[i] = used ? layout->plane[i].stride : 0;
   }
 }
 
 /**
  * gst_mmio_format_is_default_layout:
- * @picture: a picture
+ * @layout: a picture
  *
  * Returns: whether it lies in the BAR as somebody expects it who does not look
  *   at a video meta
  */
 gboolean
-gst_mmio_format_is_default_layout (const MmioPicture * picture)
+gst_mmio_format_is_default_layout (const MmioLayout * layout)
 {
   gsize offset[GST_VIDEO_MAX_PLANES];
   gint stride[GST_VIDEO_MAX_PLANES];
   GstVideoInfo info;
 
   if (!gst_video_info_set_format (&info,
-          gst_video_format_from_string (picture->format.name),
-          picture->width, picture->height))
+          gst_video_format_from_string (layout->format.name),
+          layout->width, layout->height))
     return FALSE;
 
-  gst_mmio_format_get_layout (picture, offset, stride);
-  for (guint i = 0; i < picture->format.n_planes; i++) {
+  gst_mmio_format_get_layout (layout, offset, stride);
+  for (guint i = 0; i < layout->format.n_planes; i++) {
     if (offset[i] != GST_VIDEO_INFO_PLANE_OFFSET (&info, i) ||
         stride[i] != GST_VIDEO_INFO_PLANE_STRIDE (&info, i))
       return FALSE;
   }
 
-  return GST_VIDEO_INFO_SIZE (&info) == mmio_picture_get_size (picture);
+  return GST_VIDEO_INFO_SIZE (&info) == mmio_layout_get_size (layout);
 }

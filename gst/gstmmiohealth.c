@@ -100,7 +100,7 @@ report_torn (GstElement * element, MmioCapture * capture)
 {
   const MmioCaptureInfo *info = mmio_capture_get_info (capture);
   const char *address = info->device_address;
-  const guint n = info->picture.n_buffers;
+  const guint n = info->layout.n_buffers;
   guint64 index;
   gint64 since;
 

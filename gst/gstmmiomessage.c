@@ -20,7 +20,7 @@ GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
 /**
  * gst_mmio_message_get_stats:
  * @capture: (nullable): what is captured; NULL: nothing yet
- * @way: (nullable): the way that its frames take
+ * @io: (nullable): the way that its frames take
  * @frames: frames that were sent
  * @torn: how many of them are not known to be whole
  * @missed: frames that were missed before the last of them
@@ -29,7 +29,7 @@ GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
  * Returns: (transfer full): the statistics, as the property has them
  */
 GstStructure *
-gst_mmio_message_get_stats (MmioCapture * capture, const GstMmioWay * way,
+gst_mmio_message_get_stats (MmioCapture * capture, const GstMmioIO * io,
     guint64 frames, guint64 torn, guint64 missed, guint64 dropped)
 {
   const char *mapping = NULL, *engine = NULL, *access = NULL, *mode = NULL;
@@ -45,8 +45,8 @@ gst_mmio_message_get_stats (MmioCapture * capture, const GstMmioWay * way,
     reason = info->engine_reason;
     access = info->access;
     mode = gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
-        gst_mmio_way_get_mode (way));
-    mode_reason = gst_mmio_way_get_reason (way);
+        gst_mmio_io_get_mode (io));
+    mode_reason = gst_mmio_io_get_reason (io);
   }
 
   return gst_structure_new ("mmiovidsrc-stats",
@@ -78,17 +78,17 @@ gst_mmio_message_post_info (GstElement * element, const char *text)
 }
 
 /**
- * gst_mmio_message_post_way:
+ * gst_mmio_message_post_io_mode:
  *
  * Tells of the way that was taken, and of a worse one than the user may count
  * on so that he notices.
  */
 void
-gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way)
+gst_mmio_message_post_io_mode (GstElement * element, const GstMmioIO * io)
 {
-  const char *reason = gst_mmio_way_get_reason (way);
+  const char *reason = gst_mmio_io_get_reason (io);
   const char *mode = gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
-      gst_mmio_way_get_mode (way));
+      gst_mmio_io_get_mode (io));
 
   gst_element_post_message (element,
       gst_message_new_element (GST_OBJECT_CAST (element),
@@ -96,7 +96,7 @@ gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way)
               "io-mode", G_TYPE_STRING, mode, "reason", G_TYPE_STRING, reason,
               NULL)));
 
-  if (gst_mmio_way_is_disappointing (way))
+  if (gst_mmio_io_is_disappointing (io))
     gst_mmio_message_post_info (element, reason);
 }
 
@@ -143,14 +143,13 @@ gst_mmio_message_post_missed (GstElement * element, GstBuffer * buffer,
  * else is asked for */
 static void
 post_objection (GstElement * element, MmioCapture * capture,
-    const GstMmioWay * way, GstCaps * wanted)
+    const GstMmioIO * io, GstCaps * wanted)
 {
   const MmioCaptureInfo *info = mmio_capture_get_info (capture);
-  g_autoptr (GstCaps) copies =
-      gst_mmio_caps_get_picture (&info->picture, FALSE);
-  const char *objection = gst_mmio_way_get_objection (way);
+  g_autoptr (GstCaps) copies = gst_mmio_caps_from_layout (&info->layout, FALSE);
+  const char *objection = gst_mmio_io_get_objection (io);
 
-  if (objection && gst_mmio_way_is_demanded (way))
+  if (objection && gst_mmio_io_is_demanded (io))
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
         ("%s io-mode=dmabuf sends nothing else of %s; use io-mode=auto.",
             objection, info->device_address),
@@ -172,10 +171,10 @@ post_objection (GstElement * element, MmioCapture * capture,
  */
 void
 gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
-    MmioCapture * capture, const GstMmioWay * way)
+    MmioCapture * capture, const GstMmioIO * io)
 {
   const MmioCaptureInfo *info = mmio_capture_get_info (capture);
-  const MmioPicture *picture = &info->picture;
+  const MmioLayout *layout = &info->layout;
   const char *address = info->device_address;
   g_autoptr (GstCaps) caps = gst_pad_query_caps (pad, NULL);
   g_autoptr (GstCaps) wanted = gst_pad_peer_query_caps (pad, NULL);
@@ -187,7 +186,7 @@ gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
 
   difference = gst_mmio_caps_get_difference (caps, wanted);
   if (gst_caps_can_intersect (caps, wanted))
-    post_objection (element, capture, way, wanted);
+    post_objection (element, capture, io, wanted);
   else if (gst_mmio_caps_differ_in_time (caps, wanted, &what, &remedy))
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
         ("Downstream takes the picture in %s, but not %s, as mmiovidsrc sends "
@@ -200,7 +199,7 @@ gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
         ("The picture in %s is %ux%u %s, and downstream wants %s%s; "
             "properties say what the device has, and for the rest put "
             "videoconvert and videoscale behind mmiovidsrc.", address,
-            picture->width, picture->height, picture->format.name,
+            layout->width, layout->height, layout->format.name,
             difference ? "another " : "something else",
             difference ? difference : ""),
         ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,

@@ -4,16 +4,16 @@
 #include <gst/gst.h>
 
 #include "capture/mmiocapture.h"
-#include "gstmmioway.h"
+#include "gstmmioio.h"
 
 G_BEGIN_DECLS
 
 GstStructure *gst_mmio_message_get_stats (MmioCapture * capture,
-    const GstMmioWay * way, guint64 frames, guint64 torn, guint64 missed,
+    const GstMmioIO * io, guint64 frames, guint64 torn, guint64 missed,
     guint64 dropped);
 
 void gst_mmio_message_post_info (GstElement * element, const char *text);
-void gst_mmio_message_post_way (GstElement * element, const GstMmioWay * way);
+void gst_mmio_message_post_io_mode (GstElement * element, const GstMmioIO * io);
 
 void gst_mmio_message_post_device (GstElement * element,
     const MmioCapture * capture, const char *reason);
@@ -22,7 +22,7 @@ void gst_mmio_message_post_missed (GstElement * element, GstBuffer * buffer,
     guint64 sent, guint64 missed);
 
 void gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
-    MmioCapture * capture, const GstMmioWay * way);
+    MmioCapture * capture, const GstMmioIO * io);
 
 /* The message has the file and line of the call */
 #define gst_mmio_message_post_error(element, error) \

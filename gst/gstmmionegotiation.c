@@ -32,7 +32,7 @@ gst_mmio_negotiation_get_caps (GstBaseSrc * base, GstCaps * filter)
   GstCaps *caps, *filtered;
 
   GST_OBJECT_LOCK (self);
-  caps = self->way ? gst_mmio_way_get_caps (self->way) : NULL;
+  caps = self->io ? gst_mmio_io_get_caps (self->io) : NULL;
   if (caps && gst_mmio_vid_src_is_device_synced (self))
     gst_caps_set_simple (caps, "framerate", GST_TYPE_FRACTION_RANGE, 0, 1,
         GST_MMIO_CAPS_MAX_RATE, 1, NULL);
@@ -106,7 +106,7 @@ prefer_string (GstStructure * s, const gchar * field, const gchar * value)
 static void
 fixate_colors (GstMmioVidSrc * self, GstStructure * s)
 {
-  const MmioPicture *picture = &mmio_capture_get_info (self->capture)->picture;
+  const MmioLayout *layout = &mmio_capture_get_info (self->capture)->layout;
   const gchar *name = gst_structure_get_string (s, "format");
   g_autofree gchar *colorimetry = NULL;
   GstVideoInfo info;
@@ -115,9 +115,9 @@ fixate_colors (GstMmioVidSrc * self, GstStructure * s)
 
   /* Those of a dma-buf are the picture's, under another name */
   if (!name || g_str_equal (name, "DMA_DRM"))
-    name = picture->format.name;
+    name = layout->format.name;
   if (!gst_video_info_set_format (&info, gst_video_format_from_string (name),
-          picture->width, picture->height))
+          layout->width, layout->height))
     return;
 
   colorimetry = gst_video_colorimetry_to_string (&info.colorimetry);
@@ -168,7 +168,7 @@ changes_only_rate (GstMmioVidSrc * self, GstCaps * before, GstCaps * downstream)
 {
   g_autoptr (GstCaps) now = gst_pad_get_current_caps (GST_BASE_SRC_PAD (self));
 
-  return gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_DMABUF &&
+  return gst_mmio_io_get_mode (self->io) == GST_MMIO_IO_MODE_DMABUF &&
       before && now && !gst_caps_is_equal (before, now) &&
       gst_mmio_caps_equal_but_rate (before, now) &&
       self->downstream && downstream &&
@@ -197,12 +197,12 @@ export_frames (GstMmioVidSrc * self, GstCaps * downstream)
 {
   GstMmioExport *export;
 
-  if (!gst_mmio_way_needs_export (self->way, downstream))
+  if (!gst_mmio_io_needs_export (self->io, downstream))
     return;
 
   export = gst_mmio_export_try (self->capture);
   GST_OBJECT_LOCK (self);
-  export = gst_mmio_way_swap_export (self->way, export);
+  export = gst_mmio_io_swap_export (self->io, export);
   GST_OBJECT_UNLOCK (self);
   g_clear_pointer (&export, gst_mmio_export_free);
 }
@@ -294,7 +294,7 @@ negotiate (GstMmioVidSrc * self)
 
   export_frames (self, downstream);
   GST_OBJECT_LOCK (self);
-  gst_mmio_way_begin (self->way, downstream);
+  gst_mmio_io_begin (self->io, downstream);
   GST_OBJECT_UNLOCK (self);
 
   ret = negotiate_caps (base);
@@ -306,7 +306,7 @@ negotiate (GstMmioVidSrc * self)
   gst_caps_replace (&self->downstream, downstream);
 
   GST_OBJECT_LOCK (self);
-  gst_mmio_way_end (self->way);
+  gst_mmio_io_end (self->io);
   GST_OBJECT_UNLOCK (self);
 
   return ret;
@@ -322,7 +322,7 @@ can_step_down (GstMmioVidSrc * self)
     return FALSE;
 
   GST_OBJECT_LOCK (self);
-  ret = gst_mmio_way_refuse (self->way, "Downstream offers to take dma-bufs, "
+  ret = gst_mmio_io_refuse (self->io, "Downstream offers to take dma-bufs, "
       "and refuses them.");
   GST_OBJECT_UNLOCK (self);
 
@@ -364,7 +364,7 @@ gst_mmio_negotiation_negotiate (GstBaseSrc * base)
   if (!negotiate (self) && !(can_step_down (self) && negotiate (self))) {
     if (!GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (base)))
       gst_mmio_message_post_no_caps (GST_ELEMENT_CAST (self),
-          GST_BASE_SRC_PAD (base), self->capture, self->way);
+          GST_BASE_SRC_PAD (base), self->capture, self->io);
     return FALSE;
   }
 
@@ -407,7 +407,7 @@ static gboolean
 gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
 {
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
-  const MmioPicture *picture = &mmio_capture_get_info (self->capture)->picture;
+  const MmioLayout *layout = &mmio_capture_get_info (self->capture)->layout;
   GstClockTime period;
   gboolean is_dma_buf;
   MmioFormat format;
@@ -415,9 +415,9 @@ gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
 
   if (!gst_mmio_caps_parse (caps, &info, &is_dma_buf) ||
       !gst_mmio_format_from_video (&format, GST_VIDEO_INFO_FORMAT (&info)) ||
-      !mmio_frame_can_read_as (picture, &format) ||
-      GST_VIDEO_INFO_WIDTH (&info) != (gint) picture->width ||
-      GST_VIDEO_INFO_HEIGHT (&info) != (gint) picture->height ||
+      !mmio_frame_copy_can_convert (layout, &format) ||
+      GST_VIDEO_INFO_WIDTH (&info) != (gint) layout->width ||
+      GST_VIDEO_INFO_HEIGHT (&info) != (gint) layout->height ||
       (GST_VIDEO_INFO_FPS_N (&info) <= 0
           && !gst_mmio_vid_src_is_device_synced (self))) {
     GST_ERROR_OBJECT (self, "cannot send %" GST_PTR_FORMAT, caps);
@@ -458,22 +458,22 @@ check_queue (GstMmioVidSrc * self, GstQuery * query)
 /* Takes the way that was agreed upon, and tells of it if it is another one than
  * before; @again tells whether there is none yet. */
 static gboolean
-take_way (GstMmioVidSrc * self, GstQuery * query, gboolean * again)
+take_io (GstMmioVidSrc * self, GstQuery * query, gboolean * again)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *before = NULL;
   gboolean ret, is_new;
 
   GST_OBJECT_LOCK (self);
-  before = g_strdup (gst_mmio_way_get_reason (self->way));
-  ret = gst_mmio_way_take (self->way, query, self->is_dma_buf, again, &error);
-  is_new = g_strcmp0 (before, gst_mmio_way_get_reason (self->way)) != 0;
+  before = g_strdup (gst_mmio_io_get_reason (self->io));
+  ret = gst_mmio_io_take (self->io, query, self->is_dma_buf, again, &error);
+  is_new = g_strcmp0 (before, gst_mmio_io_get_reason (self->io)) != 0;
   GST_OBJECT_UNLOCK (self);
 
   if (!ret)
     gst_mmio_message_post_error (GST_ELEMENT_CAST (self), error);
   else if (is_new)
-    gst_mmio_message_post_way (GST_ELEMENT_CAST (self), self->way);
+    gst_mmio_message_post_io_mode (GST_ELEMENT_CAST (self), self->io);
 
   return ret;
 }
@@ -486,7 +486,7 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
   GstClockTime latency;
   guint max_buffers = 0, max_frames = GST_MMIO_FRAME_QUEUE_MAX;
 
-  if (!self->keeps_allocation && !take_way (self, query, &again))
+  if (!self->keeps_allocation && !take_io (self, query, &again))
     return FALSE;
 
   /* With less to offer, before the next frame */
@@ -499,11 +499,11 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
   if (!self->keeps_allocation)
     check_queue (self, query);
 
-  copies = gst_mmio_way_get_mode (self->way) == GST_MMIO_IO_MODE_COPY;
+  copies = gst_mmio_io_get_mode (self->io) == GST_MMIO_IO_MODE_COPY;
   if (!copies) {
     gst_mmio_pool_remove_all (query);
     /* Of a map there is no end */
-    max_buffers = gst_mmio_way_get_mode (self->way) ==
+    max_buffers = gst_mmio_io_get_mode (self->io) ==
         GST_MMIO_IO_MODE_DMABUF ? GST_MMIO_RING_MAX : 0;
   } else if (!gst_mmio_pool_decide (query, &self->info, &max_buffers)) {
     GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
@@ -515,8 +515,8 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
 
   GST_INFO_OBJECT (self, "%s: %s; %" GST_PTR_FORMAT,
       gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE,
-          gst_mmio_way_get_mode (self->way)),
-      gst_mmio_way_get_reason (self->way), query);
+          gst_mmio_io_get_mode (self->io)),
+      gst_mmio_io_get_reason (self->io), query);
 
   if (copies)
     max_frames = CLAMP (GST_MMIO_FRAME_QUEUE_MAX_BYTES /
@@ -551,7 +551,7 @@ gst_mmio_negotiation_renew (GstMmioVidSrc * self)
   do {
     if (!gst_base_src_negotiate (GST_BASE_SRC (self)))
       return FALSE;
-  } while (gst_mmio_way_is_refused (self->way));
+  } while (gst_mmio_io_is_refused (self->io));
 
   return TRUE;
 }

@@ -88,7 +88,7 @@ get_stats (GstMmioVidSrc * self)
   guint64 missed, dropped;
 
   gst_mmio_frame_queue_get_counts (&self->queue, &missed, &dropped);
-  return gst_mmio_message_get_stats (self->capture, self->way, self->sent,
+  return gst_mmio_message_get_stats (self->capture, self->io, self->sent,
       self->torn, missed, dropped);
 }
 
@@ -229,7 +229,7 @@ gst_mmio_vid_src_uri_handler_init (gpointer g_iface, gpointer iface_data)
 /* Start and stop */
 
 static MmioCapture *
-open_capture (GstMmioVidSrc * self, GstMmioWay ** way, GError ** error)
+open_capture (GstMmioVidSrc * self, GstMmioIO ** io, GError ** error)
 {
   g_autofree char *device = NULL;
   MmioCaptureConfig config;
@@ -255,8 +255,8 @@ open_capture (GstMmioVidSrc * self, GstMmioWay ** way, GError ** error)
   if (!capture)
     return NULL;
 
-  *way = gst_mmio_way_new (capture, io_mode, error);
-  if (!*way)
+  *io = gst_mmio_io_new (capture, io_mode, error);
+  if (!*io)
     g_clear_pointer (&capture, mmio_capture_close);
 
   return capture;
@@ -276,7 +276,7 @@ void
 gst_mmio_vid_src_guess_latency (GstMmioVidSrc * self, gboolean copies)
 {
   const MmioCaptureInfo *info = mmio_capture_get_info (self->capture);
-  const guint64 size = mmio_picture_get_size (&info->picture);
+  const guint64 size = mmio_layout_get_size (&info->layout);
 
   self->copies = copies;
   gst_mmio_latency_reset (&self->latency, !copies ? 0 :
@@ -288,16 +288,16 @@ static void
 close_capture (GstMmioVidSrc * self)
 {
   MmioCapture *capture;
-  GstMmioWay *way;
+  GstMmioIO *io;
 
   GST_OBJECT_LOCK (self);
   capture = g_steal_pointer (&self->capture);
-  way = g_steal_pointer (&self->way);
+  io = g_steal_pointer (&self->io);
   self->are_settings_used = FALSE;
   g_clear_error (&self->failure);
   GST_OBJECT_UNLOCK (self);
 
-  g_clear_pointer (&way, gst_mmio_way_free);
+  g_clear_pointer (&io, gst_mmio_io_free);
   g_clear_pointer (&capture, mmio_capture_close);
 }
 
@@ -307,10 +307,10 @@ static gboolean
 start (GstMmioVidSrc * self)
 {
   g_autoptr (GError) error = NULL;
-  GstMmioWay *way;
-  MmioCapture *capture = open_capture (self, &way, &error);
+  GstMmioIO *io;
+  MmioCapture *capture = open_capture (self, &io, &error);
   const MmioCaptureInfo *info;
-  const MmioPicture *picture;
+  const MmioLayout *layout;
 
   if (!capture) {
     gst_mmio_message_post_error (GST_ELEMENT_CAST (self), error);
@@ -319,14 +319,14 @@ start (GstMmioVidSrc * self)
   }
 
   info = mmio_capture_get_info (capture);
-  picture = &info->picture;
+  layout = &info->layout;
   GST_INFO_OBJECT (self, "%s at %s by %s: %s %ux%u at byte %" G_GUINT64_FORMAT
       " of BAR %d, stride %u; %s map, engine %s (%s)",
       info->device_name,
       info->device_address,
-      info->access, picture->format.name, picture->width,
-      picture->height, picture->start, info->bar,
-      picture->plane[0].stride, info->mapping,
+      info->access, layout->format.name, layout->width,
+      layout->height, layout->start, info->bar,
+      layout->plane[0].stride, info->mapping,
       mmio_reader_get_name (info->reader), info->engine_reason);
   if (info->has_unused_header) {
     g_autofree char *text = g_strdup_printf ("%s has an mmiovid header that "
@@ -339,7 +339,7 @@ start (GstMmioVidSrc * self)
 
   GST_OBJECT_LOCK (self);
   self->capture = capture;
-  self->way = way;
+  self->io = io;
   self->sent = 0;
   self->torn = 0;
   self->max_buffers = 0;

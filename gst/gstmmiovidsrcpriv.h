@@ -14,7 +14,7 @@
 #include "gstmmiolatency.h"
 #include "gstmmiosettings.h"
 #include "gstmmiovidsrc.h"
-#include "gstmmioway.h"
+#include "gstmmioio.h"
 
 G_BEGIN_DECLS
 
@@ -114,7 +114,7 @@ struct _GstMmioVidSrc
   /* From start to stop.  The thread that captures, or that holds it, replaces
    * them under the object lock, as others read them under it. */
   MmioCapture *capture;
-  GstMmioWay *way;
+  GstMmioIO *io;
 
   /* Written by the streaming thread while the capture thread is parked */
   GstVideoInfo info;
@@ -168,7 +168,7 @@ gboolean gst_mmio_capture_loop_get_now (GstMmioVidSrc * self,
 
 void gst_mmio_device_state_reset (GstMmioDeviceState * device);
 GstMmioStep gst_mmio_device_state_prepare (GstMmioVidSrc * self);
-gboolean gst_mmio_device_state_look (GstMmioVidSrc * self);
+gboolean gst_mmio_device_state_poll (GstMmioVidSrc * self);
 void gst_mmio_device_state_keep (GstMmioVidSrc * self,
     const GstMmioFrameTime * frame);
 void gst_mmio_device_state_retry (GstMmioVidSrc * self,

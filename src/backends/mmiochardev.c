@@ -228,7 +228,7 @@ mmio_chardev_set_lost_error (MmioDevice * device, gsize length, GError ** error)
 }
 
 static const MmioBackend mmio_chardev_backend = {
-  .access = "chardev",
+  .name = "chardev",
   .has_bars = TRUE,
   .part = "map",
   .header_place = MMIO_HEADER_AT_START,
@@ -240,7 +240,7 @@ static const MmioBackend mmio_chardev_backend = {
 
 /* A device that has ordinary memory */
 static const MmioBackend mmio_chardev_memory_backend = {
-  .access = "chardev",
+  .name = "chardev",
   .header_place = MMIO_HEADER_AT_START,
   .map = mmio_chardev_map_memory,
   .check = mmio_chardev_check,

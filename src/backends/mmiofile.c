@@ -266,7 +266,7 @@ mmio_file_free (MmioDevice * device)
 }
 
 static const MmioBackend mmio_file_backend = {
-  .access = "file",
+  .name = "file",
   .refresh = mmio_file_refresh,
   .header_place = MMIO_HEADER_AT_START,
   .reads_are_free = mmio_file_reads_are_free,

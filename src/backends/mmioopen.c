@@ -116,12 +116,13 @@ check_access (MmioDevice * device, MmioAccess access, GError ** error)
 {
   static const char *const names[] = { "auto", "sysfs", "vfio", "uio" };
 
-  if (!device || access == MMIO_ACCESS_AUTO || access == device->backend->way)
+  if (!device || access == MMIO_ACCESS_AUTO
+      || access == device->backend->access)
     return device;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "Cannot use access=%s: %s is %s; leave access at auto.", names[access],
-      device->address, device->backend->way == MMIO_ACCESS_AUTO ?
+      device->address, device->backend->access == MMIO_ACCESS_AUTO ?
       "no PCI device" : "a UIO device");
   mmio_device_unref (device);
   return NULL;

@@ -38,7 +38,7 @@ enum
 typedef struct
 {
   MmioDevice parent;
-  MmioPicture picture;
+  MmioLayout layout;
 
   int fd;
   guint8 *memory;
@@ -81,23 +81,23 @@ mmio_sim_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
     return FALSE;
   }
 
-  if (!mmio_picture_init (&sim->picture, spec, error))
+  if (!mmio_layout_init (&sim->layout, spec, error))
     return FALSE;
 
   /* It has as much memory as its picture needs, and a page of registers */
-  if (sim->picture.end > MIN (G_MAXINT64, G_MAXSIZE) - 2 * page) {
+  if (sim->layout.end > MIN (G_MAXINT64, G_MAXSIZE) - 2 * page) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "The simulated device has no memory at offset %" G_GUINT64_FORMAT
-        "; set offset lower.", sim->picture.start);
+        "; set offset lower.", sim->layout.start);
     return FALSE;
   }
-  device->bar[0].size = (sim->picture.end + page - 1) / page * page + page;
+  device->bar[0].size = (sim->layout.end + page - 1) / page * page + page;
 
   if (spec->counter.bits == 0) {
     spec->counter = get_register (device, REGISTER_COUNTER);
     spec->counter_is_seqlock = TRUE;
   }
-  if (sim->picture.n_buffers > 1 && spec->index.bits == 0)
+  if (sim->layout.n_buffers > 1 && spec->index.bits == 0)
     spec->index = get_register (device, REGISTER_INDEX);
 
   return TRUE;
@@ -120,13 +120,13 @@ mmio_sim_store (MmioSim * sim, guint n, guint32 value)
 static void
 mmio_sim_paint_frame (MmioSim * sim, guint number)
 {
-  const guint n_buffers = sim->picture.n_buffers;
+  const guint n_buffers = sim->layout.n_buffers;
   const guint turn = number % n_buffers;
   /* The first ones are all the same */
   const guint before = number < n_buffers ? 0 : number - n_buffers;
 
   mmio_sim_store (sim, REGISTER_COUNTER, 2 * number - 1);
-  mmio_pattern_repaint (&sim->picture, sim->memory + sim->picture.buffer[turn],
+  mmio_pattern_repaint (&sim->layout, sim->memory + sim->layout.buffer[turn],
       before, number);
   if (n_buffers > 1)
     mmio_sim_store (sim, REGISTER_INDEX, turn);
@@ -193,13 +193,13 @@ allocate (int fd, guint64 start, guint64 length)
 static gboolean
 allocate_painted (const MmioSim * sim)
 {
-  const MmioPicture *picture = &sim->picture;
+  const MmioLayout *layout = &sim->layout;
   const guint64 size = sim->parent.bar[0].size;
   const guint64 page = sysconf (_SC_PAGESIZE);
 
-  for (guint i = 0; i < picture->n_buffers; i++)
-    if (!allocate (sim->fd, picture->start + picture->buffer[i],
-            mmio_picture_get_size (picture)))
+  for (guint i = 0; i < layout->n_buffers; i++)
+    if (!allocate (sim->fd, layout->start + layout->buffer[i],
+            mmio_layout_get_size (layout)))
       return FALSE;
 
   return allocate (sim->fd, size - page, page);
@@ -270,8 +270,8 @@ mmio_sim_power_on (MmioSim * sim, GError ** error)
   if (madvise (sim->memory, size, MADV_DONTFORK) < 0)
     g_debug ("madvise (MADV_DONTFORK): %s", g_strerror (errno));
 
-  for (guint i = 0; i < sim->picture.n_buffers; i++)
-    mmio_pattern_paint (&sim->picture, sim->memory + sim->picture.buffer[i], 0);
+  for (guint i = 0; i < sim->layout.n_buffers; i++)
+    mmio_pattern_paint (&sim->layout, sim->memory + sim->layout.buffer[i], 0);
   return start_painter (sim, error);
 
 failed:
@@ -359,7 +359,7 @@ mmio_sim_free (MmioDevice * device)
 }
 
 static const MmioBackend mmio_sim_backend = {
-  .access = "sim",
+  .name = "sim",
   .describe = mmio_sim_describe,
   .map = mmio_sim_map,
   .export = mmio_sim_export,

@@ -159,8 +159,8 @@ mmio_sysfs_free (MmioDevice * device)
 }
 
 static const MmioBackend mmio_sysfs_backend = {
-  .access = "sysfs",
-  .way = MMIO_ACCESS_SYSFS,
+  .name = "sysfs",
+  .access = MMIO_ACCESS_SYSFS,
   .has_bars = TRUE,
   .header_place = MMIO_HEADER_IN_BAR,
   .map = mmio_sysfs_map,

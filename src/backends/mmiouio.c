@@ -217,8 +217,8 @@ mmio_uio_free (MmioDevice * device)
 }
 
 static const MmioBackend mmio_uio_pci_backend = {
-  .access = "uio",
-  .way = MMIO_ACCESS_UIO,
+  .name = "uio",
+  .access = MMIO_ACCESS_UIO,
   .has_bars = TRUE,
   .header_place = MMIO_HEADER_IN_BAR,
   .map = mmio_uio_map,
@@ -230,8 +230,8 @@ static const MmioBackend mmio_uio_pci_backend = {
 };
 
 static const MmioBackend mmio_uio_backend = {
-  .access = "uio",
-  .way = MMIO_ACCESS_UIO,
+  .name = "uio",
+  .access = MMIO_ACCESS_UIO,
   .has_bars = TRUE,
   .part = "map",
   .header_place = MMIO_HEADER_IN_BAR,

@@ -211,9 +211,9 @@ mmio_vfio_open_request (MmioDevice * device)
 }
 
 static void
-mmio_vfio_let_go (MmioDevice * device)
+mmio_vfio_release (MmioDevice * device)
 {
-  mmio_vfio_group_let_go (((MmioVfio *) device)->group);
+  mmio_vfio_group_release (((MmioVfio *) device)->group);
 }
 
 static void
@@ -227,8 +227,8 @@ mmio_vfio_free (MmioDevice * device)
 }
 
 static const MmioBackend mmio_vfio_backend = {
-  .access = "vfio",
-  .way = MMIO_ACCESS_VFIO,
+  .name = "vfio",
+  .access = MMIO_ACCESS_VFIO,
   .has_bars = TRUE,
   .header_place = MMIO_HEADER_IN_BAR,
   .map = mmio_vfio_map,
@@ -238,7 +238,7 @@ static const MmioBackend mmio_vfio_backend = {
   .take_interrupts = mmio_vfio_take_interrupts,
   .close_interrupt = mmio_vfio_close_interrupt,
   .open_request = mmio_vfio_open_request,
-  .let_go = mmio_vfio_let_go,
+  .release = mmio_vfio_release,
   .free = mmio_vfio_free,
 };
 

@@ -392,7 +392,7 @@ mmio_vfio_group_close (MmioVfioGroup * vfio)
 }
 
 /**
- * mmio_vfio_group_let_go:
+ * mmio_vfio_group_release:
  *
  * Gives the device back to the kernel, which may be waiting for it, as soon as
  * nothing of it is mapped.  Its descriptors lead nowhere from now on, so that
@@ -400,7 +400,7 @@ mmio_vfio_group_close (MmioVfioGroup * vfio)
  * meanwhile.  For any thread.
  */
 void
-mmio_vfio_group_let_go (MmioVfioGroup * vfio)
+mmio_vfio_group_release (MmioVfioGroup * vfio)
 {
   const int fds[] = { vfio->device, vfio->group, vfio->container };
 

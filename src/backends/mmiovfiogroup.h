@@ -18,7 +18,7 @@ typedef struct _MmioVfioGroup MmioVfioGroup;
 MmioVfioGroup *mmio_vfio_group_open (const char *address, GError ** error);
 void mmio_vfio_group_close (MmioVfioGroup * vfio);
 
-void mmio_vfio_group_let_go (MmioVfioGroup * vfio);
+void mmio_vfio_group_release (MmioVfioGroup * vfio);
 
 int mmio_vfio_group_get_device_fd (const MmioVfioGroup * vfio);
 

@@ -34,7 +34,7 @@ choose_mapping (const MmioCaptureConfig * config, const MmioDevice * device)
 /* Whether there is an index to look at, and where; before anything is mapped */
 static gboolean
 check_index (const MmioCaptureConfig * config, const MmioDevice * device,
-    gint picture_bar, guint n_buffers, MmioSpec * spec, GError ** error)
+    gint frame_bar, guint n_buffers, MmioSpec * spec, GError ** error)
 {
   const char *address = mmio_device_get_address (device);
 
@@ -62,7 +62,7 @@ check_index (const MmioCaptureConfig * config, const MmioDevice * device,
   }
 
   if (spec->index.bar < 0)
-    spec->index.bar = picture_bar;
+    spec->index.bar = frame_bar;
   return mmio_register_check (device, "index", spec->index.bar, &spec->index,
       error);
 }
@@ -85,7 +85,7 @@ check_buffer_step (const MmioCaptureConfig * config, const MmioDevice * device,
  * mapped */
 static gboolean
 check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
-    gint picture_bar, guint n_buffers, MmioSpec * spec, GError ** error)
+    gint frame_bar, guint n_buffers, MmioSpec * spec, GError ** error)
 {
   const gboolean needed = config->frame_sync == MMIO_FRAME_SYNC_COUNTER;
 
@@ -105,7 +105,7 @@ check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
     return TRUE;
 
   if (spec->counter.bar < 0)
-    spec->counter.bar = picture_bar;
+    spec->counter.bar = frame_bar;
   return mmio_register_check (device, "counter", spec->counter.bar,
       &spec->counter, error);
 }
@@ -123,7 +123,7 @@ open_counter (MmioDevice * device, const MmioSpec * spec, guint n_buffers,
 
 /* Learns what the picture is, and where; nothing of it is mapped yet */
 static gboolean
-find_picture (MmioCapture * capture, MmioSpec * spec, GError ** error)
+find_frame (MmioCapture * capture, MmioSpec * spec, GError ** error)
 {
   const MmioCaptureConfig *config = &capture->config;
 
@@ -131,19 +131,19 @@ find_picture (MmioCapture * capture, MmioSpec * spec, GError ** error)
   capture->info.bar = config->bar;
   if (!mmio_describe (capture->device, &capture->info.bar, spec,
           &capture->mode, error) ||
-      !mmio_picture_init (&capture->info.picture, spec, error) ||
+      !mmio_layout_init (&capture->info.layout, spec, error) ||
       !mmio_device_find_bar (capture->device, &capture->info.bar,
-          &capture->info.picture, error)
+          &capture->info.layout, error)
       || !check_index (config, capture->device, capture->info.bar,
-          capture->info.picture.n_buffers, spec, error)
+          capture->info.layout.n_buffers, spec, error)
       || !check_buffer_step (config, capture->device,
-          capture->info.picture.n_buffers, error)
+          capture->info.layout.n_buffers, error)
       || !check_counter (config, capture->device, capture->info.bar,
-          capture->info.picture.n_buffers, spec, error))
+          capture->info.layout.n_buffers, spec, error))
     return FALSE;
 
   if (config->changes != MMIO_CHANGES_IGNORE) {
-    capture->shadow = mmio_shadow_new (&capture->info.picture);
+    capture->shadow = mmio_shadow_new (&capture->info.layout);
     if (!capture->shadow) {
       mmio_set_error (error, MMIO_ERROR_SETTINGS,
           "There is no memory for the frame before, which changes are found by; "
@@ -156,12 +156,12 @@ find_picture (MmioCapture * capture, MmioSpec * spec, GError ** error)
 }
 
 static gboolean
-map_picture (MmioCapture * capture, GError ** error)
+map_frame (MmioCapture * capture, GError ** error)
 {
   const MmioCaptureConfig *config = &capture->config;
 
   capture->info.region = mmio_device_map (capture->device, &capture->info.bar,
-      &capture->info.picture, choose_mapping (config, capture->device), error);
+      &capture->info.layout, choose_mapping (config, capture->device), error);
   if (!capture->info.region)
     return FALSE;
 
@@ -180,13 +180,13 @@ watch (MmioCapture * capture, MmioCapture * old)
   const MmioCaptureConfig *config = &capture->config;
 
   if (old) {
-    capture->presence = mmio_presence_ref (old->presence);
+    capture->liveness = mmio_liveness_ref (old->liveness);
     return;
   }
 
-  capture->presence = mmio_presence_new (capture->device, capture->info.bar);
+  capture->liveness = mmio_liveness_new (capture->device, capture->info.bar);
   if (config->on_event)
-    mmio_presence_watch (capture->presence, config->on_event,
+    mmio_liveness_watch (capture->liveness, config->on_event,
         config->event_data);
 }
 
@@ -220,7 +220,7 @@ open_registers (MmioCapture * capture, const MmioSpec * spec,
   capture->counter_is_seqlock = spec->counter_is_seqlock;
   if (spec->counter.bits > 0 && !has_counter (old, capture)) {
     capture->counter = open_counter (capture->device, spec,
-        capture->info.picture.n_buffers, error);
+        capture->info.layout.n_buffers, error);
     if (!capture->counter)
       return FALSE;
   }
@@ -245,7 +245,7 @@ open_registers (MmioCapture * capture, const MmioSpec * spec,
 
   capture->select =
       mmio_buffer_select_new (capture->counter, g_steal_pointer (&index),
-      capture->info.picture.n_buffers);
+      capture->info.layout.n_buffers);
   return TRUE;
 }
 
@@ -256,7 +256,7 @@ complete_info (MmioCapture * capture)
 
   info->device_name = mmio_device_get_name (capture->device);
   info->device_address = mmio_device_get_address (capture->device);
-  info->access = mmio_device_get_access (capture->device);
+  info->access = mmio_device_get_access_name (capture->device);
   info->shares_bar = mmio_device_shares_bars (capture->device);
   info->mapping = mmio_mapping_get_name (mmio_region_get_mapping
       (info->region));
@@ -276,7 +276,7 @@ set_up (MmioCapture * capture, const MmioCapture * old, GError ** error)
   gboolean ret;
 
   mmio_guard_enter (&entry);
-  ret = find_picture (capture, &spec, error) && map_picture (capture, error)
+  ret = find_frame (capture, &spec, error) && map_frame (capture, error)
       && open_registers (capture, &spec, old, error);
   if (ret)
     complete_info (capture);
@@ -383,7 +383,7 @@ mmio_capture_reopen (MmioCapture * capture, GError ** error)
 
   config.device = get_place (&config, capture->device);
   if (config.access == MMIO_ACCESS_AUTO)
-    config.access = mmio_device_get_way (capture->device);
+    config.access = mmio_device_get_access (capture->device);
 
   if (!mmio_device_check_place (capture->device, error) ||
       !mmio_address_parse (&address, config.device, error))
@@ -416,15 +416,14 @@ take_over (MmioCapture * capture, MmioCapture * old)
   old->interrupt_fd = -1;
   if (has_counter (old, capture)) {
     capture->counter = g_steal_pointer (&old->counter);
-    mmio_counter_set_buffers (capture->counter,
-        capture->info.picture.n_buffers);
+    mmio_counter_set_buffers (capture->counter, capture->info.layout.n_buffers);
     mmio_buffer_select_set_counter (capture->select, capture->counter);
     mmio_buffer_select_set_counter (old->select, NULL);
   }
 }
 
 /**
- * mmio_capture_look:
+ * mmio_capture_poll_mode:
  *
  * Looks whether the device still shows the picture that is captured, in a few
  * loads; nothing is looked at where it was the user who said what it is.
@@ -432,7 +431,7 @@ take_over (MmioCapture * capture, MmioCapture * old)
  * Returns: what it shows; other pictures need mmio_capture_renew()
  */
 MmioModeState
-mmio_capture_look (const MmioCapture * capture)
+mmio_capture_poll_mode (const MmioCapture * capture)
 {
   MmioModeState ret;
   MmioGuardEntry entry;
@@ -474,7 +473,7 @@ try_renew (MmioCapture * capture, GError ** error)
   capture->mode = g_steal_pointer (&renewed->mode);
   mmio_capture_close (renewed);
   /* It was wrong because it was on its way */
-  if (mmio_capture_look (capture) == MMIO_MODE_NONE && !is_gone (*error))
+  if (mmio_capture_poll_mode (capture) == MMIO_MODE_NONE && !is_gone (*error))
     (*error)->code = MMIO_ERROR_NO_MODE;
   return NULL;
 }
@@ -514,7 +513,7 @@ try_renew_again (MmioCapture * capture, GError ** error)
  * Returns: (transfer full) (nullable): a capture; or NULL with @error set, and
  *   @capture as before.  %MMIO_ERROR_NO_MODE: there is no frame for the time being,
  *   as its header was wiped, is being written or has not come into a file that is
- *   still being written; try again when mmio_capture_look() says that there may be
+ *   still being written; try again when mmio_capture_poll_mode() says that there may be
  *   one.  Other errors have lasted for a tenth of a second, and are final.
  */
 MmioCapture *
@@ -545,7 +544,7 @@ mmio_capture_renew (MmioCapture * capture, GError ** error)
 gboolean
 mmio_capture_has_moved (const MmioCapture * capture, const MmioCapture * old)
 {
-  const MmioPicture *a = &capture->info.picture, *b = &old->info.picture;
+  const MmioLayout *a = &capture->info.layout, *b = &old->info.layout;
 
   if (!g_str_equal (a->format.name, b->format.name) || a->width != b->width ||
       a->height != b->height || a->n_buffers != b->n_buffers)
@@ -580,7 +579,7 @@ mmio_capture_close (MmioCapture * capture)
     mmio_region_set_needed (capture->info.region, FALSE);
   g_clear_pointer (&capture->info.region, mmio_region_unref);
   /* Last: what is mapped now is what others hold */
-  g_clear_pointer (&capture->presence, mmio_presence_unref);
+  g_clear_pointer (&capture->liveness, mmio_liveness_unref);
   g_clear_pointer (&capture->sync, mmio_sync_free);
   mmio_device_unref (capture->device);
   if (mmio_process_is_current (capture->process))
@@ -628,5 +627,5 @@ int
 mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error)
 {
   return mmio_device_export (capture->device, capture->info.bar,
-      &capture->info.picture, skip, error);
+      &capture->info.layout, skip, error);
 }

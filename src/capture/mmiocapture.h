@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "capture/mmiopresence.h"
+#include "capture/mmioliveness.h"
 #include "describe/mmiomodewatch.h"
 #include "device/mmiodevice.h"
-#include "load/mmioframe.h"
+#include "load/mmioframecopy.h"
 #include "sync/mmiosync.h"
 #include "sync/mmiobufferselect.h"
 
@@ -66,7 +66,7 @@ typedef struct {
   MmioEngine engine;
   MmioChanges changes;
   MmioFrameSync frame_sync;
-  MmioPresenceFunc on_event;
+  MmioLivenessFunc on_event;
   gpointer event_data;
 } MmioCaptureConfig;
 
@@ -78,7 +78,7 @@ typedef struct {
  * @shares_bar: it is a PCI device, reached in a way by which the kernel may make
  *   dma-bufs of its BARs
  * @bar: the BAR of the frame
- * @picture: the frame's layout in the BAR
+ * @layout: the frame's layout in the BAR
  * @region: the mapped part of the BAR, from the frame's start to its end; of several
  *   buffers all
  * @mapping: how @region is mapped
@@ -97,7 +97,7 @@ typedef struct {
   const char *access;
   gboolean shares_bar;
   gint bar;
-  MmioPicture picture;
+  MmioLayout layout;
   MmioRegion *region;
   const char *mapping;
   const MmioReader *reader;
@@ -131,9 +131,9 @@ typedef struct {
  * @MMIO_READ_WOKEN: nothing, as somebody has ended the wait for a picture that
  *   is complete
  * @MMIO_READ_GONE: nothing, as the device has gone, or does not answer; see
- *   mmio_capture_get_loss()
+ *   mmio_capture_get_removal()
  * @MMIO_READ_OUTDATED: nothing, as the device shows another picture now (see
- *   mmio_capture_look())
+ *   mmio_capture_poll_mode())
  *
  * What came of reading a frame.
  */
@@ -158,7 +158,7 @@ MmioCapture *mmio_capture_open (const MmioCaptureConfig * config,
     GError ** error);
 void mmio_capture_close (MmioCapture * capture);
 
-MmioModeState mmio_capture_look (const MmioCapture * capture);
+MmioModeState mmio_capture_poll_mode (const MmioCapture * capture);
 MmioCapture *mmio_capture_reopen (MmioCapture * capture,
     GError ** error);
 MmioCapture *mmio_capture_renew (MmioCapture * capture, GError ** error);
@@ -170,13 +170,13 @@ const MmioCaptureInfo *mmio_capture_get_info (const MmioCapture * capture);
 gboolean mmio_capture_can_export (MmioCapture * capture, GError ** error);
 int mmio_capture_export (MmioCapture * capture, guint * skip, GError ** error);
 
-gboolean mmio_capture_is_present (MmioCapture * capture);
+gboolean mmio_capture_check_present (MmioCapture * capture);
 
 gboolean mmio_capture_is_unlinked (const MmioCapture * capture);
 gint64 mmio_capture_get_period (const MmioCapture * capture);
 
 void mmio_capture_interrupt (MmioCapture * capture);
-const GError *mmio_capture_get_loss (const MmioCapture * capture);
+const GError *mmio_capture_get_removal (const MmioCapture * capture);
 MmioWait mmio_capture_wait (MmioCapture * capture, gint64 deadline,
     MmioCount * count);
 void mmio_capture_wake (MmioCapture * capture);

@@ -16,12 +16,12 @@
 #define FEWER_TRIES 2
 
 static guint64
-get_picture_bytes (const MmioPicture * picture)
+get_frame_bytes (const MmioLayout * layout)
 {
   guint64 bytes = 0;
 
-  for (guint i = 0; i < picture->format.n_planes; i++)
-    bytes += (guint64) picture->plane[i].row_bytes * picture->plane[i].rows;
+  for (guint i = 0; i < layout->format.n_planes; i++)
+    bytes += (guint64) layout->plane[i].row_bytes * layout->plane[i].rows;
 
   return bytes;
 }
@@ -53,37 +53,37 @@ mmio_capture_get_period (const MmioCapture * capture)
 static gboolean
 check (MmioCapture * capture)
 {
-  GError *loss = NULL;
+  GError *removal = NULL;
 
-  if (mmio_presence_get_loss (capture->presence))
+  if (mmio_liveness_get_removal (capture->liveness))
     return FALSE;
-  if (mmio_device_check (capture->device, capture->info.bar, &loss))
+  if (mmio_device_check (capture->device, capture->info.bar, &removal))
     return TRUE;
 
   if (capture->mode && mmio_region_is_needed (capture->info.region) &&
-      mmio_capture_look (capture) != MMIO_MODE_SAME) {
-    g_error_free (loss);
-    return mmio_presence_check (capture->presence);
+      mmio_capture_poll_mode (capture) != MMIO_MODE_SAME) {
+    g_error_free (removal);
+    return mmio_liveness_check (capture->liveness);
   }
 
-  mmio_presence_lose (capture->presence, loss);
+  mmio_liveness_mark_removed (capture->liveness, removal);
   return FALSE;
 }
 
 /**
- * mmio_capture_is_present:
+ * mmio_capture_check_present:
  *
  * Checks whether the mapped memory is still that of the device.  The next
  * mmio_capture_read() or mmio_capture_choose() relies on this check instead of
  * making its own.  A device that is absent stays so; its maps are revoked, and
- * mmio_capture_get_loss() has the reason.
+ * mmio_capture_get_removal() has the reason.
  *
  * Locking: only the thread that reads calls it.
  *
  * Returns: whether the device is present
  */
 gboolean
-mmio_capture_is_present (MmioCapture * capture)
+mmio_capture_check_present (MmioCapture * capture)
 {
   capture->is_checked = check (capture);
   return capture->is_checked;
@@ -103,7 +103,7 @@ mmio_capture_is_unlinked (const MmioCapture * capture)
 }
 
 /* Each frame is checked twice: once before it is read, by the first of
- * mmio_capture_wait(), mmio_capture_is_present() and the read itself, and once
+ * mmio_capture_wait(), mmio_capture_check_present() and the read itself, and once
  * after it */
 static gboolean
 check_before_read (MmioCapture * capture)
@@ -119,7 +119,7 @@ static GError *
 new_silence_error (const MmioCapture * capture)
 {
   const gboolean is_uio =
-      mmio_device_get_way (capture->device) == MMIO_ACCESS_UIO;
+      mmio_device_get_access (capture->device) == MMIO_ACCESS_UIO;
   GError *error = NULL;
 
   mmio_set_error (&error, MMIO_ERROR_GONE,
@@ -154,7 +154,7 @@ wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
  *
  * Waits for the device's next picture, unless it is the clock that starts a
  * frame.  Whatever ends the wait, the device is checked afterwards, as by
- * mmio_capture_is_present(): the read that follows makes no check of its own
+ * mmio_capture_check_present(): the read that follows makes no check of its own
  * before it.
  *
  * Returns: how it ended
@@ -178,12 +178,12 @@ mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
   mmio_guard_leave (&entry);
 
   /* A register of a device that has gone stands still, or reads as anything */
-  if (!mmio_capture_is_present (capture))
+  if (!mmio_capture_check_present (capture))
     return MMIO_WAIT_GONE;
 
   if (wait == MMIO_WAIT_GONE) {
     capture->is_checked = FALSE;
-    mmio_presence_lose (capture->presence, new_silence_error (capture));
+    mmio_liveness_mark_removed (capture->liveness, new_silence_error (capture));
   }
   return wait;
 }
@@ -202,7 +202,7 @@ mmio_capture_interrupt (MmioCapture * capture)
 }
 
 /**
- * mmio_capture_get_loss:
+ * mmio_capture_get_removal:
  *
  * For the thread that waits.
  *
@@ -210,9 +210,9 @@ mmio_capture_interrupt (MmioCapture * capture)
  *   %MMIO_WAIT_GONE or %MMIO_READ_GONE
  */
 const GError *
-mmio_capture_get_loss (const MmioCapture * capture)
+mmio_capture_get_removal (const MmioCapture * capture)
 {
-  return mmio_presence_get_loss (capture->presence);
+  return mmio_liveness_get_removal (capture->liveness);
 }
 
 /**
@@ -234,18 +234,18 @@ static gboolean
 read_once (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage)
 {
-  const MmioPicture *picture = &capture->info.picture;
+  const MmioLayout *layout = &capture->info.layout;
   const guint8 *data = mmio_region_get_data (capture->info.region) +
-      picture->buffer[mmio_buffer_select_get_buffer (capture->select)];
+      layout->buffer[mmio_buffer_select_get_buffer (capture->select)];
 
   if (capture->shadow)
-    return mmio_frame_read_changes (capture->info.reader, picture, data, target,
+    return mmio_frame_copy_changes (capture->info.reader, layout, data, target,
         capture->shadow, capture->config.changes == MMIO_CHANGES_DROP, damage);
 
-  mmio_frame_read (capture->info.reader, picture, data, target);
+  mmio_frame_copy (capture->info.reader, layout, data, target);
   damage->n_ranges = 1;
   damage->range[0] = (MmioRows) {
-  0, picture->height};
+  0, layout->height};
   return TRUE;
 }
 
@@ -285,7 +285,7 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
   if (*tries > 1 && *written) {
     damage->n_ranges = 1;
     damage->range[0] = (MmioRows) {
-    0, capture->info.picture.height};
+    0, capture->info.layout.height};
   }
 
   return !woken;
@@ -293,7 +293,7 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
 
 /**
  * mmio_capture_read:
- * @target: where the frame goes, in a format that mmio_frame_can_read_as()
+ * @target: where the frame goes, in a format that mmio_frame_copy_can_convert()
  * @damage: (out): the rows that have changed since the last frame, or all of
  *   them where changes are ignored; not after %MMIO_READ_WOKEN
  *
@@ -305,7 +305,7 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
  * another geometry, or has gone, what was read is nothing.
  *
  * The device is checked after the read, and before it unless
- * mmio_capture_wait() or mmio_capture_is_present() has done so since the last
+ * mmio_capture_wait() or mmio_capture_check_present() has done so since the last
  * read.  A reset that begins and ends between the two checks is not noticed.
  *
  * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
@@ -328,7 +328,7 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
   completed = read_whole (capture, target, damage, &tries, &obstacle, &written);
   mmio_guard_leave (&entry);
   is_torn = obstacle != MMIO_OBSTACLE_NONE;
-  is_outdated = mmio_capture_look (capture) != MMIO_MODE_SAME;
+  is_outdated = mmio_capture_poll_mode (capture) != MMIO_MODE_SAME;
   /* Last, as it is about everything that was read before */
   is_gone = !check (capture);
   if (is_outdated)
@@ -342,8 +342,7 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
     capture->stats.unchanged += damage->n_ranges == 0;
     capture->stats.torn += written && is_torn;
   }
-  capture->stats.bytes_read +=
-      tries * get_picture_bytes (&capture->info.picture);
+  capture->stats.bytes_read += tries * get_frame_bytes (&capture->info.layout);
   capture->stats.copy_time +=
       g_get_monotonic_time () - begin - capture->buffer_wait.waited;
   g_mutex_unlock (&capture->lock);
@@ -377,7 +376,7 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
   if (!check_before_read (capture))
     return MMIO_READ_GONE;
 
-  if (capture->info.picture.n_buffers == 1) {
+  if (capture->info.layout.n_buffers == 1) {
     mmio_buffer_wait_end (&capture->buffer_wait, MMIO_OBSTACLE_NONE);
     return MMIO_READ_WHOLE;
   }

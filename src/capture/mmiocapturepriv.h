@@ -13,7 +13,7 @@ struct _MmioCapture
 {
   MmioCaptureConfig config;     /* what the user says; with a device of ours */
   MmioDevice *device;
-  MmioPresence *presence;
+  MmioLiveness *liveness;
   guint process;                /* whose it is; see mmioprocess.h */
   gboolean is_checked;          /* present, and nothing was read since */
   MmioModeWatch *mode;               /* NULL if the device does not tell */

@@ -5,7 +5,7 @@
  * mmiovbe.c, mmioheader.c. */
 
 #include "device/mmiodevice.h"
-#include "frame/mmiopicture.h"
+#include "frame/mmiolayout.h"
 
 G_BEGIN_DECLS
 

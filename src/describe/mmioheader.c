@@ -163,52 +163,54 @@ static gboolean
 check_side (const char *address, const char *what, guint32 value,
     GError ** error)
 {
-  if (value > 0 && value <= MMIO_PICTURE_MAX_SIDE)
+  if (value > 0 && value <= MMIO_LAYOUT_MAX_SIDE)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "The mmiovid header of %s says %s=%u, and a picture has 1 to %u" ADVICE,
-      address, what, value, MMIO_PICTURE_MAX_SIDE);
+      address, what, value, MMIO_LAYOUT_MAX_SIDE);
   return FALSE;
 }
 
 /* The picture as it would be at the BAR's start.  With its sides checked, it is
  * the stride that is wrong, or what comes of it. */
 static gboolean
-check_stride (const char *address, const MmioSpec * told, GError ** error)
+check_stride (const char *address, const MmioSpec * described, GError ** error)
 {
-  MmioPicture picture;
+  MmioLayout layout;
 
-  if (mmio_picture_init (&picture, told, NULL))
+  if (mmio_layout_init (&layout, described, NULL))
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "The mmiovid header of %s says stride=%u, which cannot be: a row of "
       "width=%u %s pixels has %" G_GUINT64_FORMAT " bytes, and with height=%u "
-      "the picture may have 2 GiB at most" ADVICE, address, told->stride,
-      told->width, told->format.name,
-      mmio_format_row_bytes (&told->format, 0, told->width), told->height);
+      "the picture may have 2 GiB at most" ADVICE, address, described->stride,
+      described->width, described->format.name,
+      mmio_format_row_bytes (&described->format, 0, described->width),
+      described->height);
   return FALSE;
 }
 
 static gboolean
 check_offset (const char *address, const MmiovidHeader * header, guint i,
-    const MmioSpec * told, guint64 bar_size, GError ** error)
+    const MmioSpec * described, guint64 bar_size, GError ** error)
 {
   const guint64 offset = header->picture_offset[i];
-  MmioSpec spec = *told;
-  MmioPicture picture;
+  MmioSpec spec = *described;
+  MmioLayout layout;
 
   spec.offset = offset;
-  if (offset >= header->size && mmio_picture_init (&picture, &spec, NULL) &&
-      picture.end <= bar_size)
+  if (offset >= header->size && mmio_layout_init (&layout, &spec, NULL) &&
+      layout.end <= bar_size)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "The mmiovid header of %s says picture_offset[%u]=%" G_GUINT64_FORMAT
       ", but %u x %u %s pixels do not lie between its end at byte %u and that "
       "of its memory at byte %" G_GUINT64_FORMAT ADVICE, address, i, offset,
-      told->width, told->height, told->format.name, header->size, bar_size);
+      described->width, described->height, described->format.name, header->size,
+      bar_size);
   return FALSE;
 }
 
@@ -253,28 +255,28 @@ get_register (guint bar, gsize offset)
 
 /* Each of them is possible; all of them together? */
 static gboolean
-check_pictures (const char *address, const MmioSpec * told, GError ** error)
+check_buffers (const char *address, const MmioSpec * described, GError ** error)
 {
   g_autoptr (GString) offsets = NULL;
-  MmioPicture picture;
+  MmioLayout layout;
 
-  if (mmio_picture_init (&picture, told, NULL))
+  if (mmio_layout_init (&layout, described, NULL))
     return TRUE;
 
   offsets = g_string_new (NULL);
-  for (guint i = 0; i < told->n_buffers; i++)
+  for (guint i = 0; i < described->n_buffers; i++)
     g_string_append_printf (offsets, "%spicture_offset[%u]=%"
-        G_GUINT64_FORMAT, i == 0 ? "" : ", ", i, told->buffer_offset[i]);
+        G_GUINT64_FORMAT, i == 0 ? "" : ", ", i, described->buffer_offset[i]);
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "The mmiovid header of %s says %s, but %u x %u %s pixels overlap there, "
-      "or lie over more than 2 GiB" ADVICE, address, offsets->str, told->width,
-      told->height, told->format.name);
+      "or lie over more than 2 GiB" ADVICE, address, offsets->str,
+      described->width, described->height, described->format.name);
   return FALSE;
 }
 
 static gboolean
 parse (const MmioDevice * device, guint bar, const MmiovidHeader * header,
-    MmioSpec * told, GError ** error)
+    MmioSpec * described, GError ** error)
 {
   const char *address = mmio_device_get_address (device);
   const guint64 bar_size = mmio_device_get_bar (device, bar)->size;
@@ -288,33 +290,34 @@ parse (const MmioDevice * device, guint bar, const MmiovidHeader * header,
       !check_side (address, "height", header->height, error))
     return FALSE;
 
-  told->format = *format;
-  told->width = header->width;
-  told->height = header->height;
-  told->stride = header->stride;
-  if (!check_stride (address, told, error) ||
+  described->format = *format;
+  described->width = header->width;
+  described->height = header->height;
+  described->stride = header->stride;
+  if (!check_stride (address, described, error) ||
       !check_n_pictures (address, header, error))
     return FALSE;
 
   for (guint i = 0; i < header->n_pictures; i++) {
-    if (!check_offset (address, header, i, told, bar_size, error))
+    if (!check_offset (address, header, i, described, bar_size, error))
       return FALSE;
   }
 
-  told->offset = header->picture_offset[0];
+  described->offset = header->picture_offset[0];
   if (header->n_pictures > 1) {
-    told->n_buffers = header->n_pictures;
+    described->n_buffers = header->n_pictures;
     for (guint i = 0; i < MMIO_MAX_BUFFERS; i++)
-      told->buffer_offset[i] =
+      described->buffer_offset[i] =
           i < header->n_pictures ? header->picture_offset[i] : 0;
-    told->index = get_register (bar, offsetof (MmiovidHeader, index));
-    if (!check_pictures (address, told, error))
+    described->index = get_register (bar, offsetof (MmiovidHeader, index));
+    if (!check_buffers (address, described, error))
       return FALSE;
   }
 
   if (header->flags & MMIOVID_HEADER_COUNTER) {
-    told->counter = get_register (bar, offsetof (MmiovidHeader, counter));
-    told->counter_is_seqlock = (header->flags & MMIOVID_HEADER_SEQLOCK) != 0;
+    described->counter = get_register (bar, offsetof (MmiovidHeader, counter));
+    described->counter_is_seqlock =
+        (header->flags & MMIOVID_HEADER_SEQLOCK) != 0;
   }
 
   return TRUE;
@@ -322,12 +325,12 @@ parse (const MmioDevice * device, guint bar, const MmiovidHeader * header,
 
 static MmioDescription
 mmio_header_read (const MmioDevice * device, guint bar,
-    const guint8 * registers, MmioModeKey * key, MmioSpec * told,
+    const guint8 * registers, MmioModeKey * key, MmioSpec * described,
     GError ** error)
 {
   const char *address = mmio_device_get_address (device);
   MmiovidHeader header;
-  MmioSpec result = *told;
+  MmioSpec result = *described;
 
   if (load_u64 (registers) != MMIOVID_HEADER_MAGIC)
     return MMIO_DESCRIPTION_NONE;
@@ -348,7 +351,7 @@ mmio_header_read (const MmioDevice * device, guint bar,
   if (!parse (device, bar, &header, &result, error))
     return MMIO_DESCRIPTION_INVALID;
 
-  *told = result;
+  *described = result;
   return MMIO_DESCRIPTION_FRAME;
 }
 

@@ -111,7 +111,7 @@ read_mode (const guint8 * registers, MmioDescriptorPoll poll, MmioModeKey * vbe)
  */
 MmioDescription
 mmio_vbe_read_by (const MmioDevice * device, const guint8 * registers,
-    MmioDescriptorPoll poll, MmioModeKey * key, MmioSpec * told,
+    MmioDescriptorPoll poll, MmioModeKey * key, MmioSpec * described,
     GError ** error)
 {
   const char *address = mmio_device_get_address (device);
@@ -149,20 +149,21 @@ mmio_vbe_read_by (const MmioDevice * device, const guint8 * registers,
   }
 
   bytes = (vbe[VBE_BPP] + 7) / 8;
-  told->format = *mmio_format_find (format);
-  told->width = vbe[VBE_XRES];
-  told->height = vbe[VBE_YRES];
-  told->stride = bytes * MAX (vbe[VBE_VIRT_WIDTH], vbe[VBE_XRES]);
-  told->offset = (guint64) told->stride * vbe[VBE_Y_OFFSET] +
+  described->format = *mmio_format_find (format);
+  described->width = vbe[VBE_XRES];
+  described->height = vbe[VBE_YRES];
+  described->stride = bytes * MAX (vbe[VBE_VIRT_WIDTH], vbe[VBE_XRES]);
+  described->offset = (guint64) described->stride * vbe[VBE_Y_OFFSET] +
       (guint64) bytes *vbe[VBE_X_OFFSET];
   return MMIO_DESCRIPTION_FRAME;
 }
 
 static MmioDescription
 mmio_vbe_read (const MmioDevice * device, guint bar, const guint8 * registers,
-    MmioModeKey * key, MmioSpec * told, GError ** error)
+    MmioModeKey * key, MmioSpec * described, GError ** error)
 {
-  return mmio_vbe_read_by (device, registers, mmio_vbe_poll, key, told, error);
+  return mmio_vbe_read_by (device, registers, mmio_vbe_poll, key, described,
+      error);
 }
 
 const MmioDescriptor mmio_vbe_descriptor = {

@@ -11,6 +11,6 @@ G_BEGIN_DECLS
 extern const MmioDescriptor mmio_vbe_descriptor;
 
 MmioDescription mmio_vbe_read_by (const MmioDevice * device, const guint8 * registers,
-    MmioDescriptorPoll poll, MmioModeKey * key, MmioSpec * told, GError ** error);
+    MmioDescriptorPoll poll, MmioModeKey * key, MmioSpec * described, GError ** error);
 
 G_END_DECLS

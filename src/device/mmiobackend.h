@@ -25,8 +25,8 @@ typedef enum {
 
 /**
  * MmioBackend:
- * @access: what `access` says of it
- * @way: the same, where it is one of several to a PCI device
+ * @name: its name, as `access` in the statistics has it
+ * @access: the same as a value; %MMIO_ACCESS_AUTO if it is not for PCI devices
  * @has_bars: the memory is a device's, in BARs or the like; what has none
  *   counts as BAR 0
  * @part: (nullable): what it has instead of BARs, in a word
@@ -64,14 +64,14 @@ typedef enum {
  * @open_request: (nullable): a new eventfd of the caller's by which the kernel
  *   asks for the device, when somebody unplugs it and waits until it is let go;
  *   or -1.  NULL where nobody waits for that.
- * @let_go: (nullable): close whatever the kernel may wait for.  From any thread,
+ * @release: (nullable): close whatever the kernel may wait for.  From any thread,
  *   at any time, once; other functions may be running, and may be called
  *   afterwards, when they fail.
  * @free: free what the back end added, after the last region is unmapped
  */
 typedef struct {
-  const char *access;
-  MmioAccess way;
+  const char *name;
+  MmioAccess access;
   gboolean has_bars;
   const char *part;
   MmioHeaderPlace header_place;
@@ -91,7 +91,7 @@ typedef struct {
   void (*set_lost_error) (MmioDevice * device, gsize length, GError ** error);
   gboolean (*has_memory) (MmioDevice * device, guint64 end);
   int (*open_request) (MmioDevice * device);
-  void (*let_go) (MmioDevice * device);
+  void (*release) (MmioDevice * device);
   void (*free) (MmioDevice * device);
 } MmioBackend;
 
@@ -100,7 +100,7 @@ typedef struct {
  * @process: whose all of it is; see mmioprocess.h
  * @lock: for the others; not taken in a forked child
  * @regions: (element-type MmioDeviceMap): those that are mapped
- * @loss: (nullable): why the device was let go
+ * @removal: (nullable): why the device was let go
  * @on_unmapped: (nullable): called once when nothing is mapped any more
  * @on_unmapped_data: for @on_unmapped
  *
@@ -110,7 +110,7 @@ typedef struct {
   guint process;
   GMutex lock;
   GPtrArray *regions;
-  GError *loss;
+  GError *removal;
   MmioDeviceFunc on_unmapped;
   gpointer on_unmapped_data;
 } MmioDeviceMaps;

@@ -61,30 +61,30 @@ describe_bars (const MmioDevice * device, GString * text)
 
 /* Returns: (transfer full): the begin of a sentence about where it ends */
 static char *
-get_subject (const MmioPicture * picture)
+get_subject (const MmioLayout * layout)
 {
   return g_strdup_printf ("The %s of %ux%u %s ends",
-      picture->n_buffers > 1 ? "last picture" : "picture", picture->width,
-      picture->height, picture->format.name);
+      layout->n_buffers > 1 ? "last picture" : "picture", layout->width,
+      layout->height, layout->format.name);
 }
 
 /* What else may be wrong */
 static const char *
-get_more (const MmioPicture * picture)
+get_more (const MmioLayout * layout)
 {
-  return picture->n_buffers > 1 ? "buffers, buffer-step, " : "";
+  return layout->n_buffers > 1 ? "buffers, buffer-step, " : "";
 }
 
 static gboolean
-check_size (const MmioDevice * device, gint bar, const MmioPicture * picture,
+check_size (const MmioDevice * device, gint bar, const MmioLayout * layout,
     GError ** error)
 {
   g_autofree char *subject = NULL, *which = NULL;
 
-  if (picture->end <= device->bar[bar].size)
+  if (layout->end <= device->bar[bar].size)
     return TRUE;
 
-  subject = get_subject (picture);
+  subject = get_subject (layout);
 
   if (device->backend->has_bars)
     which = g_strdup_printf ("%s %d of %s", mmio_device_get_part (device), bar,
@@ -93,14 +93,14 @@ check_size (const MmioDevice * device, gint bar, const MmioPicture * picture,
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "%s at byte %" G_GUINT64_FORMAT ", but %s has only %" G_GUINT64_FORMAT
       " bytes; correct width, height, format, %soffset or stride%s.",
-      subject, picture->end, which ? which : device->address,
-      device->bar[bar].size, get_more (picture),
+      subject, layout->end, which ? which : device->address,
+      device->bar[bar].size, get_more (layout),
       which ? ", or choose another bar" : "");
   return FALSE;
 }
 
 static gboolean
-check_bar (const MmioDevice * device, gint bar, const MmioPicture * picture,
+check_bar (const MmioDevice * device, gint bar, const MmioLayout * layout,
     GError ** error)
 {
   g_autoptr (GString) bars = g_string_new (NULL);
@@ -128,31 +128,30 @@ check_bar (const MmioDevice * device, gint bar, const MmioPicture * picture,
     return FALSE;
   }
 
-  return check_size (device, bar, picture, error);
+  return check_size (device, bar, layout, error);
 }
 
 static gint
-find_bar (const MmioDevice * device, const MmioPicture * picture,
-    GError ** error)
+find_bar (const MmioDevice * device, const MmioLayout * layout, GError ** error)
 {
   g_autoptr (GString) bars = g_string_new (NULL);
   g_autofree char *subject = NULL;
 
   if (!device->backend->has_bars)
-    return check_size (device, 0, picture, error) ? 0 : -1;
+    return check_size (device, 0, layout, error) ? 0 : -1;
 
   for (gint i = 0; i < MMIO_MAX_BARS; i++) {
-    if (!device->bar[i].is_io && device->bar[i].size >= picture->end)
+    if (!device->bar[i].is_io && device->bar[i].size >= layout->end)
       return i;
   }
 
-  subject = get_subject (picture);
+  subject = get_subject (layout);
   describe_bars (device, bars);
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "%s at byte %" G_GUINT64_FORMAT ", but no memory %s of %s is that large: "
       "it has %s; correct width, height, format, %soffset or stride.", subject,
-      picture->end, mmio_device_get_part (device), device->address, bars->str,
-      get_more (picture));
+      layout->end, mmio_device_get_part (device), device->address, bars->str,
+      get_more (layout));
   return -1;
 }
 
@@ -180,32 +179,32 @@ apply_fixed_mapping (const MmioDevice * device, MmioMapping * wanted,
 
 /* Where the last row's padding ends, as far as the BAR is known to have it */
 static guint64
-get_end (const MmioDevice * device, guint bar, const MmioPicture * picture)
+get_end (const MmioDevice * device, guint bar, const MmioLayout * layout)
 {
   const guint64 size = device->bar[bar].size;
 
-  return size == MMIO_SIZE_UNKNOWN ? picture->end :
-      MAX (picture->end, MIN (mmio_picture_get_extent (picture), size));
+  return size == MMIO_SIZE_UNKNOWN ? layout->end :
+      MAX (layout->end, MIN (mmio_layout_get_extent (layout), size));
 }
 
 /**
  * mmio_device_find_bar:
  * @bar: (inout): the BAR; -1 is replaced by the first memory BAR that holds
  *   the picture
- * @picture: the picture
+ * @layout: the picture
  *
  * Returns: FALSE with @error set if the picture cannot be there
  */
 gboolean
 mmio_device_find_bar (const MmioDevice * device, gint * bar,
-    const MmioPicture * picture, GError ** error)
+    const MmioLayout * layout, GError ** error)
 {
   gint found;
 
   if (*bar >= 0)
-    return check_bar (device, *bar, picture, error);
+    return check_bar (device, *bar, layout, error);
 
-  found = find_bar (device, picture, error);
+  found = find_bar (device, layout, error);
   if (found >= 0)
     *bar = found;
 
@@ -227,10 +226,10 @@ map (MmioDevice * device, guint bar, guint64 offset, gsize length,
 /**
  * mmio_device_map:
  * @bar: (inout): as of mmio_device_find_bar()
- * @picture: the picture
+ * @layout: the picture
  * @wanted: how to map it
  *
- * Maps the part of the BAR from @picture's start to its end, of several
+ * Maps the part of the BAR from @layout's start to its end, of several
  * pictures all that lies between, read-only; and the pages that
  * mmio_device_export() makes a dma-buf of.
  *
@@ -238,18 +237,18 @@ map (MmioDevice * device, guint bar, guint64 offset, gsize length,
  *   set
  */
 MmioRegion *
-mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
+mmio_device_map (MmioDevice * device, gint * bar, const MmioLayout * layout,
     MmioMapping wanted, GError ** error)
 {
   gint found = *bar;
   MmioRegion *region;
   guint64 length;
 
-  if (!mmio_device_find_bar (device, &found, picture, error) ||
+  if (!mmio_device_find_bar (device, &found, layout, error) ||
       !apply_fixed_mapping (device, &wanted, error))
     return NULL;
 
-  length = get_end (device, found, picture) - picture->start;
+  length = get_end (device, found, layout) - layout->start;
   /* On machines of 32 bits a BAR may be larger than all that can be mapped */
   if ((gsize) length != length) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
@@ -260,9 +259,9 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioPicture * picture,
     return NULL;
   }
 
-  region = map (device, found, picture->start, length, wanted, error);
+  region = map (device, found, layout->start, length, wanted, error);
   if (region) {
-    mmio_region_set_length (region, picture->end - picture->start);
+    mmio_region_set_length (region, layout->end - layout->start);
     *bar = found;
   }
 
@@ -320,7 +319,7 @@ mmio_device_can_export (MmioDevice * device, GError ** error)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "The kernel makes no dma-buf of the memory of %s when it is reached by "
         "%s; bind the device to vfio-pci and use access=vfio" MMIO_OR_USE_COPY,
-        device->address, device->backend->access);
+        device->address, device->backend->name);
   else
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "The kernel makes no dma-buf of the memory of %s" MMIO_USE_COPY,
@@ -330,8 +329,8 @@ mmio_device_can_export (MmioDevice * device, GError ** error)
 
 /**
  * mmio_device_export:
- * @bar: the BAR that @picture was mapped from
- * @picture: the picture
+ * @bar: the BAR that @layout was mapped from
+ * @layout: the picture
  * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
  *   page
  *
@@ -345,11 +344,11 @@ mmio_device_can_export (MmioDevice * device, GError ** error)
  */
 int
 mmio_device_export (MmioDevice * device, guint bar,
-    const MmioPicture * picture, guint * skip, GError ** error)
+    const MmioLayout * layout, guint * skip, GError ** error)
 {
   const guint64 page = sysconf (_SC_PAGESIZE);
-  const guint64 first = picture->start / page * page;
-  const guint64 end = (get_end (device, bar, picture) + page - 1) / page * page;
+  const guint64 first = layout->start / page * page;
+  const guint64 end = (get_end (device, bar, layout) + page - 1) / page * page;
   int fd;
 
   if (!mmio_device_is_held (device, error) ||
@@ -357,7 +356,7 @@ mmio_device_export (MmioDevice * device, guint bar,
     return -1;
   fd = device->backend->export (device, bar, first, end - first, error);
   if (fd >= 0)
-    *skip = picture->start - first;
+    *skip = layout->start - first;
   else
     mmio_device_is_held (device, error);
 

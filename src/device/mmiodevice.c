@@ -118,25 +118,25 @@ mmio_device_get_slot (const MmioDevice * device)
 }
 
 /**
- * mmio_device_get_access:
+ * mmio_device_get_access_name:
  *
  * Returns: (transfer none): the name of the back end
  */
 const char *
-mmio_device_get_access (const MmioDevice * device)
+mmio_device_get_access_name (const MmioDevice * device)
 {
-  return device->backend->access;
+  return device->backend->name;
 }
 
 /**
- * mmio_device_get_way:
+ * mmio_device_get_access:
  *
  * Returns: what to ask mmio_device_open() for to reach it in the same way
  */
 MmioAccess
-mmio_device_get_way (const MmioDevice * device)
+mmio_device_get_access (const MmioDevice * device)
 {
-  return device->backend->way;
+  return device->backend->access;
 }
 
 /**
@@ -238,7 +238,7 @@ mmio_device_open_interrupt (MmioDevice * device, GError ** error)
   if (!device->backend->open_interrupt) {
     g_autofree char *advice = mmio_device_is_pci (device) ?
         g_strdup_printf (" that %s can deliver; bind it to vfio-pci and use "
-        "access=vfio, or", device->backend->access) : g_strdup (";");
+        "access=vfio, or", device->backend->name) : g_strdup (";");
 
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "%s has no interrupt%s use frame-sync=counter or clock.",

@@ -44,8 +44,8 @@ void mmio_device_unref (MmioDevice * device);
 const char *mmio_device_get_name (const MmioDevice * device);
 const char *mmio_device_get_address (const MmioDevice * device);
 const char *mmio_device_get_slot (const MmioDevice * device);
-const char *mmio_device_get_access (const MmioDevice * device);
-MmioAccess mmio_device_get_way (const MmioDevice * device);
+const char *mmio_device_get_access_name (const MmioDevice * device);
+MmioAccess mmio_device_get_access (const MmioDevice * device);
 
 gboolean mmio_device_has_bars (const MmioDevice * device);
 const char *mmio_device_get_part (const MmioDevice * device);
@@ -56,7 +56,7 @@ MmioMapping mmio_device_get_fixed_mapping (const MmioDevice * device);
 gboolean mmio_device_is_unlinked (const MmioDevice * device);
 gboolean mmio_device_check (MmioDevice * device, guint bar, GError ** error);
 int mmio_device_open_request (MmioDevice * device);
-void mmio_device_let_go (MmioDevice * device, GError * reason);
+void mmio_device_revoke (MmioDevice * device, GError * reason);
 gboolean mmio_device_is_in_use (MmioDevice * device);
 void mmio_device_call_when_unmapped (MmioDevice * device, MmioDeviceFunc func,
     gpointer data);

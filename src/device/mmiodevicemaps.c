@@ -47,7 +47,7 @@ void
 mmio_device_maps_clear (MmioDeviceMaps * maps)
 {
   g_ptr_array_unref (maps->regions);
-  g_clear_error (&maps->loss);
+  g_clear_error (&maps->removal);
   /* In a child it may be locked for good */
   if (mmio_process_is_current (maps->process))
     g_mutex_clear (&maps->lock);
@@ -118,7 +118,7 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
 
   /* Nothing is mapped while all is let go, or after that */
   lock (maps);
-  if (maps->loss || !mmio_process_is_current (maps->process))
+  if (maps->removal || !mmio_process_is_current (maps->process))
     errno = ENODEV;
   else
     region = mmio_region_map_within (fd, start, skip, length, mapping,
@@ -139,7 +139,7 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
 }
 
 /**
- * mmio_device_let_go:
+ * mmio_device_revoke:
  * @reason: (transfer full): why, with %MMIO_ERROR_GONE; what
  *   mmio_device_check() says from now on
  *
@@ -151,7 +151,7 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
  * child nothing happens: the device is its parent's.
  */
 void
-mmio_device_let_go (MmioDevice * device, GError * reason)
+mmio_device_revoke (MmioDevice * device, GError * reason)
 {
   MmioDeviceMaps *maps = &device->maps;
   g_autoptr (GPtrArray) held = g_ptr_array_new_with_free_func
@@ -164,9 +164,9 @@ mmio_device_let_go (MmioDevice * device, GError * reason)
   }
 
   lock (maps);
-  is_first = !maps->loss;
+  is_first = !maps->removal;
   if (is_first)
-    maps->loss = g_steal_pointer (&reason);
+    maps->removal = g_steal_pointer (&reason);
   for (guint i = 0; i < maps->regions->len; i++) {
     const MmioDeviceMap *map = g_ptr_array_index (maps->regions, i);
     MmioRegion *region = mmio_region_ref_if_held (map->region);
@@ -179,8 +179,8 @@ mmio_device_let_go (MmioDevice * device, GError * reason)
   /* The last one to let go of a region takes the lock */
   for (guint i = 0; i < held->len; i++)
     mmio_region_revoke (g_ptr_array_index (held, i));
-  if (is_first && device->backend->let_go)
-    device->backend->let_go (device);
+  if (is_first && device->backend->release)
+    device->backend->release (device);
   g_clear_error (&reason);
 }
 
@@ -198,7 +198,7 @@ mmio_device_is_in_use (MmioDevice * device)
   gboolean ret;
 
   lock (maps);
-  ret = maps->regions->len > 0 && !maps->loss;
+  ret = maps->regions->len > 0 && !maps->removal;
   unlock (maps);
 
   return ret;
@@ -236,7 +236,7 @@ gboolean
 mmio_device_is_held (MmioDevice * device, GError ** error)
 {
   MmioDeviceMaps *maps = &device->maps;
-  GError *loss = NULL;
+  GError *removal = NULL;
 
   if (!mmio_process_is_current (maps->process)) {
     g_clear_error (error);
@@ -247,14 +247,14 @@ mmio_device_is_held (MmioDevice * device, GError ** error)
   }
 
   lock (maps);
-  if (maps->loss)
-    loss = g_error_copy (maps->loss);
+  if (maps->removal)
+    removal = g_error_copy (maps->removal);
   unlock (maps);
 
-  if (!loss)
+  if (!removal)
     return TRUE;
   g_clear_error (error);
-  g_propagate_error (error, loss);
+  g_propagate_error (error, removal);
   return FALSE;
 }
 

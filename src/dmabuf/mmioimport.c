@@ -14,7 +14,7 @@
 #include "base/mmioerror.h"
 #include "base/mmiosystem.h"
 #include "dmabuf/mmiodrm.h"
-#include "dmabuf/mmiopeer.h"
+#include "dmabuf/mmiop2pdma.h"
 
 #define OPEN "open"
 #define VERSION "DRM_IOCTL_VERSION"
@@ -167,28 +167,28 @@ foresee (const MmioDrmDevice * device, const char *address, int *lack)
   g_autofree char *path = g_build_filename (MMIO_DRM_SYSFS, name, "device",
       NULL);
 
-  switch (mmio_peer_find_way (path, address, lack)) {
-    case MMIO_PEER_WAY_BRIDGE:
-    case MMIO_PEER_WAY_HOST:
+  switch (mmio_p2pdma_find_route (path, address, lack)) {
+    case MMIO_P2PDMA_ROUTE_BRIDGE:
+    case MMIO_P2PDMA_ROUTE_HOST:
       return NULL;
-    case MMIO_PEER_WAY_NONE:
+    case MMIO_P2PDMA_ROUTE_NONE:
       return g_strdup ("its driver takes any memory, but the kernel will know "
           "no way to this: no PCIe switch above both, and neither an AMD CPU "
           "(Zen or newer) nor a host bridge that it trusts to pass reads on; "
           "io-mode=dmabuf tries it all the same");
-    case MMIO_PEER_WAY_REDIRECTED:
+    case MMIO_P2PDMA_ROUTE_REDIRECTED:
       return g_strdup ("its driver takes any memory, but the kernel will know "
           "no way to this: the PCIe switch above both sends all reads up "
           "(ACS, for the IOMMU), and there is neither an AMD CPU (Zen or "
           "newer) nor a host bridge that it trusts to pass them on; "
           "io-mode=dmabuf tries it all the same");
-    case MMIO_PEER_WAY_HIDDEN:
+    case MMIO_P2PDMA_ROUTE_HIDDEN:
       return g_strdup ("its driver takes any memory, and whether the kernel "
           "will know a way to this only root can tell: a PCIe switch is above "
           "both, but it may send all reads up (ACS, for the IOMMU), and there "
           "is neither an AMD CPU (Zen or newer) nor a host bridge that it "
           "trusts to pass them on; io-mode=dmabuf tries it all the same");
-    case MMIO_PEER_WAY_UNKNOWN:
+    case MMIO_P2PDMA_ROUTE_UNKNOWN:
     default:
       return g_strdup ("its driver takes any memory, and whether it will find "
           "a way to this cannot be told, for /sys does not say where both "

@@ -44,7 +44,7 @@ typedef struct
 
 typedef struct
 {
-  const MmioPicture *picture;
+  const MmioLayout *layout;
   guint n_samples;
   Sample sample[MMIO_MAX_COMPONENTS];
 } Canvas;
@@ -67,19 +67,19 @@ word_bytes (const MmioFormat * format, const MmioComponent * component)
 }
 
 static void
-canvas_init (Canvas * canvas, const MmioPicture * picture, guint8 * bar)
+canvas_init (Canvas * canvas, const MmioLayout * layout, guint8 * bar)
 {
-  const MmioFormat *format = &picture->format;
+  const MmioFormat *format = &layout->format;
 
-  canvas->picture = picture;
+  canvas->layout = layout;
   canvas->n_samples = format->n_components;
   for (guint i = 0; i < format->n_components; i++) {
     const MmioComponent *c = &format->component[i];
     Sample *sample = &canvas->sample[i];
 
     sample->component = c;
-    sample->plane = bar + picture->plane[c->plane].offset + c->offset;
-    sample->stride = picture->plane[c->plane].stride;
+    sample->plane = bar + layout->plane[c->plane].offset + c->offset;
+    sample->stride = layout->plane[c->plane].stride;
     sample->word_bytes = word_bytes (format, c);
     sample->big_endian = format->big_endian;
     sample->mask = (guint32) (((guint64) 1 << c->depth) - 1) << c->shift;
@@ -166,11 +166,11 @@ to_yuv (const Color * c, gboolean hd, guint8 yuv[3])
 static void
 put_pixel (const Canvas * canvas, guint x, guint y, const Color * color)
 {
-  const MmioColorModel model = canvas->picture->format.model;
+  const MmioColorModel model = canvas->layout->format.model;
   guint8 value[MMIO_MAX_COMPONENTS] = { color->r, color->g, color->b, 255 };
 
   if (model == MMIO_COLOR_YUV)
-    to_yuv (color, canvas->picture->height > 576, value);
+    to_yuv (color, canvas->layout->height > 576, value);
   else if (model == MMIO_COLOR_GRAY)
     value[0] = (77 * color->r + 150 * color->g + 29 * color->b + 128) >> 8;
 
@@ -184,9 +184,9 @@ put_pixel (const Canvas * canvas, guint x, guint y, const Color * color)
 }
 
 static guint
-cell_width (const MmioPicture * picture)
+cell_width (const MmioLayout * layout)
 {
-  return MAX (2, picture->width / (16 * NUMBER_BITS));
+  return MAX (2, layout->width / (16 * NUMBER_BITS));
 }
 
 /**
@@ -196,21 +196,21 @@ cell_width (const MmioPicture * picture)
  *   carry fewer, down to none
  */
 guint
-mmio_pattern_get_bits (const MmioPicture * picture)
+mmio_pattern_get_bits (const MmioLayout * layout)
 {
-  return MIN (NUMBER_BITS, picture->width / 2 / cell_width (picture));
+  return MIN (NUMBER_BITS, layout->width / 2 / cell_width (layout));
 }
 
 static guint
-all_cells (const MmioPicture * picture)
+all_cells (const MmioLayout * layout)
 {
-  return (1u << mmio_pattern_get_bits (picture)) - 1;
+  return (1u << mmio_pattern_get_bits (layout)) - 1;
 }
 
 static guint
-to_gray_code (const MmioPicture * picture, guint number)
+to_gray_code (const MmioLayout * layout, guint number)
 {
-  number &= all_cells (picture);
+  number &= all_cells (layout);
   return number ^ (number >> 1);
 }
 
@@ -226,11 +226,11 @@ from_gray_code (guint code)
 }
 
 static void
-ball_init (Ball * ball, const MmioPicture * picture, guint number)
+ball_init (Ball * ball, const MmioLayout * layout, guint number)
 {
-  const gint strip = cell_width (picture) * mmio_pattern_get_bits (picture);
-  const gint room_x = picture->width - strip;
-  const gint size = MIN (room_x, (gint) picture->height) / 4;
+  const gint strip = cell_width (layout) * mmio_pattern_get_bits (layout);
+  const gint room_x = layout->width - strip;
+  const gint size = MIN (room_x, (gint) layout->height) / 4;
   /* To and fro in 300 frames, up and down in 90 */
   const gint x = ABS ((gint) (number % 300) - 150);
   const gint y = ABS ((gint) (number % 90) - 45);
@@ -238,7 +238,7 @@ ball_init (Ball * ball, const MmioPicture * picture, guint number)
   ball->size = size;
   ball->left = strip + (gint64) (room_x - size) * x / 150;
   ball->top =
-      (gint64) ((gint) picture->height - size) * y * y / ((gint64) 45 * 45);
+      (gint64) ((gint) layout->height - size) * y * y / ((gint64) 45 * 45);
 }
 
 static gboolean
@@ -264,14 +264,14 @@ ball_color (const Ball * ball, gint x, gint y, Color * color)
 }
 
 static void
-sky_color (const MmioPicture * picture, guint y, Color * color)
+sky_color (const MmioLayout * layout, guint y, Color * color)
 {
   static const Color stops[] = {
     {18, 22, 58}, {70, 44, 104}, {196, 92, 92}, {248, 176, 104}
   };
   const guint n = G_N_ELEMENTS (stops) - 1;
-  const guint t = picture->height > 1 ?
-      (guint64) y * n * 256 / (picture->height - 1) : 0;
+  const guint t = layout->height > 1 ?
+      (guint64) y * n * 256 / (layout->height - 1) : 0;
   const guint i = MIN (t / 256, n - 1), f = t - i * 256;
 
   color->r = (stops[i].r * (256 - f) + stops[i + 1].r * f) / 256;
@@ -282,7 +282,7 @@ sky_color (const MmioPicture * picture, guint y, Color * color)
 static void
 paint_cells (const Canvas * canvas, guint y, guint code, guint cells)
 {
-  const guint width = cell_width (canvas->picture);
+  const guint width = cell_width (canvas->layout);
 
   for (guint bit = 0; cells >> bit; bit++) {
     const Color *color = (code >> bit) & 1 ? &cell_on : &cell_off;
@@ -300,7 +300,7 @@ paint_span (const Canvas * canvas, guint y, gint left, gint right,
 {
   Color sky, color;
 
-  sky_color (canvas->picture, y, &sky);
+  sky_color (canvas->layout, y, &sky);
   for (gint x = left; x < right; x++) {
     if (ball_color (ball, x, y, &color))
       put_pixel (canvas, x, y, &color);
@@ -324,7 +324,7 @@ mmio_pattern_can_paint (const MmioFormat * format)
 
 /**
  * mmio_pattern_paint:
- * @picture: where the picture lies
+ * @layout: where the picture lies
  * @bar: writable memory that stands for the BAR's start; for one of several
  *   pictures, so many bytes behind that as it is behind the first
  * @number: the frame number
@@ -332,18 +332,17 @@ mmio_pattern_can_paint (const MmioFormat * format)
  * Paints all of a frame.
  */
 void
-mmio_pattern_paint (const MmioPicture * picture, guint8 * bar, guint number)
+mmio_pattern_paint (const MmioLayout * layout, guint8 * bar, guint number)
 {
-  const gint strip = cell_width (picture) * mmio_pattern_get_bits (picture);
+  const gint strip = cell_width (layout) * mmio_pattern_get_bits (layout);
   Canvas canvas;
   Ball ball;
 
-  canvas_init (&canvas, picture, bar);
-  ball_init (&ball, picture, number);
-  for (guint y = 0; y < picture->height; y++) {
-    paint_cells (&canvas, y, to_gray_code (picture, number),
-        all_cells (picture));
-    paint_span (&canvas, y, strip, picture->width, &ball);
+  canvas_init (&canvas, layout, bar);
+  ball_init (&ball, layout, number);
+  for (guint y = 0; y < layout->height; y++) {
+    paint_cells (&canvas, y, to_gray_code (layout, number), all_cells (layout));
+    paint_span (&canvas, y, strip, layout->width, &ball);
   }
 }
 
@@ -360,7 +359,7 @@ ball_add_span (const Ball * ball, gint y, gint * left, gint * right)
 
 /**
  * mmio_pattern_repaint:
- * @picture: where the picture lies
+ * @layout: where the picture lies
  * @bar: writable memory that stands for the BAR's start; for one of several
  *   pictures, so many bytes behind that as it is behind the first
  * @from: number of the frame that is there
@@ -370,19 +369,19 @@ ball_add_span (const Ball * ball, gint y, gint * left, gint * right)
  * if all of frame @to had been painted.
  */
 void
-mmio_pattern_repaint (const MmioPicture * picture, guint8 * bar, guint from,
+mmio_pattern_repaint (const MmioLayout * layout, guint8 * bar, guint from,
     guint to)
 {
-  const guint code = to_gray_code (picture, to);
-  const guint cells = code ^ to_gray_code (picture, from);
+  const guint code = to_gray_code (layout, to);
+  const guint cells = code ^ to_gray_code (layout, from);
   Canvas canvas;
   Ball old, new;
 
-  canvas_init (&canvas, picture, bar);
-  ball_init (&old, picture, from);
-  ball_init (&new, picture, to);
-  for (guint y = 0; y < picture->height; y++) {
-    gint left = picture->width, right = 0;
+  canvas_init (&canvas, layout, bar);
+  ball_init (&old, layout, from);
+  ball_init (&new, layout, to);
+  for (guint y = 0; y < layout->height; y++) {
+    gint left = layout->width, right = 0;
 
     paint_cells (&canvas, y, code, cells);
     ball_add_span (&old, y, &left, &right);
@@ -395,7 +394,7 @@ static guint
 read_cell (const Canvas * canvas, guint x, guint y)
 {
   /* Green, or luma */
-  const MmioColorModel model = canvas->picture->format.model;
+  const MmioColorModel model = canvas->layout->format.model;
   const Sample *sample = &canvas->sample[model == MMIO_COLOR_RGB ? 1 : 0];
   guint32 bits = (load_word (sample, sample_at (sample, x, y)) &
       sample->mask) >> sample->component->shift;
@@ -406,7 +405,7 @@ read_cell (const Canvas * canvas, guint x, guint y)
 
 /**
  * mmio_pattern_read_number:
- * @picture: where the picture lies
+ * @layout: where the picture lies
  * @bar: memory that stands for the BAR's start; a copy, not the BAR itself
  * @number: (out): the frame number, its lower bits where the picture is too
  *   narrow for all
@@ -415,19 +414,19 @@ read_cell (const Canvas * canvas, guint x, guint y)
  *   is torn, or no frame of the pattern
  */
 gboolean
-mmio_pattern_read_number (const MmioPicture * picture, const guint8 * bar,
+mmio_pattern_read_number (const MmioLayout * layout, const guint8 * bar,
     guint * number)
 {
-  const guint bits = mmio_pattern_get_bits (picture);
+  const guint bits = mmio_pattern_get_bits (layout);
   guint first = 0;
   Canvas canvas;
 
-  canvas_init (&canvas, picture, (guint8 *) bar);
-  for (guint y = 0; y < picture->height; y++) {
+  canvas_init (&canvas, layout, (guint8 *) bar);
+  for (guint y = 0; y < layout->height; y++) {
     guint code = 0;
 
     for (guint bit = 0; bit < bits; bit++) {
-      if (read_cell (&canvas, bit * cell_width (picture), y) > CELL_THRESHOLD)
+      if (read_cell (&canvas, bit * cell_width (layout), y) > CELL_THRESHOLD)
         code |= 1u << bit;
     }
     if (y == 0)

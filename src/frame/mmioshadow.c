@@ -8,7 +8,7 @@
 
 struct _MmioShadow
 {
-  MmioPicture picture;
+  MmioLayout layout;
   gboolean valid;
   guint8 *memory;
   gsize plane_offset[MMIO_MAX_PLANES];
@@ -17,23 +17,23 @@ struct _MmioShadow
 
 /**
  * mmio_shadow_new:
- * @picture: the picture
+ * @layout: the picture
  *
  * Returns: (transfer full) (nullable): a shadow that knows of no frame before,
  *   or NULL if there is no memory for it
  */
 MmioShadow *
-mmio_shadow_new (const MmioPicture * picture)
+mmio_shadow_new (const MmioLayout * layout)
 {
   MmioShadow *shadow = g_new0 (MmioShadow, 1);
   gsize size = 0;
 
-  shadow->picture = *picture;
-  for (guint i = 0; i < picture->format.n_planes; i++) {
+  shadow->layout = *layout;
+  for (guint i = 0; i < layout->format.n_planes; i++) {
     shadow->plane_offset[i] = size;
-    size += (gsize) picture->plane[i].row_bytes * picture->plane[i].rows;
+    size += (gsize) layout->plane[i].row_bytes * layout->plane[i].rows;
   }
-  shadow->changed = g_malloc0 (picture->height);
+  shadow->changed = g_malloc0 (layout->height);
   /* As large as the picture, which the user says */
   shadow->memory = g_try_malloc (size);
   if (!shadow->memory)
@@ -75,7 +75,7 @@ mmio_shadow_forget (MmioShadow * shadow)
 gboolean
 mmio_shadow_begin (MmioShadow * shadow)
 {
-  memset (shadow->changed, 0, shadow->picture.height);
+  memset (shadow->changed, 0, shadow->layout.height);
 
   return shadow->valid;
 }
@@ -91,7 +91,7 @@ guint8 *
 mmio_shadow_get_row (MmioShadow * shadow, guint plane, guint row)
 {
   return shadow->memory + shadow->plane_offset[plane] +
-      (gsize) row *shadow->picture.plane[plane].row_bytes;
+      (gsize) row *shadow->layout.plane[plane].row_bytes;
 }
 
 /**
@@ -104,9 +104,9 @@ mmio_shadow_get_row (MmioShadow * shadow, guint plane, guint row)
 void
 mmio_shadow_mark (MmioShadow * shadow, guint plane, guint row)
 {
-  const guint shift = mmio_format_row_shift (&shadow->picture.format, plane);
+  const guint shift = mmio_format_row_shift (&shadow->layout.format, plane);
   const guint first = row << shift;
-  const guint last = MIN (first + (1u << shift), shadow->picture.height);
+  const guint last = MIN (first + (1u << shift), shadow->layout.height);
 
   memset (shadow->changed + first, 1, last - first);
 }
@@ -120,7 +120,7 @@ mmio_shadow_mark (MmioShadow * shadow, guint plane, guint row)
 void
 mmio_shadow_end (MmioShadow * shadow, MmioDamage * damage)
 {
-  const guint height = shadow->picture.height;
+  const guint height = shadow->layout.height;
   guint n = 0;
 
   for (guint y = 0; y < height; y++) {

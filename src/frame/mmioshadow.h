@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "frame/mmiopicture.h"
+#include "frame/mmiolayout.h"
 
 G_BEGIN_DECLS
 
@@ -37,7 +37,7 @@ typedef struct {
  */
 typedef struct _MmioShadow MmioShadow;
 
-MmioShadow *mmio_shadow_new (const MmioPicture * picture);
+MmioShadow *mmio_shadow_new (const MmioLayout * layout);
 void mmio_shadow_free (MmioShadow * shadow);
 
 void mmio_shadow_forget (MmioShadow * shadow);

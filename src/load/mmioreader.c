@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The code that loads from a BAR, with the engines behind it; nobody else does,
- * but mmioloads.c to measure.  Each load
+ * but mmioloadbench.c to measure.  Each load
  * is a round trip on the bus, whatever its width, so every byte is loaded
  * once, in the widest naturally aligned loads: an unaligned one may be split
  * in two, or fault.

@@ -58,11 +58,11 @@ count_frame_bytes (const MmioProbeReport * report)
 {
   guint64 bytes = 0;
 
-  if (!report->has_picture)
+  if (!report->has_frame)
     return report->config->length;
 
-  for (guint i = 0; i < report->picture.format.n_planes; i++) {
-    const MmioPlane *plane = &report->picture.plane[i];
+  for (guint i = 0; i < report->layout.format.n_planes; i++) {
+    const MmioPlane *plane = &report->layout.plane[i];
 
     bytes += (guint64) plane->row_bytes * plane->rows;
   }
@@ -104,7 +104,7 @@ mmio_probe_advise (MmioProbeAdvice * advice, const MmioProbeReport * report)
 }
 
 static void
-append_picture (GString * text, const MmioSpec * spec)
+append_layout (GString * text, const MmioSpec * spec)
 {
   g_autofree char *format = g_ascii_strdown (spec->format.name, -1);
 
@@ -156,7 +156,7 @@ mmio_probe_advice_get_properties (const MmioProbeAdvice * advice,
   append_device (text, report->config->device);
   if (report->bar >= 0)
     g_string_append_printf (text, " bar=%d", report->bar);
-  append_picture (text, &report->config->spec);
+  append_layout (text, &report->config->spec);
   g_string_append_printf (text, " engine=%s", advice->engine->name);
   if (advice->map->asked != MMIO_MAPPING_AUTO)
     g_string_append_printf (text, " mapping=%s",
@@ -176,7 +176,7 @@ get_exporting_source (const MmioProbeReport * report)
       report->config->device);
   if (report->bar >= 0)
     g_string_append_printf (text, " access=vfio bar=%d", report->bar);
-  append_picture (text, &report->config->spec);
+  append_layout (text, &report->config->spec);
   g_string_append (text, " io-mode=dmabuf");
 
   return g_string_free (text, FALSE);
@@ -199,7 +199,7 @@ mmio_probe_advise_import (const MmioProbeReport * report)
   if (!node)
     return NULL;
 
-  if (!report->has_picture)
+  if (!report->has_frame)
     return g_strdup ("Without a copy: add --width, --height and --format, to "
         "learn who can show it.");
 
@@ -221,5 +221,5 @@ mmio_probe_advise_import (const MmioProbeReport * report)
 
   return g_strdup_printf ("Without a copy, if GL takes %s: %s ! glimagesink",
       import->fourcc[0] != '\0' ? import->fourcc :
-      report->picture.format.name, source);
+      report->layout.format.name, source);
 }

@@ -23,7 +23,7 @@ open_by_vfio (MmioDevice * device, GError ** error)
 {
   g_auto (MmioAddress) address = { 0, };
 
-  if (strcmp (mmio_device_get_access (device), "sysfs") != 0)
+  if (strcmp (mmio_device_get_access_name (device), "sysfs") != 0)
     return mmio_device_ref (device);
 
   if (!mmio_address_parse (&address, mmio_device_get_address (device), error))
@@ -93,7 +93,7 @@ try_all (MmioProbeImport * import, const MmioDevice * exporter, int dma_buf,
  * Returns: (transfer full): who can import it, or why nobody can
  */
 MmioProbeImport *
-mmio_probe_import (MmioDevice * device, guint bar, const MmioPicture * range,
+mmio_probe_import (MmioDevice * device, guint bar, const MmioLayout * range,
     const MmioFormat * format)
 {
   MmioProbeImport *import = g_new0 (MmioProbeImport, 1);

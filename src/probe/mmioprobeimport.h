@@ -2,7 +2,7 @@
 #pragma once
 
 #include "device/mmiodevice.h"
-#include "frame/mmiopicture.h"
+#include "frame/mmiolayout.h"
 #include "dmabuf/mmioimport.h"
 
 G_BEGIN_DECLS
@@ -63,7 +63,7 @@ typedef struct {
 } MmioProbeImport;
 
 MmioProbeImport *mmio_probe_import (MmioDevice * device, guint bar,
-    const MmioPicture * range, const MmioFormat * format);
+    const MmioLayout * range, const MmioFormat * format);
 
 void mmio_probe_import_free (MmioProbeImport * import);
 

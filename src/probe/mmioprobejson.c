@@ -152,15 +152,15 @@ add_map (JsonBuilder * builder, const MmioProbeMap * map)
 }
 
 static void
-add_picture (JsonBuilder * builder, const MmioPicture * picture)
+add_frame (JsonBuilder * builder, const MmioLayout * layout)
 {
   json_builder_set_member_name (builder, "picture");
   json_builder_begin_object (builder);
-  add_string (builder, "format", picture->format.name);
-  add_int (builder, "width", picture->width);
-  add_int (builder, "height", picture->height);
-  add_int (builder, "offset", picture->start);
-  add_int (builder, "stride", picture->plane[0].stride);
+  add_string (builder, "format", layout->format.name);
+  add_int (builder, "width", layout->width);
+  add_int (builder, "height", layout->height);
+  add_int (builder, "offset", layout->start);
+  add_int (builder, "stride", layout->plane[0].stride);
   json_builder_end_object (builder);
 }
 
@@ -262,8 +262,8 @@ mmio_probe_report_to_json (const MmioProbeReport * report)
   add_int (builder, "offset", report->offset);
   add_int (builder, "length", report->length);
   add_int (builder, "rounds", report->rounds);
-  if (report->has_picture)
-    add_picture (builder, &report->picture);
+  if (report->has_frame)
+    add_frame (builder, &report->layout);
 
   json_builder_set_member_name (builder, "maps");
   json_builder_begin_array (builder);

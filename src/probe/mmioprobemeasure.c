@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "load/mmioloads.h"
+#include "load/mmioloadbench.h"
 #include "load/mmioreader.h"
 
 /* Bytes before the first look at the clock, and the most between two.  A load
@@ -32,11 +32,11 @@ static const struct
 /* A way of loading: one of @load and @reader */
 typedef struct
 {
-  const MmioLoad *load;
+  const MmioLoadKind *load;
   const MmioReader *reader;
   MmioProbeResult *result;
   double *rates;
-} Way;
+} Kind;
 
 typedef struct
 {
@@ -46,51 +46,52 @@ typedef struct
 } Range;
 
 static void
-way_clear (Way * way)
+kind_clear (Kind * kind)
 {
-  g_free (way->rates);
+  g_free (kind->rates);
 }
 
-static Way *
-add_way (GArray * ways, GPtrArray * results, const char *name, guint rounds)
+static Kind *
+add_kind (GArray * kinds, GPtrArray * results, const char *name, guint rounds)
 {
-  Way *way;
+  Kind *kind;
 
-  g_array_set_size (ways, ways->len + 1);
-  way = &g_array_index (ways, Way, ways->len - 1);
-  way->rates = g_new0 (double, rounds);
-  way->result = g_new0 (MmioProbeResult, 1);
-  way->result->name = name;
-  g_ptr_array_add (results, way->result);
+  g_array_set_size (kinds, kinds->len + 1);
+  kind = &g_array_index (kinds, Kind, kinds->len - 1);
+  kind->rates = g_new0 (double, rounds);
+  kind->result = g_new0 (MmioProbeResult, 1);
+  kind->result->name = name;
+  g_ptr_array_add (results, kind->result);
 
-  return way;
+  return kind;
 }
 
 static void
-skip_wider (Way * way, guint widest)
+skip_wider (Kind * kind, guint widest)
 {
-  if (!way->result->skipped && way->result->load_bytes > widest)
-    way->result->skipped = g_strdup_printf ("more than %u bytes at once may "
+  if (!kind->result->skipped && kind->result->load_bytes > widest)
+    kind->result->skipped = g_strdup_printf ("more than %u bytes at once may "
         "end a virtual machine (--force)", widest);
 }
 
 static void
-add_loads (GArray * ways, GPtrArray * results, guint widest, guint rounds)
+add_loads (GArray * kinds, GPtrArray * results, guint widest, guint rounds)
 {
-  const MmioLoad *load;
+  const MmioLoadKind *load;
 
-  for (guint i = 0; (load = mmio_load_nth (i)); i++) {
-    Way *way = add_way (ways, results, mmio_load_get_name (load), rounds);
+  for (guint i = 0; (load = mmio_load_kind_nth (i)); i++) {
+    Kind *kind =
+        add_kind (kinds, results, mmio_load_kind_get_name (load), rounds);
 
-    way->load = load;
-    way->result->load_bytes = mmio_load_get_bytes (load);
-    way->result->skipped = g_strdup (mmio_load_get_lack (load));
-    skip_wider (way, widest);
+    kind->load = load;
+    kind->result->load_bytes = mmio_load_kind_get_bytes (load);
+    kind->result->skipped = g_strdup (mmio_load_kind_get_lack (load));
+    skip_wider (kind, widest);
   }
 }
 
 static void
-add_engines (GArray * ways, GPtrArray * results, MmioMapping mapping,
+add_engines (GArray * kinds, GPtrArray * results, MmioMapping mapping,
     guint widest, guint rounds)
 {
   const char *reason;
@@ -98,28 +99,28 @@ add_engines (GArray * ways, GPtrArray * results, MmioMapping mapping,
       &reason, NULL);
 
   for (guint i = 0; i < G_N_ELEMENTS (engines); i++) {
-    Way *way = add_way (ways, results, engines[i].name, rounds);
+    Kind *kind = add_kind (kinds, results, engines[i].name, rounds);
     g_autoptr (GError) error = NULL;
 
-    way->reader = mmio_reader_choose (engines[i].engine, mapping, &reason,
+    kind->reader = mmio_reader_choose (engines[i].engine, mapping, &reason,
         &error);
-    way->result->is_engine = TRUE;
-    way->result->is_auto = way->reader && way->reader == automatic;
-    if (way->reader)
-      way->result->load_bytes = mmio_reader_get_load_bytes (way->reader);
+    kind->result->is_engine = TRUE;
+    kind->result->is_auto = kind->reader && kind->reader == automatic;
+    if (kind->reader)
+      kind->result->load_bytes = mmio_reader_get_load_bytes (kind->reader);
     else
-      way->result->skipped = g_strdup (error->message);
-    skip_wider (way, widest);
+      kind->result->skipped = g_strdup (error->message);
+    skip_wider (kind, widest);
   }
 }
 
 static void
-load_once (const Way * way, const Range * range, gsize at, gsize n)
+load_once (const Kind * kind, const Range * range, gsize at, gsize n)
 {
-  if (way->load)
-    mmio_load_run (way->load, range->bar + at, n);
+  if (kind->load)
+    mmio_load_kind_run (kind->load, range->bar + at, n);
   else
-    mmio_reader_copy (way->reader, range->dest + at, range->bar + at, n);
+    mmio_reader_copy (kind->reader, range->dest + at, range->bar + at, n);
 }
 
 /* Nanoseconds that this thread had a CPU: what others run meanwhile is left
@@ -136,7 +137,7 @@ get_cpu_time (void)
 /* Goes through the range, again and again, until time or bytes are used up.
  * Returns bytes a second. */
 static double
-measure_once (const Way * way, const Range * range,
+measure_once (const Kind * kind, const Range * range,
     const MmioProbeBudget * budget)
 {
   const gint64 start = g_get_monotonic_time ();
@@ -149,7 +150,7 @@ measure_once (const Way * way, const Range * range,
     batch = MIN (batch, budget->bytes - total);
     for (gsize done = 0, n; done < batch; done += n) {
       n = MIN (batch - done, range->length - at);
-      load_once (way, range, at, n);
+      load_once (kind, range, at, n);
       at = (at + n) % range->length;
     }
     total += batch;
@@ -164,7 +165,7 @@ measure_once (const Way * way, const Range * range,
   if (cpu <= 0)
     cpu = MAX (elapsed, 1) * 1000;
 
-  way->result->bytes += total;
+  kind->result->bytes += total;
   return total * 1e9 / cpu;
 }
 
@@ -177,12 +178,12 @@ compare_rates (const void *a, const void *b)
 }
 
 static void
-summarize (Way * way, guint rounds)
+summarize (Kind * kind, guint rounds)
 {
-  qsort (way->rates, rounds, sizeof (double), compare_rates);
-  way->result->slowest = way->rates[0];
-  way->result->rate = way->rates[rounds / 2];
-  way->result->fastest = way->rates[rounds - 1];
+  qsort (kind->rates, rounds, sizeof (double), compare_rates);
+  kind->result->slowest = kind->rates[0];
+  kind->result->rate = kind->rates[rounds / 2];
+  kind->result->fastest = kind->rates[rounds - 1];
 }
 
 /**
@@ -195,7 +196,7 @@ mmio_probe_measure_count (void)
 {
   guint n = 0;
 
-  while (mmio_load_nth (n))
+  while (mmio_load_kind_nth (n))
     n++;
 
   return n + G_N_ELEMENTS (engines);
@@ -221,32 +222,32 @@ mmio_probe_measure (const guint8 * bar, gsize length, MmioMapping mapping,
 {
   GPtrArray *results =
       g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_probe_result_free);
-  g_autoptr (GArray) ways = g_array_new (FALSE, TRUE, sizeof (Way));
+  g_autoptr (GArray) kinds = g_array_new (FALSE, TRUE, sizeof (Kind));
   Range range = { bar, length, NULL };
   guint done = 0;
 
-  g_array_set_clear_func (ways, (GDestroyNotify) way_clear);
-  add_loads (ways, results, widest, budget->rounds);
-  add_engines (ways, results, mapping, widest, budget->rounds);
+  g_array_set_clear_func (kinds, (GDestroyNotify) kind_clear);
+  add_loads (kinds, results, widest, budget->rounds);
+  add_engines (kinds, results, mapping, widest, budget->rounds);
 
   /* Engines copy to memory that is there already, as a pool's is */
   range.dest = g_aligned_alloc0 (1, length, MMIO_LOADS_ALIGN);
 
   for (guint round = 0; round < budget->rounds; round++) {
-    for (guint i = 0; i < ways->len; i++, done++) {
-      Way *way = &g_array_index (ways, Way, i);
+    for (guint i = 0; i < kinds->len; i++, done++) {
+      Kind *kind = &g_array_index (kinds, Kind, i);
 
-      if (way->result->skipped)
+      if (kind->result->skipped)
         continue;
       if (progress)
-        progress (mapping, way->result->name, done,
-            budget->rounds * ways->len, user_data);
-      way->rates[round] = measure_once (way, &range, budget);
+        progress (mapping, kind->result->name, done,
+            budget->rounds * kinds->len, user_data);
+      kind->rates[round] = measure_once (kind, &range, budget);
     }
   }
 
-  for (guint i = 0; i < ways->len; i++)
-    summarize (&g_array_index (ways, Way, i), budget->rounds);
+  for (guint i = 0; i < kinds->len; i++)
+    summarize (&g_array_index (kinds, Kind, i), budget->rounds);
   g_aligned_free (range.dest);
 
   return results;

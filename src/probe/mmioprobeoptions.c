@@ -49,11 +49,11 @@ check_numbers (const MmioProbeOptions * options, GError ** error)
   if (options->length < 0)
     return set_usage_error (error, "There are no %" G_GINT64_FORMAT " bytes; "
         "set --length to 1 or more.", options->length);
-  if (options->width < 0 || options->width > MMIO_PICTURE_MAX_SIDE ||
-      options->height < 0 || options->height > MMIO_PICTURE_MAX_SIDE)
+  if (options->width < 0 || options->width > MMIO_LAYOUT_MAX_SIDE ||
+      options->height < 0 || options->height > MMIO_LAYOUT_MAX_SIDE)
     return set_usage_error (error, "No picture is %d x %d; set --width and "
         "--height to 1 to %d.", options->width, options->height,
-        MMIO_PICTURE_MAX_SIDE);
+        MMIO_LAYOUT_MAX_SIDE);
   if (options->stride < 0 || options->stride > G_MAXINT)
     return set_usage_error (error, "No row takes %" G_GINT64_FORMAT " bytes; "
         "set --stride to the bytes from one row to the next.", options->stride);

@@ -8,7 +8,7 @@
 #include "probe/mmioproberules.h"
 
 #include "base/mmioerror.h"
-#include "load/mmioloads.h"
+#include "load/mmioloadbench.h"
 
 /**
  * mmio_probe_may_measure:

@@ -9,7 +9,7 @@
 #include "base/mmioerror.h"
 #include "describe/mmiodescribe.h"
 #include "device/mmiobar.h"
-#include "load/mmioloads.h"
+#include "load/mmioloadbench.h"
 #include "probe/mmioproberules.h"
 
 #define ROUNDS 5
@@ -75,7 +75,7 @@ is_forbidden (const MmioProbeReport * report, const MmioDevice * device,
 /* Learns the picture.  The device is asked where the user says nothing of it,
  * and no harm if it cannot tell; the simulated device wants to be told. */
 static gboolean
-find_picture (MmioProbeReport * report, MmioDevice * device, gint * bar,
+find_frame (MmioProbeReport * report, MmioDevice * device, gint * bar,
     GError ** error)
 {
   const MmioProbeConfig *config = report->config;
@@ -90,8 +90,8 @@ find_picture (MmioProbeReport * report, MmioDevice * device, gint * bar,
     return TRUE;
 
   if (mmio_describe (device, bar, &spec, NULL, &local) &&
-      mmio_picture_init (&report->picture, &spec, &local)) {
-    report->has_picture = TRUE;
+      mmio_layout_init (&report->layout, &spec, &local)) {
+    report->has_frame = TRUE;
     return TRUE;
   }
 
@@ -132,16 +132,15 @@ choose_bar (const MmioProbeReport * report, const MmioDevice * device,
 /* The range to map, as the picture that mmio_device_map() wants */
 static gboolean
 find_range (MmioProbeReport * report, const MmioDevice * device, gint * bar,
-    MmioPicture * range, GError ** error)
+    MmioLayout * range, GError ** error)
 {
   const guint64 wanted = report->config->length;
-  const gboolean is_picture = report->has_picture && wanted == 0;
+  const gboolean is_picture = report->has_frame && wanted == 0;
   guint64 size;
 
-  range->start = report->has_picture ? report->picture.start :
+  range->start = report->has_frame ? report->layout.start :
       report->config->spec.offset;
-  range->end = is_picture ? report->picture.end :
-      range->start + MAX (wanted, 1);
+  range->end = is_picture ? report->layout.end : range->start + MAX (wanted, 1);
 
   if (*bar < 0)
     *bar = choose_bar (report, device, range->end);
@@ -212,12 +211,12 @@ set_no_line_error (GError ** error, const MmioProbeReport * report,
         G_GUINT64_FORMAT " or less.", start, whole, MMIO_LOADS_ALIGN,
         MMIO_LOADS_ALIGN, size / MMIO_LOADS_ALIGN * MMIO_LOADS_ALIGN -
         MMIO_LOADS_ALIGN);
-  else if (report->has_picture && report->config->length == 0)
+  else if (report->has_frame && report->config->length == 0)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "The picture of %u x %u has no %d bytes that begin at a multiple of "
         "%d, as the widest load needs them; set --width and --height higher, "
         "or --length to %" G_GUINT64_FORMAT " or more to measure beyond it.",
-        report->picture.width, report->picture.height, MMIO_LOADS_ALIGN,
+        report->layout.width, report->layout.height, MMIO_LOADS_ALIGN,
         MMIO_LOADS_ALIGN, line + MMIO_LOADS_ALIGN - start);
   else
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
@@ -251,7 +250,7 @@ find_lines (MmioProbeReport * report, const MmioRegion * region,
 /* Maps the range in one way and measures there */
 static MmioProbeMap *
 measure_map (MmioProbeReport * report, MmioDevice * device, gint * bar,
-    const MmioPicture * range, MmioMapping asked, guint widest,
+    const MmioLayout * range, MmioMapping asked, guint widest,
     const MmioProbeBudget * budget, MmioProbeProgress progress,
     gpointer user_data, GError ** error)
 {
@@ -278,7 +277,7 @@ measure_map (MmioProbeReport * report, MmioDevice * device, gint * bar,
 
 static gboolean
 measure_maps (MmioProbeReport * report, MmioDevice * device, gint bar,
-    const MmioPicture * range, guint widest, MmioProbeProgress progress,
+    const MmioLayout * range, guint widest, MmioProbeProgress progress,
     gpointer user_data, GError ** error)
 {
   const gboolean is_pci = mmio_device_has_bars (device);
@@ -337,14 +336,14 @@ mmio_probe_run (const MmioProbeConfig * config, MmioDevice * device,
     MmioProbeProgress progress, gpointer user_data, GError ** error)
 {
   g_autoptr (MmioProbeReport) report = g_new0 (MmioProbeReport, 1);
-  MmioPicture range = {.start = 0 };
+  MmioLayout range = {.start = 0 };
   gint bar = config->bar;
   guint widest;
 
   report->config = config;
   report->address = g_strdup (mmio_device_get_address (device));
   report->name = g_strdup (mmio_device_get_name (device));
-  report->access = mmio_device_get_access (device);
+  report->access = mmio_device_get_access_name (device);
   report->bar = -1;
   report->rounds = ROUNDS;
   report->maps =
@@ -352,7 +351,7 @@ mmio_probe_run (const MmioProbeConfig * config, MmioDevice * device,
 
   if (bar < 0)
     bar = mmio_device_get_fixed_bar (device);
-  if (!find_picture (report, device, &bar, error) ||
+  if (!find_frame (report, device, &bar, error) ||
       !find_range (report, device, &bar, &range, error) ||
       !check_rules (report, device, bar, &widest, error) ||
       !measure_maps (report, device, bar, &range, widest, progress, user_data,
@@ -360,7 +359,7 @@ mmio_probe_run (const MmioProbeConfig * config, MmioDevice * device,
     return NULL;
 
   report->import = mmio_probe_import (device, bar, &range,
-      report->has_picture ? &report->picture.format : NULL);
+      report->has_frame ? &report->layout.format : NULL);
   return g_steal_pointer (&report);
 }
 

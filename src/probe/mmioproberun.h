@@ -2,7 +2,7 @@
 #pragma once
 
 #include "device/mmiodevice.h"
-#include "frame/mmiopicture.h"
+#include "frame/mmiolayout.h"
 #include "probe/mmioprobeimport.h"
 #include "probe/mmioprobemeasure.h"
 
@@ -61,8 +61,8 @@ typedef struct {
  * @offset: where in the BAR measuring began
  * @length: bytes of the BAR that were measured
  * @rounds: how often
- * @has_picture: whether @picture is known
- * @picture: the user's picture
+ * @has_frame: whether @layout is known
+ * @layout: the user's picture
  * @maps: (element-type MmioProbeMap): what was measured
  * @import: (nullable): who can import it
  */
@@ -77,8 +77,8 @@ typedef struct {
   guint64 offset;
   gsize length;
   guint rounds;
-  gboolean has_picture;
-  MmioPicture picture;
+  gboolean has_frame;
+  MmioLayout layout;
   GPtrArray *maps;
   MmioProbeImport *import;
 } MmioProbeReport;

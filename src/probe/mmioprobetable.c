@@ -173,10 +173,10 @@ append_cost (GString * text, const MmioProbeAdvice * advice,
     return;
   }
 
-  if (report->has_picture)
+  if (report->has_frame)
     g_string_append_printf (text, "A picture of %u x %u %s",
-        report->picture.width, report->picture.height,
-        report->picture.format.name);
+        report->layout.width, report->layout.height,
+        report->layout.format.name);
   else
     g_string_append (text, "A picture");
   g_string_append_printf (text, " has %" G_GUINT64_FORMAT " bytes. %g times a "
@@ -308,11 +308,11 @@ append_best (GString * text, const MmioProbeAdvice * advice,
   g_autofree char *properties =
       mmio_probe_advice_get_properties (advice, report);
   /* All sinks show 32 bits, and the element makes them of 24 */
-  const gboolean is_shown = report->has_picture &&
-      report->picture.format.model == MMIO_COLOR_RGB &&
-      mmio_format_row_bytes (&report->picture.format, 0, 1) >= 3;
+  const gboolean is_shown = report->has_frame &&
+      report->layout.format.model == MMIO_COLOR_RGB &&
+      mmio_format_row_bytes (&report->layout.format, 0, 1) >= 3;
 
-  if (report->has_picture)
+  if (report->has_frame)
     g_string_append_printf (text, "\nBest: gst-launch-1.0 mmiovidsrc %s ! "
         "%sautovideosink\n", properties, is_shown ? "" : "videoconvert ! ");
   else

@@ -54,7 +54,7 @@ struct _MmioCounter
   gboolean is_odd;              /* at the last look: one is written */
   gint64 time;                  /* before there was one: of the first look */
 
-  gint64 last_look;
+  gint64 last_poll;
   MmioRate rate;
   gint64 margin;                /* how long before it is due it is looked for */
 
@@ -189,7 +189,7 @@ learn (MmioCounter * counter, gint64 now, guint64 steps)
 {
   const gint64 before = counter->rate.period;
   const gboolean was_late =
-      counter->last_look < counter->time + before - counter->margin;
+      counter->last_poll < counter->time + before - counter->margin;
 
   mmio_rate_learn (&counter->rate, now - counter->time, steps);
   if (before == 0)
@@ -203,7 +203,7 @@ learn (MmioCounter * counter, gint64 now, guint64 steps)
 }
 
 /**
- * mmio_counter_look:
+ * mmio_counter_poll:
  * @now: the time, g_get_monotonic_time()
  * @count: (out): a new picture
  *
@@ -214,18 +214,18 @@ learn (MmioCounter * counter, gint64 now, guint64 steps)
  *   being written
  */
 gboolean
-mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
+mmio_counter_poll (MmioCounter * counter, gint64 now, MmioCount * count)
 {
   const guint64 look = mmio_register_read (counter->reg);
   const guint64 value = get_complete (counter, look);
-  const gint64 elapsed = now - counter->last_look;
+  const gint64 elapsed = now - counter->last_poll;
   const gboolean was_absent = elapsed > MMIO_RATE_MAX_PERIOD;
   guint64 steps = 1;
 
   counter->is_odd = is_odd (counter, look);
   if (counter->rate.period > 0 &&
       now - counter->time <= MAX_PERIODS * counter->rate.period)
-    mmio_counter_check_look (&counter->check, look, now);
+    mmio_counter_check_poll (&counter->check, look, now);
   else
     mmio_counter_check_skip (&counter->check);
 
@@ -233,12 +233,12 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
     counter->known = TRUE;
     counter->is_inexact = TRUE;
     counter->value = value;
-    counter->time = counter->last_look = now;
+    counter->time = counter->last_poll = now;
     return FALSE;
   }
 
   if (counter->known && value == counter->value) {
-    counter->last_look = now;
+    counter->last_poll = now;
     return FALSE;
   }
 
@@ -249,7 +249,7 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
     if (steps == 0)
       mmio_counter_check_jump (&counter->check);
     else
-      mmio_counter_check_picture (&counter->check, counter->is_seqlock);
+      mmio_counter_check_frame (&counter->check, counter->is_seqlock);
     /* What began anew may have another rate */
     if (steps == 0)
       memset (&counter->rate, 0, sizeof (counter->rate));
@@ -262,7 +262,7 @@ mmio_counter_look (MmioCounter * counter, gint64 now, MmioCount * count)
   counter->known = TRUE;
   counter->value = value;
   counter->time = now;
-  counter->last_look = now;
+  counter->last_poll = now;
 
   *count = (MmioCount) {
   .time = now,.steps = MAX (steps, 1)};
@@ -378,7 +378,7 @@ mmio_counter_end_read (MmioCounter * counter, guint64 * steps)
  * mmio_counter_accept_read:
  *
  * The picture that mmio_counter_begin_read() saw is the one that goes out.  If
- * it is a newer one than mmio_counter_look() has told of, that will not tell of
+ * it is a newer one than mmio_counter_poll() has told of, that will not tell of
  * it; see mmio_counter_take_newer().
  */
 void
@@ -399,7 +399,7 @@ mmio_counter_accept_read (MmioCounter * counter)
   /* What leaps was no counting, and tells no time */
   if (counter->rate.period > 0 && steps <= MAX_JUMP) {
     counter->time += steps * counter->rate.period;
-    counter->last_look = MAX (counter->last_look, counter->time);
+    counter->last_poll = MAX (counter->last_poll, counter->time);
   } else {
     counter->is_inexact = TRUE;
   }

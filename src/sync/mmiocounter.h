@@ -32,7 +32,7 @@ void mmio_counter_free (MmioCounter * counter);
 
 void mmio_counter_set_buffers (MmioCounter * counter, guint n_buffers);
 
-gboolean mmio_counter_look (MmioCounter * counter, gint64 now,
+gboolean mmio_counter_poll (MmioCounter * counter, gint64 now,
     MmioCount * count);
 gint64 mmio_counter_get_pause (const MmioCounter * counter, gint64 now);
 gint64 mmio_counter_get_period (const MmioCounter * counter);

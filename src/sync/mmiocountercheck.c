@@ -43,14 +43,14 @@ mmio_counter_check_is_watching (const MmioCounterCheck * check)
 }
 
 /**
- * mmio_counter_check_look:
+ * mmio_counter_check_poll:
  * @value: the register
  * @now: the time, in microseconds
  *
  * Notes the time for which the register was odd or even.
  */
 void
-mmio_counter_check_look (MmioCounterCheck * check, guint64 value, gint64 now)
+mmio_counter_check_poll (MmioCounterCheck * check, guint64 value, gint64 now)
 {
   const gint64 elapsed = now - check->time;
   const guint64 steps = value - check->value;
@@ -112,7 +112,7 @@ judge (const MmioCounterCheck * check, gboolean is_seqlock)
  * Notes a new picture.
  */
 void
-mmio_counter_check_picture (MmioCounterCheck * check, gboolean is_seqlock)
+mmio_counter_check_frame (MmioCounterCheck * check, gboolean is_seqlock)
 {
   check->jumps -= check->jumps > 0;
   if (check->n_pictures == SETTLED + WATCHED)

@@ -48,10 +48,10 @@ typedef struct {
   gint64 unknown;
 } MmioCounterCheck;
 
-void mmio_counter_check_look (MmioCounterCheck * check, guint64 value,
+void mmio_counter_check_poll (MmioCounterCheck * check, guint64 value,
     gint64 now);
 void mmio_counter_check_skip (MmioCounterCheck * check);
-void mmio_counter_check_picture (MmioCounterCheck * check,
+void mmio_counter_check_frame (MmioCounterCheck * check,
     gboolean is_seqlock);
 void mmio_counter_check_jump (MmioCounterCheck * check);
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "device/mmiodevice.h"
-#include "frame/mmiopicture.h"
+#include "frame/mmiolayout.h"
 
 G_BEGIN_DECLS
 

@@ -96,7 +96,7 @@ mmio_sync_wait (MmioSync * sync, MmioCounter * counter, gint64 deadline,
   for (;;) {
     const gint64 now = g_get_monotonic_time ();
 
-    if (mmio_counter_look (counter, now, count))
+    if (mmio_counter_poll (counter, now, count))
       return MMIO_WAIT_FRAME;
     if (now >= deadline)
       return MMIO_WAIT_TIMEOUT;

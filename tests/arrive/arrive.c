@@ -168,13 +168,13 @@ read_sim (GstVideoFrame * frame)
         GST_VIDEO_FRAME_HEIGHT (frame),.stride =
         GST_VIDEO_FRAME_PLANE_STRIDE (frame, 0)
   };
-  MmioPicture picture;
+  MmioLayout picture;
   guint number;
 
   if (!format)
     return -1;
   spec.format = *format;
-  if (!mmio_picture_init (&picture, &spec, NULL) ||
+  if (!mmio_layout_init (&picture, &spec, NULL) ||
       !mmio_pattern_read_number (&picture,
           GST_VIDEO_FRAME_PLANE_DATA (frame, 0), &number))
     return -1;

@@ -53,7 +53,7 @@ open_pictures (Bench * bench, const char *path, guint width, guint height)
     bench->source[i] = mmio_region_get_data (info->region);
   }
 
-  bench->picture = &mmio_capture_get_info (bench->capture[0])->picture;
+  bench->picture = &mmio_capture_get_info (bench->capture[0])->layout;
   bench->size = size;
 }
 

@@ -25,7 +25,7 @@ typedef struct _BenchCase BenchCase;
  */
 typedef struct {
   MmioCapture *capture[BENCH_PICTURES];
-  const MmioPicture *picture;
+  const MmioLayout *picture;
   const guint8 *source[BENCH_PICTURES];
   gsize size;
   guint8 *buffer[BENCH_BUFFERS];

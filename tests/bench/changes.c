@@ -19,7 +19,7 @@ read_changes (Bench * bench, const BenchCase * c, const guint8 * source,
   };
   MmioDamage damage;
 
-  mmio_frame_read_changes (bench_get_reader (c), bench->picture, source,
+  mmio_frame_copy_changes (bench_get_reader (c), bench->picture, source,
       &target, bench->shadow, only_changed, &damage);
 }
 
@@ -114,7 +114,7 @@ run_ignore (Bench * bench, const BenchCase * c, const guint8 * source,
     .stride = {bench->picture->plane[0].row_bytes},
   };
 
-  mmio_frame_read (bench_get_reader (c), bench->picture, source, &target);
+  mmio_frame_copy (bench_get_reader (c), bench->picture, source, &target);
 }
 
 #define ALL(group, picture, bytes) \

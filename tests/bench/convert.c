@@ -26,7 +26,7 @@ run_fused (Bench * bench, const BenchCase * c, const guint8 * source,
     .stride = {bench->picture->width * 4},
   };
 
-  mmio_frame_read (bench_get_reader (c), bench->picture, source, &target);
+  mmio_frame_copy (bench_get_reader (c), bench->picture, source, &target);
 }
 
 static void

@@ -24,7 +24,7 @@ run_engine (Bench * bench, const BenchCase * c, const guint8 * source,
     .stride = {bench->picture->plane[0].row_bytes},
   };
 
-  mmio_frame_read (bench_get_reader (c), bench->picture, source, &target);
+  mmio_frame_copy (bench_get_reader (c), bench->picture, source, &target);
 }
 
 static void

@@ -17,7 +17,7 @@ import tempfile
 
 # What the capture thread does for a frame: it takes a reference, or copies.  How
 # it waits is not in it, nor what downstream does.
-ENTRIES = "mmio_capture_choose", "gst_mmio_way_wrap", "gst_mmio_buffer_fill"
+ENTRIES = "mmio_capture_choose", "gst_mmio_io_wrap", "gst_mmio_buffer_fill"
 # So many that a memory more in the ring, which depends on threads, does not count
 FEW, MANY = 50, 1050
 SMALL, LARGE = (320, 240), (3840, 2160)

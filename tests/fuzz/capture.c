@@ -48,14 +48,14 @@ fuzz_capture_take_config (FuzzBytes * bytes, MmioCaptureConfig * config)
 static void
 check_picture (const MmioCapture * capture)
 {
-  const MmioPicture *picture = &capture->info.picture;
+  const MmioLayout *picture = &capture->info.layout;
   const MmioBar *bar;
 
   CHECK (capture->info.bar >= 0 && capture->info.bar < MMIO_MAX_BARS);
   bar = &fuzz_device.bar[capture->info.bar];
   CHECK (!bar->is_io);
-  CHECK (picture->width > 0 && picture->width <= MMIO_PICTURE_MAX_SIDE);
-  CHECK (picture->height > 0 && picture->height <= MMIO_PICTURE_MAX_SIDE);
+  CHECK (picture->width > 0 && picture->width <= MMIO_LAYOUT_MAX_SIDE);
+  CHECK (picture->height > 0 && picture->height <= MMIO_LAYOUT_MAX_SIDE);
   CHECK (picture->n_buffers > 0 && picture->n_buffers <= MMIO_MAX_BUFFERS);
   CHECK (picture->format.n_planes > 0 &&
       picture->format.n_planes <= MMIO_MAX_PLANES);
@@ -77,7 +77,7 @@ check_picture (const MmioCapture * capture)
     for (guint j = 0; j < i; j++)
       CHECK (MAX (picture->buffer[i], picture->buffer[j]) -
           MIN (picture->buffer[i], picture->buffer[j]) >=
-          mmio_picture_get_size (picture));
+          mmio_layout_get_size (picture));
   }
 }
 
@@ -107,7 +107,7 @@ check_capture (const MmioCapture * capture)
 static gboolean
 is_buffer (const MmioCapture * capture, guint buffer, const MmioTarget * target)
 {
-  const MmioPicture *picture = &capture->info.picture;
+  const MmioLayout *picture = &capture->info.layout;
 
   for (guint p = 0; p < picture->format.n_planes; p++) {
     const MmioPlane *plane = &picture->plane[p];
@@ -130,7 +130,7 @@ is_buffer (const MmioCapture * capture, guint buffer, const MmioTarget * target)
 static gboolean
 is_any_buffer (const MmioCapture * capture, const MmioTarget * target)
 {
-  for (guint i = 0; i < capture->info.picture.n_buffers; i++) {
+  for (guint i = 0; i < capture->info.layout.n_buffers; i++) {
     if (is_buffer (capture, i, target))
       return TRUE;
   }
@@ -145,8 +145,8 @@ is_scripted (const MmioCapture * capture)
   const guint64 begin = fuzz_device.script_offset;
 
   return (guint) capture->info.bar == fuzz_device.script_bar &&
-      capture->info.picture.start < begin + 4 * fuzz_device.script_words &&
-      capture->info.picture.end > begin;
+      capture->info.layout.start < begin + 4 * fuzz_device.script_words &&
+      capture->info.layout.end > begin;
 }
 
 static void
@@ -156,14 +156,14 @@ check_damage (const MmioCapture * capture, const MmioDamage * damage)
   for (guint i = 0; i < damage->n_ranges; i++) {
     CHECK (damage->range[i].count > 0);
     CHECK ((Wide) damage->range[i].first + damage->range[i].count <=
-        capture->info.picture.height);
+        capture->info.layout.height);
   }
 }
 
 static MmioRead
 read_frame (MmioCapture * capture)
 {
-  const MmioPicture *picture = &capture->info.picture;
+  const MmioLayout *picture = &capture->info.layout;
   MmioTarget target = {.format = picture->format };
   MmioDamage damage = {.n_ranges = 0 };
   MmioRead ret;
@@ -229,7 +229,7 @@ wait_for_frame (MmioCapture * capture)
 static gboolean
 take_frame (MmioCapture * capture)
 {
-  const MmioPicture *picture = &capture->info.picture;
+  const MmioLayout *picture = &capture->info.layout;
   guint buffer;
 
   wait_for_frame (capture);
@@ -241,7 +241,7 @@ take_frame (MmioCapture * capture)
           mmio_region_get_length (capture->info.region)))
     return read_frame (capture) != MMIO_READ_OUTDATED;
 
-  return mmio_capture_look (capture) == MMIO_MODE_SAME;
+  return mmio_capture_poll_mode (capture) == MMIO_MODE_SAME;
 }
 
 /* Returns: (transfer full) (nullable): what goes on with; takes @capture */
@@ -268,7 +268,8 @@ follow (MmioCapture * capture)
 
   for (guint i = 0; capture && i < MAX_FRAMES; i++) {
     check_capture (capture);
-    if (mmio_capture_look (capture) != MMIO_MODE_SAME || !take_frame (capture))
+    if (mmio_capture_poll_mode (capture) != MMIO_MODE_SAME
+        || !take_frame (capture))
       capture = renew (capture);
     else if (capture->counter)
       check_pause (capture);

@@ -182,7 +182,7 @@ fuzz_free (MmioDevice * device)
 }
 
 static const MmioBackend device_backend = {
-  .access = "fuzz",
+  .name = "fuzz",
   .has_bars = TRUE,
   .header_place = MMIO_HEADER_IN_BAR,
   .map = fuzz_map,
@@ -190,7 +190,7 @@ static const MmioBackend device_backend = {
 };
 
 static const MmioBackend file_backend = {
-  .access = "fuzz",
+  .name = "fuzz",
   .refresh = fuzz_refresh,
   .header_place = MMIO_HEADER_AT_START,
   .map = fuzz_map,

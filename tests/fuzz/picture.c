@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a user, or a device, says of where the picture lies. */
-#include "frame/mmiopicture.h"
+#include "frame/mmiolayout.h"
 #include "fuzz.h"
 
 typedef unsigned __int128 Wide;
 
 /* Where the last byte of the picture is, with room for every number */
 static void
-check_planes (const MmioPicture * picture, const MmioSpec * spec)
+check_planes (const MmioLayout * picture, const MmioSpec * spec)
 {
   Wide end = 0;
 
@@ -35,7 +35,7 @@ LLVMFuzzerTestOneInput (const guint8 * data, gsize size)
 {
   FuzzBytes bytes = { data, size };
   g_autoptr (GError) error = NULL;
-  MmioPicture picture;
+  MmioLayout picture;
   MmioSpec spec = { };
   guint n_formats = 0;
   gboolean ok;
@@ -48,16 +48,16 @@ LLVMFuzzerTestOneInput (const guint8 * data, gsize size)
   spec.stride = fuzz_take (&bytes, 4);
   spec.offset = fuzz_take (&bytes, 8);
 
-  ok = mmio_picture_init (&picture, &spec, &error);
+  ok = mmio_layout_init (&picture, &spec, &error);
   CHECK_ERROR (ok, error);
   if (!ok)
     return 0;
 
   CHECK (picture.width == spec.width && picture.height == spec.height);
-  CHECK (spec.width <= MMIO_PICTURE_MAX_SIDE);
-  CHECK (spec.height <= MMIO_PICTURE_MAX_SIDE);
+  CHECK (spec.width <= MMIO_LAYOUT_MAX_SIDE);
+  CHECK (spec.height <= MMIO_LAYOUT_MAX_SIDE);
   check_planes (&picture, &spec);
-  CHECK (mmio_picture_get_extent (&picture) >= picture.end);
+  CHECK (mmio_layout_get_extent (&picture) >= picture.end);
 
   return 0;
 }

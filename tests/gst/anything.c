@@ -777,7 +777,7 @@ read_register (Round * round, const Register * reg)
 static gboolean
 is_pattern (Round * round, const GstVideoFrame * frame)
 {
-  const MmioPicture picture = test_picture (round->format->name, round->width,
+  const MmioLayout picture = test_picture (round->format->name, round->width,
       round->height, 0, 0);
   guint8 *memory = g_malloc0 (picture.end), *painted = g_malloc0 (picture.end);
   gboolean ret;

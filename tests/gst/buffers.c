@@ -614,7 +614,7 @@ GST_END_TEST;
 static guint
 check_sim_frame (GstHarness * h, guint last, guint64 * offset)
 {
-  const MmioPicture picture = test_picture ("RGB", 320, 240, 0, 0);
+  const MmioLayout picture = test_picture ("RGB", 320, 240, 0, 0);
   GstBuffer *buffer = source_pull (h);
   GstMapInfo map;
   guint number;

@@ -8,9 +8,9 @@
 
 #include "gstmmiocaps.h"
 #include "gstmmioformat.h"
-#include "load/mmioframe.h"
+#include "load/mmioframecopy.h"
 #include "source.h"
-#include "testpicture.h"
+#include "testlayout.h"
 
 #define DMABUF "video/x-raw(" GST_CAPS_FEATURE_MEMORY_DMABUF ")"
 
@@ -73,8 +73,8 @@ GST_START_TEST (test_picture_caps)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    MmioPicture picture = make_picture (cases[i].format, 17, 5, 3, 0);
-    GstCaps *caps = gst_mmio_caps_get_picture (&picture,
+    MmioLayout picture = make_picture (cases[i].format, 17, 5, 3, 0);
+    GstCaps *caps = gst_mmio_caps_from_layout (&picture,
         cases[i].own_only);
     guint n = 0;
 
@@ -155,7 +155,7 @@ GST_START_TEST (test_dma_buf_caps)
   GstCaps *template = gst_mmio_caps_get_template ();
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    MmioPicture picture = make_picture (cases[i].format, 17, 5, 3, 0);
+    MmioLayout picture = make_picture (cases[i].format, 17, 5, 3, 0);
     const char *name = gst_video_format_to_string (cases[i].format);
     GstCaps *caps = gst_mmio_caps_get_dma_buf (&picture);
     GstStructure *s = gst_caps_get_structure (caps, 0);
@@ -195,7 +195,7 @@ GST_START_TEST (test_dma_buf_caps_without_name)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (formats); i++) {
-    MmioPicture picture = make_picture (formats[i], 16, 4, 0, 0);
+    MmioLayout picture = make_picture (formats[i], 16, 4, 0, 0);
     GstCaps *caps = gst_mmio_caps_get_dma_buf (&picture);
 
     fail_if (gst_caps_is_any (caps));
@@ -355,7 +355,7 @@ GST_START_TEST (test_parse_own)
 
   for (guint i = 0; i < n; i++) {
     MmioFormat format;
-    MmioPicture picture;
+    MmioLayout picture;
     GstCaps *caps;
     GstVideoInfo info;
     gboolean is_dma_buf;
@@ -397,11 +397,11 @@ GST_START_TEST (test_differ_in_time)
     {"video/x-raw(memory:GLMemory),framerate=0/1", FALSE},
     {"audio/x-raw", FALSE},
   };
-  MmioPicture picture = make_picture (GST_VIDEO_FORMAT_RGB, 17, 5, 3, 0);
+  MmioLayout picture = make_picture (GST_VIDEO_FORMAT_RGB, 17, 5, 3, 0);
   GstCaps *caps = gst_mmio_caps_get_dma_buf (&picture);
   GstCaps *before;
 
-  gst_caps_append (caps, gst_mmio_caps_get_picture (&picture, FALSE));
+  gst_caps_append (caps, gst_mmio_caps_from_layout (&picture, FALSE));
   before = gst_caps_copy (caps);
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     GstCaps *wanted = gst_caps_from_string (cases[i].wanted);

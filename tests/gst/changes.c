@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "testtrigger.h"
+#include "testdevicesync.h"
 
 #define WIDTH 37
 #define HEIGHT 60

@@ -2,7 +2,7 @@
 /*
  * frame-sync=counter: a frame for each picture that the device counts.
  */
-#include "testtrigger.h"
+#include "testdevicesync.h"
 
 /* --- Caps ---------------------------------------------------------------------- */
 

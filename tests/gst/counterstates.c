@@ -3,7 +3,7 @@
  * frame-sync=counter, and what may come between frames: a counter that stops,
  * pauses, flushes, new caps.
  */
-#include "testtrigger.h"
+#include "testdevicesync.h"
 
 /* --- A counter that stops ---------------------------------------------------------- */
 

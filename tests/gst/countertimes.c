@@ -4,7 +4,7 @@
  * device's frames come, which counts by itself.
  */
 #include "frame/mmiopattern.h"
-#include "testtrigger.h"
+#include "testdevicesync.h"
 
 /* --- Latency ------------------------------------------------------------------------- */
 
@@ -349,7 +349,7 @@ GST_END_TEST;
 GST_START_TEST (test_sim)
 {
   const guint frames = RUNNING_ON_VALGRIND ? 20 : 180;
-  const MmioPicture picture = test_picture ("RGB", 320, 240, 0, 0);
+  const MmioLayout picture = test_picture ("RGB", 320, 240, 0, 0);
   GstHarness *h = source_new ("sim", "width", 320, "height", 240, NULL);
   GstClockTime last = 0;
   guint64 offset = 0;

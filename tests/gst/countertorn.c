@@ -3,7 +3,7 @@
  * A frame counter guards frames, whatever starts them: what goes out is one
  * picture, or is said not to be.
  */
-#include "testtrigger.h"
+#include "testdevicesync.h"
 
 static const char *const syncs[] = { "counter", "clock" };
 

@@ -6,7 +6,7 @@
 #include "frame/mmiopattern.h"
 #include "gstmmioformat.h"
 #include "source.h"
-#include "testpicture.h"
+#include "testlayout.h"
 
 /* Every format that this GStreamer knows, one after the other */
 static guint
@@ -178,7 +178,7 @@ GST_START_TEST (test_tight_is_gstreamers)
     MmioSpec spec = {.width = sizes[i][0],.height = sizes[i][1] };
     gsize offset[GST_VIDEO_MAX_PLANES];
     gint stride[GST_VIDEO_MAX_PLANES];
-    MmioPicture picture;
+    MmioLayout picture;
     GstVideoInfo info;
 
     if (!gst_mmio_format_from_video (&spec.format, video_format))
@@ -186,7 +186,7 @@ GST_START_TEST (test_tight_is_gstreamers)
 
     fail_unless (gst_video_info_set_format (&info, video_format, spec.width,
             spec.height));
-    fail_unless (mmio_picture_init (&picture, &spec, NULL));
+    fail_unless (mmio_layout_init (&picture, &spec, NULL));
     gst_mmio_format_get_layout (&picture, offset, stride);
     for (guint p = 0; p < spec.format.n_planes; p++) {
       fail_unless_equals_uint64 (offset[p], GST_VIDEO_INFO_PLANE_OFFSET (&info,
@@ -306,7 +306,7 @@ GST_START_TEST (test_meaning)
   const GstVideoFormat video_format = __i__;
   MmioSpec spec = {.width = PAINT_WIDTH,.height = PAINT_HEIGHT };
   MmioSpec rgb_spec = spec;
-  MmioPicture picture, rgb_picture;
+  MmioLayout picture, rgb_picture;
   guint8 *memory, *rgb;
   GstBuffer *buffer;
   GstVideoFrame frame;
@@ -318,12 +318,12 @@ GST_START_TEST (test_meaning)
       !mmio_pattern_can_paint (&spec.format))
     return;
 
-  fail_unless (mmio_picture_init (&picture, &spec, NULL));
+  fail_unless (mmio_layout_init (&picture, &spec, NULL));
   memory = g_malloc0 (picture.end);
   mmio_pattern_paint (&picture, memory, 0x5a5);
 
   rgb_spec.format = *mmio_format_find ("RGB");
-  fail_unless (mmio_picture_init (&rgb_picture, &rgb_spec, NULL));
+  fail_unless (mmio_layout_init (&rgb_picture, &rgb_spec, NULL));
   rgb = g_malloc0 (rgb_picture.end);
   mmio_pattern_paint (&rgb_picture, rgb, 0x5a5);
 
@@ -378,7 +378,7 @@ GST_START_TEST (test_layout)
 {
   gsize offset[GST_VIDEO_MAX_PLANES];
   gint stride[GST_VIDEO_MAX_PLANES];
-  MmioPicture picture = make_picture (GST_VIDEO_FORMAT_I420, 6, 4, 1001, 9);
+  MmioLayout picture = make_picture (GST_VIDEO_FORMAT_I420, 6, 4, 1001, 9);
 
   /* From the picture's start on, not the BAR's: 9 * 4 bytes of luma, then
    * half the stride, rounded up, for 2 rows each */
@@ -420,7 +420,7 @@ GST_START_TEST (test_default_layout)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    MmioPicture picture = make_picture (cases[i].format, cases[i].width,
+    MmioLayout picture = make_picture (cases[i].format, cases[i].width,
         cases[i].height, cases[i].offset, cases[i].stride);
 
     fail_unless (gst_mmio_format_is_default_layout (&picture) ==

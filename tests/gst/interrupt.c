@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "testtrigger.h"
+#include "testdevicesync.h"
 
 GST_ELEMENT_REGISTER_DECLARE (mmiovidsrc);
 

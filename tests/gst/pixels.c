@@ -311,7 +311,7 @@ GST_END_TEST;
 /* The frame in the buffer, as it lies in the device's memory */
 static guint8 *
 gather (GstBuffer * buffer, const GstVideoInfo * info,
-    const MmioPicture * picture)
+    const MmioLayout * picture)
 {
   guint8 *memory = g_malloc0 (picture->end);
   GstVideoFrame frame;
@@ -336,11 +336,11 @@ static void
 check_sim (GstHarness * h, const char *format, guint width, guint height)
 {
   const MmioSpec spec = test_spec (format, width, height, 0, 0);
-  MmioPicture picture;
+  MmioLayout picture;
   guint8 *painted;
   guint number, newest = 0, whole = 0, different = 0;
 
-  fail_unless (mmio_picture_init (&picture, &spec, NULL));
+  fail_unless (mmio_layout_init (&picture, &spec, NULL));
   painted = g_malloc0 (picture.end);
   gst_harness_play (h);
 

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "load/mmioframe.h"
+#include "load/mmioframecopy.h"
 
 /* Where loads.py looks for loads */
 #define ARENA ((guint8 *) 0x300000000)
@@ -81,7 +81,7 @@ bench_init (Bench * bench, const char *table)
 
 /* A picture of random geometry that fits into a window */
 static void
-make_picture (Bench * bench, Way way, MmioPicture * picture)
+make_picture (Bench * bench, Way way, MmioLayout * picture)
 {
   static const char *packed[] = { "RGB", "BGR", "RGBx", "xBGR", "RGB16" };
   MmioSpec spec = { 0, };
@@ -100,13 +100,13 @@ make_picture (Bench * bench, Way way, MmioPicture * picture)
   if (g_rand_boolean (bench->rand))
     spec.stride = row + g_rand_int_range (bench->rand, 0, 130);
 
-  if (!mmio_picture_init (picture, &spec, NULL) || picture->end > WINDOW)
+  if (!mmio_layout_init (picture, &spec, NULL) || picture->end > WINDOW)
     fail ("picture");
 }
 
 /* A format to convert to, or the picture's own where it has none */
 static const MmioFormat *
-choose_target (Bench * bench, const MmioPicture * picture)
+choose_target (Bench * bench, const MmioLayout * picture)
 {
   static const char *formats[] = { "RGBx", "BGRx", "xRGB", "xBGR" };
   const guint first = g_rand_int_range (bench->rand, 0, 4);
@@ -154,7 +154,7 @@ read_once (Bench * bench, const MmioReader * reader, const char *engine,
   g_autofree guint8 *memory = g_malloc (4 * WINDOW);
   MmioShadow *shadow = NULL;
   MmioTarget target = { 0, };
-  MmioPicture picture;
+  MmioLayout picture;
   MmioDamage damage;
   guint passes = 1;
   gboolean straight;
@@ -179,12 +179,12 @@ read_once (Bench * bench, const MmioReader * reader, const char *engine,
 
   if (way == CHANGES) {
     shadow = mmio_shadow_new (&picture);
-    mmio_frame_read_changes (reader, &picture,
+    mmio_frame_copy_changes (reader, &picture,
         bench->arena + window + picture.start, &target, shadow, FALSE, &damage);
     /* One bit, anywhere */
     bench->backdoor[window + picture.start +
         g_rand_int_range (bench->rand, 0, picture.plane[0].row_bytes)] ^= 1;
-    mmio_frame_read_changes (reader, &picture,
+    mmio_frame_copy_changes (reader, &picture,
         bench->arena + window + picture.start, &target, shadow, TRUE, &damage);
     if (damage.n_ranges != 1 || damage.range[0].first != 0 ||
         damage.range[0].count != 1)
@@ -192,7 +192,7 @@ read_once (Bench * bench, const MmioReader * reader, const char *engine,
     mmio_shadow_free (shadow);
     passes = 2;
   } else {
-    mmio_frame_read (reader, &picture, bench->arena + window + picture.start,
+    mmio_frame_copy (reader, &picture, bench->arena + window + picture.start,
         &target);
   }
 

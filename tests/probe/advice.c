@@ -128,8 +128,8 @@ test_cost (void)
   g_assert_cmpfloat (advice.load, ==, 0.5);
 
   /* The padding between rows is not read: 1001 x 501, and 501 pairs x 251 */
-  g_assert_true (mmio_picture_init (&report->picture, &spec, NULL));
-  report->has_picture = TRUE;
+  g_assert_true (mmio_layout_init (&report->layout, &spec, NULL));
+  report->has_frame = TRUE;
   advice = advise (report);
   g_assert_cmpuint (advice.frame_bytes, ==, 1001 * 501 + 2 * 501 * 251);
 }

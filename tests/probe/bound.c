@@ -19,7 +19,7 @@ static const Device card = {
 static void
 check_why (const char *word, const char *other_word)
 {
-  const MmioPicture range = {.end = 4096 };
+  const MmioLayout range = {.end = 4096 };
   g_auto (MmioAddress) address = { 0, };
   g_autoptr (MmioDevice) device = NULL;
   g_autoptr (MmioProbeImport) import = NULL;
@@ -27,7 +27,7 @@ check_why (const char *word, const char *other_word)
   fail_unless (mmio_address_parse (&address, "03:00.0", NULL));
   device = mmio_device_open (&address, MMIO_ACCESS_AUTO, NULL);
   fail_unless (device != NULL);
-  fail_unless_equals_string (mmio_device_get_access (device), "sysfs");
+  fail_unless_equals_string (mmio_device_get_access_name (device), "sysfs");
 
   import = mmio_probe_import (device, 0, &range, NULL);
   fail_unless (import->nodes == NULL);

@@ -113,7 +113,7 @@ fake_free (MmioDevice * device)
 }
 
 static const MmioBackend fake_backend = {
-  .access = "fake",
+  .name = "fake",
   .has_bars = TRUE,
   .map = fake_map,
   .free = fake_free,
@@ -121,7 +121,7 @@ static const MmioBackend fake_backend = {
 
 /* As of PCI devices that are in no table */
 static const MmioBackend fake_header_backend = {
-  .access = "fake",
+  .name = "fake",
   .has_bars = TRUE,
   .header_place = MMIO_HEADER_IN_BAR,
   .map = fake_map,

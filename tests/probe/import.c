@@ -392,7 +392,7 @@ test_bar (void)
   fakekernel_stop ();
 
   report->import = g_steal_pointer (&sim->import);
-  report->has_picture = TRUE;
+  report->has_frame = TRUE;
   advice = mmio_probe_advise_import (report);
   g_assert_cmpstr (advice, ==, "Without a copy: gst-launch-1.0 mmiovidsrc "
       "device=0000:03:00.0 access=vfio bar=2 format=bgrx width=64 height=48 "

@@ -4,31 +4,31 @@
 
 #include <glib.h>
 
-#include "load/mmioloads.h"
+#include "load/mmioloadbench.h"
 
 static void
 test_table (void)
 {
-  const MmioLoad *load;
+  const MmioLoadKind *load;
   guint last = 0, n = 0;
 
-  for (; (load = mmio_load_nth (n)); n++) {
-    const guint bytes = mmio_load_get_bytes (load);
+  for (; (load = mmio_load_kind_nth (n)); n++) {
+    const guint bytes = mmio_load_kind_get_bytes (load);
 
     g_assert_cmpuint (bytes, >=, MAX (last, 4));
     g_assert_cmpuint (bytes, <=, MMIO_LOADS_ALIGN);
     g_assert_cmpuint (MMIO_LOADS_ALIGN % bytes, ==, 0);
-    g_assert_cmpstr (mmio_load_get_name (load), !=, "");
+    g_assert_cmpstr (mmio_load_kind_get_name (load), !=, "");
     last = bytes;
   }
 
   g_assert_cmpuint (n, >=, 2);
-  g_assert_null (mmio_load_nth (n + 1));
-  g_assert_null (mmio_load_get_lack (mmio_load_nth (0)));
+  g_assert_null (mmio_load_kind_nth (n + 1));
+  g_assert_null (mmio_load_kind_get_lack (mmio_load_kind_nth (0)));
 #ifdef __x86_64__
   /* 4, 8, 16, 32, 64, and whole lines */
   g_assert_cmpuint (n, ==, 6);
-  g_assert_null (mmio_load_get_lack (mmio_load_nth (2)));
+  g_assert_null (mmio_load_kind_get_lack (mmio_load_kind_nth (2)));
 #endif
 }
 
@@ -39,20 +39,20 @@ test_bounds (void)
   const gsize page = sysconf (_SC_PAGESIZE);
   guint8 *map = mmap (NULL, 3 * page, PROT_NONE,
       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  const MmioLoad *load;
+  const MmioLoadKind *load;
 
   g_assert_true (map != MAP_FAILED);
   g_assert_cmpint (mprotect (map + page, page, PROT_READ), ==, 0);
 
-  for (guint i = 0; (load = mmio_load_nth (i)); i++) {
-    if (mmio_load_get_lack (load)) {
-      g_test_message ("not %s: %s", mmio_load_get_name (load),
-          mmio_load_get_lack (load));
+  for (guint i = 0; (load = mmio_load_kind_nth (i)); i++) {
+    if (mmio_load_kind_get_lack (load)) {
+      g_test_message ("not %s: %s", mmio_load_kind_get_name (load),
+          mmio_load_kind_get_lack (load));
       continue;
     }
     for (gsize n = 0; n <= page; n += MMIO_LOADS_ALIGN) {
-      mmio_load_run (load, map + page, n);
-      mmio_load_run (load, map + 2 * page - n, n);
+      mmio_load_kind_run (load, map + page, n);
+      mmio_load_kind_run (load, map + 2 * page - n, n);
     }
   }
 

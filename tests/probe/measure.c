@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "load/mmioloads.h"
+#include "load/mmioloadbench.h"
 
 static const MmioProbeBudget short_budget = {.rounds = 3,.time = 200,.bytes =
       G_MAXUINT64
@@ -69,8 +69,8 @@ measure (gsize length, MmioMapping mapping, guint widest)
 
   g_assert_cmpuint (n_engines, ==, 4);
   g_assert_cmpuint (n_auto, ==, 1);
-  g_assert_nonnull (mmio_load_nth (n_loads - 1));
-  g_assert_null (mmio_load_nth (n_loads));
+  g_assert_nonnull (mmio_load_kind_nth (n_loads - 1));
+  g_assert_null (mmio_load_kind_nth (n_loads));
 
   g_assert_cmpuint (seen.calls, ==, (results->len - n_skipped) *
       short_budget.rounds);

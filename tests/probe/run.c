@@ -96,7 +96,7 @@ test_choice (void)
   g_assert_true (report->is_prefetchable);
   g_assert_cmpuint (report->offset, ==, 0);
   g_assert_cmpuint (report->length, ==, MIB);
-  g_assert_false (report->has_picture);
+  g_assert_false (report->has_frame);
   g_assert_cmpstr (report->access, ==, "fake");
 
   g_assert_cmpuint (report->maps->len, ==, 2);
@@ -359,7 +359,7 @@ test_picture (void)
   .format = *mmio_format_find ("BGRx"),.width = 100,.height = 10,.offset =
         128,.stride = 512};
   report = run (fake, &config);
-  g_assert_true (report->has_picture);
+  g_assert_true (report->has_frame);
   g_assert_cmpint (report->bar, ==, 4);
   g_assert_cmpuint (report->offset, ==, 128);
   g_assert_cmpuint (report->length, ==, (9 * 512 + 400) / 64 * 64);
@@ -389,7 +389,7 @@ test_sim (void)
   report = mmio_probe_run (&config, device, NULL, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpint (report->bar, ==, -1);
-  g_assert_true (report->has_picture);
+  g_assert_true (report->has_frame);
   g_assert_cmpuint (report->length, ==, 640 * 480 * 3);
   g_assert_cmpuint (report->maps->len, ==, 1);
   g_assert_cmpint (get_map (report, 0)->obtained, ==, MMIO_MAPPING_CACHED);

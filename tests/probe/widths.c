@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "load/mmioloads.h"
+#include "load/mmioloadbench.h"
 
 #define ARENA ((guint8 *) 0x300000000)
 #define RANGE (4096 + MMIO_LOADS_ALIGN)
@@ -19,23 +19,24 @@ main (void)
 {
   guint8 *arena = mmap (ARENA, 16 * STEP, PROT_READ,
       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-  const MmioLoad *load;
+  const MmioLoadKind *load;
 
   if (arena != ARENA) {
     perror ("mmap");
     return 1;
   }
 
-  for (guint i = 0; (load = mmio_load_nth (i)); i++) {
-    const char *name = mmio_load_get_name (load);
+  for (guint i = 0; (load = mmio_load_kind_nth (i)); i++) {
+    const char *name = mmio_load_kind_get_name (load);
 
-    if (mmio_load_get_lack (load)) {
-      printf ("# %s: %s\n", name, mmio_load_get_lack (load));
+    if (mmio_load_kind_get_lack (load)) {
+      printf ("# %s: %s\n", name, mmio_load_kind_get_lack (load));
       continue;
     }
     printf ("%p %d %u %s\n", (void *) (arena + i * STEP), RANGE,
-        strcmp (name, "movntdqa") == 0 ? 16 : mmio_load_get_bytes (load), name);
-    mmio_load_run (load, arena + i * STEP, RANGE);
+        strcmp (name, "movntdqa") == 0 ? 16 : mmio_load_kind_get_bytes (load),
+        name);
+    mmio_load_kind_run (load, arena + i * STEP, RANGE);
   }
 
   return 0;

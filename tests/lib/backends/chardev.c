@@ -152,7 +152,7 @@ static MmioRegion *
 map_gray (MmioDevice * device, guint width, guint64 offset,
     MmioMapping mapping, GError ** error)
 {
-  const MmioPicture picture = test_picture ("GRAY8", width, 1, offset, 0);
+  const MmioLayout picture = test_picture ("GRAY8", width, 1, offset, 0);
   gint bar = -1;
 
   return mmio_device_map (device, &bar, &picture, mapping, error);
@@ -191,7 +191,7 @@ GST_START_TEST (test_content)
   fail_unless (device != NULL, "%s", error ? error->message : "");
   fail_unless_equals_string (mmio_device_get_name (device), "device zero");
   fail_unless_equals_string (mmio_device_get_address (device), "/dev/zero");
-  fail_unless_equals_string (mmio_device_get_access (device), "chardev");
+  fail_unless_equals_string (mmio_device_get_access_name (device), "chardev");
   fail_unless (fcntl (fd, F_GETFD) & FD_CLOEXEC);
   fail_unless_equals_int (fcntl (fd, F_GETFL) & O_ACCMODE, O_RDONLY);
   fail_unless (fcntl (fd, F_GETFL) & O_NONBLOCK);
@@ -217,7 +217,7 @@ GST_END_TEST;
 /* The padding of the last row may be beyond the device's end */
 GST_START_TEST (test_no_padding)
 {
-  const MmioPicture picture = test_picture ("GRAY8", 10, 2, 0, 100000);
+  const MmioLayout picture = test_picture ("GRAY8", 10, 2, 0, 100000);
   g_autoptr (MmioDevice) device = open_path ("/dev/zero", NULL);
   g_autoptr (MmioRegion) region = NULL;
   gint bar = -1;
@@ -248,7 +248,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_other_bar)
 {
-  const MmioPicture picture = test_picture ("GRAY8", 1, 1, 0, 0);
+  const MmioLayout picture = test_picture ("GRAY8", 1, 1, 0, 0);
   g_autoptr (MmioDevice) device = open_path ("/dev/zero", NULL);
   GError *error = NULL;
   gint bar = 1;
@@ -546,16 +546,16 @@ GST_START_TEST (test_comes_back)
   MmioCapture *reopened;
   GError *error = NULL;
 
-  fail_unless (mmio_capture_is_present (capture));
+  fail_unless (mmio_capture_check_present (capture));
   fail_unless (g_remove (path) == 0);
-  fail_if (mmio_capture_is_present (capture));
+  fail_if (mmio_capture_check_present (capture));
   fail_unless (mmio_capture_reopen (capture, &error) == NULL);
   check_error (&error, MMIO_ERROR_NOT_FOUND, path, NULL);
 
   g_free (make_node ("node", "/dev/zero"));
   reopened = mmio_capture_reopen (capture, &error);
   fail_unless (reopened != NULL, "%s", error ? error->message : "");
-  fail_unless (mmio_capture_is_present (reopened));
+  fail_unless (mmio_capture_check_present (reopened));
   mmio_capture_close (reopened);
   mmio_capture_close (capture);
 }

@@ -73,7 +73,7 @@ static const struct
  * ends with it */
 GST_START_TEST (test_content)
 {
-  const MmioPicture picture = test_picture (pictures[__i__].format,
+  const MmioLayout picture = test_picture (pictures[__i__].format,
       pictures[__i__].width, pictures[__i__].height, pictures[__i__].offset,
       pictures[__i__].stride);
   g_autofree guint8 *content = g_malloc (picture.end);
@@ -89,7 +89,7 @@ GST_START_TEST (test_content)
   fail_unless (device != NULL, "%s", error ? error->message : "");
   fail_unless_equals_string (mmio_device_get_name (device), "file content");
   fail_unless_equals_string (mmio_device_get_address (device), path);
-  fail_unless_equals_string (mmio_device_get_access (device), "file");
+  fail_unless_equals_string (mmio_device_get_access_name (device), "file");
 
   region = mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, &error);
   fail_unless (region != NULL, "%s", error ? error->message : "");
@@ -258,7 +258,7 @@ static MmioRegion *
 map_gray (const char *path, guint width, guint64 offset, gint bar,
     GError ** error)
 {
-  const MmioPicture picture = test_picture ("GRAY8", width, 1, offset, 0);
+  const MmioLayout picture = test_picture ("GRAY8", width, 1, offset, 0);
   g_autoptr (MmioDevice) device = open_path (path, error);
 
   return device ? mmio_device_map (device, &bar, &picture,
@@ -304,7 +304,7 @@ GST_START_TEST (test_truncated)
 {
   guint8 content[100] = { 0, };
   g_autofree char *path = temp_file ("truncated", content, sizeof (content));
-  const MmioPicture picture = test_picture ("GRAY8", 40, 1, 60, 0);
+  const MmioLayout picture = test_picture ("GRAY8", 40, 1, 60, 0);
   g_autoptr (MmioDevice) device = open_path (path, NULL);
   g_autoptr (MmioRegion) region = NULL;
   GError *error = NULL;
@@ -368,7 +368,7 @@ GST_START_TEST (test_descriptor_and_map)
 {
   guint8 content[100] = { 0, };
   g_autofree char *path = temp_file ("process", content, sizeof (content));
-  const MmioPicture picture = test_picture ("GRAY8", 100, 1, 0, 0);
+  const MmioLayout picture = test_picture ("GRAY8", 100, 1, 0, 0);
   const guint fds = count_fds ();
   MmioDevice *device = open_path (path, NULL);
   MmioRegion *region;
@@ -421,7 +421,7 @@ GST_START_TEST (test_relative)
   fail_unless (capture != NULL, "%s", error ? error->message : "");
 
   fail_unless (chdir (there) == 0);
-  fail_unless (mmio_capture_is_present (capture));
+  fail_unless (mmio_capture_check_present (capture));
   reopened = mmio_capture_reopen (capture, &error);
   fail_unless (reopened != NULL, "%s", error ? error->message : "");
   fail_unless (memcmp (mmio_region_get_data (mmio_capture_get_info

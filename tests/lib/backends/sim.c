@@ -49,7 +49,7 @@ open_sim (void)
 
 /* Lets the device have its say on @spec, and maps the picture that results */
 static MmioRegion *
-map_sim (MmioDevice * device, MmioSpec * spec, MmioPicture * picture)
+map_sim (MmioDevice * device, MmioSpec * spec, MmioLayout * picture)
 {
   GError *error = NULL;
   gint bar = -1;
@@ -57,7 +57,7 @@ map_sim (MmioDevice * device, MmioSpec * spec, MmioPicture * picture)
 
   fail_unless (mmio_describe (device, &bar, spec, NULL, &error), "%s",
       error ? error->message : "");
-  fail_unless (mmio_picture_init (picture, spec, &error), "%s",
+  fail_unless (mmio_layout_init (picture, spec, &error), "%s",
       error ? error->message : "");
   region = mmio_device_map (device, &bar, picture, MMIO_MAPPING_AUTO, &error);
   fail_unless (region != NULL, "%s", error ? error->message : "");
@@ -69,7 +69,7 @@ map_sim (MmioDevice * device, MmioSpec * spec, MmioPicture * picture)
  * start on */
 typedef struct
 {
-  MmioPicture picture;
+  MmioLayout picture;
   MmioRegion *region;
   const MmioReader *reader;
   guint8 *seen;
@@ -83,7 +83,7 @@ watch_init (Watch * watch, const MmioSpec * spec, MmioRegion * region)
   MmioSpec at_start = *spec;
 
   at_start.offset = 0;
-  fail_unless (mmio_picture_init (&watch->picture, &at_start, NULL));
+  fail_unless (mmio_layout_init (&watch->picture, &at_start, NULL));
   watch->region = mmio_region_ref (region);
   watch->reader = test_reader (MMIO_ENGINE_AUTO);
   watch->size = mmio_region_get_length (region);
@@ -150,7 +150,7 @@ GST_START_TEST (test_moves)
   MmioSpec spec = test_spec (pictures[__i__].format, pictures[__i__].width,
       pictures[__i__].height, pictures[__i__].offset, pictures[__i__].stride);
   MmioSpec before = spec;
-  MmioPicture picture;
+  MmioLayout picture;
   MmioRegion *region = map_sim (device, &spec, &picture);
   guint last, mask, steps = 0;
   Watch watch;
@@ -191,7 +191,7 @@ GST_START_TEST (test_counter)
 {
   MmioDevice *device = open_sim ();
   MmioSpec spec = test_spec ("BGRx", 160, 48, 4097, 0);
-  MmioPicture picture;
+  MmioLayout picture;
   MmioRegion *region = map_sim (device, &spec, &picture);
   MmioRegister *reg = mmio_register_map (device, "counter", spec.counter.bar,
       &spec.counter, NULL);
@@ -229,7 +229,7 @@ GST_START_TEST (test_buffers)
   const guint n_buffers = __i__;
   MmioDevice *device = open_sim ();
   MmioSpec spec = test_spec ("BGRx", 160, 48, 4097, 0);
-  MmioPicture picture;
+  MmioLayout picture;
   MmioRegion *region;
   MmioRegister *counter, *index;
   const guint8 *bar;
@@ -285,13 +285,13 @@ GST_START_TEST (test_default)
 {
   MmioDevice *device = open_sim ();
   MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
-  MmioPicture picture;
+  MmioLayout picture;
   MmioRegion *region;
   Watch watch;
 
   fail_unless_equals_string (mmio_device_get_name (device), "simulated device");
   fail_unless_equals_string (mmio_device_get_address (device), "sim");
-  fail_unless_equals_string (mmio_device_get_access (device), "sim");
+  fail_unless_equals_string (mmio_device_get_access_name (device), "sim");
 
   region = map_sim (device, &spec, &picture);
   fail_unless (mmio_region_get_mapping (region) == MMIO_MAPPING_CACHED);
@@ -344,7 +344,7 @@ GST_START_TEST (test_rate)
 {
   MmioDevice *device = open_sim ();
   MmioSpec spec = test_spec ("RGB", 160, 48, 0, 0);
-  MmioPicture picture;
+  MmioLayout picture;
   MmioRegion *region = map_sim (device, &spec, &picture);
   gint64 begin, elapsed;
   guint begun, last;
@@ -375,7 +375,7 @@ GST_START_TEST (test_one_memory)
   const guint fds = count_fds (), threads = count_threads ();
   MmioDevice *device = open_sim ();
   MmioSpec spec = test_spec ("RGB", 160, 48, 5000, 0);
-  MmioPicture picture;
+  MmioLayout picture;
   MmioRegion *one = map_sim (device, &spec, &picture), *other;
   gint bar = 0;
   guint begun;
@@ -409,7 +409,7 @@ GST_START_TEST (test_two_devices)
   MmioDevice *one = open_sim (), *other = open_sim ();
   MmioSpec spec = test_spec ("RGB", 160, 48, 0, 0);
   MmioSpec other_spec = test_spec ("GRAY8", 99, 20, 0, 0);
-  MmioPicture picture, other_picture;
+  MmioLayout picture, other_picture;
   MmioRegion *region = map_sim (one, &spec, &picture);
   MmioRegion *other_region = map_sim (other, &other_spec, &other_picture);
   Watch watch;
@@ -434,7 +434,7 @@ GST_START_TEST (test_protection)
 {
   MmioDevice *device = open_sim ();
   MmioSpec spec = test_spec ("RGB", 160, 48, 0, 0);
-  MmioPicture picture;
+  MmioLayout picture;
   MmioRegion *region = map_sim (device, &spec, &picture);
   const int fd = find_fd (MEMORY);
   guint n_fds = 0;
@@ -471,7 +471,7 @@ GST_START_TEST (test_region_outlives_device)
   MmioDevice *device = open_sim ();
   MmioSpec spec = test_spec ("RGB", 160, 48, 0, 0);
   const guint threads = count_threads ();
-  MmioPicture picture;
+  MmioLayout picture;
   MmioRegion *region = map_sim (device, &spec, &picture);
   guint begun;
   Watch watch;
@@ -519,7 +519,7 @@ GST_START_TEST (test_cycles)
   for (guint i = 0; i <= cycles; i++) {
     MmioDevice *device = open_sim ();
     MmioSpec spec = test_spec ("RGB", 160, 48, i * 100, 0);
-    MmioPicture picture;
+    MmioLayout picture;
 
     mmio_region_unref (map_sim (device, &spec, &picture));
     mmio_device_unref (device);
@@ -582,12 +582,12 @@ GST_START_TEST (test_too_large)
   const guint fds = count_fds ();
   MmioDevice *device = open_sim ();
   MmioSpec spec = test_spec (NULL, 0, 0, (guint64) G_MAXINT64 - 10000000, 0);
-  MmioPicture picture;
+  MmioLayout picture;
   GError *error = NULL;
   gint bar = -1;
 
   fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
-  fail_unless (mmio_picture_init (&picture, &spec, NULL));
+  fail_unless (mmio_layout_init (&picture, &spec, NULL));
   fail_unless (mmio_device_map (device, &bar, &picture,
           MMIO_MAPPING_AUTO, &error) == NULL);
   fail_unless (mmio_error_get_system (error) != NULL);
@@ -605,12 +605,12 @@ check_map_fails (const char *word)
   const guint fds = count_fds ();
   MmioDevice *device = open_sim ();
   MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
-  MmioPicture picture;
+  MmioLayout picture;
   GError *error = NULL;
   gint bar = -1;
 
   fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
-  fail_unless (mmio_picture_init (&picture, &spec, NULL));
+  fail_unless (mmio_layout_init (&picture, &spec, NULL));
   fail_unless (mmio_device_map (device, &bar, &picture,
           MMIO_MAPPING_AUTO, &error) == NULL);
   check_error (&error, MMIO_ERROR_FAILED, "simulated device", word, NULL);
@@ -643,12 +643,12 @@ GST_START_TEST (test_other_bar)
 {
   g_autoptr (MmioDevice) device = open_sim ();
   MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
-  MmioPicture picture;
+  MmioLayout picture;
   GError *error = NULL;
   gint bar = 1;
 
   fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
-  fail_unless (mmio_picture_init (&picture, &spec, NULL));
+  fail_unless (mmio_layout_init (&picture, &spec, NULL));
   fail_unless (mmio_device_map (device, &bar, &picture,
           MMIO_MAPPING_AUTO, &error) == NULL);
   check_error (&error, MMIO_ERROR_NOT_FOUND, "sim has no BARs", "no BAR 1;",

@@ -44,7 +44,7 @@ check_found (const char *text, const char *slot)
 
   fail_unless (device != NULL, "%s", error ? error->message : "");
   fail_unless_equals_string (mmio_device_get_address (device), slot);
-  fail_unless_equals_string (mmio_device_get_access (device), "sysfs");
+  fail_unless_equals_string (mmio_device_get_access_name (device), "sysfs");
 }
 
 static void
@@ -296,7 +296,7 @@ static MmioRegion *
 map_gray_as (const char *text, gint bar, guint64 offset, guint width,
     MmioMapping wanted, GError ** error)
 {
-  const MmioPicture picture = test_picture ("GRAY8", width, 1, offset, 0);
+  const MmioLayout picture = test_picture ("GRAY8", width, 1, offset, 0);
   g_autoptr (MmioDevice) device = open_text (text, error);
   MmioSpec spec = test_spec ("GRAY8", width, 1, offset, 0);
 
@@ -473,7 +473,7 @@ GST_END_TEST;
 GST_START_TEST (test_unplugged)
 {
   static const char *const files[] = { "config", "resource0" };
-  const MmioPicture picture = test_picture ("GRAY8", 1, 1, 0, 0);
+  const MmioLayout picture = test_picture ("GRAY8", 1, 1, 0, 0);
 
   make_bus ();
   put_device (&card);
@@ -499,7 +499,7 @@ GST_END_TEST;
 /* A configuration that ends within the register */
 GST_START_TEST (test_short_config)
 {
-  const MmioPicture picture = test_picture ("GRAY8", 1, 1, 0, 0);
+  const MmioLayout picture = test_picture ("GRAY8", 1, 1, 0, 0);
   g_autoptr (MmioDevice) device = NULL;
   GError *error = NULL;
   gint bar = 0;

@@ -16,7 +16,7 @@
 
 #include "backends/mmiouionode.h"
 #include "capture/mmiocapture.h"
-#include "capture/mmiopresence.h"
+#include "capture/mmioliveness.h"
 #include "describe/mmiodescribe.h"
 #include "device/mmiobar.h"
 
@@ -122,7 +122,7 @@ static MmioRegion *
 map (MmioDevice * device, gint bar, guint64 start, guint64 end,
     MmioMapping mapping, GError ** error)
 {
-  const MmioPicture picture = {.start = start,.end = end };
+  const MmioLayout picture = {.start = start,.end = end };
 
   return mmio_device_map (device, &bar, &picture, mapping, error);
 }
@@ -180,7 +180,7 @@ GST_START_TEST (test_map_numbers)
       "UIO device camera");
   fail_unless_equals_string (mmio_device_get_address (device), NODE);
   fail_unless (mmio_device_get_slot (device) == NULL);
-  fail_unless_equals_string (mmio_device_get_access (device), "uio");
+  fail_unless_equals_string (mmio_device_get_access_name (device), "uio");
   fail_unless_equals_uint64 (mmio_device_get_bar (device, 1)->size,
       4 * page - 0x40);
   g_clear_pointer (&device, mmio_device_unref);
@@ -633,8 +633,8 @@ GST_START_TEST (test_gone)
   fakeuio.has_no_interrupt = TRUE;
   fail_unless_equals_int (mmio_capture_wait (capture,
           g_get_monotonic_time () + HANG, &frame), MMIO_WAIT_GONE);
-  fail_unless (mmio_capture_get_loss (capture) != NULL);
-  error = g_error_copy (mmio_capture_get_loss (capture));
+  fail_unless (mmio_capture_get_removal (capture) != NULL);
+  error = g_error_copy (mmio_capture_get_removal (capture));
   check_error (&error, MMIO_ERROR_GONE, NODE " has gone",
       "start again when it is back in: ls /sys/class/uio", NULL);
   mmio_capture_close (capture);
@@ -649,33 +649,33 @@ check_goes (const char *text, MmioAccess access, int *errnum, const char *word,
 {
   MmioDevice *device = open_address (text, access, NULL);
   MmioRegion *region = map (device, 0, 5, 1000, MMIO_MAPPING_AUTO, NULL);
-  MmioPresence *presence;
+  MmioLiveness *presence;
   GError *error = NULL;
 
   fail_unless (region != NULL);
   fail_unless (mmio_device_check (device, 0, &error), "%s",
       error ? error->message : "");
-  presence = mmio_presence_new (device, 0);
-  fail_unless (mmio_presence_check (presence));
+  presence = mmio_liveness_new (device, 0);
+  fail_unless (mmio_liveness_check (presence));
 
   *errnum = ENODEV;
   fail_if (mmio_device_check (device, 0, &error));
   check_error (&error, MMIO_ERROR_GONE, word, other_word, NULL);
   /* That was a question, and nothing else */
   *errnum = 0;
-  fail_unless (mmio_presence_check (presence));
+  fail_unless (mmio_liveness_check (presence));
   fail_unless_equals_int (count_maps (NODE), 1);
 
   *errnum = ENODEV;
-  fail_if (mmio_presence_check (presence));
+  fail_if (mmio_liveness_check (presence));
   fail_unless_equals_int (count_maps (NODE), 0);
   fail_unless_all (mmio_region_get_data (region), 995, 0);
   *errnum = 0;
-  fail_if (mmio_presence_check (presence));
-  error = g_error_copy (mmio_presence_get_loss (presence));
+  fail_if (mmio_liveness_check (presence));
+  error = g_error_copy (mmio_liveness_get_removal (presence));
   check_error (&error, MMIO_ERROR_GONE, word, other_word, NULL);
 
-  mmio_presence_unref (presence);
+  mmio_liveness_unref (presence);
   mmio_region_unref (region);
   mmio_device_unref (device);
 }
@@ -821,7 +821,7 @@ GST_START_TEST (test_interrupts_generic)
     fakeuio.count = fakeuio.seen = 0;
     put_command (0x0506);
     device = open_interrupt (names[i], MMIO_ACCESS_AUTO);
-    fail_unless_equals_string (mmio_device_get_access (device), "uio");
+    fail_unless_equals_string (mmio_device_get_access_name (device), "uio");
     fail_unless_equals_int (get_command (), 0x0106);
     put_command (0x0502);
     check_takes (device, 0);

@@ -21,7 +21,7 @@
 #include <glib/gstdio.h>
 
 #include "capture/mmiocapture.h"
-#include "capture/mmiopresence.h"
+#include "capture/mmioliveness.h"
 #include "device/mmiobackend.h"
 
 #define PARAMETERS "/sys/module/vfio_iommu_type1/parameters"
@@ -308,7 +308,7 @@ static void
 check_map_fails (MmioDevice * device, gint bar, MmioMapping wanted,
     MmioErrorCode code, const char *word, const char *other_word)
 {
-  const MmioPicture picture = {.start = 16,.end = 100 };
+  const MmioLayout picture = {.start = 16,.end = 100 };
   GError *error = NULL;
   guint fds;
 
@@ -324,7 +324,7 @@ check_map_fails (MmioDevice * device, gint bar, MmioMapping wanted,
 static MmioRegion *
 map_first (MmioDevice * device, guint8 bytes[100])
 {
-  const MmioPicture picture = {.start = 4099,.end = 4199 };
+  const MmioLayout picture = {.start = 4099,.end = 4199 };
   GError *error = NULL;
   MmioRegion *region;
   gint bar = 0;
@@ -338,7 +338,7 @@ map_first (MmioDevice * device, guint8 bytes[100])
 
 GST_START_TEST (test_map)
 {
-  const MmioPicture start = {.start = 1,.end = 256 };
+  const MmioLayout start = {.start = 1,.end = 256 };
   guint8 bytes[256];
   MmioDevice *device;
   MmioRegion *region;
@@ -439,7 +439,7 @@ static void
 check_export_fails (MmioDevice * device, guint bar, int errnum,
     MmioErrorCode code, const char *word, const char *other_word)
 {
-  const MmioPicture picture = {.start = 0,.end = 100 };
+  const MmioLayout picture = {.start = 0,.end = 100 };
   const guint fds = count_fds ();
   GError *error = NULL;
   guint skip;
@@ -455,7 +455,7 @@ check_export_fails (MmioDevice * device, guint bar, int errnum,
 
 GST_START_TEST (test_export)
 {
-  const MmioPicture picture = {.start = 4099,.end = 4199 };
+  const MmioLayout picture = {.start = 4099,.end = 4199 };
   g_autoptr (MmioDevice) device = NULL;
   guint64 range[2];
   guint skip = 0;
@@ -684,7 +684,7 @@ check_gone (GError ** error)
 static void
 check_let_go (MmioDevice * device)
 {
-  const MmioPicture picture = {.start = 0,.end = 100 };
+  const MmioLayout picture = {.start = 0,.end = 100 };
   const guint fds = count_fds ();
   GError *error = NULL;
   gint bar = 0;
@@ -708,7 +708,7 @@ GST_START_TEST (test_request)
 {
   const gboolean has_interrupt = __i__ < VFIO_PCI_ERR_IRQ_INDEX;
   g_autoptr (GAsyncQueue) told = g_async_queue_new ();
-  MmioPresence *presence;
+  MmioLiveness *presence;
   MmioDevice *device;
   MmioRegion *region;
   guint8 bytes[100];
@@ -732,11 +732,11 @@ GST_START_TEST (test_request)
   fd[2] = fakevfio.device;
   fail_unless_equals_int (count_fds_of (FAKEVFIO_MEMORY), 2);
 
-  presence = mmio_presence_new (device, 0);
+  presence = mmio_liveness_new (device, 0);
   fail_unless_equals_int (fakevfio.n_request_fds, 0);
-  mmio_presence_watch (presence, tell, told);
+  mmio_liveness_watch (presence, tell, told);
   fail_unless_equals_int (fakevfio.n_request_fds, 1);
-  fail_unless (mmio_presence_check (presence));
+  fail_unless (mmio_liveness_check (presence));
   fail_unless_equals_int (count_maps (FAKEVFIO_MEMORY), 1);
 
   /* The kernel asks more than once */
@@ -749,8 +749,8 @@ GST_START_TEST (test_request)
     fail_unless_equals_int (count_fds_of (FAKEVFIO_MEMORY), 1);
     check_let_go (device);
   }
-  fail_if (mmio_presence_check (presence));
-  error = g_error_copy (mmio_presence_get_loss (presence));
+  fail_if (mmio_liveness_check (presence));
+  error = g_error_copy (mmio_liveness_get_removal (presence));
   check_gone (&error);
 
   /* What they were, nothing else becomes */
@@ -768,7 +768,7 @@ GST_START_TEST (test_request)
   fail_unless_equals_int (mmio_device_open_interrupt (device, &error), -1);
   check_gone (&error);
 
-  mmio_presence_unref (presence);
+  mmio_liveness_unref (presence);
   mmio_device_unref (device);
   fail_unless_all (mmio_region_get_data (region), 100, 0);
   mmio_region_unref (region);
@@ -787,11 +787,11 @@ GST_START_TEST (test_kept)
   enter_network (TRUE);
   for (guint i = 0; i < 30; i++) {
     MmioDevice *device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
-    MmioPresence *presence = mmio_presence_new (device, 0);
+    MmioLiveness *presence = mmio_liveness_new (device, 0);
     MmioRegion *region = map_first (device, bytes);
 
-    mmio_presence_watch (presence, tell, told);
-    mmio_presence_unref (presence);
+    mmio_liveness_watch (presence, tell, told);
+    mmio_liveness_unref (presence);
     mmio_device_unref (device);
     fail_unless (find_fd ("/dev/vfio/7") >= 0);
 
@@ -806,7 +806,7 @@ GST_END_TEST;
 GST_START_TEST (test_no_request)
 {
   g_autoptr (GAsyncQueue) told = g_async_queue_new ();
-  MmioPresence *presence;
+  MmioLiveness *presence;
   MmioDevice *device;
   guint fds, open_fds;
 
@@ -822,8 +822,8 @@ GST_START_TEST (test_no_request)
   fail_unless_equals_int (mmio_device_open_request (device), -1);
   fail_unless_equals_int (count_fds (), open_fds);
 
-  presence = mmio_presence_new (device, 0);
-  mmio_presence_watch (presence, tell, told);
+  presence = mmio_liveness_new (device, 0);
+  mmio_liveness_watch (presence, tell, told);
   send_uevent ("change", fakevfio_card.slot);
   fail_unless_told (told);
   fail_unless (mmio_device_check (device, 0, NULL));
@@ -835,7 +835,7 @@ GST_START_TEST (test_no_request)
   fail_if (mmio_device_check (device, 0, NULL));
   fail_unless_equals_int (find_fd ("/dev/vfio/"), -1);
 
-  mmio_presence_unref (presence);
+  mmio_liveness_unref (presence);
   mmio_device_unref (device);
   fail_unless_equals_int (count_fds (), fds);
 }
@@ -867,7 +867,7 @@ GST_START_TEST (test_not_inherited)
   fail_unless_equals_int (count_maps (FAKEVFIO_MEMORY), 1);
   fail_unless_equals_int (count_maps_of_child (FAKEVFIO_MEMORY), 0);
 
-  mmio_device_let_go (device, g_error_new_literal (MMIO_ERROR,
+  mmio_device_revoke (device, g_error_new_literal (MMIO_ERROR,
           MMIO_ERROR_GONE, "for the test"));
   check_not_inherited ("eventfd");
   close (request);
@@ -913,7 +913,7 @@ GST_START_TEST (test_reopen)
     g_autofree char *node = g_strdup_printf ("/dev/vfio/%u", 8 + i);
 
     set_command (&fakevfio_card, 0);
-    fail_if (mmio_capture_is_present (capture));
+    fail_if (mmio_capture_check_present (capture));
     fail_unless_equals_int (find_fd ("/dev/vfio/"), -1);
     set_command (&fakevfio_card, 6);
 
@@ -934,7 +934,7 @@ GST_START_TEST (test_reopen)
     again = mmio_capture_reopen (capture, &error);
     fail_unless (again != NULL, "%s", error ? error->message : "");
     fail_unless_equals_string (mmio_capture_get_info (again)->access, "vfio");
-    fail_unless (mmio_capture_is_present (again));
+    fail_unless (mmio_capture_check_present (again));
     fail_unless (find_fd (node) >= 0);
     mmio_capture_close (capture);
     capture = again;

@@ -42,7 +42,7 @@ read_all (MmioCapture * capture, const MmioTarget * target)
   fail_unless_equals_int (damage.n_ranges, 1);
   fail_unless_equals_int (damage.range[0].first, 0);
   fail_unless_equals_int (damage.range[0].count,
-      mmio_capture_get_info (capture)->picture.height);
+      mmio_capture_get_info (capture)->layout.height);
 }
 
 /* --- A file --------------------------------------------------------------- */
@@ -77,7 +77,7 @@ static const Shape shapes[] = {
 static void
 check_copy (const Shape * shape, guint gap)
 {
-  const MmioPicture picture = test_picture (shape->format, shape->width,
+  const MmioLayout picture = test_picture (shape->format, shape->width,
       shape->height, shape->offset, shape->stride);
   const guint n_planes = picture.format.n_planes;
   g_autofree guint8 *content = g_malloc (picture.end);
@@ -91,7 +91,7 @@ check_copy (const Shape * shape, guint gap)
   path = temp_file ("frame", content, picture.end);
   capture = open_capture (path, -1, test_spec (shape->format, shape->width,
           shape->height, shape->offset, shape->stride));
-  fail_unless_equals_uint64 (mmio_capture_get_info (capture)->picture.end,
+  fail_unless_equals_uint64 (mmio_capture_get_info (capture)->layout.end,
       picture.end);
 
   for (guint i = 0; i < n_planes; i++) {
@@ -137,7 +137,7 @@ GST_START_TEST (test_expansion)
   const MmioFormat *from = test_format (narrow[__i__ / 4]);
   const MmioFormat *to = test_format (wide[__i__ % 4]);
   const guint width = 37, height = 11, stride = 4 * width + 12;
-  const MmioPicture picture = test_picture (from->name, width, height, 101,
+  const MmioLayout picture = test_picture (from->name, width, height, 101,
       113);
   g_autofree guint8 *content = g_malloc (picture.end);
   g_autofree guint8 *memory = g_malloc (stride * height);
@@ -165,8 +165,8 @@ GST_START_TEST (test_expansion)
     }
   }
 
-  fail_unless (mmio_frame_can_read_as (&mmio_capture_get_info
-          (capture)->picture, to));
+  fail_unless (mmio_frame_copy_can_convert (&mmio_capture_get_info
+          (capture)->layout, to));
   read_all (capture, &target);
   fail_unless (memcmp (memory, wanted, stride * height) == 0, "%s to %s",
       from->name, to->name);
@@ -208,7 +208,7 @@ GST_START_TEST (test_getters)
   g_autofree char *path = temp_file ("getters", content, sizeof (content));
   MmioCapture *capture = open_capture (path, -1, test_spec (NULL, 4, 3, 100,
           20));
-  const MmioPicture *picture = &mmio_capture_get_info (capture)->picture;
+  const MmioLayout *picture = &mmio_capture_get_info (capture)->layout;
 
   fail_unless_equals_string (picture->format.name, "RGB");
   fail_unless_equals_int (picture->width, 4);
@@ -242,7 +242,7 @@ GST_END_TEST;
  * same */
 GST_START_TEST (test_engine)
 {
-  const MmioPicture picture = test_picture ("RGB", 37, 11, 101, 113);
+  const MmioLayout picture = test_picture ("RGB", 37, 11, 101, 113);
   const guint stride = 4 * 37 + 12;
   g_autofree guint8 *content = g_malloc (picture.end);
   g_autofree guint8 *memory = g_malloc (stride * 11);
@@ -456,7 +456,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_stats)
 {
-  const MmioPicture picture = test_picture ("I420", 33, 17, 7, 35);
+  const MmioLayout picture = test_picture ("I420", 33, 17, 7, 35);
   const guint64 frame = 33 * 17 + 2 * 17 * 9;
   g_autofree guint8 *content = g_malloc0 (picture.end);
   g_autofree guint8 *memory = g_malloc (4096);
@@ -551,7 +551,7 @@ GST_START_TEST (test_sim)
   const Shape small = { "RGB", 160, 48, 33, 487 };
   MmioCapture *capture = open_capture ("sim", -1, test_spec (small.format,
           small.width, small.height, small.offset, small.stride));
-  const MmioPicture tight = test_picture (small.format, small.width,
+  const MmioLayout tight = test_picture (small.format, small.width,
       small.height, 0, 0);
   g_autofree guint8 *memory = g_malloc (tight.end);
   g_autofree guint8 *wanted = g_malloc (tight.end);
@@ -591,7 +591,7 @@ GST_START_TEST (test_sim_default)
 {
   MmioCapture *capture = open_capture ("sim", -1, test_spec (NULL, 0, 0, 0,
           0));
-  const MmioPicture *picture = &mmio_capture_get_info (capture)->picture;
+  const MmioLayout *picture = &mmio_capture_get_info (capture)->layout;
 
   fail_unless_equals_string (picture->format.name, "RGB");
   fail_unless_equals_int (picture->width, 640);
@@ -605,7 +605,7 @@ GST_END_TEST;
 /* A region that somebody still holds goes on to show the picture */
 GST_START_TEST (test_region_outlives_capture)
 {
-  const MmioPicture picture = test_picture ("RGB", 160, 48, 0, 0);
+  const MmioLayout picture = test_picture ("RGB", 160, 48, 0, 0);
   MmioCapture *capture = open_capture ("sim", -1, test_spec ("RGB", 160, 48, 0,
           0));
   MmioRegion *region =

@@ -60,11 +60,11 @@ run_open (const char *name, MmioAccess access, GError ** error)
     return FALSE;
 
   check_device ();
-  ret = mmio_device_get_way (device) == MMIO_ACCESS_UIO ?
+  ret = mmio_device_get_access (device) == MMIO_ACCESS_UIO ?
       read_memory (error) : access == MMIO_ACCESS_AUTO &&
       faultrun_get_errnum () == EACCES;
   if (!ret && !*error)
-    faultrun_add_problem ("access is %s", mmio_device_get_access (device));
+    faultrun_add_problem ("access is %s", mmio_device_get_access_name (device));
   g_clear_pointer (&device, mmio_device_unref);
   return ret;
 }

@@ -52,11 +52,11 @@ run_open (const char *name, MmioAccess access, GError ** error)
   if (!device)
     return FALSE;
 
-  ret = mmio_device_get_way (device) == MMIO_ACCESS_VFIO ?
+  ret = mmio_device_get_access (device) == MMIO_ACCESS_VFIO ?
       read_memory (error) : access == MMIO_ACCESS_AUTO &&
       faultrun_get_errnum () == EACCES;
   if (!ret && !*error)
-    faultrun_add_problem ("access is %s", mmio_device_get_access (device));
+    faultrun_add_problem ("access is %s", mmio_device_get_access_name (device));
   g_clear_pointer (&device, mmio_device_unref);
   return ret;
 }
@@ -98,7 +98,7 @@ run_map (GError ** error)
 static gboolean
 run_export (GError ** error)
 {
-  const MmioPicture picture = {.end = sizeof (wanted) };
+  const MmioLayout picture = {.end = sizeof (wanted) };
   guint skip;
   const int fd = mmio_device_export (device, 0, &picture, &skip, error);
 
@@ -162,7 +162,7 @@ run_msi (GError ** error)
 static gboolean
 run_let_go (GError ** error)
 {
-  mmio_device_let_go (device, g_error_new_literal (MMIO_ERROR,
+  mmio_device_revoke (device, g_error_new_literal (MMIO_ERROR,
           MMIO_ERROR_GONE, "for the test"));
   return TRUE;
 }

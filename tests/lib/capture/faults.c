@@ -16,7 +16,7 @@
 #include "capture/mmiocapture.h"
 #include "describe/mmiodevicetable.h"
 #include "describe/mmiovid-header.h"
-#include "pci/mmiocandidate.h"
+#include "pci/mmioenumerate.h"
 #include "probe/mmioprobelist.h"
 
 #define WIDTH 16
@@ -102,7 +102,7 @@ open_capture (GError ** error)
 static gboolean
 read_frame (GError ** error)
 {
-  MmioTarget target = {.format = mmio_capture_get_info (capture)->picture.format
+  MmioTarget target = {.format = mmio_capture_get_info (capture)->layout.format
   };
   guint8 bytes[SIZE];
   MmioDamage damage;
@@ -117,7 +117,8 @@ read_frame (GError ** error)
   target.stride[0] = WIDTH * 3;
   ret = mmio_capture_read (capture, &target, &damage);
   if (ret == MMIO_READ_GONE) {
-    g_propagate_error (error, g_error_copy (mmio_capture_get_loss (capture)));
+    g_propagate_error (error,
+        g_error_copy (mmio_capture_get_removal (capture)));
     return FALSE;
   }
 
@@ -162,7 +163,7 @@ prepare_reopen (void)
 {
   prepare_capture ();
   put_picture ();
-  fail_if (mmio_capture_is_present (capture));
+  fail_if (mmio_capture_check_present (capture));
 }
 
 static gboolean
@@ -206,8 +207,7 @@ run_list (GError ** error)
 static gboolean
 run_candidates (GError ** error)
 {
-  g_autoptr (GPtrArray) candidates =
-      mmio_candidate_list (mmio_device_table_has);
+  g_autoptr (GPtrArray) candidates = mmio_pci_enumerate (mmio_device_table_has);
   const int errnum = faultrun_get_errnum ();
 
   if (!candidates) {

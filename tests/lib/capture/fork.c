@@ -14,12 +14,12 @@
 
 #include "capture/mmiocapture.h"
 #include "describe/mmiodevicetable.h"
-#include "hotplug/mmiomonitor.h"
+#include "hotplug/mmiohotplugbus.h"
 
 #define SIZE (64 * 48 * 3)
 
 static MmioCapture *capture;
-static MmioMonitor *monitor;
+static MmioHotplugBus *monitor;
 static char *path;
 
 static void
@@ -50,7 +50,7 @@ read_frame (void)
 {
   static guint8 pixels[SIZE];
   const MmioTarget target = {.format =
-        mmio_capture_get_info (capture)->picture.format,.plane =
+        mmio_capture_get_info (capture)->layout.format,.plane =
         {pixels},.stride = {64 * 3}
   };
   MmioDamage damage;
@@ -110,8 +110,8 @@ do_close (void)
 static gboolean
 do_check (void)
 {
-  return !mmio_capture_is_present (capture) &&
-      mmio_capture_get_loss (capture) != NULL && do_close ();
+  return !mmio_capture_check_present (capture) &&
+      mmio_capture_get_removal (capture) != NULL && do_close ();
 }
 
 static gboolean
@@ -135,7 +135,7 @@ do_wake (void)
 static gboolean
 do_free_monitor (void)
 {
-  mmio_monitor_free (monitor);
+  mmio_hotplug_bus_free (monitor);
   return TRUE;
 }
 
@@ -193,8 +193,9 @@ GST_START_TEST (test_replaced)
   fail_unless (g_file_set_contents (path, "another one", -1, NULL));
   fail_unless (run_in_child (do_check));
   fail_unless_equals_int (count_maps (path), 1);
-  fail_if (mmio_capture_is_present (capture));
-  fail_unless (strstr (mmio_capture_get_loss (capture)->message, "replaced"));
+  fail_if (mmio_capture_check_present (capture));
+  fail_unless (strstr (mmio_capture_get_removal (capture)->message,
+          "replaced"));
   mmio_capture_close (capture);
 }
 
@@ -228,7 +229,7 @@ GST_START_TEST (test_wake)
 GST_END_TEST;
 
 static void
-on_device (const char *address, const MmioCandidate * candidate, gpointer data)
+on_device (const char *address, const MmioPciEntry * candidate, gpointer data)
 {
 }
 
@@ -236,7 +237,7 @@ GST_START_TEST (test_monitor)
 {
   const guint threads = count_threads ();
 
-  monitor = mmio_monitor_new (mmio_device_table_has, on_device, NULL, NULL);
+  monitor = mmio_hotplug_bus_new (mmio_device_table_has, on_device, NULL, NULL);
   if (!monitor) {
     g_print ("SKIP: netlink is forbidden here, so nothing can be monitored\n");
     return;
@@ -245,7 +246,7 @@ GST_START_TEST (test_monitor)
   fail_unless (run_in_child (do_free_monitor));
   g_usleep (10000);
   fail_unless_equals_int (count_threads (), threads + 1);
-  mmio_monitor_free (monitor);
+  mmio_hotplug_bus_free (monitor);
   wait_for_threads (threads);
 }
 

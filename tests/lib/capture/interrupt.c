@@ -227,8 +227,8 @@ GST_START_TEST (test_gone)
   g_thread_join (thread);
   fail_unless_equals_int (mmio_capture_wait (capture, soon (), &count),
       MMIO_WAIT_GONE);
-  fail_unless (mmio_capture_get_loss (capture) != NULL);
-  error = g_error_copy (mmio_capture_get_loss (capture));
+  fail_unless (mmio_capture_get_removal (capture) != NULL);
+  error = g_error_copy (mmio_capture_get_removal (capture));
   check_error (&error, MMIO_ERROR_GONE, "0000:aa:11.3 has gone",
       "start again when it is back in: lspci -D", NULL);
   mmio_capture_close (capture);

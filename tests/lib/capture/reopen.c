@@ -35,7 +35,7 @@ open_capture (const char *device, gint bar, MmioSpec spec)
   MmioCapture *capture = mmio_capture_open (&config, &error);
 
   fail_unless (capture != NULL, "%s", error ? error->message : "");
-  fail_unless (mmio_capture_is_present (capture));
+  fail_unless (mmio_capture_check_present (capture));
   return capture;
 }
 
@@ -48,7 +48,7 @@ small_spec (void)
 static MmioRead
 read_frame (MmioCapture * capture, guint8 bytes[SIZE])
 {
-  MmioTarget target = {.format = mmio_capture_get_info (capture)->picture.format
+  MmioTarget target = {.format = mmio_capture_get_info (capture)->layout.format
   };
   MmioDamage damage;
 
@@ -81,7 +81,7 @@ unplug (MmioCapture * capture, const Device * device)
 
   set_command (device, 0);
   fail_unless_equals_int (read_frame (capture, bytes), MMIO_READ_GONE);
-  fail_unless (g_error_matches (mmio_capture_get_loss (capture), MMIO_ERROR,
+  fail_unless (g_error_matches (mmio_capture_get_removal (capture), MMIO_ERROR,
           MMIO_ERROR_GONE));
   unplug_device (device);
 }
@@ -353,21 +353,21 @@ put_header (const Device * device, guint width, guint height)
 /* It shows a picture of another size then */
 GST_START_TEST (test_geometry)
 {
-  const MmioPicture *picture;
+  const MmioLayout *picture;
   MmioCapture *capture;
 
   make_bus ();
   put_device (&card);
   put_header (&card, WIDTH, HEIGHT);
   capture = open_capture ("03:00.0", 0, test_spec (NULL, 0, 0, 0, 0));
-  picture = &mmio_capture_get_info (capture)->picture;
+  picture = &mmio_capture_get_info (capture)->layout;
   fail_unless_equals_int (picture->width, WIDTH);
 
   unplug (capture, &card);
   put_device (&card);
   put_header (&card, WIDTH / 2, HEIGHT * 2);
   capture = reopen (capture);
-  picture = &mmio_capture_get_info (capture)->picture;
+  picture = &mmio_capture_get_info (capture)->layout;
   fail_unless_equals_int (picture->width, WIDTH / 2);
   fail_unless_equals_int (picture->height, HEIGHT * 2);
   mmio_capture_close (capture);

@@ -418,7 +418,7 @@ renew (MmioCapture * capture)
 
   fail_unless (renewed != NULL, "%s", error ? error->message : "");
   mmio_capture_close (capture);
-  fail_unless_equals_int (mmio_capture_look (renewed), MMIO_MODE_SAME);
+  fail_unless_equals_int (mmio_capture_poll_mode (renewed), MMIO_MODE_SAME);
   return renewed;
 }
 
@@ -426,7 +426,7 @@ renew (MmioCapture * capture)
 static MmioRead
 read_frame (MmioCapture * capture, guint8 value)
 {
-  const MmioPicture *picture = &mmio_capture_get_info (capture)->picture;
+  const MmioLayout *picture = &mmio_capture_get_info (capture)->layout;
   const gsize size = picture->end - picture->start;
   g_autofree guint8 *data = g_malloc0 (size);
   const MmioTarget target = {.format = picture->format,.plane = {data},
@@ -443,7 +443,7 @@ read_frame (MmioCapture * capture, guint8 value)
 static void
 check_picture (const MmioCapture * capture, guint width, guint height)
 {
-  const MmioPicture *picture = &mmio_capture_get_info (capture)->picture;
+  const MmioLayout *picture = &mmio_capture_get_info (capture)->layout;
 
   fail_unless_equals_int (picture->width, width);
   fail_unless_equals_int (picture->height, height);
@@ -471,17 +471,17 @@ GST_START_TEST (test_renew)
 
   memset (memory + OFFSET, 1, FILE_SIZE - OFFSET);
   check_picture (capture, 32, 24);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_SAME);
+  fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_SAME);
   fail_unless_equals_int (read_frame (capture, 1), MMIO_READ_WHOLE);
   check_stats (capture, 1, 2304, 0);
 
   /* What was read is of two modes */
   write_header (memory, 3, 16, 8, 1);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_NONE);
+  fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_NONE);
   fail_unless_equals_int (read_frame (capture, 1), MMIO_READ_OUTDATED);
   memset (memory + OFFSET, 2, FILE_SIZE - OFFSET);
   write_header (memory, 4, 16, 8, 1);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_CHANGED);
+  fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_CHANGED);
   fail_unless_equals_int (read_frame (capture, 1), MMIO_READ_OUTDATED);
   check_stats (capture, 1, 3 * 2304, 0);
 
@@ -633,12 +633,12 @@ GST_START_TEST (test_renew_fails)
   write_header (memory, 5, 16, 8, 1);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
   check_error (&error, MMIO_ERROR_NO_MODE, path, NULL);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_NONE);
+  fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_NONE);
 
   write_header (memory, 6, 16, 8, 7);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
   check_error (&error, MMIO_ERROR_SETTINGS, "n_pictures=7", path, NULL);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_CHANGED);
+  fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_CHANGED);
 
   /* 65536 bytes are there, and more when somebody makes it larger */
   write_header (memory, 10, 200, 128, 1);
@@ -655,7 +655,7 @@ GST_START_TEST (test_renew_fails)
   memset (memory, 0, 8);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
   check_error (&error, MMIO_ERROR_NO_MODE, path, NULL);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_NONE);
+  fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_NONE);
   write_header (memory, 12, 100, 128, 1);
   capture = renew (capture);
   check_picture (capture, 100, 128);
@@ -663,7 +663,7 @@ GST_START_TEST (test_renew_fails)
   /* It has lost what it is known by */
   memset (memory, 0, 8);
   GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, sequence), 14);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_CHANGED);
+  fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_CHANGED);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
   check_error (&error, MMIO_ERROR_NO_MODE, "does not describe", NULL);
   mmio_capture_close (capture);
@@ -704,16 +704,16 @@ GST_START_TEST (test_wiped)
   for (guint i = 0; i < G_N_ELEMENTS (wipe); i++) {
     wipe[i] (memory);
     for (guint n = 0; n < 3; n++) {
-      fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_NONE);
+      fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_NONE);
       fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_OUTDATED);
-      fail_unless (mmio_capture_is_present (capture));
+      fail_unless (mmio_capture_check_present (capture));
       fail_unless (mmio_capture_renew (capture, &error) == NULL);
       check_error (&error, MMIO_ERROR_NO_MODE, path, NULL);
     }
 
     /* As it was */
     write_header (memory, 2, 32, 24, 1);
-    fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_SAME);
+    fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_SAME);
     fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_WHOLE);
 
     /* And another one */
@@ -772,7 +772,7 @@ GST_START_TEST (test_file_grows)
   while (!renewed) {
     GError *error = NULL;
 
-    fail_unless (mmio_capture_is_present (capture));
+    fail_unless (mmio_capture_check_present (capture));
     renewed = mmio_capture_renew (capture, &error);
     if (!renewed)
       check_error (&error, MMIO_ERROR_NO_MODE, NULL);
@@ -806,7 +806,7 @@ GST_START_TEST (test_file_shrinks)
           OFFSET + 64 * 60 * 3 - 5 : OFFSET + page) == 0);
   if (is_early)
     mmio_reader_load_u8 (mmio_region_get_data (held) + 64 * 60 * 3 - 1);
-  fail_unless (mmio_capture_is_present (capture));
+  fail_unless (mmio_capture_check_present (capture));
   fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_OUTDATED);
   capture = renew (capture);
   check_picture (capture, 16, 8);
@@ -838,7 +838,7 @@ GST_START_TEST (test_shorter_after_failure)
 
   fail_unless (truncate (path, OFFSET + 64 * 60 * 3 - 5) == 0);
   fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_GONE);
-  fail_unless (strstr (mmio_capture_get_loss (capture)->message, "shorter"));
+  fail_unless (strstr (mmio_capture_get_removal (capture)->message, "shorter"));
   mmio_capture_close (capture);
 }
 
@@ -854,7 +854,7 @@ GST_START_TEST (test_not_followed)
   capture = mmio_capture_open (&config, NULL);
   fail_unless (capture != NULL);
   write_header (memory, 3, 16, 8, 1);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_SAME);
+  fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_SAME);
   fail_unless_equals_int (read_frame (capture, 0), MMIO_READ_WHOLE);
   mmio_capture_close (capture);
 
@@ -865,7 +865,7 @@ GST_START_TEST (test_not_followed)
   fail_unless (capture != NULL);
   check_picture (capture, 8, 8);
   write_header (memory, 6, 16, 4, 1);
-  fail_unless_equals_int (mmio_capture_look (capture), MMIO_MODE_CHANGED);
+  fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_CHANGED);
   capture = renew (capture);
   check_picture (capture, 8, 4);
   mmio_capture_close (capture);

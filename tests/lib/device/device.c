@@ -34,7 +34,8 @@ GST_START_TEST (test_getters)
       "fake device");
   fail_unless_equals_string (mmio_device_get_address (&fake->parent),
       "0000:aa:11.3");
-  fail_unless_equals_string (mmio_device_get_access (&fake->parent), "fake");
+  fail_unless_equals_string (mmio_device_get_access_name (&fake->parent),
+      "fake");
   fake_unref (fake);
 }
 
@@ -247,7 +248,7 @@ static const Choice choices[] = {
 GST_START_TEST (test_choice)
 {
   const Choice *c = &choices[__i__];
-  const MmioPicture picture = test_picture ("GRAY8", c->width, 1, c->offset,
+  const MmioLayout picture = test_picture ("GRAY8", c->width, 1, c->offset,
       0);
   FakeDevice *fake = fake_with_bars ();
   GError *error = NULL;
@@ -280,7 +281,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_no_bars)
 {
-  const MmioPicture picture = test_picture ("GRAY8", 1, 1, 0, 0);
+  const MmioLayout picture = test_picture ("GRAY8", 1, 1, 0, 0);
   FakeDevice *fake = fake_new ();
   GError *error = NULL;
   gint bar = -1;
@@ -309,8 +310,8 @@ GST_END_TEST;
 /* What is no PCI device has one range of memory, and does not speak of BARs */
 GST_START_TEST (test_without_bars)
 {
-  const MmioPicture picture = test_picture ("GRAY8", 100, 1, 0, 0);
-  const MmioPicture larger = test_picture ("GRAY8", 101, 1, 0, 0);
+  const MmioLayout picture = test_picture ("GRAY8", 100, 1, 0, 0);
+  const MmioLayout larger = test_picture ("GRAY8", 101, 1, 0, 0);
   FakeDevice *fake = fake_new ();
   MmioBackend backend = *fake->parent.backend;
   GError *error = NULL;
@@ -355,8 +356,8 @@ GST_END_TEST;
  * the padding behind its last row only the pages, as far as there are any */
 GST_START_TEST (test_extent)
 {
-  const MmioPicture picture = test_picture ("NV12", 5, 5, 100, 8);
-  const MmioPicture wide = test_picture ("RGB", 4, 3, 0, 4096);
+  const MmioLayout picture = test_picture ("NV12", 5, 5, 100, 8);
+  const MmioLayout wide = test_picture ("RGB", 4, 3, 0, 4096);
   FakeDevice *fake = fake_with_bars ();
   MmioRegion *region;
   gsize length;
@@ -392,7 +393,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_map_fails)
 {
-  const MmioPicture picture = test_picture ("GRAY8", 1, 1, 0, 0);
+  const MmioLayout picture = test_picture ("GRAY8", 1, 1, 0, 0);
   FakeDevice *fake = fake_with_bars ();
   GError *error = NULL;
   gint bar = -1;
@@ -411,7 +412,7 @@ GST_END_TEST;
 /* The last region takes the device with it */
 GST_START_TEST (test_region_keeps_device)
 {
-  const MmioPicture picture = test_picture ("GRAY8", 1, 1, 0, 0);
+  const MmioLayout picture = test_picture ("GRAY8", 1, 1, 0, 0);
   FakeDevice *fake = fake_with_bars ();
   gboolean freed = FALSE;
   MmioRegion *one, *other;
@@ -583,7 +584,7 @@ GST_END_TEST;
 GST_START_TEST (test_too_small_for)
 {
   g_autofree char *slot = first_slot ();
-  const MmioPicture picture = test_picture ("RGB", 640, 480,
+  const MmioLayout picture = test_picture ("RGB", 640, 480,
       (guint64) 1 << 63, 0);
   MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
   MmioDevice *device;
@@ -597,7 +598,7 @@ GST_START_TEST (test_too_small_for)
   device = open_text (slot, &error);
   fail_unless (device != NULL, "%s", error ? error->message : "");
   fail_unless_equals_string (mmio_device_get_address (device), slot);
-  fail_unless_equals_string (mmio_device_get_access (device), "sysfs");
+  fail_unless_equals_string (mmio_device_get_access_name (device), "sysfs");
   id = g_strdup_printf ("[%04x:%04x]", read_id (slot, "vendor"),
       read_id (slot, "device"));
   fail_unless (g_str_has_suffix (mmio_device_get_name (device), id), "%s",

@@ -42,8 +42,8 @@ note_export (MmioDevice * device, guint bar, guint64 offset, guint64 length,
 static void
 check_pages (guint64 start, guint64 end, guint64 page_from, guint64 n)
 {
-  const MmioBackend backend = {.access = "fake",.export = note_export };
-  const MmioPicture picture = {.start = start,.end = end };
+  const MmioBackend backend = {.name = "fake",.export = note_export };
+  const MmioLayout picture = {.start = start,.end = end };
   const guint64 page = page_size ();
   MmioDevice device = {.backend = &backend };
   GError *error = NULL;
@@ -95,7 +95,7 @@ static void
 check_fails (MmioDevice * device, guint64 size, MmioErrorCode code,
     const char *word, const char *other_word)
 {
-  const MmioPicture picture = {.start = 0,.end = size };
+  const MmioLayout picture = {.start = 0,.end = size };
   const guint fds = count_fds ();
   GError *error = NULL;
   guint skip = 1234567;
@@ -185,7 +185,7 @@ make_sim (MmioRegion ** region)
 {
   MmioDevice *device;
   MmioSpec spec = test_spec ("GRAY8", SIM_WIDTH, SIM_HEIGHT, 0, 0);
-  MmioPicture picture;
+  MmioLayout picture;
   gint bar = -1;
 
   fail_unless (enter_namespace (), "%s", g_strerror (errno));
@@ -193,7 +193,7 @@ make_sim (MmioRegion ** region)
 
   device = open_device ("sim");
   fail_unless (mmio_describe (device, &bar, &spec, NULL, NULL));
-  fail_unless (mmio_picture_init (&picture, &spec, NULL));
+  fail_unless (mmio_layout_init (&picture, &spec, NULL));
   *region = mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, NULL);
   fail_unless (*region != NULL);
   return device;

@@ -13,7 +13,7 @@ typedef struct
 
 /* Memory that stands for a BAR, with room behind the picture */
 static guint8 *
-bar_new (const MmioPicture * picture, guint8 fill)
+bar_new (const MmioLayout * picture, guint8 fill)
 {
   guint8 *bar = g_malloc (picture->end + 64);
 
@@ -22,7 +22,7 @@ bar_new (const MmioPicture * picture, guint8 fill)
 }
 
 static gsize
-bar_size (const MmioPicture * picture)
+bar_size (const MmioLayout * picture)
 {
   return picture->end + 64;
 }
@@ -32,7 +32,7 @@ bar_size (const MmioPicture * picture)
 /* Nothing is written where no picture is: before it, between rows and planes,
  * behind it */
 static void
-check_outside (const MmioPicture * picture, const guint8 * bar, guint8 fill)
+check_outside (const MmioLayout * picture, const guint8 * bar, guint8 fill)
 {
   for (gsize i = 0; i < bar_size (picture); i++) {
     if (bar[i] != fill && !in_picture (picture, i))
@@ -48,7 +48,7 @@ GST_START_TEST (test_outside)
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
     const guint stride = mmio_format_row_bytes (format, 0, sizes[i].width) + 5;
-    const MmioPicture picture = test_picture (format->name, sizes[i].width,
+    const MmioLayout picture = test_picture (format->name, sizes[i].width,
         sizes[i].height, 13, stride);
 
     for (guint n = 0; n < 2; n++) {
@@ -68,7 +68,7 @@ GST_END_TEST;
 /* Reads a component as somebody would who knows nothing but the format, as a
  * number of 0 to 1 */
 static gdouble
-get_component (const MmioPicture * picture, const guint8 * bar, guint i,
+get_component (const MmioLayout * picture, const guint8 * bar, guint i,
     guint x, guint y)
 {
   const MmioFormat *format = &picture->format;
@@ -114,8 +114,8 @@ from_rgb (const gdouble rgb[3], MmioColorModel model, gboolean hd,
 }
 
 static void
-check_colors (const MmioPicture * picture, const guint8 * bar,
-    const MmioPicture * rgb_picture, const guint8 * rgb_bar)
+check_colors (const MmioLayout * picture, const guint8 * bar,
+    const MmioLayout * rgb_picture, const guint8 * rgb_bar)
 {
   const MmioFormat *format = &picture->format;
   const gboolean hd = picture->height > 576;
@@ -158,8 +158,8 @@ GST_START_TEST (test_colors)
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
     const guint width = sizes[i].width, height = sizes[i].height;
     const guint stride = mmio_format_row_bytes (format, 0, width) + 3;
-    const MmioPicture rgb = test_picture ("RGB", width, height, 0, 0);
-    const MmioPicture picture = test_picture (format->name, width, height, 5,
+    const MmioLayout rgb = test_picture ("RGB", width, height, 0, 0);
+    const MmioLayout picture = test_picture (format->name, width, height, 5,
         stride);
     g_autofree guint8 *rgb_bar = bar_new (&rgb, 0);
 
@@ -180,7 +180,7 @@ GST_END_TEST;
 
 /* In RGB: whether the two frames differ in @x, @y */
 static gboolean
-pixel_differs (const MmioPicture * picture, const guint8 * a,
+pixel_differs (const MmioLayout * picture, const guint8 * a,
     const guint8 * b, guint x, guint y)
 {
   const gsize at = picture->plane[0].offset + y * picture->plane[0].stride +
@@ -192,7 +192,7 @@ pixel_differs (const MmioPicture * picture, const guint8 * a,
 /* Somebody who looks at it sees it move, from any frame to the next */
 GST_START_TEST (test_moves)
 {
-  const MmioPicture picture = test_picture ("RGB", 640, 480, 0, 0);
+  const MmioLayout picture = test_picture ("RGB", 640, 480, 0, 0);
   g_autofree guint8 *a = bar_new (&picture, 0);
   g_autofree guint8 *b = bar_new (&picture, 0);
 
@@ -221,7 +221,7 @@ GST_END_TEST;
 GST_START_TEST (test_bounces)
 {
   const guint width = 160, height = 120, strip = 48;
-  const MmioPicture picture = test_picture ("RGB", width, height, 0, 0);
+  const MmioLayout picture = test_picture ("RGB", width, height, 0, 0);
   g_autofree guint8 *bar = bar_new (&picture, 0);
   guint left = width, right = 0, top = height, bottom = 0;
 
@@ -268,7 +268,7 @@ static const Step steps[] = {
 };
 
 static void
-check_repaint (const MmioPicture * picture, const Step * step)
+check_repaint (const MmioLayout * picture, const Step * step)
 {
   g_autofree guint8 *a = bar_new (picture, 0x3c);
   g_autofree guint8 *b = bar_new (picture, 0x3c);
@@ -290,7 +290,7 @@ GST_START_TEST (test_repaint)
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
     const guint stride = mmio_format_row_bytes (format, 0, sizes[i].width) + 3;
-    const MmioPicture picture = test_picture (format->name, sizes[i].width,
+    const MmioLayout picture = test_picture (format->name, sizes[i].width,
         sizes[i].height, 7, i % 2 ? stride : 0);
 
     for (guint n = 0; n < G_N_ELEMENTS (steps); n++)
@@ -306,7 +306,7 @@ GST_START_TEST (test_repaint_large)
     "RGB", "BGRx", "RGB16", "YUY2", "NV12", "I420", "I420_10BE"
   };
   const guint n_names = RUNNING_ON_VALGRIND ? 1 : G_N_ELEMENTS (names);
-  MmioPicture picture;
+  MmioLayout picture;
 
   for (guint i = 0; i < n_names; i++) {
     picture = test_picture (names[i], 640, 480, 0, 0);
@@ -326,7 +326,7 @@ GST_END_TEST;
 /* A long way in single steps, as the simulated device goes */
 GST_START_TEST (test_repaint_chain)
 {
-  const MmioPicture picture = test_picture ("NV12", 101, 67, 3, 111);
+  const MmioLayout picture = test_picture ("NV12", 101, 67, 3, 111);
   const guint last = RUNNING_ON_VALGRIND ? 100 : 1000;
   g_autofree guint8 *a = bar_new (&picture, 0);
 
@@ -355,7 +355,7 @@ GST_START_TEST (test_bits)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (table); i++) {
-    const MmioPicture picture = test_picture ("RGB", table[i].width, 1, 0, 0);
+    const MmioLayout picture = test_picture ("RGB", table[i].width, 1, 0, 0);
 
     fail_unless_equals_int (mmio_pattern_get_bits (&picture), table[i].bits);
   }
@@ -375,7 +375,7 @@ GST_START_TEST (test_can_paint)
 GST_END_TEST;
 
 static void
-check_number (const MmioPicture * picture, guint number)
+check_number (const MmioLayout * picture, guint number)
 {
   const guint mask = (1u << mmio_pattern_get_bits (picture)) - 1;
   g_autofree guint8 *bar = bar_new (picture, 0);
@@ -393,7 +393,7 @@ GST_START_TEST (test_number)
   const MmioFormat *format = test_format_nth (__i__);
 
   for (guint i = 0; i < G_N_ELEMENTS (widths); i++) {
-    const MmioPicture picture = test_picture (format->name, widths[i], 3, 1, 0);
+    const MmioLayout picture = test_picture (format->name, widths[i], 3, 1, 0);
 
     for (guint bit = 0; bit < 32; bit++) {
       check_number (&picture, 1u << bit);
@@ -412,8 +412,8 @@ GST_START_TEST (test_number_large)
   static const char *const names[] = { "RGB", "GRAY8", "UYVY", "I420_10LE" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    const MmioPicture wide = test_picture (names[i], 1921, 2, 0, 0);
-    const MmioPicture high = test_picture (names[i], 98, 577, 0, 0);
+    const MmioLayout wide = test_picture (names[i], 1921, 2, 0, 0);
+    const MmioLayout high = test_picture (names[i], 98, 577, 0, 0);
 
     check_number (&wide, 0x5a5a5a);
     check_number (&wide, 0xa5a5a5);
@@ -432,7 +432,7 @@ GST_START_TEST (test_one_cell)
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
     const guint width = sizes[i].width, height = sizes[i].height;
-    const MmioPicture picture = test_picture ("RGB", width, height, 0, 0);
+    const MmioLayout picture = test_picture ("RGB", width, height, 0, 0);
     const guint bits = mmio_pattern_get_bits (&picture);
     const guint cell = MAX (2, width / 384);
     g_autofree guint8 *a = bar_new (&picture, 0);
@@ -466,7 +466,7 @@ GST_START_TEST (test_torn)
   const guint height = 13;
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    const MmioPicture picture = test_picture (names[i], 100, height, 3, 0);
+    const MmioLayout picture = test_picture (names[i], 100, height, 3, 0);
     const MmioPlane *plane = &picture.plane[0];
     g_autofree guint8 *a = bar_new (&picture, 0);
     g_autofree guint8 *b = bar_new (&picture, 0);
@@ -498,7 +498,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_no_frame)
 {
-  const MmioPicture picture = test_picture ("RGB", 100, 13, 0, 0);
+  const MmioLayout picture = test_picture ("RGB", 100, 13, 0, 0);
   g_autofree guint8 *bar = bar_new (&picture, 0);
   guint number;
 

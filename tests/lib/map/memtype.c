@@ -184,7 +184,7 @@ GST_START_TEST (test_wanted)
   const MmioMapping mappings[] = {
     MMIO_MAPPING_AUTO, MMIO_MAPPING_CACHED, UC, WC
   };
-  const MmioPicture picture = test_picture ("GRAY8", 100, 1, 0, 0);
+  const MmioLayout picture = test_picture ("GRAY8", 100, 1, 0, 0);
   FakeDevice *fake = fake_new ();
 
   fake_set_memory (fake, 0, 100);

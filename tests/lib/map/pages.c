@@ -314,7 +314,7 @@ static MmioRegion *
 map_bytes (MmioDevice * device, guint64 offset, guint length, GError ** error)
 {
   const guint width = MIN (length, ROW);
-  const MmioPicture picture = test_picture ("GRAY8", width, length / width,
+  const MmioLayout picture = test_picture ("GRAY8", width, length / width,
       offset, 0);
   gint bar = 0;
 
@@ -453,7 +453,7 @@ GST_START_TEST (test_let_go)
   map = get_map (&huge);
   fail_unless_equals_uint64 (map.length, 2 * huge.page);
 
-  mmio_device_let_go (device, g_error_new_literal (MMIO_ERROR, MMIO_ERROR_GONE,
+  mmio_device_revoke (device, g_error_new_literal (MMIO_ERROR, MMIO_ERROR_GONE,
           "it was let go"));
   fail_unless_equals_int (count_maps (NAME), 0);
   fail_unless_all (map.start, map.length, 0);

@@ -163,18 +163,18 @@ GST_START_TEST (test_steps)
   MmioCount count;
 
   put (step->from);
-  fail_unless (mmio_counter_look (counter, 100, &count));
+  fail_unless (mmio_counter_poll (counter, 100, &count));
   fail_unless_equals_uint64 (count.steps, 1);
   fail_unless_equals_int64 (count.time, 100);
-  fail_if (mmio_counter_look (counter, 150, &count));
+  fail_if (mmio_counter_poll (counter, 150, &count));
 
   put (step->to);
-  fail_unless_equals_int (mmio_counter_look (counter, 200, &count),
+  fail_unless_equals_int (mmio_counter_poll (counter, 200, &count),
       step->steps > 0);
   if (step->steps > 0) {
     fail_unless_equals_uint64 (count.steps, step->steps);
     fail_unless_equals_int64 (count.time, 200);
-    fail_if (mmio_counter_look (counter, 250, &count));
+    fail_if (mmio_counter_poll (counter, 250, &count));
   }
 }
 
@@ -239,12 +239,12 @@ GST_START_TEST (test_likely_steps)
   for (guint i = 0; i < 20; i++) {
     put (step->from - (19 - i) * each);
     now += step->period;
-    fail_unless (mmio_counter_look (counter, now, &count));
+    fail_unless (mmio_counter_poll (counter, now, &count));
   }
   fail_unless_equals_int64 (mmio_counter_get_period (counter), step->period);
 
   put (step->to);
-  fail_unless (mmio_counter_look (counter, now + step->elapsed, &count));
+  fail_unless (mmio_counter_poll (counter, now + step->elapsed, &count));
   fail_unless_equals_uint64 (count.steps, MAX (step->steps, 1));
   /* What began anew may have another rate */
   fail_unless_equals_int (mmio_counter_get_period (counter) == 0,
@@ -263,14 +263,14 @@ GST_START_TEST (test_likely_after_stop)
   for (guint i = 0; i < 20; i++) {
     put (i);
     now += P;
-    fail_unless (mmio_counter_look (counter, now, &count));
+    fail_unless (mmio_counter_poll (counter, now, &count));
   }
   for (guint i = 0; i < 300; i++) {
     now += P;
-    fail_if (mmio_counter_look (counter, now, &count));
+    fail_if (mmio_counter_poll (counter, now, &count));
   }
   put (22);
-  fail_unless (mmio_counter_look (counter, now + 100, &count));
+  fail_unless (mmio_counter_poll (counter, now + 100, &count));
   fail_unless_equals_uint64 (count.steps, 3);
 }
 
@@ -283,9 +283,9 @@ GST_START_TEST (test_begins_busy)
   MmioCount count;
 
   put (77);
-  fail_if (mmio_counter_look (counter, 100, &count));
+  fail_if (mmio_counter_poll (counter, 100, &count));
   put (78);
-  fail_unless (mmio_counter_look (counter, 200, &count));
+  fail_unless (mmio_counter_poll (counter, 200, &count));
   fail_unless_equals_uint64 (count.steps, 1);
 }
 
@@ -299,18 +299,18 @@ GST_START_TEST (test_always_busy)
   MmioCount count;
 
   put (77);
-  fail_if (mmio_counter_look (counter, 100, &count));
+  fail_if (mmio_counter_poll (counter, 100, &count));
   fail_unless (mmio_counter_is_busy (counter));
   put (79);
-  fail_unless (mmio_counter_look (counter, 200, &count));
+  fail_unless (mmio_counter_poll (counter, 200, &count));
   fail_unless_equals_uint64 (count.steps, 1);
-  fail_if (mmio_counter_look (counter, 250, &count));
+  fail_if (mmio_counter_poll (counter, 250, &count));
   put (85);
-  fail_unless (mmio_counter_look (counter, 300, &count));
+  fail_unless (mmio_counter_poll (counter, 300, &count));
   fail_unless_equals_uint64 (count.steps, 3);
   fail_unless (mmio_counter_is_busy (counter));
   put (86);
-  fail_unless (mmio_counter_look (counter, 400, &count));
+  fail_unless (mmio_counter_poll (counter, 400, &count));
   fail_if (mmio_counter_is_busy (counter));
 }
 
@@ -370,7 +370,7 @@ GST_START_TEST (test_doubt)
 
   for (guint i = 0; i < 200;) {
     put (get_count (doubt, now));
-    if (mmio_counter_look (counter, now, &count)) {
+    if (mmio_counter_poll (counter, now, &count)) {
       missed += count.steps - 1;
       i++;
       now += doubt->busy;
@@ -394,14 +394,14 @@ GST_START_TEST (test_doubt_of_jumps)
 
   for (guint i = 0; i < 100; i++) {
     put (i % 10);
-    fail_unless (mmio_counter_look (counter, now += P, &count));
+    fail_unless (mmio_counter_poll (counter, now += P, &count));
     fail_unless_equals_uint64 (count.steps, 1);
   }
   fail_unless_equals_int (mmio_counter_get_doubt (counter), MMIO_DOUBT_NONE);
 
   for (guint i = 0; i < 10; i++) {
     put (i % 2 ? 0x10203040 : 0x50607080);
-    fail_unless (mmio_counter_look (counter, now += P, &count));
+    fail_unless (mmio_counter_poll (counter, now += P, &count));
     fail_unless_equals_uint64 (count.steps, 1);
   }
   fail_unless_equals_int (mmio_counter_get_doubt (counter), MMIO_DOUBT_JUMPS);
@@ -465,11 +465,11 @@ GST_START_TEST (test_newer)
   fail_unless (end_read (counter));
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
 
-  fail_unless (mmio_counter_look (counter, 300, &count));
+  fail_unless (mmio_counter_poll (counter, 300, &count));
   put (251);
-  fail_unless (mmio_counter_look (counter, 1000, &count));
+  fail_unless (mmio_counter_poll (counter, 1000, &count));
   put (252);
-  fail_unless (mmio_counter_look (counter, 2000, &count));
+  fail_unless (mmio_counter_poll (counter, 2000, &count));
   fail_unless (begin_read (counter));
   put (253);
   fail_if (end_read (counter));
@@ -479,11 +479,11 @@ GST_START_TEST (test_newer)
   fail_unless (end_read (counter));
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 6);
   fail_unless_equals_uint64 (mmio_counter_take_newer (counter), 0);
-  fail_if (mmio_counter_look (counter, 8500, &count));
+  fail_if (mmio_counter_poll (counter, 8500, &count));
 
   /* And the rate is as before */
   put (3);
-  fail_unless (mmio_counter_look (counter, 9000, &count));
+  fail_unless (mmio_counter_poll (counter, 9000, &count));
   fail_unless_equals_uint64 (count.steps, 1);
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 1000);
 }
@@ -497,17 +497,17 @@ GST_START_TEST (test_newer_tells_no_rate)
   MmioCount count;
 
   put (1);
-  fail_unless (mmio_counter_look (counter, 900, &count));
+  fail_unless (mmio_counter_poll (counter, 900, &count));
   put (2);
-  fail_unless (mmio_counter_look (counter, 1000, &count));
+  fail_unless (mmio_counter_poll (counter, 1000, &count));
   put (5);
   fail_unless (begin_read (counter));
   fail_unless (end_read (counter));
   put (6);
-  fail_unless (mmio_counter_look (counter, 6000, &count));
+  fail_unless (mmio_counter_poll (counter, 6000, &count));
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
   put (7);
-  fail_unless (mmio_counter_look (counter, 7000, &count));
+  fail_unless (mmio_counter_poll (counter, 7000, &count));
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 1000);
 }
 
@@ -535,7 +535,7 @@ watch (gint64 period, gint64 jitter, gint64 oversleep, guint n,
       put (pictures);
     }
     n_looks++;
-    if (mmio_counter_look (counter, now, &count)) {
+    if (mmio_counter_poll (counter, now, &count)) {
       const gint64 late = now - (next - period);
 
       /* Once it knows */
@@ -602,7 +602,7 @@ GST_START_TEST (test_new_rate)
       put (++pictures);
       next += period;
     }
-    mmio_counter_look (counter, now, &count);
+    mmio_counter_poll (counter, now, &count);
     now += mmio_counter_get_pause (counter, now);
     if (pictures == 200)
       period = 5000;
@@ -620,12 +620,12 @@ GST_START_TEST (test_first_rate)
   MmioCount count;
 
   put (1);
-  fail_unless (mmio_counter_look (counter, 1000, &count));
+  fail_unless (mmio_counter_poll (counter, 1000, &count));
   put (2);
-  fail_unless (mmio_counter_look (counter, 1300, &count));
+  fail_unless (mmio_counter_poll (counter, 1300, &count));
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 0);
   put (3);
-  fail_unless (mmio_counter_look (counter, 2300, &count));
+  fail_unless (mmio_counter_poll (counter, 2300, &count));
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 1000);
 }
 
@@ -640,18 +640,18 @@ GST_START_TEST (test_stall)
 
   for (guint i = 0; i < 10; i++) {
     put (i);
-    fail_unless (mmio_counter_look (counter, 10000 * i, &count));
+    fail_unless (mmio_counter_poll (counter, 10000 * i, &count));
   }
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
   for (guint i = 1; i < 10; i++)
-    fail_if (mmio_counter_look (counter, 500000 * i, &count));
+    fail_if (mmio_counter_poll (counter, 500000 * i, &count));
   put (10);
-  fail_unless (mmio_counter_look (counter, 5000000, &count));
+  fail_unless (mmio_counter_poll (counter, 5000000, &count));
   fail_unless_equals_uint64 (count.steps, 1);
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
   for (guint i = 1; i < 6; i++) {
     put (10 + i);
-    fail_unless (mmio_counter_look (counter, 5000000 + 50000 * i, &count));
+    fail_unless (mmio_counter_poll (counter, 5000000 + 50000 * i, &count));
   }
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 50000);
 }
@@ -667,13 +667,13 @@ GST_START_TEST (test_absence)
 
   for (guint i = 0; i < 10; i++) {
     put (i);
-    fail_unless (mmio_counter_look (counter, 10000 * i, &count));
+    fail_unless (mmio_counter_poll (counter, 10000 * i, &count));
   }
   put (460);
-  fail_unless (mmio_counter_look (counter, 4600000, &count));
+  fail_unless (mmio_counter_poll (counter, 4600000, &count));
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
   put (461);
-  fail_unless (mmio_counter_look (counter, 4610000, &count));
+  fail_unless (mmio_counter_poll (counter, 4610000, &count));
   fail_unless_equals_uint64 (count.steps, 1);
   fail_unless_equals_int64 (mmio_counter_get_period (counter), 10000);
 }
@@ -694,7 +694,7 @@ GST_START_TEST (test_quiet)
   for (guint i = 0; i < (__i__ == 0 ? 100 : 1); i++) {
     if (i > 0)
       put (i);
-    fail_unless_equals_int (mmio_counter_look (counter, now, &count),
+    fail_unless_equals_int (mmio_counter_poll (counter, now, &count),
         __i__ < 2);
     now += 16667;
   }
@@ -706,7 +706,7 @@ GST_START_TEST (test_quiet)
     fail_unless (pause <= MAX (500, (now - begin + 16667) / 64), "%"
         G_GINT64_FORMAT " after %" G_GINT64_FORMAT, pause, now - begin);
     now += pause;
-    fail_if (mmio_counter_look (counter, now, &count));
+    fail_if (mmio_counter_poll (counter, now, &count));
     n_looks++;
   }
   GST_INFO ("%u looks in 10 s", n_looks);

@@ -124,7 +124,7 @@ main (int argc, char **argv)
     return 1;
   }
 
-  printf ("ready %s\n", mmio_device_get_access (device));
+  printf ("ready %s\n", mmio_device_get_access_name (device));
   while (fgets (line, sizeof (line), stdin)) {
     if (!obey (device, fd, g_strchomp (line)))
       return 1;

@@ -4,7 +4,7 @@
  */
 #include "fixtures/uevent.h"
 #include "describe/mmiodevicetable.h"
-#include "hotplug/mmiomonitor.h"
+#include "hotplug/mmiohotplugbus.h"
 
 #define THREAD "mmio-monitor"
 
@@ -24,7 +24,7 @@ static const Device unsized = { "0000:04:00.0", 0x1af4, 0x1110, {{0}} };
 static GAsyncQueue *told;
 
 static void
-tell (const char *address, const MmioCandidate * candidate, gpointer data)
+tell (const char *address, const MmioPciEntry * candidate, gpointer data)
 {
   fail_unless (data == &told);
   if (candidate)
@@ -33,14 +33,14 @@ tell (const char *address, const MmioCandidate * candidate, gpointer data)
           candidate->device, address) : g_strdup_printf ("gone %s", address));
 }
 
-static MmioMonitor *
+static MmioHotplugBus *
 make_monitor (void)
 {
   GError *error = NULL;
-  MmioMonitor *monitor;
+  MmioHotplugBus *monitor;
 
   told = g_async_queue_new_full (g_free);
-  monitor = mmio_monitor_new (mmio_device_table_has, tell, &told, &error);
+  monitor = mmio_hotplug_bus_new (mmio_device_table_has, tell, &told, &error);
   fail_unless (monitor != NULL, "%s", error ? error->message : "no error");
   fail_unless (error == NULL);
   return monitor;
@@ -56,11 +56,11 @@ check_told (const char *wanted)
 }
 
 static void
-finish (MmioMonitor * monitor)
+finish (MmioHotplugBus * monitor)
 {
   g_autofree char *text = NULL;
 
-  mmio_monitor_free (monitor);
+  mmio_hotplug_bus_free (monitor);
   text = g_async_queue_try_pop (told);
   fail_unless (text == NULL, "told too: %s", text);
   g_async_queue_unref (told);
@@ -69,7 +69,7 @@ finish (MmioMonitor * monitor)
 /* Those that are there are told before the constructor returns */
 GST_START_TEST (test_there)
 {
-  MmioMonitor *monitor;
+  MmioHotplugBus *monitor;
 
   make_bus ();
   enter_network (TRUE);
@@ -86,7 +86,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_comes_and_goes)
 {
-  MmioMonitor *monitor;
+  MmioHotplugBus *monitor;
 
   make_bus ();
   enter_network (TRUE);
@@ -120,7 +120,7 @@ GST_END_TEST;
 /* Whoever has mapped the old one wants to know, though it looks the same */
 GST_START_TEST (test_back_at_once)
 {
-  MmioMonitor *monitor;
+  MmioHotplugBus *monitor;
 
   make_bus ();
   enter_network (TRUE);
@@ -140,7 +140,7 @@ GST_END_TEST;
 static gboolean
 announce_early (void)
 {
-  MmioMonitor *monitor = make_monitor ();
+  MmioHotplugBus *monitor = make_monitor ();
   gboolean is_in_time;
   gint64 begin;
 
@@ -159,7 +159,7 @@ announce_early (void)
     check_told ("1110 0000:04:00.0");
     finish (monitor);
   } else {
-    mmio_monitor_free (monitor);
+    mmio_hotplug_bus_free (monitor);
     g_async_queue_unref (told);
   }
   unplug_device (&two);
@@ -183,7 +183,7 @@ GST_END_TEST;
 GST_START_TEST (test_lost_events)
 {
   static const Device other = { "0000:03:00.0", 0x1af4, 0x1110, PAGE_BAR };
-  MmioMonitor *monitor;
+  MmioHotplugBus *monitor;
 
   make_bus ();
   enter_network (TRUE);
@@ -216,7 +216,7 @@ GST_END_TEST;
 GST_START_TEST (test_group)
 {
   const gboolean has_udevd = __i__;
-  MmioMonitor *monitor;
+  MmioHotplugBus *monitor;
 
   make_bus ();
   enter_network (has_udevd);
@@ -239,7 +239,7 @@ GST_START_TEST (test_ends)
   fds = count_fds ();
   threads = count_threads ();
   for (guint i = 0; i < 50; i++) {
-    MmioMonitor *monitor = make_monitor ();
+    MmioHotplugBus *monitor = make_monitor ();
 
     if (i == 0)
       g_usleep (SETTLED);
@@ -255,9 +255,9 @@ GST_START_TEST (test_ends)
 GST_END_TEST;
 
 static Suite *
-monitor_suite (void)
+hotplugbus_suite (void)
 {
-  Suite *s = suite_create ("lib-monitor");
+  Suite *s = suite_create ("lib-hotplugbus");
   TCase *tc = add_case (s, "monitor");
 
   tcase_add_test (tc, test_there);
@@ -274,5 +274,5 @@ monitor_suite (void)
 int
 main (int argc, char **argv)
 {
-  return run_with_uevents (argc, argv, monitor_suite, "monitor", __FILE__);
+  return run_with_uevents (argc, argv, hotplugbus_suite, "monitor", __FILE__);
 }

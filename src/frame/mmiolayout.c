@@ -3,7 +3,7 @@
  * The geometry of a picture.  Whatever a user, caps or a device's registers
  * say goes through here once, and is possible afterwards.
  */
-#include "frame/mmiopicture.h"
+#include "frame/mmiolayout.h"
 
 #include "base/mmioerror.h"
 
@@ -16,10 +16,10 @@ check_side (const char *what, guint value, GError ** error)
     return FALSE;
   }
 
-  if (value > MMIO_PICTURE_MAX_SIDE) {
+  if (value > MMIO_LAYOUT_MAX_SIDE) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "A %s of %u is beyond the largest picture, %u x %u; set %s lower.",
-        what, value, MMIO_PICTURE_MAX_SIDE, MMIO_PICTURE_MAX_SIDE, what);
+        what, value, MMIO_LAYOUT_MAX_SIDE, MMIO_LAYOUT_MAX_SIDE, what);
     return FALSE;
   }
 
@@ -60,14 +60,14 @@ set_offset_error (const MmioSpec * spec, guint64 offset, GError ** error)
 /* Where the planes are, from @start on; and @step, the bytes that a picture
  * takes up with its padding */
 static gboolean
-init_planes (MmioPicture * picture, const MmioSpec * spec, guint64 start,
+init_planes (MmioLayout * layout, const MmioSpec * spec, guint64 start,
     guint64 * step, GError ** error)
 {
-  const MmioFormat *format = &picture->format;
+  const MmioFormat *format = &layout->format;
   guint64 offset = start;
 
   for (guint i = 0; i < format->n_planes; i++) {
-    MmioPlane *plane = &picture->plane[i];
+    MmioPlane *plane = &layout->plane[i];
     guint64 row_bytes = mmio_format_row_bytes (format, i, spec->width);
     guint64 stride = row_bytes, size;
 
@@ -81,14 +81,14 @@ init_planes (MmioPicture * picture, const MmioSpec * spec, guint64 start,
 
     /* 16 bit times 32 bit: only adding the offset can overflow */
     size = stride * (plane->rows - 1) + row_bytes;
-    if (!g_uint64_checked_add (&picture->end, offset, size) ||
+    if (!g_uint64_checked_add (&layout->end, offset, size) ||
         !g_uint64_checked_add (&offset, offset, stride * plane->rows)) {
       set_offset_error (spec, start, error);
       return FALSE;
     }
   }
 
-  picture->start = start;
+  layout->start = start;
   *step = offset - start;
   return TRUE;
 }
@@ -158,7 +158,7 @@ check_overlap (const guint64 * offset, guint n, guint64 size, GError ** error)
 /* Of several pictures, at @offset, a picture has the planes of the one that
  * lies first */
 static gboolean
-init_buffers (MmioPicture * picture, const MmioSpec * spec, guint64 step,
+init_buffers (MmioLayout * layout, const MmioSpec * spec, guint64 step,
     GError ** error)
 {
   guint64 offset[MMIO_MAX_BUFFERS], first, last, size;
@@ -173,24 +173,24 @@ init_buffers (MmioPicture * picture, const MmioSpec * spec, guint64 step,
   }
 
   /* The others do not reach further */
-  if (!init_planes (picture, spec, last, &step, error))
+  if (!init_planes (layout, spec, last, &step, error))
     return FALSE;
-  size = picture->end - last;
+  size = layout->end - last;
   if (!check_overlap (offset, spec->n_buffers, size, error) ||
-      !init_planes (picture, spec, first, &step, error))
+      !init_planes (layout, spec, first, &step, error))
     return FALSE;
 
-  picture->end = last + size;
-  picture->n_buffers = spec->n_buffers;
+  layout->end = last + size;
+  layout->n_buffers = spec->n_buffers;
   for (guint i = 0; i < spec->n_buffers; i++)
-    picture->buffer[i] = offset[i] - first;
+    layout->buffer[i] = offset[i] - first;
 
   return TRUE;
 }
 
 /**
- * mmio_picture_init:
- * @picture: (out): the picture, set if successful
+ * mmio_layout_init:
+ * @layout: (out): the picture, set if successful
  * @spec: what is known of it, with format, width and height set
  *
  * Works out where each plane lies, and each of several pictures, and checks
@@ -200,10 +200,9 @@ init_buffers (MmioPicture * picture, const MmioSpec * spec, guint64 step,
  * Returns: TRUE, or FALSE with %MMIO_ERROR_SETTINGS
  */
 gboolean
-mmio_picture_init (MmioPicture * picture, const MmioSpec * spec,
-    GError ** error)
+mmio_layout_init (MmioLayout * layout, const MmioSpec * spec, GError ** error)
 {
-  MmioPicture result = {.format = spec->format,.n_buffers = 1 };
+  MmioLayout result = {.format = spec->format,.n_buffers = 1 };
   guint64 stride, step;
 
   if (!check_side ("width", spec->width, error) ||
@@ -261,49 +260,49 @@ mmio_picture_init (MmioPicture * picture, const MmioSpec * spec,
     return FALSE;
   }
 
-  *picture = result;
+  *layout = result;
   return TRUE;
 }
 
 /* Bytes from the first picture to the one that lies last */
 static guint64
-get_last_buffer (const MmioPicture * picture)
+get_last_buffer (const MmioLayout * layout)
 {
   guint64 last = 0;
 
   for (guint i = 0; i < MMIO_MAX_BUFFERS; i++)
-    last = MAX (last, picture->buffer[i]);
+    last = MAX (last, layout->buffer[i]);
 
   return last;
 }
 
 /**
- * mmio_picture_get_size:
+ * mmio_layout_get_size:
  *
  * Returns: bytes from the start of a picture to its end, be it one of several;
  *   without the padding behind its last row
  */
 gsize
-mmio_picture_get_size (const MmioPicture * picture)
+mmio_layout_get_size (const MmioLayout * layout)
 {
-  return picture->end - picture->start - get_last_buffer (picture);
+  return layout->end - layout->start - get_last_buffer (layout);
 }
 
 /**
- * mmio_picture_get_extent:
+ * mmio_layout_get_extent:
  *
  * Returns: offset in the BAR after the last row (of several pictures, that of
  *   the one that lies last) and the padding behind it, which is not the
  *   picture's, but many expect it to be there
  */
 guint64
-mmio_picture_get_extent (const MmioPicture * picture)
+mmio_layout_get_extent (const MmioLayout * layout)
 {
-  const guint64 last = get_last_buffer (picture);
-  guint64 extent = picture->end;
+  const guint64 last = get_last_buffer (layout);
+  guint64 extent = layout->end;
 
-  for (guint i = 0; i < picture->format.n_planes; i++) {
-    const MmioPlane *plane = &picture->plane[i];
+  for (guint i = 0; i < layout->format.n_planes; i++) {
+    const MmioPlane *plane = &layout->plane[i];
 
     extent = MAX (extent, last + plane->offset + (guint64) plane->stride *
         plane->rows);

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <sys/resource.h>
 
-#include "dmabuf/mmiopeer.h"
+#include "dmabuf/mmiop2pdma.h"
 #include "fixtures/fakekernel.h"
 
 #define READER "/sys/class/drm/card0/device"
@@ -82,11 +82,11 @@ add_slots (void)
 }
 
 static void
-check_way (const char *address, MmioPeerWay way)
+check_way (const char *address, MmioP2pdmaRoute way)
 {
   int lack;
 
-  fail_unless_equals_int (mmio_peer_find_way (READER, address, &lack), way);
+  fail_unless_equals_int (mmio_p2pdma_find_route (READER, address, &lack), way);
   fail_unless_equals_int (lack, 0);
 }
 
@@ -104,7 +104,7 @@ GST_START_TEST (test_shortage)
   none = before;
   none.rlim_cur = 0;
   fail_unless (setrlimit (RLIMIT_NOFILE, &none) == 0);
-  mmio_peer_find_way (READER, "0000:04:00.0", &lack);
+  mmio_p2pdma_find_route (READER, "0000:04:00.0", &lack);
   fail_unless (setrlimit (RLIMIT_NOFILE, &before) == 0);
   fail_unless_equals_int (lack, EMFILE);
 }
@@ -118,7 +118,7 @@ GST_START_TEST (test_bridge)
       NULL);
   add_grabber ("pci0000:00/0000:00:01.0/0000:01:00.0/0000:02:01.0/"
       "0000:04:00.0", NULL);
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_BRIDGE);
+  check_way ("0000:04:00.0", MMIO_P2PDMA_ROUTE_BRIDGE);
 
   /* One group */
   again ();
@@ -126,22 +126,22 @@ GST_START_TEST (test_bridge)
       "5");
   add_grabber ("pci0000:00/0000:00:01.0/0000:01:00.0/0000:02:01.0/"
       "0000:04:00.0", "5");
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_BRIDGE);
+  check_way ("0000:04:00.0", MMIO_P2PDMA_ROUTE_BRIDGE);
 
   /* Not at the same depth */
   again ();
   add_gpu ("pci0000:00/0000:00:01.0/0000:01:00.0", NULL);
   add_grabber ("pci0000:00/0000:00:01.0/0000:01:00.1/0000:02:00.0", NULL);
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_BRIDGE);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_BRIDGE);
 
   /* Its own memory */
-  check_way ("0000:01:00.0", MMIO_PEER_WAY_BRIDGE);
+  check_way ("0000:01:00.0", MMIO_P2PDMA_ROUTE_BRIDGE);
 
   /* The same names on another machine's half */
   again ();
   add_gpu ("pci0000:00/0000:00:01.0/0000:01:00.0", NULL);
   add_grabber ("pci0001:00/0000:00:01.0/0001:01:00.0", NULL);
-  check_way ("0001:01:00.0", MMIO_PEER_WAY_NONE);
+  check_way ("0001:01:00.0", MMIO_P2PDMA_ROUTE_NONE);
 }
 
 GST_END_TEST;
@@ -164,7 +164,7 @@ add_port (const char *path, guint acs, gboolean is_hidden)
 /* A switch with an IOMMU */
 static void
 check_ports (guint root, guint upstream, guint left, guint right,
-    MmioPeerWay way)
+    MmioP2pdmaRoute way)
 {
   again ();
   add_gpu (LEFT "/0000:03:00.0", "5");
@@ -179,24 +179,24 @@ check_ports (guint root, guint upstream, guint left, guint right,
 GST_START_TEST (test_redirected)
 {
   /* QEMU's: ACS is above what is above both */
-  check_ports (0x1d, 0, 0, 0, MMIO_PEER_WAY_BRIDGE);
-  check_ports (0, 0x1d, 0, 0, MMIO_PEER_WAY_REDIRECTED);
-  check_ports (0, 0, 0x1d, 0, MMIO_PEER_WAY_REDIRECTED);
-  check_ports (0, 0, 0, 0x1d, MMIO_PEER_WAY_REDIRECTED);
+  check_ports (0x1d, 0, 0, 0, MMIO_P2PDMA_ROUTE_BRIDGE);
+  check_ports (0, 0x1d, 0, 0, MMIO_P2PDMA_ROUTE_REDIRECTED);
+  check_ports (0, 0, 0x1d, 0, MMIO_P2PDMA_ROUTE_REDIRECTED);
+  check_ports (0, 0, 0, 0x1d, MMIO_P2PDMA_ROUTE_REDIRECTED);
 
   /* Any of requests, completions, egress control; but nothing else of it */
-  check_ports (0, 0, 0x04, 0, MMIO_PEER_WAY_REDIRECTED);
-  check_ports (0, 0, 0, 0x08, MMIO_PEER_WAY_REDIRECTED);
-  check_ports (0, 0, 0x20, 0, MMIO_PEER_WAY_REDIRECTED);
-  check_ports (0, 0, 0x53, 0x53, MMIO_PEER_WAY_BRIDGE);
+  check_ports (0, 0, 0x04, 0, MMIO_P2PDMA_ROUTE_REDIRECTED);
+  check_ports (0, 0, 0, 0x08, MMIO_P2PDMA_ROUTE_REDIRECTED);
+  check_ports (0, 0, 0x20, 0, MMIO_P2PDMA_ROUTE_REDIRECTED);
+  check_ports (0, 0, 0x53, 0x53, MMIO_P2PDMA_ROUTE_BRIDGE);
 
   /* What it is sent up to may be as good */
-  check_ports (0, 0, 0x1d, 0x1d, MMIO_PEER_WAY_REDIRECTED);
+  check_ports (0, 0, 0x1d, 0x1d, MMIO_P2PDMA_ROUTE_REDIRECTED);
   fakekernel_set_cpuinfo (ZEN);
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_HOST);
+  check_way ("0000:04:00.0", MMIO_P2PDMA_ROUTE_HOST);
   fakekernel_set_cpuinfo (CORE);
   add_host ("pci0000:00/0000:00:00.0", 0x8086, 0x2f00, 0x060000);
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_HOST);
+  check_way ("0000:04:00.0", MMIO_P2PDMA_ROUTE_HOST);
 }
 
 GST_END_TEST;
@@ -219,21 +219,21 @@ GST_START_TEST (test_hidden)
   };
 
   add_hidden ("5", "5");
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_BRIDGE);
+  check_way ("0000:04:00.0", MMIO_P2PDMA_ROUTE_BRIDGE);
   add_hidden (NULL, NULL);
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_BRIDGE);
+  check_way ("0000:04:00.0", MMIO_P2PDMA_ROUTE_BRIDGE);
   add_hidden ("5", NULL);
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_HIDDEN);
+  check_way ("0000:04:00.0", MMIO_P2PDMA_ROUTE_HIDDEN);
   add_hidden ("5", "6");
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_HIDDEN);
+  check_way ("0000:04:00.0", MMIO_P2PDMA_ROUTE_HIDDEN);
   fakekernel_set_cpuinfo (ZEN);
-  check_way ("0000:04:00.0", MMIO_PEER_WAY_HOST);
+  check_way ("0000:04:00.0", MMIO_P2PDMA_ROUTE_HOST);
 
   /* One that can be read is enough for a no */
   add_hidden ("5", "5");
   fakekernel_set_cpuinfo (CORE);
   fakekernel_add_pci (&port);
-  check_way ("0000:04:00.1", MMIO_PEER_WAY_REDIRECTED);
+  check_way ("0000:04:00.1", MMIO_P2PDMA_ROUTE_REDIRECTED);
 }
 
 GST_END_TEST;
@@ -242,27 +242,27 @@ GST_START_TEST (test_cpu)
 {
   add_slots ();
   add_host ("pci0000:00/0000:00:00.0", 0x8086, 0x29c0, 0x060000);
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_NONE);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_NONE);
   fakekernel_set_cpuinfo (ZEN);
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_HOST);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_HOST);
   fakekernel_set_cpuinfo (EXCAVATOR);
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_NONE);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_NONE);
   fakekernel_set_cpuinfo (HYGON);
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_NONE);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_NONE);
   fakekernel_set_cpuinfo (CORE);
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_NONE);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_NONE);
   /* The first one speaks for all */
   fakekernel_set_cpuinfo (CORE ZEN);
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_NONE);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_NONE);
   /* arm64's */
   fakekernel_set_cpuinfo ("processor\t: 0\nCPU implementer\t: 0x41\n");
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_NONE);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_NONE);
 }
 
 GST_END_TEST;
 
 static void
-check_host (guint vendor, guint device, MmioPeerWay way)
+check_host (guint vendor, guint device, MmioP2pdmaRoute way)
 {
   again ();
   add_slots ();
@@ -272,14 +272,14 @@ check_host (guint vendor, guint device, MmioPeerWay way)
 
 GST_START_TEST (test_host)
 {
-  check_host (0x8086, 0x3c00, MMIO_PEER_WAY_HOST);
-  check_host (0x8086, 0x2f01, MMIO_PEER_WAY_HOST);
-  check_host (0x8086, 0x2020, MMIO_PEER_WAY_HOST);
-  check_host (0x8086, 0x09a2, MMIO_PEER_WAY_HOST);
+  check_host (0x8086, 0x3c00, MMIO_P2PDMA_ROUTE_HOST);
+  check_host (0x8086, 0x2f01, MMIO_P2PDMA_ROUTE_HOST);
+  check_host (0x8086, 0x2020, MMIO_P2PDMA_ROUTE_HOST);
+  check_host (0x8086, 0x09a2, MMIO_P2PDMA_ROUTE_HOST);
   /* q35, a desktop, and somebody else's 09a2 */
-  check_host (0x8086, 0x29c0, MMIO_PEER_WAY_NONE);
-  check_host (0x8086, 0xa700, MMIO_PEER_WAY_NONE);
-  check_host (0x1022, 0x09a2, MMIO_PEER_WAY_NONE);
+  check_host (0x8086, 0x29c0, MMIO_P2PDMA_ROUTE_NONE);
+  check_host (0x8086, 0xa700, MMIO_P2PDMA_ROUTE_NONE);
+  check_host (0x1022, 0x09a2, MMIO_P2PDMA_ROUTE_NONE);
 }
 
 GST_END_TEST;
@@ -291,7 +291,7 @@ GST_START_TEST (test_root_port)
   add_grabber ("pci0000:16/0000:16:03.0/0000:18:00.0", "2");
   add_host ("pci0000:16/0000:16:02.0", 0x8086, 0x2032, 0x060400);
   add_host ("pci0000:16/0000:16:03.0", 0x8086, 0x9999, 0x060400);
-  check_way ("0000:18:00.0", MMIO_PEER_WAY_HOST);
+  check_way ("0000:18:00.0", MMIO_P2PDMA_ROUTE_HOST);
 
   /* Only the first one does */
   again ();
@@ -299,21 +299,21 @@ GST_START_TEST (test_root_port)
   add_grabber ("pci0000:16/0000:16:03.0/0000:18:00.0", "2");
   add_host ("pci0000:16/0000:16:02.0", 0x8086, 0x9999, 0x060400);
   add_host ("pci0000:16/0000:16:03.0", 0x8086, 0x2033, 0x060400);
-  check_way ("0000:18:00.0", MMIO_PEER_WAY_NONE);
+  check_way ("0000:18:00.0", MMIO_P2PDMA_ROUTE_NONE);
 
   /* And only if it is a port */
   again ();
   add_gpu ("pci0000:16/0000:16:02.0/0000:17:00.0", "1");
   add_grabber ("pci0000:16/0000:16:03.0/0000:18:00.0", "2");
   add_host ("pci0000:16/0000:16:02.0", 0x8086, 0x2032, 0x088000);
-  check_way ("0000:18:00.0", MMIO_PEER_WAY_NONE);
+  check_way ("0000:18:00.0", MMIO_P2PDMA_ROUTE_NONE);
 }
 
 GST_END_TEST;
 
 /* Two sockets */
 static void
-check_hosts (guint first, guint second, MmioPeerWay way)
+check_hosts (guint first, guint second, MmioP2pdmaRoute way)
 {
   again ();
   add_gpu ("pci0000:00/0000:00:01.0/0000:01:00.0", "1");
@@ -325,11 +325,11 @@ check_hosts (guint first, guint second, MmioPeerWay way)
 
 GST_START_TEST (test_hosts)
 {
-  check_hosts (0x09a2, 0x09a2, MMIO_PEER_WAY_HOST);
-  check_hosts (0x09a2, 0x29c0, MMIO_PEER_WAY_NONE);
-  check_hosts (0x29c0, 0x09a2, MMIO_PEER_WAY_NONE);
+  check_hosts (0x09a2, 0x09a2, MMIO_P2PDMA_ROUTE_HOST);
+  check_hosts (0x09a2, 0x29c0, MMIO_P2PDMA_ROUTE_NONE);
+  check_hosts (0x29c0, 0x09a2, MMIO_P2PDMA_ROUTE_NONE);
   /* These pass nothing on to each other */
-  check_hosts (0x2f00, 0x2f00, MMIO_PEER_WAY_NONE);
+  check_hosts (0x2f00, 0x2f00, MMIO_P2PDMA_ROUTE_NONE);
 }
 
 GST_END_TEST;
@@ -343,15 +343,15 @@ GST_START_TEST (test_nested)
       "10000:e1:00.1", NULL);
   add_grabber ("pci0000:00/0000:00:0e.0/pci10000:e0/10000:e0:07.0/"
       "10000:e2:00.0", NULL);
-  check_way ("10000:e1:00.1", MMIO_PEER_WAY_BRIDGE);
-  check_way ("10000:e2:00.0", MMIO_PEER_WAY_NONE);
+  check_way ("10000:e1:00.1", MMIO_P2PDMA_ROUTE_BRIDGE);
+  check_way ("10000:e2:00.0", MMIO_P2PDMA_ROUTE_NONE);
 
   again ();
   add_gpu ("platform/scb/fd500000.pcie/pci0000:00/0000:00:00.0/0000:01:00.0",
       NULL);
   add_grabber ("platform/scb/fd500000.pcie/pci0000:00/0000:00:00.0/"
       "0000:01:00.1", NULL);
-  check_way ("0000:01:00.1", MMIO_PEER_WAY_BRIDGE);
+  check_way ("0000:01:00.1", MMIO_P2PDMA_ROUTE_BRIDGE);
 }
 
 GST_END_TEST;
@@ -365,31 +365,31 @@ GST_START_TEST (test_unknown)
   };
 
   /* Neither, one, the other */
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_UNKNOWN);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_UNKNOWN);
   add_grabber ("pci0000:00/0000:00:02.0/0000:02:00.0", NULL);
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_UNKNOWN);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_UNKNOWN);
   fakekernel_add_drm (&drm);
   fakekernel_set_cpuinfo (ZEN);
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_UNKNOWN);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_UNKNOWN);
 
   /* Not a PCI device, but on one */
   again ();
   add_grabber ("pci0000:00/0000:00:02.0/0000:02:00.0", NULL);
   fakekernel_add_drm (&virtio);
   fakekernel_set_cpuinfo (ZEN);
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_UNKNOWN);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_UNKNOWN);
 
   again ();
   add_gpu ("pci0000:00/0000:00:01.0/0000:01:00.0", NULL);
-  check_way ("0000:02:00.0", MMIO_PEER_WAY_UNKNOWN);
+  check_way ("0000:02:00.0", MMIO_P2PDMA_ROUTE_UNKNOWN);
 }
 
 GST_END_TEST;
 
 static Suite *
-peer_suite (void)
+p2pdma_suite (void)
 {
-  Suite *s = suite_create ("lib-peer");
+  Suite *s = suite_create ("lib-p2pdma");
   TCase *tc = add_case (s, "peer");
 
   tcase_add_checked_fixture (tc, setup, teardown);
@@ -407,4 +407,4 @@ peer_suite (void)
   return s;
 }
 
-GST_CHECK_MAIN (peer);
+GST_CHECK_MAIN (p2pdma);

@@ -21,14 +21,14 @@ typedef struct {
   guint stride[MMIO_MAX_PLANES];
 } MmioTarget;
 
-gboolean mmio_frame_can_read_as (const MmioPicture * picture,
+gboolean mmio_frame_copy_can_convert (const MmioLayout * layout,
     const MmioFormat * format);
 
-void mmio_frame_read (const MmioReader * reader, const MmioPicture * picture,
+void mmio_frame_copy (const MmioReader * reader, const MmioLayout * layout,
     const guint8 * data, const MmioTarget * target);
 
-gboolean mmio_frame_read_changes (const MmioReader * reader,
-    const MmioPicture * picture, const guint8 * data,
+gboolean mmio_frame_copy_changes (const MmioReader * reader,
+    const MmioLayout * layout, const guint8 * data,
     const MmioTarget * target, MmioShadow * shadow, gboolean only_changed,
     MmioDamage * damage);
 

@@ -6,7 +6,7 @@
 G_BEGIN_DECLS
 
 /**
- * MmioCandidate:
+ * MmioPciEntry:
  * @address: its full PCI address
  * @path: its directory in /sys/devices
  * @vendor, @device: what it is
@@ -23,23 +23,23 @@ typedef struct {
   guint16 device;
   guint32 class_code;
   MmioPciNames names;
-} MmioCandidate;
+} MmioPciEntry;
 
 /**
- * MmioCandidateFunc:
+ * MmioPciFilter:
  * @vendor_id: of a PCI device
  * @device_id: likewise
  * @bar: (out): the BAR that it needs
  *
  * Returns: whether the device is listed if it has that BAR
  */
-typedef gboolean (*MmioCandidateFunc) (guint16 vendor_id, guint16 device_id,
+typedef gboolean (*MmioPciFilter) (guint16 vendor_id, guint16 device_id,
     guint * bar);
 
-GPtrArray *mmio_candidate_list (MmioCandidateFunc is_known);
+GPtrArray *mmio_pci_enumerate (MmioPciFilter is_known);
 
-void mmio_candidate_free (MmioCandidate * candidate);
+void mmio_pci_entry_free (MmioPciEntry * entry);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioCandidate, mmio_candidate_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (MmioPciEntry, mmio_pci_entry_free)
 
 G_END_DECLS

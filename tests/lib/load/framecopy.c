@@ -7,7 +7,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "load/mmioframe.h"
+#include "load/mmioframecopy.h"
 
 /* What stands in memory that nobody may write to */
 #define GUARD 0xa7
@@ -59,7 +59,7 @@ get_shift (const MmioFormat * format, guint plane)
 }
 
 static void
-emit_naively (const MmioPicture * picture, const MmioFormat * to, guint plane,
+emit_naively (const MmioLayout * picture, const MmioFormat * to, guint plane,
     guint8 * dest, const guint8 * src)
 {
   const MmioFormat *from = &picture->format;
@@ -134,7 +134,7 @@ typedef struct
 
 typedef struct
 {
-  MmioPicture picture;
+  MmioLayout picture;
   Pages pages;
   guint8 *bar;                  /* the picture's start */
   gsize size;                   /* to its end */
@@ -163,7 +163,7 @@ static void
 scene_init (Scene * scene, const MmioReader * reader, const Shape * shape,
     gsize distance)
 {
-  const MmioPicture *picture = &scene->picture;
+  const MmioLayout *picture = &scene->picture;
   gsize at = GUARD_BYTES;
 
   g_snprintf (scene_name, sizeof (scene_name), "%s: %s to %s, %u x %u",
@@ -223,7 +223,7 @@ get_row (const Scene * scene, guint plane, guint y)
 static void
 check_target (Scene * scene, gboolean written)
 {
-  const MmioPicture *picture = &scene->picture;
+  const MmioLayout *picture = &scene->picture;
 
   memset (scene->wanted, GUARD, scene->memory_size);
   for (guint i = 0; written && i < picture->format.n_planes; i++) {
@@ -243,7 +243,7 @@ scene_read (Scene * scene, gboolean only_changed)
 {
   memset (scene->memory, GUARD, scene->memory_size);
   memset (&scene->damage, 0x5a, sizeof (scene->damage));
-  return mmio_frame_read_changes (scene->reader, &scene->picture, scene->bar,
+  return mmio_frame_copy_changes (scene->reader, &scene->picture, scene->bar,
       &scene->target, scene->shadow, only_changed, &scene->damage);
 }
 
@@ -283,7 +283,7 @@ mark_row (Scene * scene, guint plane, guint row)
 static void
 flip (Scene * scene, guint8 * byte, guint8 mask)
 {
-  const MmioPicture *picture = &scene->picture;
+  const MmioLayout *picture = &scene->picture;
 
   *byte ^= mask;
   for (guint i = 0; i < picture->format.n_planes; i++) {
@@ -303,10 +303,10 @@ GST_START_TEST (test_can_read_as)
   const MmioFormat *from, *to;
 
   for (guint i = 0; (from = test_format_nth (i)); i++) {
-    const MmioPicture picture = test_picture (from->name, 4, 4, 0, 0);
+    const MmioLayout picture = test_picture (from->name, 4, 4, 0, 0);
 
     for (guint j = 0; (to = test_format_nth (j)); j++)
-      fail_unless (mmio_frame_can_read_as (&picture, to) ==
+      fail_unless (mmio_frame_copy_can_convert (&picture, to) ==
           (i == j || (is_packed (from, 0) && is_packed (to, N_NARROW))),
           "%s as %s", from->name, to->name);
   }
@@ -376,7 +376,7 @@ check_frame (const MmioReader * reader, const Shape * shape)
 
     scene_init (&scene, reader, shape, distance);
     memset (scene.memory, GUARD, scene.memory_size);
-    mmio_frame_read (reader, &scene.picture, scene.bar, &scene.target);
+    mmio_frame_copy (reader, &scene.picture, scene.bar, &scene.target);
     check_target (&scene, TRUE);
 
     /* The same on the way of changes */
@@ -411,7 +411,7 @@ check_converted (const MmioReader * reader, const char *from, const char *to,
 
   scene_init (&scene, reader, &shape, distance);
   memset (scene.memory, GUARD, scene.memory_size);
-  mmio_frame_read (reader, &scene.picture, scene.bar, &scene.target);
+  mmio_frame_copy (reader, &scene.picture, scene.bar, &scene.target);
   check_target (&scene, TRUE);
   scene_clear (&scene);
 }
@@ -471,7 +471,7 @@ GST_START_TEST (test_rows_apart)
             PROT_NONE) == 0);
 
   for (guint width = 1; width <= 80; width++) {
-    const MmioPicture picture = test_picture ("RGB", width, 3, 0, 2 * page);
+    const MmioLayout picture = test_picture ("RGB", width, 3, 0, 2 * page);
     const guint8 *bar[] = { src.data, src.data + page - 3 * width };
 
     for (guint i = 0; i < 2 * G_N_ELEMENTS (targets); i++) {
@@ -488,11 +488,11 @@ GST_START_TEST (test_rows_apart)
         emit_naively (&picture, &target.format, 0, wanted + 4 * width * y,
             bar[i % 2] + 2 * page * y);
       memset (dest, GUARD, sizeof (dest));
-      mmio_frame_read (reader, &picture, bar[i % 2], &target);
+      mmio_frame_copy (reader, &picture, bar[i % 2], &target);
       fail_unless (memcmp (dest, wanted, sizeof (dest)) == 0, "%u", width);
       for (guint n = 0; n < 2; n++) {
         memset (dest, GUARD, sizeof (dest));
-        mmio_frame_read_changes (reader, &picture, bar[i % 2], &target, shadow,
+        mmio_frame_copy_changes (reader, &picture, bar[i % 2], &target, shadow,
             FALSE, &damage);
         fail_unless_equals_int (damage.n_ranges, n == 0);
         fail_unless (memcmp (dest, wanted, sizeof (dest)) == 0, "%u", width);
@@ -706,7 +706,7 @@ check_large (const MmioReader * reader, const Shape * shape)
 
   scene_init (&scene, reader, shape, 3);
   memset (scene.memory, GUARD, scene.memory_size);
-  mmio_frame_read (reader, &scene.picture, scene.bar, &scene.target);
+  mmio_frame_copy (reader, &scene.picture, scene.bar, &scene.target);
   check_target (&scene, TRUE);
 
   check_first (&scene, TRUE);
@@ -960,7 +960,7 @@ static const Shape in_order[] = {
 static void
 check_order (const MmioReader * reader, const Shape * shape)
 {
-  const MmioPicture *picture;
+  const MmioLayout *picture;
   const guint shift = shape->width % 2 * 3;
   guint n = 0, n_rows = 0;
   Scene scene;
@@ -979,7 +979,7 @@ check_order (const MmioReader * reader, const Shape * shape)
 
   memset (pages.data, GUARD, pages.size);
   touched_begin (&pages);
-  mmio_frame_read (reader, picture, scene.bar, &scene.target);
+  mmio_frame_copy (reader, picture, scene.bar, &scene.target);
   touched_end ();
   check_touched (n_rows, FALSE);
 
@@ -995,14 +995,14 @@ check_order (const MmioReader * reader, const Shape * shape)
 
     memset (pages.data, GUARD, pages.size);
     touched_begin (&pages);
-    fail_unless (mmio_frame_read_changes (reader, picture, scene.bar,
+    fail_unless (mmio_frame_copy_changes (reader, picture, scene.bar,
             &scene.target, scene.shadow, TRUE, &scene.damage) == (k != 1));
     touched_end ();
     check_touched (k == 1 ? 0 : n_rows, FALSE);
 
     memset (pages.data, GUARD, pages.size);
     touched_begin (&pages);
-    fail_unless (mmio_frame_read_changes (reader, picture, scene.bar,
+    fail_unless (mmio_frame_copy_changes (reader, picture, scene.bar,
             &scene.target, scene.shadow, FALSE, &scene.damage));
     touched_end ();
     check_touched (n_rows, FALSE);
@@ -1061,7 +1061,7 @@ check_once (const MmioReader * reader, const Shape * shape)
     if (k >= 2)
       ((guint8 *) get_row (&scene, 0, y))[(k - 2) % 3 * 90] ^= 4;
     touched_begin (&pages);
-    mmio_frame_read_changes (reader, &scene.picture, scene.bar, &scene.target,
+    mmio_frame_copy_changes (reader, &scene.picture, scene.bar, &scene.target,
         scene.shadow, TRUE, &scene.damage);
     touched_end ();
     check_touched (k == 1 ? 0 : 2 * shape->height, FALSE);
@@ -1097,7 +1097,7 @@ static const struct
 };
 
 static guint
-count_pages (const MmioPicture * picture, const guint8 * begin)
+count_pages (const MmioLayout * picture, const guint8 * begin)
 {
   const gsize first = (gsize) begin / page_size ();
   const gsize last = ((gsize) begin + picture->end - picture->start - 1) /
@@ -1133,7 +1133,7 @@ GST_START_TEST (test_bar_once)
 
     touched_begin (&pages);
     memset (scene.memory, GUARD, scene.memory_size);
-    mmio_frame_read (reader, &scene.picture, scene.bar, &scene.target);
+    mmio_frame_copy (reader, &scene.picture, scene.bar, &scene.target);
     touched_end ();
     check_touched (n, TRUE);
     check_target (&scene, TRUE);
@@ -1281,7 +1281,7 @@ GST_START_TEST (test_shadow_rows)
   const MmioFormat *format;
 
   for (guint n = 0; (format = test_format_nth (n)); n++) {
-    const MmioPicture picture = test_picture (format->name, 13, 7, 3, 999);
+    const MmioLayout picture = test_picture (format->name, 13, 7, 3, 999);
     MmioShadow *shadow = mmio_shadow_new (&picture);
 
     for (guint pass = 0; pass < 2; pass++) {
@@ -1306,7 +1306,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_shadow_frames)
 {
-  const MmioPicture picture = test_picture ("I420", 4, 5, 0, 0);
+  const MmioLayout picture = test_picture ("I420", 4, 5, 0, 0);
   MmioShadow *shadow = mmio_shadow_new (&picture);
   MmioDamage damage = {.n_ranges = 9 };
 
@@ -1342,9 +1342,9 @@ GST_START_TEST (test_shadow_frames)
 GST_END_TEST;
 
 static Suite *
-frame_suite (void)
+framecopy_suite (void)
 {
-  Suite *s = suite_create ("lib-frame");
+  Suite *s = suite_create ("lib-framecopy");
   TCase *tc = add_case (s, "read");
 
   tcase_add_test (tc, test_can_read_as);
@@ -1380,4 +1380,4 @@ frame_suite (void)
   return s;
 }
 
-GST_CHECK_MAIN (frame);
+GST_CHECK_MAIN (framecopy);

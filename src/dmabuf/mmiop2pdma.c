@@ -5,7 +5,7 @@
  * Where what is known here is less than what the kernel knows, the answer is
  * that there is no way.
  */
-#include "dmabuf/mmiopeer.h"
+#include "dmabuf/mmiop2pdma.h"
 
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -326,7 +326,7 @@ hosts_are_trusted (const Place * reader, const Place * owner, int *lack)
 }
 
 /**
- * mmio_peer_find_way:
+ * mmio_p2pdma_find_route:
  * @reader: the directory in /sys of the device that is to read, or a link to
  *   it, such as /sys/class/drm/card0/device
  * @address: full PCI address of the device whose memory it is to read
@@ -337,31 +337,31 @@ hosts_are_trusted (const Place * reader, const Place * owner, int *lack)
  *
  * Returns: the way that the kernel gives them, or why it gives none
  */
-MmioPeerWay
-mmio_peer_find_way (const char *reader, const char *address, int *lack)
+MmioP2pdmaRoute
+mmio_p2pdma_find_route (const char *reader, const char *address, int *lack)
 {
   g_autofree char *link = g_build_filename (MMIO_PCI_SYSFS, address, NULL);
   g_auto (Place) from = { 0, };
   g_auto (Place) to = { 0, };
-  MmioPeerWay otherwise = MMIO_PEER_WAY_NONE;
+  MmioP2pdmaRoute otherwise = MMIO_P2PDMA_ROUTE_NONE;
 
   *lack = 0;
   if (!place_init (&from, reader, lack) || !place_init (&to, link, lack))
-    return MMIO_PEER_WAY_UNKNOWN;
+    return MMIO_P2PDMA_ROUTE_UNKNOWN;
 
   if (strcmp (from.host, to.host) == 0 && strcmp (from.top, to.top) == 0) {
     switch (ask_both (&from, &to, lack)) {
       case REDIRECTION_OFF:
-        return MMIO_PEER_WAY_BRIDGE;
+        return MMIO_P2PDMA_ROUTE_BRIDGE;
       case REDIRECTION_HIDDEN:
-        otherwise = MMIO_PEER_WAY_HIDDEN;
+        otherwise = MMIO_P2PDMA_ROUTE_HIDDEN;
         break;
       case REDIRECTION_ON:
-        otherwise = MMIO_PEER_WAY_REDIRECTED;
+        otherwise = MMIO_P2PDMA_ROUTE_REDIRECTED;
         break;
     }
   }
 
   return cpu_is_trusted (lack) || hosts_are_trusted (&from, &to, lack) ?
-      MMIO_PEER_WAY_HOST : otherwise;
+      MMIO_P2PDMA_ROUTE_HOST : otherwise;
 }

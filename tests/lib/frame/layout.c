@@ -194,7 +194,7 @@ GST_START_TEST (test_layout)
 {
   const Layout *l = &layouts[__i__];
   const MmioFormat *format = test_format (l->format);
-  const MmioPicture picture = test_picture (l->format, l->width, l->height,
+  const MmioLayout picture = test_picture (l->format, l->width, l->height,
       l->offset, l->stride);
 
   fail_unless (mmio_format_equal (&picture.format, format));
@@ -231,7 +231,7 @@ GST_START_TEST (test_layout_is_gstreamers)
       const guint width = size == 97 ? 192 : size;
       const guint height = size == 97 ? 96 : 98 - size;
       const gboolean even = width % 192 == 0 && height % 96 == 0;
-      const MmioPicture picture = test_picture (format->name, width, height, 0,
+      const MmioLayout picture = test_picture (format->name, width, height, 0,
           0);
       GstVideoInfo info;
 
@@ -275,11 +275,11 @@ GST_START_TEST (test_layout_strides)
 
     for (guint stride = 1; stride < tight + 40; stride++) {
       const MmioSpec spec = test_spec (format->name, width, 7, 11, stride);
-      MmioPicture picture;
+      MmioLayout picture;
       guint64 at = spec.offset, end = 0;
       g_autoptr (GError) error = NULL;
 
-      if (!mmio_picture_init (&picture, &spec, &error)) {
+      if (!mmio_layout_init (&picture, &spec, &error)) {
         fail_unless (smallest == 0, "%s %u: stride %u, but not %u",
             format->name, width, smallest, stride);
         continue;
@@ -356,23 +356,23 @@ static const Several several[] = {
 GST_START_TEST (test_several)
 {
   const Several *s = &several[__i__];
-  const MmioPicture one = test_picture (s->format, s->width, s->height,
+  const MmioLayout one = test_picture (s->format, s->width, s->height,
       s->start, s->stride);
   MmioSpec spec = test_spec (s->format, s->width, s->height, s->offset,
       s->stride);
   GError *error = NULL;
-  MmioPicture picture;
+  MmioLayout picture;
 
   spec.n_buffers = s->n;
   spec.buffer_step = s->step;
   memcpy (spec.buffer_offset, s->told, sizeof (s->told));
-  fail_unless (mmio_picture_init (&picture, &spec, &error), "%s",
+  fail_unless (mmio_layout_init (&picture, &spec, &error), "%s",
       error ? error->message : "");
 
   fail_unless_equals_uint64 (picture.start, s->start);
   fail_unless_equals_uint64 (picture.end, s->end);
-  fail_unless_equals_uint64 (mmio_picture_get_extent (&picture), s->extent);
-  fail_unless_equals_uint64 (mmio_picture_get_size (&picture), s->size);
+  fail_unless_equals_uint64 (mmio_layout_get_extent (&picture), s->extent);
+  fail_unless_equals_uint64 (mmio_layout_get_size (&picture), s->size);
   fail_unless_equals_int (picture.n_buffers, MAX (s->n, 1));
   for (guint i = 0; i < MMIO_MAX_BUFFERS; i++)
     fail_unless_equals_uint64 (picture.buffer[i], s->buffer[i]);
@@ -422,7 +422,7 @@ GST_START_TEST (test_several_refused)
 {
   const SeveralRefused *r = &several_refused[__i__];
   MmioSpec spec = test_spec ("GRAY8", r->width, r->height, r->offset, 0);
-  MmioPicture picture, before;
+  MmioLayout picture, before;
   GError *error = NULL;
 
   spec.n_buffers = r->n;
@@ -430,7 +430,7 @@ GST_START_TEST (test_several_refused)
   memcpy (spec.buffer_offset, r->told, sizeof (r->told));
   memset (&before, 0xa5, sizeof (before));
   picture = before;
-  fail_if (mmio_picture_init (&picture, &spec, &error));
+  fail_if (mmio_layout_init (&picture, &spec, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, r->words[0], r->words[1],
       r->words[1] ? r->words[2] : NULL, r->words[2] ? r->words[3] : NULL, NULL);
   fail_unless (memcmp (&picture, &before, sizeof (before)) == 0);
@@ -492,25 +492,25 @@ GST_START_TEST (test_refused)
   const Refused *r = &refused[__i__];
   const MmioSpec spec = test_spec (r->format, r->width, r->height, r->offset,
       r->stride);
-  MmioPicture picture, before;
+  MmioLayout picture, before;
   GError *error = NULL;
 
   memset (&before, 0xa5, sizeof (before));
   picture = before;
-  fail_if (mmio_picture_init (&picture, &spec, &error));
+  fail_if (mmio_layout_init (&picture, &spec, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, r->words[0], r->words[1],
       r->words[1] ? r->words[2] : NULL, r->words[2] ? r->words[3] : NULL, NULL);
   fail_unless (memcmp (&picture, &before, sizeof (before)) == 0);
 
-  fail_if (mmio_picture_init (&picture, &spec, NULL));
+  fail_if (mmio_layout_init (&picture, &spec, NULL));
 }
 
 GST_END_TEST;
 
 static Suite *
-picture_suite (void)
+layout_suite (void)
 {
-  Suite *s = suite_create ("lib-picture");
+  Suite *s = suite_create ("lib-layout");
   TCase *tc = add_case (s, "format");
 
   tcase_add_test (tc, test_formats_are_gstreamers);
@@ -533,4 +533,4 @@ picture_suite (void)
   return s;
 }
 
-GST_CHECK_MAIN (picture);
+GST_CHECK_MAIN (layout);

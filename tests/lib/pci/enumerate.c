@@ -5,7 +5,7 @@
  */
 #include "fixtures/bus.h"
 #include "describe/mmiodevicetable.h"
-#include "pci/mmiocandidate.h"
+#include "pci/mmioenumerate.h"
 
 #include <string.h>
 #include <sys/inotify.h>
@@ -30,12 +30,11 @@ put_class (const Device * device, guint class_code)
 static char *
 list (void)
 {
-  g_autoptr (GPtrArray) candidates =
-      mmio_candidate_list (mmio_device_table_has);
+  g_autoptr (GPtrArray) candidates = mmio_pci_enumerate (mmio_device_table_has);
   GString *text = g_string_new (NULL);
 
   for (guint i = 0; i < candidates->len; i++) {
-    const MmioCandidate *candidate = g_ptr_array_index (candidates, i);
+    const MmioPciEntry *candidate = g_ptr_array_index (candidates, i);
 
     g_string_append_printf (text, "%s%s", i > 0 ? " " : "", candidate->address);
   }
@@ -205,11 +204,10 @@ GST_START_TEST (test_no_bus)
 
 GST_END_TEST;
 
-static MmioCandidate *
+static MmioPciEntry *
 get_only (void)
 {
-  g_autoptr (GPtrArray) candidates =
-      mmio_candidate_list (mmio_device_table_has);
+  g_autoptr (GPtrArray) candidates = mmio_pci_enumerate (mmio_device_table_has);
 
   fail_unless_equals_int (candidates->len, 1);
   g_ptr_array_set_free_func (candidates, NULL);
@@ -219,7 +217,7 @@ get_only (void)
 GST_START_TEST (test_description)
 {
   static const Device ivshmem = { "0000:03:00.0", 0x1af4, 0x1110, PAGE_BAR };
-  g_autoptr (MmioCandidate) candidate = NULL;
+  g_autoptr (MmioPciEntry) candidate = NULL;
 
   make_bus ();
   put_pci_names ("1af4  Red Hat, Inc.\n\t1110  Inter-VM shared memory\n");
@@ -241,7 +239,7 @@ GST_END_TEST;
 /* Whatever is in its configuration */
 GST_START_TEST (test_virtual)
 {
-  g_autoptr (MmioCandidate) candidate = NULL;
+  g_autoptr (MmioPciEntry) candidate = NULL;
 
   make_bus ();
   put_device (&card);
@@ -256,7 +254,7 @@ GST_END_TEST;
 
 GST_START_TEST (test_unknown_name)
 {
-  g_autoptr (MmioCandidate) candidate = NULL;
+  g_autoptr (MmioPciEntry) candidate = NULL;
 
   make_bus ();
   put_device (&card);
@@ -342,7 +340,7 @@ GST_START_TEST (test_no_descriptors)
   none = before;
   none.rlim_cur = 0;
   fail_unless (setrlimit (RLIMIT_NOFILE, &none) == 0);
-  fail_unless (mmio_candidate_list (mmio_device_table_has) == NULL);
+  fail_unless (mmio_pci_enumerate (mmio_device_table_has) == NULL);
   fail_unless (setrlimit (RLIMIT_NOFILE, &before) == 0);
   check_list ("0000:03:00.0");
 }
@@ -350,9 +348,9 @@ GST_START_TEST (test_no_descriptors)
 GST_END_TEST;
 
 static Suite *
-candidate_suite (void)
+enumerate_suite (void)
 {
-  Suite *s = suite_create ("lib-candidate");
+  Suite *s = suite_create ("lib-enumerate");
   TCase *tc = add_case (s, "list");
 
   tcase_add_loop_test (tc, test_class, 0, G_N_ELEMENTS (classes));
@@ -374,5 +372,5 @@ candidate_suite (void)
 int
 main (int argc, char **argv)
 {
-  return run_on_bus (argc, argv, candidate_suite, "candidate", __FILE__);
+  return run_on_bus (argc, argv, enumerate_suite, "candidate", __FILE__);
 }

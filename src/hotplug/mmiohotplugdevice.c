@@ -4,7 +4,7 @@
  * announces, and what vfio asks for.  It says only that something has happened:
  * what that is, mmioidentity tells.
  */
-#include "hotplug/mmiowatch.h"
+#include "hotplug/mmiohotplugdevice.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -23,11 +23,11 @@
 /* Before it is tried again, where the system cannot: microseconds */
 #define POLL_PAUSE 100000
 
-struct _MmioWatch
+struct _MmioHotplugDevice
 {
   char *address;
   int request_fd;
-  MmioWatchFunc func;
+  MmioHotplugDeviceFunc func;
   gpointer data;
 
   MmioUevents *events;          /* NULL: there are none to be had */
@@ -38,7 +38,7 @@ struct _MmioWatch
 };
 
 static gboolean
-take_events (MmioWatch * watch)
+take_events (MmioHotplugDevice * hotplug)
 {
   g_autofree char *action = NULL;
   g_autofree char *address = NULL;
@@ -46,8 +46,8 @@ take_events (MmioWatch * watch)
 
   /* They may come faster than they are taken */
   for (guint i = 0; i < MAX_EVENTS &&
-      mmio_uevents_take (watch->events, &action, &address); i++) {
-    concerned |= g_strcmp0 (address, watch->address) == 0;
+      mmio_uevents_take (hotplug->events, &action, &address); i++) {
+    concerned |= g_strcmp0 (address, hotplug->address) == 0;
     g_clear_pointer (&action, g_free);
     g_clear_pointer (&address, g_free);
   }
@@ -56,24 +56,24 @@ take_events (MmioWatch * watch)
 }
 
 static gboolean
-take_request (MmioWatch * watch)
+take_request (MmioHotplugDevice * hotplug)
 {
   guint64 times;
 
   /* It is asked again and again until the device is let go */
-  return MMIO_RETRY (read (watch->request_fd, &times, sizeof (times))) ==
+  return MMIO_RETRY (read (hotplug->request_fd, &times, sizeof (times))) ==
       sizeof (times);
 }
 
 static void
-listen (MmioWatch * watch)
+listen (MmioHotplugDevice * hotplug)
 {
   eventfd_t unused;
   struct pollfd fds[] = {
-    {.fd = watch->wake_fd,.events = POLLIN},
-    {.fd = watch->events ? mmio_uevents_get_fd (watch->events) : -1,
+    {.fd = hotplug->wake_fd,.events = POLLIN},
+    {.fd = hotplug->events ? mmio_uevents_get_fd (hotplug->events) : -1,
         .events = POLLIN},
-    {.fd = watch->request_fd,.events = POLLIN},
+    {.fd = hotplug->request_fd,.events = POLLIN},
   };
 
   for (;;) {
@@ -87,7 +87,7 @@ listen (MmioWatch * watch)
     }
     if (fds[0].revents) {
       /* What was done before it was written is seen after it was read */
-      eventfd_read (watch->wake_fd, &unused);
+      eventfd_read (hotplug->wake_fd, &unused);
       return;
     }
     /* Somebody has closed it */
@@ -95,41 +95,41 @@ listen (MmioWatch * watch)
       fds[1].fd = -1;
     else if (fds[1].revents)
       /* Some may have been lost */
-      concerned = take_events (watch) || (fds[1].revents & POLLERR);
+      concerned = take_events (hotplug) || (fds[1].revents & POLLERR);
     if (fds[2].revents & POLLNVAL)
       fds[2].fd = -1;
     else if (fds[2].revents)
-      requested = take_request (watch);
+      requested = take_request (hotplug);
     if (concerned || requested)
-      watch->func (requested, watch->data);
+      hotplug->func (requested, hotplug->data);
   }
 }
 
 /* Of one that was left to itself */
 static void
-end (MmioWatch * watch)
+end (MmioHotplugDevice * hotplug)
 {
-  const GDestroyNotify func = g_atomic_pointer_get (&watch->destroy);
-  gpointer data = watch->data;
+  const GDestroyNotify func = g_atomic_pointer_get (&hotplug->destroy);
+  gpointer data = hotplug->data;
 
-  mmio_watch_free (watch);
+  mmio_hotplug_device_free (hotplug);
   func (data);
 }
 
 static gpointer
 run (gpointer data)
 {
-  MmioWatch *watch = data;
+  MmioHotplugDevice *hotplug = data;
 
-  listen (watch);
-  if (g_atomic_pointer_get (&watch->destroy))
-    end (watch);
+  listen (hotplug);
+  if (g_atomic_pointer_get (&hotplug->destroy))
+    end (hotplug);
 
   return NULL;
 }
 
 /**
- * mmio_watch_new:
+ * mmio_hotplug_device_new:
  * @address: the device's full PCI address
  * @request_fd: an eventfd by which the kernel asks for the device (vfio); -1:
  *   none.  It must live longer.
@@ -143,99 +143,99 @@ run (gpointer data)
  * Returns: (transfer full) (nullable): the watch, or NULL with
  *   %MMIO_ERROR_FAILED if there is nothing to hear
  */
-MmioWatch *
-mmio_watch_new (const char *address, int request_fd, MmioWatchFunc func,
-    gpointer data, GError ** error)
+MmioHotplugDevice *
+mmio_hotplug_device_new (const char *address, int request_fd,
+    MmioHotplugDeviceFunc func, gpointer data, GError ** error)
 {
-  MmioWatch *watch = g_new0 (MmioWatch, 1);
+  MmioHotplugDevice *hotplug = g_new0 (MmioHotplugDevice, 1);
   g_autoptr (GError) local = NULL;
   int errnum = 0;
 
-  watch->address = g_strdup (address);
-  watch->request_fd = request_fd;
-  watch->process = mmio_process_get ();
-  watch->func = func;
-  watch->data = data;
-  watch->wake_fd = eventfd (0, EFD_CLOEXEC);
-  if (watch->wake_fd < 0)
+  hotplug->address = g_strdup (address);
+  hotplug->request_fd = request_fd;
+  hotplug->process = mmio_process_get ();
+  hotplug->func = func;
+  hotplug->data = data;
+  hotplug->wake_fd = eventfd (0, EFD_CLOEXEC);
+  if (hotplug->wake_fd < 0)
     errnum = errno;
   else
-    watch->events = mmio_uevents_new (&errnum);
+    hotplug->events = mmio_uevents_new (&errnum);
 
-  if (watch->wake_fd < 0 || (errnum != 0 && request_fd < 0)) {
+  if (hotplug->wake_fd < 0 || (errnum != 0 && request_fd < 0)) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
         "eventfd or udev_monitor_enable_receiving",
         "Nobody tells when %s goes away; is netlink forbidden here?", address);
-    mmio_watch_free (watch);
+    mmio_hotplug_device_free (hotplug);
     return NULL;
   }
 
-  watch->thread = g_thread_try_new ("mmio-watch", run, watch, &local);
-  if (!watch->thread) {
+  hotplug->thread = g_thread_try_new ("mmio-watch", run, hotplug, &local);
+  if (!hotplug->thread) {
     mmio_set_error (error, MMIO_ERROR_FAILED,
         "Cannot monitor %s: %s; raise the limit of processes (ulimit -u).",
         address, local->message);
-    mmio_watch_free (watch);
+    mmio_hotplug_device_free (hotplug);
     return NULL;
   }
 
-  return watch;
+  return hotplug;
 }
 
 /**
- * mmio_watch_detach:
- * @watch: (transfer full): a watch
+ * mmio_hotplug_device_detach:
+ * @hotplug: (transfer full): a watch
  * @destroy: called with its function's data when it has ended, from its thread
  *
- * Leaves it to itself, until mmio_watch_end(), which may be called from its
+ * Leaves it to itself, until mmio_hotplug_device_end(), which may be called from its
  * function.
  */
 void
-mmio_watch_detach (MmioWatch * watch, GDestroyNotify destroy)
+mmio_hotplug_device_detach (MmioHotplugDevice * hotplug, GDestroyNotify destroy)
 {
-  g_clear_pointer (&watch->thread, g_thread_unref);
-  g_atomic_pointer_set (&watch->destroy, destroy);
+  g_clear_pointer (&hotplug->thread, g_thread_unref);
+  g_atomic_pointer_set (&hotplug->destroy, destroy);
 }
 
 /**
- * mmio_watch_end:
- * @watch: (transfer full): one that was left to itself
+ * mmio_hotplug_device_end:
+ * @hotplug: (transfer full): one that was left to itself
  *
  * Has it end soon.  It waits for nothing.
  */
 void
-mmio_watch_end (MmioWatch * watch)
+mmio_hotplug_device_end (MmioHotplugDevice * hotplug)
 {
   /* There is no thread to do it in a child */
-  if (!mmio_process_is_current (watch->process)) {
-    end (watch);
+  if (!mmio_process_is_current (hotplug->process)) {
+    end (hotplug);
     return;
   }
 
   /* Cannot fail: the counter was zero */
-  eventfd_write (watch->wake_fd, 1);
+  eventfd_write (hotplug->wake_fd, 1);
 }
 
 /**
- * mmio_watch_free:
- * @watch: (transfer full): a watch
+ * mmio_hotplug_device_free:
+ * @hotplug: (transfer full): a watch
  *
  * Ends it: its function is not called any more.
  */
 void
-mmio_watch_free (MmioWatch * watch)
+mmio_hotplug_device_free (MmioHotplugDevice * hotplug)
 {
-  if (watch->thread && mmio_process_is_current (watch->process)) {
+  if (hotplug->thread && mmio_process_is_current (hotplug->process)) {
     /* Cannot fail: the counter was zero */
-    eventfd_write (watch->wake_fd, 1);
-    g_thread_join (watch->thread);
-  } else if (watch->thread) {
-    g_thread_unref (watch->thread);
+    eventfd_write (hotplug->wake_fd, 1);
+    g_thread_join (hotplug->thread);
+  } else if (hotplug->thread) {
+    g_thread_unref (hotplug->thread);
   }
 
-  g_clear_pointer (&watch->events, mmio_uevents_free);
-  if (watch->wake_fd >= 0)
-    close (watch->wake_fd);
-  g_free (watch->address);
-  g_free (watch);
+  g_clear_pointer (&hotplug->events, mmio_uevents_free);
+  if (hotplug->wake_fd >= 0)
+    close (hotplug->wake_fd);
+  g_free (hotplug->address);
+  g_free (hotplug);
 }

@@ -6,7 +6,7 @@
 G_BEGIN_DECLS
 
 /* Neither side of a picture is larger; with it, no sum of ours overflows. */
-#define MMIO_PICTURE_MAX_SIDE 65535
+#define MMIO_LAYOUT_MAX_SIDE 65535
 
 /* Of so many pictures a device may have one in turn: double and triple
  * buffers, and one more */
@@ -79,7 +79,7 @@ typedef struct {
 } MmioPlane;
 
 /**
- * MmioPicture:
+ * MmioLayout:
  * @start: offset in the BAR of the first byte; of several pictures, of that
  *   which lies first in the BAR
  * @end: offset in the BAR after the last byte that is picture, of several of
@@ -99,12 +99,12 @@ typedef struct {
   MmioPlane plane[MMIO_MAX_PLANES];
   guint n_buffers;
   guint64 buffer[MMIO_MAX_BUFFERS];
-} MmioPicture;
+} MmioLayout;
 
-gsize mmio_picture_get_size (const MmioPicture * picture);
-guint64 mmio_picture_get_extent (const MmioPicture * picture);
+gsize mmio_layout_get_size (const MmioLayout * layout);
+guint64 mmio_layout_get_extent (const MmioLayout * layout);
 
-gboolean mmio_picture_init (MmioPicture * picture, const MmioSpec * spec,
+gboolean mmio_layout_init (MmioLayout * layout, const MmioSpec * spec,
     GError ** error);
 
 G_END_DECLS

@@ -82,7 +82,7 @@ open_device (const char *name, MmioAccess access)
 static MmioRegion *
 map (MmioDevice * device, gsize start, gsize length, GError ** error)
 {
-  const MmioPicture picture = {.start = start,.end = start + length };
+  const MmioLayout picture = {.start = start,.end = start + length };
   gint bar = 0;
 
   return mmio_device_map (device, &bar, &picture, MMIO_MAPPING_AUTO, error);
@@ -122,7 +122,7 @@ GST_START_TEST (test_let_go)
   region[1] = mmio_region_ref (region[3]);
   fail_unless (count_maps (path) > 0);
 
-  mmio_device_let_go (device, new_reason ("first"));
+  mmio_device_revoke (device, new_reason ("first"));
   fail_unless_equals_int (count_maps (path), 0);
   for (guint i = 0; i < N_REGIONS; i++) {
     fail_unless (mmio_region_is_lost (region[i]));
@@ -139,7 +139,7 @@ GST_START_TEST (test_let_go)
     check_error (&error, MMIO_ERROR_GONE, "let go first", NULL);
     fail_unless (map (device, 0, page, NULL) == NULL);
     fail_unless_gone (device, "let go first");
-    mmio_device_let_go (device, new_reason ("once more"));
+    mmio_device_revoke (device, new_reason ("once more"));
   }
   fail_unless_equals_int (count_maps (path), 0);
 
@@ -157,21 +157,21 @@ GST_END_TEST;
  * and the sentence says why */
 GST_START_TEST (test_nothing_else)
 {
-  const MmioPicture picture = {.start = 0,.end = 1 };
+  const MmioLayout picture = {.start = 0,.end = 1 };
   g_autofree char *path = make_file (1);
   g_autoptr (MmioDevice) device = open_device (path, MMIO_ACCESS_AUTO);
   FakeDevice *fake = fake_new ();
   GError *error = NULL;
   guint skip;
 
-  mmio_device_let_go (device, new_reason ("first"));
+  mmio_device_revoke (device, new_reason ("first"));
   fail_unless (mmio_device_export (device, 0, &picture, &skip, &error) < 0);
   check_error (&error, MMIO_ERROR_GONE, "let go first", NULL);
   fail_unless (mmio_device_map_register (device, 0, 0, 4, &error) == NULL);
   check_error (&error, MMIO_ERROR_GONE, "let go first", NULL);
 
   fake_add_interrupt (fake);
-  mmio_device_let_go (&fake->parent, new_reason ("first"));
+  mmio_device_revoke (&fake->parent, new_reason ("first"));
   fail_unless (mmio_device_open_interrupt (&fake->parent, &error) < 0);
   check_error (&error, MMIO_ERROR_GONE, "let go first", NULL);
   mmio_device_unref (&fake->parent);
@@ -221,9 +221,9 @@ map_all_the_time (gpointer data)
 }
 
 static gpointer
-let_go (gpointer data)
+release (gpointer data)
 {
-  mmio_device_let_go (data, new_reason ("by another"));
+  mmio_device_revoke (data, new_reason ("by another"));
   return NULL;
 }
 
@@ -258,8 +258,8 @@ GST_START_TEST (test_threads)
     while (g_atomic_int_get (&n_maps) == 0)
       g_usleep (10);
     g_usleep (g_random_int_range (0, 500));
-    other = g_thread_new ("other", let_go, device);
-    mmio_device_let_go (device, new_reason ("by one"));
+    other = g_thread_new ("other", release, device);
+    mmio_device_revoke (device, new_reason ("by one"));
     fail_if (mmio_device_check (device, 0, &before));
 
     g_atomic_int_set (&has_let_go, TRUE);
@@ -342,7 +342,7 @@ fail_unless_told (void)
 static MmioDevice *
 plug_card (void)
 {
-  MmioPresence *presence;
+  MmioLiveness *presence;
   MmioDevice *device;
   guint threads;
 
@@ -353,9 +353,9 @@ plug_card (void)
   device = open_device (card.slot, MMIO_ACCESS_SYSFS);
   fail_unless (mmio_device_check (device, 0, NULL));
   threads = count_threads ();
-  presence = mmio_presence_new (device, 0);
-  mmio_presence_watch (presence, tell, told);
-  mmio_presence_unref (presence);
+  presence = mmio_liveness_new (device, 0);
+  mmio_liveness_watch (presence, tell, told);
+  mmio_liveness_unref (presence);
   wait_for_threads (threads);
   return device;
 }
@@ -365,23 +365,23 @@ GST_START_TEST (test_unplugged)
 {
   MmioDevice *device = plug_card ();
   MmioRegion *region = map (device, 5, 5000, NULL);
-  MmioPresence *presence;
+  MmioLiveness *presence;
   GError *error = NULL;
   guint fds, threads;
 
   fail_unless (region != NULL);
   fds = count_fds ();
   threads = count_threads ();
-  presence = mmio_presence_new (device, 0);
-  mmio_presence_watch (presence, tell, told);
+  presence = mmio_liveness_new (device, 0);
+  mmio_liveness_watch (presence, tell, told);
   fail_unless_equals_int (count_threads (), threads + 1);
 
   /* Something that is no harm */
   send_uevent ("change", card.slot);
   fail_unless_told ();
   fail_if (mmio_region_is_lost (region));
-  fail_unless (mmio_presence_check (presence));
-  fail_unless (mmio_presence_get_loss (presence) == NULL);
+  fail_unless (mmio_liveness_check (presence));
+  fail_unless (mmio_liveness_get_removal (presence) == NULL);
   fail_unless_equals_int (count_maps ("resource0"), 1);
 
   g_atomic_int_set (&pread_errnum, ENODEV);
@@ -396,11 +396,11 @@ GST_START_TEST (test_unplugged)
   send_uevent ("add", card.slot);
   fail_unless_told ();
   fail_unless_gone (device, "unplugged");
-  fail_if (mmio_presence_check (presence));
-  error = g_error_copy (mmio_presence_get_loss (presence));
+  fail_if (mmio_liveness_check (presence));
+  error = g_error_copy (mmio_liveness_get_removal (presence));
   check_error (&error, MMIO_ERROR_GONE, card.slot, "unplugged", NULL);
 
-  mmio_presence_unref (presence);
+  mmio_liveness_unref (presence);
   fail_unless_equals_int (g_async_queue_length (told), 0);
   fail_unless_equals_int (count_fds (), fds);
   wait_for_threads (threads);
@@ -429,15 +429,15 @@ GST_START_TEST (test_free_during_events)
 
   thread = g_thread_new ("sender", send_all_the_time, &stop);
   for (guint i = 0; i < N_FREES; i++) {
-    MmioPresence *presence = mmio_presence_new (device, 0);
+    MmioLiveness *presence = mmio_liveness_new (device, 0);
 
     g_atomic_int_set (&has_ended, FALSE);
-    mmio_presence_watch (presence, tell, told);
+    mmio_liveness_watch (presence, tell, told);
     /* Not before one has come, that is, while others come */
     fail_unless_told ();
     if (i == N_FREES - 1)
       g_atomic_int_set (&pread_errnum, ENODEV);
-    mmio_presence_unref (presence);
+    mmio_liveness_unref (presence);
     g_atomic_int_set (&has_ended, TRUE);
     while (g_async_queue_try_pop (told));
   }
@@ -495,7 +495,7 @@ GST_START_TEST (test_kept)
   const gboolean is_unplugged = __i__ > 0;
   MmioDevice *device = plug_card ();
   MmioRegion *kept, *other;
-  MmioPresence *presence;
+  MmioLiveness *presence;
   guint fds, threads, asked;
 
   mmio_device_unref (device);
@@ -504,9 +504,9 @@ GST_START_TEST (test_kept)
   device = open_device (card.slot, MMIO_ACCESS_SYSFS);
   kept = map (device, 5, 5000, NULL);
   other = map (device, 0, 1, NULL);
-  presence = mmio_presence_new (device, 0);
-  mmio_presence_watch (presence, tell, told);
-  mmio_presence_unref (presence);
+  presence = mmio_liveness_new (device, 0);
+  mmio_liveness_watch (presence, tell, told);
+  mmio_liveness_unref (presence);
   g_atomic_int_set (&has_ended, TRUE);
   mmio_device_unref (device);
   mmio_region_unref (other);
@@ -541,12 +541,12 @@ GST_START_TEST (test_kept_after_loss)
 {
   MmioDevice *device = plug_card ();
   MmioRegion *kept = map (device, 5, 5000, NULL);
-  MmioPresence *presence = mmio_presence_new (device, 0);
+  MmioLiveness *presence = mmio_liveness_new (device, 0);
   const guint threads = count_threads ();
 
-  mmio_presence_watch (presence, tell, told);
-  mmio_device_let_go (device, new_reason ("first"));
-  mmio_presence_unref (presence);
+  mmio_liveness_watch (presence, tell, told);
+  mmio_device_revoke (device, new_reason ("first"));
+  mmio_liveness_unref (presence);
   wait_for_threads (threads);
 
   mmio_region_unref (kept);
@@ -580,10 +580,10 @@ GST_START_TEST (test_kept_race)
   for (guint i = 0; i < N_FREES; i++) {
     MmioDevice *device = open_device (card.slot, MMIO_ACCESS_SYSFS);
     MmioRegion *kept = map (device, 5, 5000, NULL);
-    MmioPresence *presence = mmio_presence_new (device, 0);
+    MmioLiveness *presence = mmio_liveness_new (device, 0);
     GThread *thread;
 
-    mmio_presence_watch (presence, count_told, &all[i]);
+    mmio_liveness_watch (presence, count_told, &all[i]);
     if (i % 3 == 1)
       g_atomic_int_set (&pread_errnum, ENODEV);
     /* One before, one after, others at the same time */
@@ -596,7 +596,7 @@ GST_START_TEST (test_kept_race)
     thread = i % 4 < 2 ? NULL : g_thread_new ("consumer", unref_region, kept);
     if (i % 4 == 2)
       g_usleep (g_random_int_range (0, 200));
-    mmio_presence_unref (presence);
+    mmio_liveness_unref (presence);
     g_atomic_int_set (&all[i].has_ended, TRUE);
     n_left += mmio_device_is_in_use (device);
     if (thread)
@@ -626,12 +626,12 @@ GST_START_TEST (test_kept_and_forked)
 {
   MmioDevice *device = plug_card ();
   MmioRegion *kept = map (device, 5, 5000, NULL);
-  MmioPresence *presence = mmio_presence_new (device, 0);
+  MmioLiveness *presence = mmio_liveness_new (device, 0);
   int status;
   pid_t pid;
 
-  mmio_presence_watch (presence, tell, told);
-  mmio_presence_unref (presence);
+  mmio_liveness_watch (presence, tell, told);
+  mmio_liveness_unref (presence);
   pid = fork ();
   if (pid == 0) {
     mmio_region_unref (kept);
@@ -657,7 +657,7 @@ GST_START_TEST (test_node)
 {
   FakeDevice *fake = fake_new ();
   MmioDevice *device = &fake->parent;
-  MmioPresence *presence = mmio_presence_new (device, 0);
+  MmioLiveness *presence = mmio_liveness_new (device, 0);
   MmioRegion *region, *other;
 
   make_bus ();
@@ -668,7 +668,7 @@ GST_START_TEST (test_node)
   region = map (device, 5, 100, NULL);
   other = map (device, 0, 1, NULL);
 
-  mmio_presence_watch (presence, tell, told);
+  mmio_liveness_watch (presence, tell, told);
   send_uevent ("unbind", card.slot);
   fail_unless_told ();
   fail_if (mmio_region_is_lost (region));
@@ -678,7 +678,7 @@ GST_START_TEST (test_node)
   fail_unless_told ();
   fail_unless (mmio_region_is_lost (region));
 
-  mmio_presence_unref (presence);
+  mmio_liveness_unref (presence);
   mmio_region_unref (other);
   mmio_region_unref (region);
   mmio_device_unref (device);
@@ -696,9 +696,9 @@ GST_START_TEST (test_no_watch)
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autoptr (MmioDevice) device = open_device (names[i], MMIO_ACCESS_AUTO);
     const guint fds = count_fds (), threads = count_threads ();
-    g_autoptr (MmioPresence) presence = mmio_presence_new (device, 0);
+    g_autoptr (MmioLiveness) presence = mmio_liveness_new (device, 0);
 
-    mmio_presence_watch (presence, tell, NULL);
+    mmio_liveness_watch (presence, tell, NULL);
     fail_unless_equals_int (count_fds (), fds);
     fail_unless_equals_int (count_threads (), threads);
   }
@@ -709,19 +709,19 @@ GST_END_TEST;
 static void
 check_lost (MmioDevice * device, const char *word, const char *other_word)
 {
-  g_autoptr (MmioPresence) presence = mmio_presence_new (device, 0);
+  g_autoptr (MmioLiveness) presence = mmio_liveness_new (device, 0);
   MmioRegion *region = map (device, 0, 100, NULL);
   MmioRegion *other = map (device, 200, 100, NULL);
   GError *error = NULL;
 
-  fail_unless (mmio_presence_check (presence));
+  fail_unless (mmio_liveness_check (presence));
   /* As after a SIGBUS */
   mmio_region_revoke (region);
   fail_if (mmio_region_is_lost (other));
   for (guint i = 0; i < 2; i++)
-    fail_if (mmio_presence_check (presence));
+    fail_if (mmio_liveness_check (presence));
   fail_unless (mmio_region_is_lost (other));
-  error = g_error_copy (mmio_presence_get_loss (presence));
+  error = g_error_copy (mmio_liveness_get_removal (presence));
   check_error (&error, MMIO_ERROR_GONE, word, other_word,
       mmio_device_get_address (device), NULL);
   fail_unless_gone (device, word);
@@ -752,12 +752,12 @@ GST_START_TEST (test_lose)
 {
   g_autofree char *path = make_file (1);
   g_autoptr (MmioDevice) device = open_device (path, MMIO_ACCESS_AUTO);
-  g_autoptr (MmioPresence) presence = mmio_presence_new (device, 0);
+  g_autoptr (MmioLiveness) presence = mmio_liveness_new (device, 0);
   MmioRegion *region = map (device, 0, 100, NULL);
 
-  mmio_presence_lose (presence, new_reason ("first"));
-  fail_unless (strstr (mmio_presence_get_loss (presence)->message, "first"));
-  fail_if (mmio_presence_check (presence));
+  mmio_liveness_mark_removed (presence, new_reason ("first"));
+  fail_unless (strstr (mmio_liveness_get_removal (presence)->message, "first"));
+  fail_if (mmio_liveness_check (presence));
   fail_unless_gone (device, "let go first");
   fail_unless_all (mmio_region_get_data (region), 100, 0);
   mmio_region_unref (region);
@@ -781,7 +781,7 @@ read_frame (MmioCapture * capture)
 {
   guint8 pixels[64];
   const MmioTarget target = {.format =
-        mmio_capture_get_info (capture)->picture.format,.plane =
+        mmio_capture_get_info (capture)->layout.format,.plane =
         {pixels},.stride = {16}
   };
   MmioDamage damage;
@@ -823,7 +823,7 @@ GST_START_TEST (test_two_checks_a_frame)
     fail_unless_equals_int (count_checks (before, cost), 2);
 
     before = g_atomic_int_get (&n_preads);
-    fail_unless (mmio_capture_is_present (capture));
+    fail_unless (mmio_capture_check_present (capture));
     fail_unless_equals_int (mmio_capture_choose (capture, &buffer),
         MMIO_READ_WHOLE);
     fail_unless_equals_int (count_checks (before, cost), 1);
@@ -857,10 +857,11 @@ GST_START_TEST (test_gone_after_check)
   if (does_wait)
     fail_unless (mmio_capture_wait (capture, 0, &count) != MMIO_WAIT_GONE);
   else
-    fail_unless (mmio_capture_is_present (capture));
+    fail_unless (mmio_capture_check_present (capture));
   set_command (&card, 0);
   fail_unless_equals_int (read_frame (capture), MMIO_READ_GONE);
-  fail_unless (strstr (mmio_capture_get_loss (capture)->message, "decoding"));
+  fail_unless (strstr (mmio_capture_get_removal (capture)->message,
+          "decoding"));
 
   mmio_capture_close (capture);
   g_async_queue_unref (told);
@@ -869,9 +870,9 @@ GST_START_TEST (test_gone_after_check)
 GST_END_TEST;
 
 static Suite *
-presence_suite (void)
+liveness_suite (void)
 {
-  Suite *s = suite_create ("lib-presence");
+  Suite *s = suite_create ("lib-liveness");
   TCase *tc = add_case (s, "let go");
 
   tcase_add_unchecked_fixture (tc, temp_setup, temp_teardown);
@@ -904,5 +905,5 @@ presence_suite (void)
 int
 main (int argc, char **argv)
 {
-  return run_with_uevents (argc, argv, presence_suite, "presence", __FILE__);
+  return run_with_uevents (argc, argv, liveness_suite, "presence", __FILE__);
 }

@@ -4,7 +4,7 @@
  * their changes marked.
  */
 #include "testdmabuf.h"
-#include "testtrigger.h"
+#include "testdevicesync.h"
 
 /* --- Other properties ---------------------------------------------------------------- */
 
@@ -115,9 +115,9 @@ GST_START_TEST (test_dmabuf)
 GST_END_TEST;
 
 static Suite *
-counterways_suite (void)
+counteriomodes_suite (void)
 {
-  Suite *s = suite_create ("gst-counterways");
+  Suite *s = suite_create ("gst-counteriomodes");
   TCase *tc = add_case (s, "properties");
 
   tcase_add_checked_fixture (tc, painted_setup, painted_teardown);
@@ -131,4 +131,4 @@ counterways_suite (void)
   return s;
 }
 
-GST_CHECK_MAIN (counterways);
+GST_CHECK_MAIN (counteriomodes);

@@ -5,7 +5,7 @@
  * the cache.  The bounce holds a whole row: a pixel may lie across the end of a
  * line, and loads do not.
  */
-#include "load/mmioframe.h"
+#include "load/mmioframecopy.h"
 
 #include <string.h>
 
@@ -14,7 +14,7 @@
 typedef struct
 {
   const MmioReader *reader;
-  const MmioPicture *picture;
+  const MmioLayout *layout;
   const guint8 *data;
   const MmioTarget *target;
   const MmioConversion *conversion;
@@ -33,7 +33,7 @@ emit (const Pass * pass, guint plane, guint y, gsize x, const guint8 * bytes,
       (gsize) y * pass->target->stride[plane] + x;
 
   if (pass->conversion) {
-    mmio_conversion_run (pass->conversion, dest, bytes, pass->picture->width);
+    mmio_conversion_run (pass->conversion, dest, bytes, pass->layout->width);
   } else {
     mmio_cpu_announce_stores (dest, length);
     memcpy (dest, bytes, length);
@@ -46,11 +46,11 @@ static void
 catch_up (Pass * pass, guint plane, guint row)
 {
   for (guint i = 0; i <= plane; i++) {
-    const guint rows = i == plane ? row : pass->picture->plane[i].rows;
+    const guint rows = i == plane ? row : pass->layout->plane[i].rows;
 
     for (guint y = 0; y < rows; y++)
       emit (pass, i, y, 0, mmio_shadow_get_row (pass->shadow, i, y),
-          pass->picture->plane[i].row_bytes);
+          pass->layout->plane[i].row_bytes);
   }
 
   pass->held_back = FALSE;
@@ -59,7 +59,7 @@ catch_up (Pass * pass, guint plane, guint row)
 static void
 read_row (Pass * pass, guint plane, guint y, const guint8 * bar)
 {
-  const gsize length = pass->picture->plane[plane].row_bytes;
+  const gsize length = pass->layout->plane[plane].row_bytes;
   guint8 *row = pass->bounce + (guintptr) bar % MMIO_READER_PHASE;
   guint8 *before = pass->shadow ?
       mmio_shadow_get_row (pass->shadow, plane, y) : NULL;
@@ -96,17 +96,17 @@ read_row (Pass * pass, guint plane, guint y, const guint8 * bar)
 static void
 read_through_bounce (Pass * pass)
 {
-  const MmioPicture *picture = pass->picture;
+  const MmioLayout *layout = pass->layout;
   gsize longest = 0;
 
-  for (guint i = 0; i < picture->format.n_planes; i++)
-    longest = MAX (longest, picture->plane[i].row_bytes);
+  for (guint i = 0; i < layout->format.n_planes; i++)
+    longest = MAX (longest, layout->plane[i].row_bytes);
   pass->bounce = g_aligned_alloc (1, MMIO_READER_PHASE + longest,
       MMIO_READER_PHASE);
 
-  for (guint i = 0; i < picture->format.n_planes; i++) {
-    const MmioPlane *plane = &picture->plane[i];
-    const guint8 *bar = pass->data + (plane->offset - picture->start);
+  for (guint i = 0; i < layout->format.n_planes; i++) {
+    const MmioPlane *plane = &layout->plane[i];
+    const guint8 *bar = pass->data + (plane->offset - layout->start);
 
     for (guint y = 0; y < plane->rows; y++, bar += plane->stride)
       read_row (pass, i, y, bar);
@@ -118,50 +118,51 @@ read_through_bounce (Pass * pass)
 static void
 read_straight (const Pass * pass)
 {
-  const MmioPicture *picture = pass->picture;
+  const MmioLayout *layout = pass->layout;
 
-  for (guint i = 0; i < picture->format.n_planes; i++) {
-    const MmioPlane *plane = &picture->plane[i];
+  for (guint i = 0; i < layout->format.n_planes; i++) {
+    const MmioPlane *plane = &layout->plane[i];
 
     mmio_reader_copy_rows (pass->reader, pass->target->plane[i],
-        pass->target->stride[i], pass->data + (plane->offset - picture->start),
+        pass->target->stride[i], pass->data + (plane->offset - layout->start),
         plane->stride, plane->row_bytes, plane->rows);
   }
 }
 
 /**
- * mmio_frame_can_read_as:
- * @picture: a picture in a BAR
+ * mmio_frame_copy_can_convert:
+ * @layout: a picture in a BAR
  * @format: the format that somebody wants it in
  *
- * Returns: whether @picture can be read as @format
+ * Returns: whether @layout can be read as @format
  */
 gboolean
-mmio_frame_can_read_as (const MmioPicture * picture, const MmioFormat * format)
+mmio_frame_copy_can_convert (const MmioLayout * layout,
+    const MmioFormat * format)
 {
-  return mmio_format_equal (&picture->format, format) ||
-      mmio_conversion_find (&picture->format, format);
+  return mmio_format_equal (&layout->format, format) ||
+      mmio_conversion_find (&layout->format, format);
 }
 
 /**
- * mmio_frame_read:
+ * mmio_frame_copy:
  * @reader: what loads
- * @picture: the picture
- * @data: the BAR at @picture's start
- * @target: where it goes, in a format that mmio_frame_can_read_as()
+ * @layout: the picture
+ * @data: the BAR at @layout's start
+ * @target: where it goes, in a format that mmio_frame_copy_can_convert()
  *
  * Reads the picture as it is now.
  */
 void
-mmio_frame_read (const MmioReader * reader, const MmioPicture * picture,
+mmio_frame_copy (const MmioReader * reader, const MmioLayout * layout,
     const guint8 * data, const MmioTarget * target)
 {
   Pass pass = {
     .reader = reader,
-    .picture = picture,
+    .layout = layout,
     .data = data,
     .target = target,
-    .conversion = mmio_conversion_find (&picture->format, &target->format),
+    .conversion = mmio_conversion_find (&layout->format, &target->format),
   };
 
   if (pass.conversion)
@@ -171,11 +172,11 @@ mmio_frame_read (const MmioReader * reader, const MmioPicture * picture,
 }
 
 /**
- * mmio_frame_read_changes:
+ * mmio_frame_copy_changes:
  * @reader: what loads
- * @picture: the picture
- * @data: the BAR at @picture's start
- * @target: where it goes, in a format that mmio_frame_can_read_as()
+ * @layout: the picture
+ * @data: the BAR at @layout's start
+ * @target: where it goes, in a format that mmio_frame_copy_can_convert()
  * @shadow: what it was when it was last read; updated
  * @only_changed: write nothing to @target if nothing has changed
  * @damage: (out): the rows that have changed
@@ -186,17 +187,17 @@ mmio_frame_read (const MmioReader * reader, const MmioPicture * picture,
  * Returns: whether @target was written
  */
 gboolean
-mmio_frame_read_changes (const MmioReader * reader,
-    const MmioPicture * picture, const guint8 * data,
+mmio_frame_copy_changes (const MmioReader * reader,
+    const MmioLayout * layout, const guint8 * data,
     const MmioTarget * target, MmioShadow * shadow, gboolean only_changed,
     MmioDamage * damage)
 {
   Pass pass = {
     .reader = reader,
-    .picture = picture,
+    .layout = layout,
     .data = data,
     .target = target,
-    .conversion = mmio_conversion_find (&picture->format, &target->format),
+    .conversion = mmio_conversion_find (&layout->format, &target->format),
     .shadow = shadow,
   };
 

@@ -6,16 +6,16 @@
 #include "fixtures/helper.h"
 #include "gstmmioformat.h"
 
-static inline MmioPicture
+static inline MmioLayout
 make_picture (GstVideoFormat format, guint width, guint height, guint offset,
     guint stride)
 {
   MmioSpec spec = {.width = width,.height = height,.offset = offset,
     .stride = stride
   };
-  MmioPicture picture;
+  MmioLayout picture;
 
   fail_unless (gst_mmio_format_from_video (&spec.format, format));
-  fail_unless (mmio_picture_init (&picture, &spec, NULL));
+  fail_unless (mmio_layout_init (&picture, &spec, NULL));
   return picture;
 }

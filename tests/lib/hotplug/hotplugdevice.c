@@ -3,7 +3,7 @@
  * What happens to a device that does not exist, and is heard.
  */
 #include "fixtures/uevent.h"
-#include "hotplug/mmiowatch.h"
+#include "hotplug/mmiohotplugdevice.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -21,16 +21,16 @@ tell (gboolean is_requested, gpointer data)
   g_async_queue_push (data, is_requested ? requested : happened);
 }
 
-static MmioWatch *
+static MmioHotplugDevice *
 watch_new (int request_fd)
 {
   GError *error = NULL;
-  MmioWatch *watch;
+  MmioHotplugDevice *watch;
 
   make_bus ();
   enter_network (TRUE);
   told = g_async_queue_new ();
-  watch = mmio_watch_new (SLOT, request_fd, tell, told, &error);
+  watch = mmio_hotplug_device_new (SLOT, request_fd, tell, told, &error);
   fail_unless (watch != NULL, "%s", error ? error->message : "");
 
   return watch;
@@ -46,9 +46,9 @@ fail_unless_told (const char *what)
 }
 
 static void
-finish (MmioWatch * watch)
+finish (MmioHotplugDevice * watch)
 {
-  mmio_watch_free (watch);
+  mmio_hotplug_device_free (watch);
   fail_unless_equals_int (g_async_queue_length (told), 0);
   g_async_queue_unref (told);
 }
@@ -57,7 +57,7 @@ static const char *const actions[] = { "remove", "add", "unbind", "change" };
 
 GST_START_TEST (test_events)
 {
-  MmioWatch *watch = watch_new (-1);
+  MmioHotplugDevice *watch = watch_new (-1);
 
   /* That of another one is heard before, and not told */
   send_uevent (actions[__i__], OTHER);
@@ -72,7 +72,7 @@ GST_END_TEST;
 GST_START_TEST (test_request)
 {
   const int fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  MmioWatch *watch = watch_new (fd);
+  MmioHotplugDevice *watch = watch_new (fd);
 
   for (guint i = 0; i < 2; i++) {
     fail_unless (eventfd_write (fd, 1) == 0);
@@ -96,10 +96,11 @@ GST_START_TEST (test_ends)
 
   for (guint i = 0; i < 20; i++) {
     GError *error = NULL;
-    MmioWatch *watch = mmio_watch_new (SLOT, -1, tell, NULL, &error);
+    MmioHotplugDevice *watch =
+        mmio_hotplug_device_new (SLOT, -1, tell, NULL, &error);
 
     fail_unless (watch != NULL, "%s", error ? error->message : "");
-    mmio_watch_free (watch);
+    mmio_hotplug_device_free (watch);
     send_uevent ("remove", SLOT);
   }
   fail_unless_equals_int (count_fds (), fds);
@@ -109,9 +110,9 @@ GST_START_TEST (test_ends)
 GST_END_TEST;
 
 static Suite *
-watch_suite (void)
+hotplugdevice_suite (void)
 {
-  Suite *s = suite_create ("lib-watch");
+  Suite *s = suite_create ("lib-hotplugdevice");
   TCase *tc = add_case (s, "watch");
 
   tcase_add_loop_test (tc, test_events, 0, G_N_ELEMENTS (actions));
@@ -124,5 +125,5 @@ watch_suite (void)
 int
 main (int argc, char **argv)
 {
-  return run_with_uevents (argc, argv, watch_suite, "watch", __FILE__);
+  return run_with_uevents (argc, argv, hotplugdevice_suite, "watch", __FILE__);
 }

@@ -8,7 +8,7 @@
 #include "config.h"
 #endif
 
-#include "gstmmioway.h"
+#include "gstmmioio.h"
 
 #include "base/mmioerror.h"
 #include "gstmmiobuffer.h"
@@ -20,7 +20,7 @@
  * asks because he refuses would do so for ever */
 #define MAX_REFUSALS 3
 
-struct _GstMmioWay
+struct _GstMmioIO
 {
   MmioCapture *capture;
   GstMmioIOMode wanted;
@@ -52,30 +52,30 @@ struct _GstMmioWay
 
 /* Returns: (nullable): why dma-bufs are not offered, or of no use */
 static const char *
-get_obstacle (const GstMmioWay * way)
+get_obstacle (const GstMmioIO * io)
 {
-  return way->obstacle || !way->export ? way->obstacle :
-      gst_mmio_export_get_obstacle (way->export);
+  return io->obstacle || !io->export ? io->obstacle :
+      gst_mmio_export_get_obstacle (io->export);
 }
 
 static gboolean
-has_dma_buf (const GstMmioWay * way)
+has_dma_buf (const GstMmioIO * io)
 {
-  return way->export && gst_mmio_export_get_ring (way->export, 0);
+  return io->export && gst_mmio_export_get_ring (io->export, 0);
 }
 
 /* Whether a dma-buf that has not been asked for yet may be possible */
 static gboolean
-may_export (const GstMmioWay * way)
+may_export (const GstMmioIO * io)
 {
-  return way->wanted == GST_MMIO_IO_MODE_AUTO && !way->obstacle &&
-      (!way->export || way->is_moved);
+  return io->wanted == GST_MMIO_IO_MODE_AUTO && !io->obstacle &&
+      (!io->export || io->is_moved);
 }
 
 static guint
-get_skip (const GstMmioWay * way)
+get_skip (const GstMmioIO * io)
 {
-  return way->export ? gst_mmio_export_get_skip (way->export) : 0;
+  return io->export ? gst_mmio_export_get_skip (io->export) : 0;
 }
 
 /* What is against dma-bufs and known without asking for one */
@@ -92,19 +92,18 @@ find_obstacle (MmioCapture * capture)
 }
 
 static void
-set_layout (GstMmioWay * way)
+set_layout (GstMmioIO * io)
 {
-  const MmioPicture *picture = &mmio_capture_get_info (way->capture)->picture;
+  const MmioLayout *layout = &mmio_capture_get_info (io->capture)->layout;
 
-  way->format = gst_video_format_from_string (picture->format.name);
+  io->format = gst_video_format_from_string (layout->format.name);
   /* A dma-buf shows all of several pictures */
-  way->is_plain = get_skip (way) == 0 && (way->allocator
-      || picture->n_buffers == 1)
-      && gst_mmio_format_is_default_layout (picture);
+  io->is_plain = get_skip (io) == 0 && (io->allocator || layout->n_buffers == 1)
+      && gst_mmio_format_is_default_layout (layout);
 }
 
 /**
- * gst_mmio_way_new:
+ * gst_mmio_io_new:
  * @capture: whose frames; must live longer
  * @wanted: what the user asks for
  *
@@ -112,40 +111,40 @@ set_layout (GstMmioWay * way)
  *
  * Returns: (nullable): NULL with @error set if what is asked for cannot be
  */
-GstMmioWay *
-gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
+GstMmioIO *
+gst_mmio_io_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
 {
-  GstMmioWay *way = g_new0 (GstMmioWay, 1);
+  GstMmioIO *io = g_new0 (GstMmioIO, 1);
 
-  way->capture = capture;
-  way->wanted = wanted;
-  way->mode = GST_MMIO_IO_MODE_COPY;
+  io->capture = capture;
+  io->wanted = wanted;
+  io->mode = GST_MMIO_IO_MODE_COPY;
 
   switch (wanted) {
     case GST_MMIO_IO_MODE_MMAP:
-      way->allocator = gst_mmio_allocator_new ();
+      io->allocator = gst_mmio_allocator_new ();
       break;
     case GST_MMIO_IO_MODE_DMABUF:
-      way->export = gst_mmio_export_new (capture, error);
-      if (!way->export) {
-        gst_mmio_way_free (way);
+      io->export = gst_mmio_export_new (capture, error);
+      if (!io->export) {
+        gst_mmio_io_free (io);
         return NULL;
       }
       break;
     case GST_MMIO_IO_MODE_AUTO:
-      way->obstacle = find_obstacle (capture);
+      io->obstacle = find_obstacle (capture);
       break;
     case GST_MMIO_IO_MODE_COPY:
       break;
   }
 
-  set_layout (way);
-  return way;
+  set_layout (io);
+  return io;
 }
 
 /**
- * gst_mmio_way_renew:
- * @way: a way
+ * gst_mmio_io_renew:
+ * @io: a way
  * @capture: whose frames; must live longer
  *
  * Finds out which ways there are for another picture, with the user asking for
@@ -153,52 +152,51 @@ gst_mmio_way_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
  *
  * Returns: (nullable): NULL with @error set if what is asked for cannot be
  */
-GstMmioWay *
-gst_mmio_way_renew (const GstMmioWay * way, MmioCapture * capture,
-    GError ** error)
+GstMmioIO *
+gst_mmio_io_renew (const GstMmioIO * io, MmioCapture * capture, GError ** error)
 {
-  GstMmioWay *renewed = gst_mmio_way_new (capture, way->wanted, error);
+  GstMmioIO *renewed = gst_mmio_io_new (capture, io->wanted, error);
 
   if (renewed)
-    renewed->reason = g_strdup (way->reason);
+    renewed->reason = g_strdup (io->reason);
   return renewed;
 }
 
 /**
- * gst_mmio_way_needs_export:
+ * gst_mmio_io_needs_export:
  * @downstream: all that downstream takes
  *
- * Returns: whether a negotiation needs gst_mmio_way_swap_export() first, as
+ * Returns: whether a negotiation needs gst_mmio_io_swap_export() first, as
  *   downstream names dma-bufs and none was made of the frames yet
  */
 gboolean
-gst_mmio_way_needs_export (const GstMmioWay * way, GstCaps * downstream)
+gst_mmio_io_needs_export (const GstMmioIO * io, GstCaps * downstream)
 {
-  const gboolean again = way->wanted == GST_MMIO_IO_MODE_AUTO && way->export &&
-      gst_mmio_export_may_pass (way->export);
+  const gboolean again = io->wanted == GST_MMIO_IO_MODE_AUTO && io->export &&
+      gst_mmio_export_may_pass (io->export);
 
-  return (may_export (way) || again) && gst_mmio_caps_name_dma_buf (downstream);
+  return (may_export (io) || again) && gst_mmio_caps_name_dma_buf (downstream);
 }
 
 /**
- * gst_mmio_way_swap_export:
+ * gst_mmio_io_swap_export:
  * @export: (transfer full): the dma-buf of the capture's frames
  *
  * Returns: (transfer full) (nullable): the one before
  */
 GstMmioExport *
-gst_mmio_way_swap_export (GstMmioWay * way, GstMmioExport * export)
+gst_mmio_io_swap_export (GstMmioIO * io, GstMmioExport * export)
 {
-  GstMmioExport *before = way->export;
+  GstMmioExport *before = io->export;
 
-  way->export = export;
-  way->is_moved = FALSE;
-  set_layout (way);
+  io->export = export;
+  io->is_moved = FALSE;
+  set_layout (io);
   return before;
 }
 
 /**
- * gst_mmio_way_move:
+ * gst_mmio_io_move:
  * @capture: whose frames; must live longer
  *
  * Goes on with pictures that only lie elsewhere, if frames are copied: nobody
@@ -207,92 +205,92 @@ gst_mmio_way_swap_export (GstMmioWay * way, GstMmioExport * export)
  * Returns: FALSE if that cannot be
  */
 gboolean
-gst_mmio_way_move (GstMmioWay * way, MmioCapture * capture)
+gst_mmio_io_move (GstMmioIO * io, MmioCapture * capture)
 {
-  if (way->mode != GST_MMIO_IO_MODE_COPY ||
-      !mmio_capture_has_moved (capture, way->capture))
+  if (io->mode != GST_MMIO_IO_MODE_COPY ||
+      !mmio_capture_has_moved (capture, io->capture))
     return FALSE;
 
-  way->capture = capture;
-  way->is_moved = TRUE;
+  io->capture = capture;
+  io->is_moved = TRUE;
   return TRUE;
 }
 
 void
-gst_mmio_way_free (GstMmioWay * way)
+gst_mmio_io_free (GstMmioIO * io)
 {
-  g_clear_pointer (&way->export, gst_mmio_export_free);
-  gst_clear_object (&way->allocator);
-  g_free (way->obstacle);
-  g_free (way->objection);
-  g_free (way->refusal);
-  gst_clear_caps (&way->refuser);
-  g_free (way->reason);
-  g_free (way);
+  g_clear_pointer (&io->export, gst_mmio_export_free);
+  gst_clear_object (&io->allocator);
+  g_free (io->obstacle);
+  g_free (io->objection);
+  g_free (io->refusal);
+  gst_clear_caps (&io->refuser);
+  g_free (io->reason);
+  g_free (io);
 }
 
 /**
- * gst_mmio_way_get_caps:
+ * gst_mmio_io_get_caps:
  *
  * Returns: (transfer full): all that can be sent, the best first
  */
 GstCaps *
-gst_mmio_way_get_caps (const GstMmioWay * way)
+gst_mmio_io_get_caps (const GstMmioIO * io)
 {
-  const MmioPicture *picture = &mmio_capture_get_info (way->capture)->picture;
-  const gboolean own_only = way->wanted == GST_MMIO_IO_MODE_MMAP ||
-      way->wanted == GST_MMIO_IO_MODE_DMABUF;
+  const MmioLayout *layout = &mmio_capture_get_info (io->capture)->layout;
+  const gboolean own_only = io->wanted == GST_MMIO_IO_MODE_MMAP ||
+      io->wanted == GST_MMIO_IO_MODE_DMABUF;
   GstCaps *caps = gst_caps_new_empty ();
 
-  if ((has_dma_buf (way) || may_export (way)) &&
-      !(way->negotiating && way->objection))
-    gst_caps_append (caps, gst_mmio_caps_get_dma_buf (picture));
-  gst_caps_append (caps, gst_mmio_caps_get_picture (picture, own_only));
+  if ((has_dma_buf (io) || may_export (io)) &&
+      !(io->negotiating && io->objection))
+    gst_caps_append (caps, gst_mmio_caps_get_dma_buf (layout));
+  gst_caps_append (caps, gst_mmio_caps_from_layout (layout, own_only));
 
   return caps;
 }
 
 /**
- * gst_mmio_way_begin:
+ * gst_mmio_io_begin:
  * @downstream: (nullable): all that downstream takes
  *
- * Begins a negotiation.  Until gst_mmio_way_end(), dma-bufs are offered only if
+ * Begins a negotiation.  Until gst_mmio_io_end(), dma-bufs are offered only if
  * downstream names them, or the user asks for them: who takes anything may
  * look at it byte by byte.
  */
 void
-gst_mmio_way_begin (GstMmioWay * way, GstCaps * downstream)
+gst_mmio_io_begin (GstMmioIO * io, GstCaps * downstream)
 {
-  way->negotiating = TRUE;
-  g_free (way->objection);
-  way->objection = NULL;
+  io->negotiating = TRUE;
+  g_free (io->objection);
+  io->objection = NULL;
 
-  if (!way->refuser || !downstream || !gst_caps_is_equal (way->refuser,
+  if (!io->refuser || !downstream || !gst_caps_is_equal (io->refuser,
           downstream)) {
-    gst_caps_replace (&way->refuser, downstream);
-    way->n_refusals = 0;
+    gst_caps_replace (&io->refuser, downstream);
+    io->n_refusals = 0;
   }
 
-  way->n_refusals += way->is_refused;
-  if (way->is_refused || way->n_refusals >= MAX_REFUSALS)
-    way->objection = g_strdup (way->refusal);
-  way->is_refused = FALSE;
+  io->n_refusals += io->is_refused;
+  if (io->is_refused || io->n_refusals >= MAX_REFUSALS)
+    io->objection = g_strdup (io->refusal);
+  io->is_refused = FALSE;
 
-  if (!way->objection && way->wanted == GST_MMIO_IO_MODE_AUTO &&
+  if (!io->objection && io->wanted == GST_MMIO_IO_MODE_AUTO &&
       !gst_mmio_caps_name_dma_buf (downstream))
-    way->objection = g_strdup ("Downstream takes no dma-bufs; kmssink (from "
+    io->objection = g_strdup ("Downstream takes no dma-bufs; kmssink (from "
         "GStreamer 1.26 on; before, with io-mode=dmabuf), glimagesink and "
         "waylandsink do.");
 }
 
 void
-gst_mmio_way_end (GstMmioWay * way)
+gst_mmio_io_end (GstMmioIO * io)
 {
-  way->negotiating = FALSE;
+  io->negotiating = FALSE;
 }
 
 /**
- * gst_mmio_way_refuse:
+ * gst_mmio_io_refuse:
  * @reason: why dma-bufs are no good for downstream; a sentence
  *
  * Has the next negotiation offer no dma-bufs, unless the user asks for them.
@@ -300,176 +298,176 @@ gst_mmio_way_end (GstMmioWay * way)
  * Returns: whether that makes a difference
  */
 gboolean
-gst_mmio_way_refuse (GstMmioWay * way, const char *reason)
+gst_mmio_io_refuse (GstMmioIO * io, const char *reason)
 {
-  if (!has_dma_buf (way) || way->objection)
+  if (!has_dma_buf (io) || io->objection)
     return FALSE;
 
   /* There is no step further down */
-  if (way->wanted == GST_MMIO_IO_MODE_DMABUF) {
-    way->objection = g_strdup (reason);
+  if (io->wanted == GST_MMIO_IO_MODE_DMABUF) {
+    io->objection = g_strdup (reason);
     return FALSE;
   }
 
-  g_free (way->refusal);
-  way->refusal = g_strdup (reason);
-  way->is_refused = TRUE;
+  g_free (io->refusal);
+  io->refusal = g_strdup (reason);
+  io->is_refused = TRUE;
   return TRUE;
 }
 
 /**
- * gst_mmio_way_is_refused:
+ * gst_mmio_io_is_refused:
  *
  * Returns: whether the last negotiation came to nothing, and the next one will
  *   offer less
  */
 gboolean
-gst_mmio_way_is_refused (const GstMmioWay * way)
+gst_mmio_io_is_refused (const GstMmioIO * io)
 {
-  return way->is_refused;
+  return io->is_refused;
 }
 
 /**
- * gst_mmio_way_is_demanded:
+ * gst_mmio_io_is_demanded:
  *
  * Returns: whether the user asks for dma-bufs, and for nothing else
  */
 gboolean
-gst_mmio_way_is_demanded (const GstMmioWay * way)
+gst_mmio_io_is_demanded (const GstMmioIO * io)
 {
-  return way->wanted == GST_MMIO_IO_MODE_DMABUF;
+  return io->wanted == GST_MMIO_IO_MODE_DMABUF;
 }
 
 /**
- * gst_mmio_way_get_objection:
+ * gst_mmio_io_get_objection:
  *
  * Returns: (transfer none) (nullable): why the last negotiation offered no
  *   dma-bufs though there are some, or came to nothing with those that are
  *   asked for; in a sentence
  */
 const char *
-gst_mmio_way_get_objection (const GstMmioWay * way)
+gst_mmio_io_get_objection (const GstMmioIO * io)
 {
-  return has_dma_buf (way) || may_export (way) ? way->objection : NULL;
+  return has_dma_buf (io) || may_export (io) ? io->objection : NULL;
 }
 
 static void
-set_mode (GstMmioWay * way, GstMmioIOMode mode, gboolean disappointing,
+set_mode (GstMmioIO * io, GstMmioIOMode mode, gboolean disappointing,
     char *reason)
 {
-  way->mode = mode;
-  way->disappointing = disappointing;
-  g_free (way->reason);
-  way->reason = reason;
+  io->mode = mode;
+  io->disappointing = disappointing;
+  g_free (io->reason);
+  io->reason = reason;
 }
 
 /* Whether downstream finds the picture in @query's buffers, where it lies as
  * in the BAR */
 static gboolean
-finds_picture (GstMmioWay * way, GstQuery * query)
+finds_frame (GstMmioIO * io, GstQuery * query)
 {
-  return way->is_plain || gst_query_find_allocation_meta (query,
+  return io->is_plain || gst_query_find_allocation_meta (query,
       GST_VIDEO_META_API_TYPE, NULL);
 }
 
 /* A dma-buf is of whole pages: who knows of no video meta, such as a file,
  * takes all that there is for the picture */
 static GstMemory *
-acquire_dma_buf (GstMmioWay * way, guint buffer)
+acquire_dma_buf (GstMmioIO * io, guint buffer)
 {
-  const MmioPicture *picture = &mmio_capture_get_info (way->capture)->picture;
+  const MmioLayout *layout = &mmio_capture_get_info (io->capture)->layout;
   GstMemory *memory = gst_mmio_ring_acquire (gst_mmio_export_get_ring
-      (way->export, buffer));
+      (io->export, buffer));
 
-  if (memory && way->is_plain)
-    gst_memory_resize (memory, 0, mmio_picture_get_size (picture));
+  if (memory && io->is_plain)
+    gst_memory_resize (memory, 0, mmio_layout_get_size (layout));
 
   return memory;
 }
 
 static void
-take_copy (GstMmioWay * way)
+take_copy (GstMmioIO * io)
 {
-  const MmioCaptureInfo *info = mmio_capture_get_info (way->capture);
-  const MmioPicture *picture = &info->picture;
+  const MmioCaptureInfo *info = mmio_capture_get_info (io->capture);
+  const MmioLayout *layout = &info->layout;
   const char *address = info->device_address;
-  const char *obstacle = get_obstacle (way);
+  const char *obstacle = get_obstacle (io);
   const gboolean expected = info->shares_bar &&
       info->changes == MMIO_CHANGES_IGNORE;
 
-  if (way->wanted == GST_MMIO_IO_MODE_COPY)
-    set_mode (way, GST_MMIO_IO_MODE_COPY, FALSE,
+  if (io->wanted == GST_MMIO_IO_MODE_COPY)
+    set_mode (io, GST_MMIO_IO_MODE_COPY, FALSE,
         g_strdup ("io-mode=copy asks for it."));
-  else if (obstacle || way->objection)
-    set_mode (way, GST_MMIO_IO_MODE_COPY, expected,
+  else if (obstacle || io->objection)
+    set_mode (io, GST_MMIO_IO_MODE_COPY, expected,
         g_strdup_printf ("Each frame of %s is copied. %s", address,
-            obstacle ? obstacle : way->objection));
+            obstacle ? obstacle : io->objection));
   else
-    set_mode (way, GST_MMIO_IO_MODE_COPY, expected,
+    set_mode (io, GST_MMIO_IO_MODE_COPY, expected,
         g_strdup_printf ("Each frame of %s is copied. Downstream takes "
-            "dma-bufs, but none of %ux%u %s pixels.", address, picture->width,
-            picture->height, picture->format.name));
+            "dma-bufs, but none of %ux%u %s pixels.", address, layout->width,
+            layout->height, layout->format.name));
 }
 
 static void
-take_dma_buf (GstMmioWay * way)
+take_dma_buf (GstMmioIO * io)
 {
-  const char *address = mmio_capture_get_info (way->capture)->device_address;
-  const char *obstacle = get_obstacle (way);
+  const char *address = mmio_capture_get_info (io->capture)->device_address;
+  const char *obstacle = get_obstacle (io);
 
   if (obstacle)
-    set_mode (way, GST_MMIO_IO_MODE_DMABUF, TRUE,
+    set_mode (io, GST_MMIO_IO_MODE_DMABUF, TRUE,
         g_strdup_printf ("The dma-buf of %s is sent, as io-mode=dmabuf asks "
             "for it. %s", address, obstacle));
   else
-    set_mode (way, GST_MMIO_IO_MODE_DMABUF, FALSE,
+    set_mode (io, GST_MMIO_IO_MODE_DMABUF, FALSE,
         g_strdup_printf ("Downstream takes the dma-buf of %s.", address));
 }
 
 static void
-take_map (GstMmioWay * way, GstQuery * query)
+take_map (GstMmioIO * io, GstQuery * query)
 {
-  const MmioCaptureInfo *info = mmio_capture_get_info (way->capture);
-  const MmioPicture *picture = &info->picture;
+  const MmioCaptureInfo *info = mmio_capture_get_info (io->capture);
+  const MmioLayout *layout = &info->layout;
   const char *address = info->device_address;
 
   /* Where the map cannot be sent, copying gives the same picture */
   if (!mmio_region_allows_unaligned_loads (info->region))
-    set_mode (way, GST_MMIO_IO_MODE_COPY, TRUE,
+    set_mode (io, GST_MMIO_IO_MODE_COPY, TRUE,
         g_strdup_printf ("The map of %s is uncached, where this CPU allows "
             "aligned loads only, so each frame is copied. Set io-mode=copy, or "
             "mapping=write-combining if the BAR is prefetchable.", address));
-  else if (finds_picture (way, query))
-    set_mode (way, GST_MMIO_IO_MODE_MMAP, FALSE,
+  else if (finds_frame (io, query))
+    set_mode (io, GST_MMIO_IO_MODE_MMAP, FALSE,
         g_strdup ("io-mode=mmap asks for it."));
   else
-    set_mode (way, GST_MMIO_IO_MODE_COPY, TRUE,
+    set_mode (io, GST_MMIO_IO_MODE_COPY, TRUE,
         g_strdup_printf ("Downstream does not understand the stride of %u "
             "bytes that the picture has in %s, so each frame is copied; "
             "io-mode=copy does the same without this message.",
-            picture->plane[0].stride, address));
+            layout->plane[0].stride, address));
 }
 
 static void
-set_layout_error (const GstMmioWay * way, GError ** error)
+set_layout_error (const GstMmioIO * io, GError ** error)
 {
-  const MmioCaptureInfo *info = mmio_capture_get_info (way->capture);
-  const MmioPicture *picture = &info->picture;
+  const MmioCaptureInfo *info = mmio_capture_get_info (io->capture);
+  const MmioLayout *layout = &info->layout;
   const char *address = info->device_address;
 
-  if (picture->n_buffers > 1)
+  if (layout->n_buffers > 1)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "Downstream does not understand that a dma-buf of %s has %u pictures; "
-        "use io-mode=auto.", address, picture->n_buffers);
+        "use io-mode=auto.", address, layout->n_buffers);
   else
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "Downstream does not understand that the picture of %s starts at byte "
         "%u of a dma-buf and has a stride of %u bytes; use io-mode=auto.",
-        address, get_skip (way), picture->plane[0].stride);
+        address, get_skip (io), layout->plane[0].stride);
 }
 
 /**
- * gst_mmio_way_take:
+ * gst_mmio_io_take:
  * @query: a finished allocation query
  * @is_dma_buf: whether the caps that were agreed upon are a dma-buf's
  * @again: (out): whether to negotiate once more, a step further down
@@ -479,22 +477,22 @@ set_layout_error (const GstMmioWay * way, GError ** error)
  * Returns: FALSE with @error set if the one that is asked for cannot be
  */
 gboolean
-gst_mmio_way_take (GstMmioWay * way, GstQuery * query, gboolean is_dma_buf,
+gst_mmio_io_take (GstMmioIO * io, GstQuery * query, gboolean is_dma_buf,
     gboolean * again, GError ** error)
 {
   *again = FALSE;
 
-  switch (way->wanted) {
+  switch (io->wanted) {
     case GST_MMIO_IO_MODE_MMAP:
-      take_map (way, query);
+      take_map (io, query);
       return TRUE;
     case GST_MMIO_IO_MODE_DMABUF:
       /* Who names dma-bufs has to know about video metas as well */
-      if (is_dma_buf || finds_picture (way, query)) {
-        take_dma_buf (way);
+      if (is_dma_buf || finds_frame (io, query)) {
+        take_dma_buf (io);
         return TRUE;
       }
-      set_layout_error (way, error);
+      set_layout_error (io, error);
       return FALSE;
     case GST_MMIO_IO_MODE_AUTO:
     case GST_MMIO_IO_MODE_COPY:
@@ -502,52 +500,52 @@ gst_mmio_way_take (GstMmioWay * way, GstQuery * query, gboolean is_dma_buf,
   }
 
   if (!is_dma_buf)
-    take_copy (way);
-  else if (finds_picture (way, query))
-    take_dma_buf (way);
+    take_copy (io);
+  else if (finds_frame (io, query))
+    take_dma_buf (io);
   else
-    *again = gst_mmio_way_refuse (way, "Downstream does not understand where "
+    *again = gst_mmio_io_refuse (io, "Downstream does not understand where "
         "the picture lies in the dma-buf.");
 
   return TRUE;
 }
 
 /**
- * gst_mmio_way_get_mode:
+ * gst_mmio_io_get_mode:
  *
  * Returns: how frames go out; copied, as long as nothing is agreed upon
  */
 GstMmioIOMode
-gst_mmio_way_get_mode (const GstMmioWay * way)
+gst_mmio_io_get_mode (const GstMmioIO * io)
 {
-  return way->mode;
+  return io->mode;
 }
 
 /**
- * gst_mmio_way_get_reason:
+ * gst_mmio_io_get_reason:
  *
  * Returns: (transfer none) (nullable): why, in a sentence or two; NULL as long
  *   as nothing is agreed upon
  */
 const char *
-gst_mmio_way_get_reason (const GstMmioWay * way)
+gst_mmio_io_get_reason (const GstMmioIO * io)
 {
-  return way->reason;
+  return io->reason;
 }
 
 /**
- * gst_mmio_way_is_disappointing:
+ * gst_mmio_io_is_disappointing:
  *
  * Returns: whether it is not the way that the user may count on
  */
 gboolean
-gst_mmio_way_is_disappointing (const GstMmioWay * way)
+gst_mmio_io_is_disappointing (const GstMmioIO * io)
 {
-  return way->disappointing;
+  return io->disappointing;
 }
 
 /**
- * gst_mmio_way_wrap:
+ * gst_mmio_io_wrap:
  * @buffer: which of several pictures, 0 for the first
  *
  * For a way without a copy.
@@ -556,21 +554,21 @@ gst_mmio_way_is_disappointing (const GstMmioWay * way)
  *   if downstream holds as many as there may be
  */
 GstBuffer *
-gst_mmio_way_wrap (GstMmioWay * way, guint buffer)
+gst_mmio_io_wrap (GstMmioIO * io, guint buffer)
 {
-  const MmioCaptureInfo *info = mmio_capture_get_info (way->capture);
-  const MmioPicture *picture = &info->picture;
-  const gsize offset = picture->buffer[buffer];
+  const MmioCaptureInfo *info = mmio_capture_get_info (io->capture);
+  const MmioLayout *layout = &info->layout;
+  const gsize offset = layout->buffer[buffer];
   GstMemory *memory;
 
   /* A memory of its own for each buffer: sinks tell buffers apart by it */
-  if (way->mode == GST_MMIO_IO_MODE_MMAP) {
-    memory = gst_mmio_allocator_wrap (GST_MMIO_ALLOCATOR (way->allocator),
-        info->region, info->reader, offset, mmio_picture_get_size (picture));
-    return gst_mmio_buffer_wrap (memory, 0, picture, way->format);
+  if (io->mode == GST_MMIO_IO_MODE_MMAP) {
+    memory = gst_mmio_allocator_wrap (GST_MMIO_ALLOCATOR (io->allocator),
+        info->region, info->reader, offset, mmio_layout_get_size (layout));
+    return gst_mmio_buffer_wrap (memory, 0, layout, io->format);
   }
 
-  memory = acquire_dma_buf (way, buffer);
-  return memory ? gst_mmio_buffer_wrap (memory, get_skip (way) + offset,
-      picture, way->format) : NULL;
+  memory = acquire_dma_buf (io, buffer);
+  return memory ? gst_mmio_buffer_wrap (memory, get_skip (io) + offset,
+      layout, io->format) : NULL;
 }

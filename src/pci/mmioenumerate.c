@@ -4,7 +4,7 @@
  * multimedia devices have no frame that can be read.  The attributes of sysfs are kept
  * by the kernel: no device is woken, no configuration space read and no BAR opened.
  */
-#include "pci/mmiocandidate.h"
+#include "pci/mmioenumerate.h"
 
 #include <errno.h>
 #include <string.h>
@@ -94,11 +94,10 @@ has_memory (const char *address, guint bar, gboolean * cannot_ask)
 
 /* Returns: (nullable): the device, if it is one that counts and is still there
  */
-static MmioCandidate *
-candidate_new (const char *address, MmioCandidateFunc is_known,
-    gboolean * cannot_ask)
+static MmioPciEntry *
+entry_new (const char *address, MmioPciFilter is_known, gboolean * cannot_ask)
 {
-  g_autoptr (MmioCandidate) candidate = g_new0 (MmioCandidate, 1);
+  g_autoptr (MmioPciEntry) entry = g_new0 (MmioPciEntry, 1);
   g_autofree char *link = get_path (address, NULL);
   guint64 vendor, device, class_code;
   guint bar;
@@ -108,28 +107,28 @@ candidate_new (const char *address, MmioCandidateFunc is_known,
       !read_number (address, "class", 0xffffff, &class_code, cannot_ask))
     return NULL;
 
-  candidate->address = g_strdup (address);
-  candidate->vendor = vendor;
-  candidate->device = device;
-  candidate->class_code = class_code;
+  entry->address = g_strdup (address);
+  entry->vendor = vendor;
+  entry->device = device;
+  entry->class_code = class_code;
   if (!is_known (vendor, device, &bar) ||
       !has_memory (address, bar, cannot_ask))
     return NULL;
 
   /* It may have gone since its attributes were read: without a path it would
    * look like another one */
-  *cannot_ask |= mmio_is_shortage (mmio_real_path (link, &candidate->path));
-  if (!candidate->path)
+  *cannot_ask |= mmio_is_shortage (mmio_real_path (link, &entry->path));
+  if (!entry->path)
     return NULL;
-  mmio_pci_names_init (&candidate->names, vendor, device);
-  return g_steal_pointer (&candidate);
+  mmio_pci_names_init (&entry->names, vendor, device);
+  return g_steal_pointer (&entry);
 }
 
 static gint
 compare_addresses (gconstpointer a, gconstpointer b)
 {
-  const MmioCandidate *one = *(MmioCandidate * const *) a;
-  const MmioCandidate *other = *(MmioCandidate * const *) b;
+  const MmioPciEntry *one = *(MmioPciEntry * const *) a;
+  const MmioPciEntry *other = *(MmioPciEntry * const *) b;
   const gsize length = strlen (one->address);
   const gsize other_length = strlen (other->address);
 
@@ -140,48 +139,48 @@ compare_addresses (gconstpointer a, gconstpointer b)
 }
 
 /**
- * mmio_candidate_list:
+ * mmio_pci_enumerate:
  * @is_known: selects devices
  *
  * Lists the devices that @is_known selects, if they have the BAR that it names.  They
  * are not opened.
  *
- * Returns: (transfer full) (nullable) (element-type MmioCandidate): the devices, in
+ * Returns: (transfer full) (nullable) (element-type MmioPciEntry): the devices, in
  *   the order of their addresses; none where there is no PCI bus; NULL if this
  *   process cannot ask for want of descriptors or memory, which may pass
  */
 GPtrArray *
-mmio_candidate_list (MmioCandidateFunc is_known)
+mmio_pci_enumerate (MmioPciFilter is_known)
 {
-  g_autoptr (GPtrArray) candidates =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_candidate_free);
+  g_autoptr (GPtrArray) entries =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_pci_entry_free);
   g_autoptr (GPtrArray) names = NULL;
   gboolean cannot_ask =
       mmio_is_shortage (mmio_read_dir (MMIO_PCI_SYSFS, &names));
 
   for (guint i = 0; names && i < names->len; i++) {
-    MmioCandidate *candidate = candidate_new (g_ptr_array_index (names, i),
+    MmioPciEntry *entry = entry_new (g_ptr_array_index (names, i),
         is_known, &cannot_ask);
 
-    if (candidate)
-      g_ptr_array_add (candidates, candidate);
+    if (entry)
+      g_ptr_array_add (entries, entry);
   }
 
   if (cannot_ask)
     return NULL;
-  g_ptr_array_sort (candidates, compare_addresses);
-  return g_steal_pointer (&candidates);
+  g_ptr_array_sort (entries, compare_addresses);
+  return g_steal_pointer (&entries);
 }
 
 /**
- * mmio_candidate_free:
- * @candidate: (transfer full): a device
+ * mmio_pci_entry_free:
+ * @entry: (transfer full): a device
  */
 void
-mmio_candidate_free (MmioCandidate * candidate)
+mmio_pci_entry_free (MmioPciEntry * entry)
 {
-  g_free (candidate->address);
-  g_free (candidate->path);
-  mmio_pci_names_clear (&candidate->names);
-  g_free (candidate);
+  g_free (entry->address);
+  g_free (entry->path);
+  mmio_pci_names_clear (&entry->names);
+  g_free (entry);
 }

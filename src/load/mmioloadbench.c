@@ -4,7 +4,7 @@
  * is naturally aligned and each byte is loaded once; here nothing is done with
  * what comes.
  */
-#include "load/mmioloads.h"
+#include "load/mmioloadbench.h"
 
 #include "base/mmiocpu.h"
 
@@ -13,7 +13,7 @@
 #define HAVE_X86 1
 #endif
 
-struct _MmioLoad
+struct _MmioLoadKind
 {
   const char *name;
   guint bytes;
@@ -123,7 +123,7 @@ load_lines (const guint8 * bar, gsize length)
 
 #endif
 
-static const MmioLoad loads[] = {
+static const MmioLoadKind loads[] = {
   {"u32", 4, NULL, NULL, load_u32},
   {"u64", 8, "this CPU has no loads of 8 bytes", is_64_bit, load_u64},
 #ifdef HAVE_X86
@@ -140,54 +140,54 @@ static const MmioLoad loads[] = {
 };
 
 /**
- * mmio_load_nth:
+ * mmio_load_kind_nth:
  * @n: 0, 1, 2, ...
  *
  * Returns: (transfer none) (nullable): the @n-th load there is for this kind
  *   of CPU, from the narrowest to the widest; NULL after the last
  */
-const MmioLoad *
-mmio_load_nth (guint n)
+const MmioLoadKind *
+mmio_load_kind_nth (guint n)
 {
   return n < G_N_ELEMENTS (loads) ? &loads[n] : NULL;
 }
 
 /**
- * mmio_load_get_name:
+ * mmio_load_kind_get_name:
  *
  * Returns: (transfer none): what the load is called
  */
 const char *
-mmio_load_get_name (const MmioLoad * load)
+mmio_load_kind_get_name (const MmioLoadKind * load)
 {
   return load->name;
 }
 
 /**
- * mmio_load_get_bytes:
+ * mmio_load_kind_get_bytes:
  *
  * Returns: bytes that are loaded at once
  */
 guint
-mmio_load_get_bytes (const MmioLoad * load)
+mmio_load_kind_get_bytes (const MmioLoadKind * load)
 {
   return load->bytes;
 }
 
 /**
- * mmio_load_get_lack:
+ * mmio_load_kind_get_lack:
  *
  * Returns: (transfer none) (nullable): what is missing for @load to run here;
  *   NULL: nothing
  */
 const char *
-mmio_load_get_lack (const MmioLoad * load)
+mmio_load_kind_get_lack (const MmioLoadKind * load)
 {
   return !load->is_available || load->is_available ()? NULL : load->lacks;
 }
 
 /**
- * mmio_load_run:
+ * mmio_load_kind_run:
  * @load: a load that lacks nothing
  * @bar: where to load from, a multiple of %MMIO_LOADS_ALIGN
  * @length: bytes, a multiple of %MMIO_LOADS_ALIGN
@@ -195,7 +195,7 @@ mmio_load_get_lack (const MmioLoad * load)
  * Loads each byte once.
  */
 void
-mmio_load_run (const MmioLoad * load, const guint8 * bar, gsize length)
+mmio_load_kind_run (const MmioLoadKind * load, const guint8 * bar, gsize length)
 {
   load->run (bar, length);
 }
