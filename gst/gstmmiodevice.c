@@ -76,9 +76,10 @@ gst_mmio_device_reconfigure_element (GstDevice * device, GstElement * element)
   if (!GST_IS_MMIO_VID_SRC (element) || GST_STATE (element) > GST_STATE_READY)
     return FALSE;
 
-  /* All of it or nothing */
+  /* All of it or nothing.  Without a device there is no URI. */
   uri = gst_uri_handler_get_uri (GST_URI_HANDLER (element));
-  other = replace_device (G_OBJECT_GET_CLASS (element), uri, self->address);
+  other = uri ? replace_device (G_OBJECT_GET_CLASS (element), uri,
+      self->address) : NULL;
   return other && gst_uri_handler_set_uri (GST_URI_HANDLER (element), other,
       NULL);
 }

@@ -276,6 +276,33 @@ GST_START_TEST (test_reconfigure)
 
 GST_END_TEST;
 
+/* An element whose device is NULL has no URI, and stays as it is */
+GST_START_TEST (test_reconfigure_without_device)
+{
+  g_autoptr (GstDeviceProvider) provider = get_provider ();
+  g_autofree char *device = NULL;
+  guint width;
+  GstElement *element;
+  GList *devices;
+
+  make_bus ();
+  put_device (&card);
+  devices = get_devices (provider, 1);
+  element = gst_element_factory_make (ELEMENT, NULL);
+  gst_object_ref_sink (element);
+  g_object_set (element, "device", NULL, "width", 5, NULL);
+
+  fail_if (gst_device_reconfigure_element (devices->data, element));
+  g_object_get (element, "device", &device, "width", &width, NULL);
+  fail_unless (device == NULL);
+  fail_unless_equals_int (width, 5);
+
+  gst_object_unref (element);
+  free_devices (devices);
+}
+
+GST_END_TEST;
+
 /* A filter of extended types selects all of them: since 1.28 the monitor also
  * says when it has started */
 static GstMessage *
@@ -413,6 +440,7 @@ deviceprovider_suite (void)
 
   tcase_add_test (tc, test_metadata);
   tcase_add_test (tc, test_reconfigure);
+  tcase_add_test (tc, test_reconfigure_without_device);
   tcase_add_test (tc, test_description);
   tcase_add_test (tc, test_unknown_names);
   tcase_add_test (tc, test_create_element);
