@@ -95,7 +95,9 @@ find_frame (MmioProbeReport * report, MmioDevice * device, gint * bar,
     return TRUE;
   }
 
-  if (is_open) {
+  /* The simulated device has memory only for a picture that it can paint */
+  if (is_open && (mmio_device_has_bars (device) ||
+          mmio_device_get_bar (device, 0)->size > 0)) {
     g_debug ("no picture: %s", local->message);
     return TRUE;
   }

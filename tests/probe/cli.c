@@ -177,6 +177,8 @@ test_file (void)
   g_free (write_file (directory, "eight", "12345678"));
   fail ("./eight", 1, "./eight has 8 bytes");
   fail ("./eight --width 1 --height 1", 1, "./eight has 8 bytes");
+  fail ("sim --stride 1", 1, "A stride of 1 bytes is shorter");
+  fail ("sim --offset 9223372036854775806", 1, "has no memory at offset");
 }
 
 /* Whether anything in the directory begins with @prefix */
