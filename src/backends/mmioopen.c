@@ -60,34 +60,50 @@ may_fall_through (const GError * error)
       !g_error_matches (error, MMIO_ERROR, MMIO_ERROR_BUSY);
 }
 
+/* Returns: (nullable): the device; NULL with @error set if no other back end is to be
+ * tried, or without */
+static MmioDevice *
+try_backend (const PciBackend * backend, const MmioPciInfo * info,
+    GError ** error)
+{
+  g_autoptr (GError) local = NULL;
+  gboolean is_usable = FALSE;
+  const int errnum = backend->is_usable (info, &is_usable);
+  MmioDevice *device;
+
+  if (errnum != 0) {
+    g_autofree char *slot = mmio_address_to_string (&info->slot);
+
+    mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "read driver",
+        "Cannot open %s; dmesg may say why.", slot);
+    return NULL;
+  }
+  if (!is_usable)
+    return NULL;
+
+  device = backend->open (info, &local);
+  if (!device && may_fall_through (local))
+    g_debug ("not by vfio or UIO: %s", local->message);
+  else if (!device)
+    g_propagate_error (error, g_steal_pointer (&local));
+  return device;
+}
+
 static MmioDevice *
 open_best (const MmioPciInfo * info, GError ** error)
 {
+  GError *local = NULL;
+
+  /* sysfs can always be tried, and is last */
   for (guint i = 0; i < G_N_ELEMENTS (pci_backends) - 1; i++) {
-    const PciBackend *backend = &pci_backends[i];
-    g_autoptr (GError) local = NULL;
-    gboolean is_usable = FALSE;
-    const int errnum = backend->is_usable (info, &is_usable);
-    MmioDevice *device;
+    MmioDevice *device = try_backend (&pci_backends[i], info, &local);
 
-    if (errnum != 0) {
-      g_autofree char *slot = mmio_address_to_string (&info->slot);
-
-      mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "read driver",
-          "Cannot open %s; dmesg may say why.", slot);
-      return NULL;
-    }
-    if (!is_usable)
-      continue;
-
-    device = backend->open (info, &local);
     if (device)
       return device;
-    if (!may_fall_through (local)) {
-      g_propagate_error (error, g_steal_pointer (&local));
+    if (local) {
+      g_propagate_error (error, local);
       return NULL;
     }
-    g_debug ("not by vfio or UIO: %s", local->message);
   }
 
   return mmio_sysfs_open (info, error);

@@ -20,6 +20,7 @@ import tempfile
 ENTRIES = "mmio_capture_choose", "gst_mmio_io_wrap", "gst_mmio_buffer_fill"
 # So many that a memory more in the ring, which depends on threads, does not count
 FEW, MANY = 50, 1050
+TRIES = 4
 SMALL, LARGE = (320, 240), (3840, 2160)
 
 
@@ -51,8 +52,14 @@ def main():
     program, = sys.argv[1:]
 
     print("1..2")
-    small, large = (per_frame(program, "dmabuf", size)
-                    for size in (SMALL, LARGE))
+    # A machine that is late drops frames, which cost too: counted again, the least
+    # counts
+    small = large = float("inf")
+    for _ in range(TRIES):
+        small = min(small, per_frame(program, "dmabuf", SMALL))
+        large = min(large, per_frame(program, "dmabuf", LARGE))
+        if abs(large / small - 1) <= 0.05:
+            break
     name = "a dma-buf costs the same whatever its size"
     print("ok" if abs(large / small - 1) <= 0.05 else "not ok", "1 -", name)
     for (width, height), figure in ((SMALL, small), (LARGE, large)):

@@ -18,6 +18,7 @@ import sys
 import tempfile
 
 FEW, MANY = 50, 250
+TRIES = 4
 HEADING = "## System calls"
 # What waits, and wakes: as often as the machine makes it
 WAITS = {"futex", "poll", "ppoll", "clock_nanosleep", "restart_syscall",
@@ -61,6 +62,20 @@ def per_frame(command):
     # Memory of malloc() and the like comes now and then
     return {name: n / (MANY - FEW) for name, n in many.items()
             if n >= (MANY - FEW) / 10}
+
+
+def judge(command, wanted):
+    """What is counted, and whether that is what is wanted.  A machine that is late
+    captures frames that the queue drops, whose calls are counted too: so it is
+    counted again, and the least counts."""
+    least = {}
+    for _ in range(TRIES):
+        found = per_frame(command)
+        least = {name: min(n, least.get(name, n)) for name, n in found.items()}
+        if wanted is not None and least.keys() == wanted.keys() and \
+                all(abs(least[name] - n) < 0.1 for name, n in wanted.items()):
+            return least, True
+    return least, False
 
 
 def documented(path):
@@ -132,10 +147,8 @@ def main():
 
         print(f"1..{len(cases) + 2}")
         for number, (what, command) in enumerate(cases.items(), 1):
-            found = per_frame(command)
             wanted = said.get(what)
-            ok = wanted is not None and found.keys() == wanted.keys() and \
-                all(abs(found[name] - n) < 0.1 for name, n in wanted.items())
+            found, ok = judge(command, wanted)
             print(f"{'ok' if ok else 'not ok'} {number} - system calls of a "
                   f"frame: {what}")
             print("# " + ", ".join(f"`{name}` x {n:.2f}" for name, n
