@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The room that puts the others together: text to address to device to region.
- * What becomes of that is in mmiocaptureframes.c.
+ * Opens a capture: from the address to the device, its frame's layout and the mapped
+ * region.  mmiocaptureframes.c reads its frames.
  */
 #include "capture/mmiocapturepriv.h"
 
@@ -12,13 +12,13 @@
 #include "device/mmiobar.h"
 #include "map/mmioguard.h"
 
-/* What a device says of itself may be wrong for a moment: its file is being copied,
- * or its guest starts and writes one field after the other.  It is an error when it
- * is the same after so many microseconds. */
+/* A description may be wrong for a moment: a file is being copied, or a guest writes one
+ * field after the other.  The error is final if it is the same after this time
+ * (microseconds). */
 #define TRANSIENT (100 * G_TIME_SPAN_MILLISECOND)
 
-/* Write-combining is for streaming loads.  Who asks for others may have a
- * device that takes no other, and there the CPU might join them. */
+/* Write-combining is for streaming loads.  A user who asks for other loads may have a
+ * device that supports no others, and the CPU might combine them. */
 static MmioMapping
 choose_mapping (const MmioCaptureConfig * config, const MmioDevice * device)
 {
@@ -31,7 +31,7 @@ choose_mapping (const MmioCaptureConfig * config, const MmioDevice * device)
       MMIO_MAPPING_UNCACHED : config->mapping;
 }
 
-/* Whether there is an index to look at, and where; before anything is mapped */
+/* Checks the index register before anything is mapped */
 static gboolean
 check_index (const MmioCaptureConfig * config, const MmioDevice * device,
     gint frame_bar, guint n_buffers, MmioSpec * spec, GError ** error)
@@ -46,7 +46,7 @@ check_index (const MmioCaptureConfig * config, const MmioDevice * device,
     return FALSE;
   }
 
-  /* Who says so of one picture may mean it */
+  /* The user may have set it on purpose for one buffer */
   if (n_buffers == 1 && config->spec.index.bits > 0 &&
       config->spec.n_buffers == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
@@ -81,8 +81,7 @@ check_buffer_step (const MmioCaptureConfig * config, const MmioDevice * device,
   return FALSE;
 }
 
-/* Whether there is a counter to look at, and where; before anything is
- * mapped */
+/* Checks the frame counter before anything is mapped */
 static gboolean
 check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
     gint frame_bar, guint n_buffers, MmioSpec * spec, GError ** error)
@@ -97,8 +96,8 @@ check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
     return FALSE;
   }
 
-  /* What only the device tells of is not looked at unless it is of use: of one
-   * picture, a read may take longer than it stands */
+  /* A counter that only the device describes is not used for a single buffer, since a
+   * read may take longer than a frame lasts */
   if (!needed && config->spec.counter.bits == 0 && n_buffers == 1)
     spec->counter.bits = 0;
   if (spec->counter.bits == 0)
@@ -121,7 +120,7 @@ open_counter (MmioDevice * device, const MmioSpec * spec, guint n_buffers,
       n_buffers) : NULL;
 }
 
-/* Learns what the picture is, and where; nothing of it is mapped yet */
+/* Finds the layout of the frame, and its BAR, which is not mapped yet */
 static gboolean
 find_frame (MmioCapture * capture, MmioSpec * spec, GError ** error)
 {
@@ -172,8 +171,8 @@ map_frame (MmioCapture * capture, GError ** error)
       && mmio_device_check (capture->device, capture->info.bar, error);
 }
 
-/* From now on it is known whether the device is there.  @old: (nullable): one of
- * the same, which knows already */
+/* Listens for events of the device.  @old: (nullable): a capture of the same device,
+ * which does so already */
 static void
 watch (MmioCapture * capture, MmioCapture * old)
 {
@@ -196,7 +195,7 @@ equal_register (const MmioRegisterSpec * a, const MmioRegisterSpec * b)
   return a->bar == b->bar && a->offset == b->offset && a->bits == b->bits;
 }
 
-/* Whether @old's counter is the one that is wanted, with all that it knows */
+/* Whether @old has the wanted counter, with its history */
 static gboolean
 has_counter (const MmioCapture * old, const MmioCapture * capture)
 {
@@ -266,8 +265,8 @@ complete_info (MmioCapture * capture)
       mmio_describe_has_header (capture->device, info->bar);
 }
 
-/* What is the same for the first picture of a device, and for all that follow.
- * @old: (nullable): what captured the one before */
+/* The common part of mmio_capture_open() and mmio_capture_renew().  @old: (nullable):
+ * the former capture */
 static gboolean
 set_up (MmioCapture * capture, const MmioCapture * old, GError ** error)
 {
@@ -301,7 +300,7 @@ new_capture (MmioDevice * device, const MmioCaptureConfig * config)
   return capture;
 }
 
-/* Captures @device, which it takes */
+/* @device: (transfer full) */
 static MmioCapture *
 begin_capture (MmioDevice * device, const MmioCaptureConfig * config,
     GError ** error)
@@ -321,9 +320,8 @@ begin_capture (MmioDevice * device, const MmioCaptureConfig * config,
  * mmio_capture_open:
  * @config: what to capture
  *
- * Finds the device, checks that it has the picture, and maps it.  What can be
- * wrong with @config is found before anything is mapped, but for the registers
- * of a device that is asked for its picture.
+ * Finds the device, checks that the frame fits, and maps it.  Checks @config before
+ * anything is mapped, except for the registers of a device that describes its frame.
  *
  * Returns: (transfer full) (nullable): the capture, or NULL with @error set
  */
@@ -347,9 +345,9 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   return device ? begin_capture (device, &resolved, error) : NULL;
 }
 
-/* What @device is found by once more: where it is plugged in, however it was
- * named, as another one may have its number by then, be it that of an IOMMU
- * group.  A path may say more, such as the BAR. */
+/* The address to find @device by again: its slot, as other names, such as the number of
+ * an IOMMU group, may then be those of another device.  A path may also name the
+ * BAR. */
 static const char *
 get_place (const MmioCaptureConfig * config, const MmioDevice * device)
 {
@@ -363,12 +361,11 @@ get_place (const MmioCaptureConfig * config, const MmioDevice * device)
 
 /**
  * mmio_capture_reopen:
- * @capture: a capture whose device has gone
+ * @capture: a capture whose device is removed
  *
- * Captures the same device once more, if it has come back: where it was, of the
- * same kind, and reached in the same way; whatever was let go in the meantime is
- * left to the user to bring back.  The settings are the same, so that the
- * picture may be another one, and statistics go on.
+ * Captures the device again if it has returned to its slot, is of the same kind, and
+ * can be reached by the same back end.  The settings stay, so a device that describes
+ * its frame may have another one.  Statistics continue.
  *
  * Returns: (transfer full) (nullable): a capture; or NULL with @error set, which
  *   is %MMIO_ERROR_GONE if another device is in its place
@@ -403,7 +400,7 @@ mmio_capture_reopen (MmioCapture * capture, GError ** error)
   return reopened;
 }
 
-/* What a run has counted and learnt goes on */
+/* Continues statistics and measured rates */
 static void
 take_over (MmioCapture * capture, MmioCapture * old)
 {
@@ -412,7 +409,7 @@ take_over (MmioCapture * capture, MmioCapture * old)
   capture->interrupt_is_stale = old->interrupt_is_stale;
   capture->interrupt_rate = old->interrupt_rate;
   capture->buffer_wait = old->buffer_wait;
-  /* They share it, and it is the new one's now */
+  /* The two share it, and the new capture closes it */
   old->interrupt_fd = -1;
   if (has_counter (old, capture)) {
     capture->counter = g_steal_pointer (&old->counter);
@@ -425,10 +422,10 @@ take_over (MmioCapture * capture, MmioCapture * old)
 /**
  * mmio_capture_poll_mode:
  *
- * Looks whether the device still shows the picture that is captured, in a few
- * loads; nothing is looked at where it was the user who said what it is.
+ * Polls the device for a change of mode, in a few loads.  A frame that the user
+ * describes is not polled.
  *
- * Returns: what it shows; other pictures need mmio_capture_renew()
+ * Returns: the result; another mode needs mmio_capture_renew()
  */
 MmioModeState
 mmio_capture_poll_mode (const MmioCapture * capture)
@@ -438,7 +435,7 @@ mmio_capture_poll_mode (const MmioCapture * capture)
 
   if (!capture->mode)
     return MMIO_MODE_SAME;
-  /* Its registers are mapped in the parent only */
+  /* Forked children do not have the map */
   if (!mmio_process_is_current (capture->process))
     return MMIO_MODE_NONE;
 
@@ -446,7 +443,7 @@ mmio_capture_poll_mode (const MmioCapture * capture)
   ret = mmio_mode_watch_poll (capture->mode);
   mmio_guard_leave (&entry);
 
-  /* What shows another frame need not have room for this one */
+  /* In another mode the device may have less memory */
   mmio_region_set_needed (capture->info.region, ret == MMIO_MODE_SAME);
   return ret;
 }
@@ -457,7 +454,7 @@ is_gone (const GError * error)
   return error->code == MMIO_ERROR_GONE;
 }
 
-/* @capture stays as it is where that fails */
+/* @capture is unchanged after a failure */
 static MmioCapture *
 try_renew (MmioCapture * capture, GError ** error)
 {
@@ -465,14 +462,14 @@ try_renew (MmioCapture * capture, GError ** error)
       &capture->config);
 
   renewed->mode = g_steal_pointer (&capture->mode);
-  /* It shows what the device does not show any more */
+  /* The device no longer shows its frame */
   mmio_region_set_needed (capture->info.region, FALSE);
   if (set_up (renewed, capture, error))
     return renewed;
 
   capture->mode = g_steal_pointer (&renewed->mode);
   mmio_capture_close (renewed);
-  /* It was wrong because it was on its way */
+  /* The description was being written */
   if (mmio_capture_poll_mode (capture) == MMIO_MODE_NONE && !is_gone (*error))
     (*error)->code = MMIO_ERROR_NO_MODE;
   return NULL;
@@ -485,8 +482,7 @@ is_final (const GError * error)
       !mmio_error_is_shortage (error);
 }
 
-/* Tries once more after a while what has failed.  Where it fails for another
- * reason, nothing is final yet. */
+/* Tries again after a while.  A failure for another reason is not final. */
 static MmioCapture *
 try_renew_again (MmioCapture * capture, GError ** error)
 {
@@ -504,17 +500,16 @@ try_renew_again (MmioCapture * capture, GError ** error)
 
 /**
  * mmio_capture_renew:
- * @capture: a capture whose device shows another picture now
+ * @capture: a capture whose device has changed its mode
  *
- * Captures that, from the same device, with the same settings; statistics go
- * on.  What is left of @capture is to be closed, and good for nothing else but to
- * say whether the device is present.
+ * Captures the new mode of the same device with the same settings.  Statistics
+ * continue.  Of @capture, only mmio_capture_check_present() and mmio_capture_close()
+ * may be called after success.
  *
- * Returns: (transfer full) (nullable): a capture; or NULL with @error set, and
- *   @capture as before.  %MMIO_ERROR_NO_MODE: there is no frame for the time being,
- *   as its header was wiped, is being written or has not come into a file that is
- *   still being written; try again when mmio_capture_poll_mode() says that there may be
- *   one.  Other errors have lasted for a tenth of a second, and are final.
+ * Returns: (transfer full) (nullable): a capture; or NULL with @error set, and @capture
+ *   unchanged.  %MMIO_ERROR_NO_MODE: there is no frame at the moment, as its header is
+ *   absent or being written; try again after mmio_capture_poll_mode().  Other errors
+ *   have lasted for 100 ms and are final.
  */
 MmioCapture *
 mmio_capture_renew (MmioCapture * capture, GError ** error)
@@ -536,10 +531,10 @@ mmio_capture_renew (MmioCapture * capture, GError ** error)
 
 /**
  * mmio_capture_has_moved:
- * @old: what was captured before
+ * @old: the former capture
  *
- * Returns: whether the pictures are as they were, but for where they lie in the
- *   BAR: in format, width, height, strides and number
+ * Returns: whether only the frame's place in the BAR has changed, and neither format,
+ *   width, height, strides nor the number of buffers
  */
 gboolean
 mmio_capture_has_moved (const MmioCapture * capture, const MmioCapture * old)
@@ -562,9 +557,9 @@ mmio_capture_has_moved (const MmioCapture * capture, const MmioCapture * old)
  * mmio_capture_close:
  * @capture: (transfer full): a capture
  *
- * Lets go of the device.  Regions that others hold stay mapped until they let
- * go too, or the device goes away, and interrupt nobody.  Who listens is not
- * called any more when this returns.
+ * Closes the capture and silences the device.  Regions that others hold stay mapped
+ * until they are released or the device is removed.  The function @on_event of the
+ * configuration is not called after this returns.
  */
 void
 mmio_capture_close (MmioCapture * capture)
@@ -578,7 +573,7 @@ mmio_capture_close (MmioCapture * capture)
   if (capture->info.region)
     mmio_region_set_needed (capture->info.region, FALSE);
   g_clear_pointer (&capture->info.region, mmio_region_unref);
-  /* Last: what is mapped now is what others hold */
+  /* Last: only regions that others hold are still mapped */
   g_clear_pointer (&capture->liveness, mmio_liveness_unref);
   g_clear_pointer (&capture->sync, mmio_sync_free);
   mmio_device_unref (capture->device);
@@ -613,13 +608,11 @@ mmio_capture_can_export (MmioCapture * capture, GError ** error)
 
 /**
  * mmio_capture_export:
- * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
- *   page
+ * @skip: (out): bytes from the dma-buf's start to the frame's, less than a page
  *
- * Makes a dma-buf of the pages that the picture lies in, of several pictures
- * those of all.  It shows what the region's pages show
- * (mmio_region_get_pages()), for as long as somebody holds the region; as the
- * map, it may stay after the capture is closed.
+ * Exports the pages that contain the frame, or all buffers, as a dma-buf.  It has the
+ * content of the region's pages (mmio_region_get_pages()) as long as the region is
+ * referenced, also after the capture is closed.
  *
  * Returns: a descriptor that the caller closes, or -1 with @error set
  */

@@ -12,11 +12,11 @@ G_BEGIN_DECLS
 
 /**
  * MmioChanges:
- * @MMIO_CHANGES_IGNORE: do not look for changes
- * @MMIO_CHANGES_MARK: say which rows have changed
- * @MMIO_CHANGES_DROP: read nothing into memory if nothing has changed
+ * @MMIO_CHANGES_IGNORE: do not compare frames
+ * @MMIO_CHANGES_MARK: report the changed rows
+ * @MMIO_CHANGES_DROP: store nothing if the frame is unchanged
  *
- * What to do about frames that are as the one before.
+ * How to handle unchanged frames.
  */
 typedef enum {
   MMIO_CHANGES_IGNORE,
@@ -27,7 +27,7 @@ typedef enum {
 /**
  * MmioFrameSync:
  * @MMIO_FRAME_SYNC_CLOCK: the consumer's clock
- * @MMIO_FRAME_SYNC_COUNTER: a register of the device that counts pictures
+ * @MMIO_FRAME_SYNC_COUNTER: a register of the device that counts frames
  * @MMIO_FRAME_SYNC_INTERRUPT: the device's interrupt
  *
  * What starts a frame.
@@ -42,20 +42,18 @@ typedef enum {
  * MmioCaptureConfig:
  * @device: (nullable): the device, in a form of %MMIO_ADDRESS_FORMS
  * @access: how to reach a PCI device
- * @bar: the BAR, -1 for the first memory BAR that holds the picture
- * @spec: the picture, as far as the user says it
+ * @bar: the BAR, -1 for the first memory BAR that is large enough
+ * @spec: the frame, as far as the user describes it
  * @mapping: how to map it
  * @engine: how to load from it
- * @changes: what to do about frames that are as the one before
+ * @changes: how to handle unchanged frames
  * @frame_sync: what starts a frame
- * @on_event: (nullable): called from another thread when something may have
- *   happened to the device, so that whoever waits looks, also while the capture
- *   is closed; NULL: nobody waits
+ * @on_event: (nullable): called from another thread after an event of the device, also
+ *   while the capture is being closed
  * @event_data: for @on_event
  *
- * What to capture.  A frame counter that @spec tells of guards against torn
- * frames, whatever starts one; where a device has several pictures in select, so
- * does one that the device tells of.
+ * What to capture.  A frame counter in @spec detects torn frames, whatever starts one;
+ * one that only the device describes does so if the device has several buffers.
  */
 typedef struct {
   const char *device;
@@ -109,11 +107,11 @@ typedef struct {
 
 /**
  * MmioCaptureStats:
- * @frames: frames that were read into memory
- * @unchanged: frames that were read, of which nothing had changed
- * @torn: frames that are not known to be whole
- * @bytes_read: bytes that were loaded from the BAR for them
- * @copy_time: microseconds that this took
+ * @frames: frames that were stored
+ * @unchanged: frames that were read and had not changed
+ * @torn: frames that may not be whole
+ * @bytes_read: bytes that were loaded from the BAR
+ * @copy_time: time that this took (microseconds)
  */
 typedef struct {
   guint64 frames;
@@ -125,17 +123,16 @@ typedef struct {
 
 /**
  * MmioRead:
- * @MMIO_READ_UNCHANGED: nothing that is worth sending
- * @MMIO_READ_WHOLE: one picture
- * @MMIO_READ_TORN: perhaps parts of more than one, as none stood still
- * @MMIO_READ_WOKEN: nothing, as somebody has ended the wait for a picture that
- *   is complete
- * @MMIO_READ_GONE: nothing, as the device has gone, or does not answer; see
+ * @MMIO_READ_UNCHANGED: the frame has not changed
+ * @MMIO_READ_WHOLE: a whole frame
+ * @MMIO_READ_TORN: perhaps parts of several frames, as each pass saw a change
+ * @MMIO_READ_WOKEN: no frame, as the wait for a complete buffer was ended
+ * @MMIO_READ_GONE: no frame, as the device is removed or does not answer; see
  *   mmio_capture_get_removal()
- * @MMIO_READ_OUTDATED: nothing, as the device shows another picture now (see
- *   mmio_capture_poll_mode())
+ * @MMIO_READ_OUTDATED: no frame, as the device has changed its mode; see
+ *   mmio_capture_poll_mode()
  *
- * What came of reading a frame.
+ * The result of a read.
  */
 typedef enum {
   MMIO_READ_UNCHANGED,
@@ -149,8 +146,9 @@ typedef enum {
 /**
  * MmioCapture:
  *
- * A device whose picture is mapped.  One thread reads frames; any thread may
- * ask for the statistics.
+ * A device with its mapped frame.
+ *
+ * Locking: one thread reads frames; any thread may get the statistics.
  */
 typedef struct _MmioCapture MmioCapture;
 

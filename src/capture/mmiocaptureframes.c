@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A capture's frames: waited for, read into memory, and counted.
+ * Waits for the frames of a capture, reads them and counts them.
  */
 #include "capture/mmiocapturepriv.h"
 
@@ -8,11 +8,11 @@
 #include "base/mmioprocess.h"
 #include "map/mmioguard.h"
 
-/* How often a picture is read that changes meanwhile.  A device that repaints
- * slowly needs a second try; one that changes all the time, none that helps. */
+/* Passes over a frame that changes during a read.  A device that writes slowly needs a
+ * second one; for a device that always writes, none helps. */
 #define MAX_TRIES 4
-/* And where the last frame has shown that it changes all the time: one that may
- * have begun at the wrong moment, and one that begins when it has changed */
+/* The same after a frame that changed in each pass: one that may begin at the wrong
+ * moment, and one that begins after the change */
 #define FEWER_TRIES 2
 
 static guint64
@@ -29,10 +29,9 @@ get_frame_bytes (const MmioLayout * layout)
 /**
  * mmio_capture_get_period:
  *
- * For the thread that waits.
+ * Locking: only the thread that waits calls it.
  *
- * Returns: microseconds from one picture of the device to the next, about; 0:
- *   not known
+ * Returns: the device's measured frame period (microseconds); 0 if it is not known
  */
 gint64
 mmio_capture_get_period (const MmioCapture * capture)
@@ -48,8 +47,8 @@ mmio_capture_get_period (const MmioCapture * capture)
   }
 }
 
-/* Whether the device is present.  What is missing of it may be missed only by the
- * frame that it has ceased to show. */
+/* Whether the device is present.  After a change of mode, memory that only the former
+ * frame needs may be missing. */
 static gboolean
 check (MmioCapture * capture)
 {
@@ -92,7 +91,7 @@ mmio_capture_check_present (MmioCapture * capture)
 /**
  * mmio_capture_is_unlinked:
  *
- * For the thread that reads.
+ * Locking: only the thread that reads calls it.
  *
  * Returns: as mmio_device_is_unlinked()
  */
@@ -114,7 +113,7 @@ check_before_read (MmioCapture * capture)
   return ret;
 }
 
-/* There will be no more interrupts, of a device that seems to be there */
+/* The device delivers no more interrupts, although it seems to be present */
 static GError *
 new_silence_error (const MmioCapture * capture)
 {
@@ -149,15 +148,17 @@ wait_for_interrupt (MmioCapture * capture, gint64 deadline, MmioCount * count)
 
 /**
  * mmio_capture_wait:
- * @deadline: when to give up, as g_get_monotonic_time() has it
- * @count: (out): the picture, after %MMIO_WAIT_FRAME
+ * @deadline: when to give up (microseconds, g_get_monotonic_time())
+ * @count: (out): the frame, after %MMIO_WAIT_FRAME
  *
- * Waits for the device's next picture, unless it is the clock that starts a
- * frame.  Whatever ends the wait, the device is checked afterwards, as by
- * mmio_capture_check_present(): the read that follows makes no check of its own
- * before it.
+ * Waits for the device's next frame by its counter or interrupt.  Then checks the
+ * device as mmio_capture_check_present() does, so the next read makes no check before
+ * it.
  *
- * Returns: how it ended
+ * Locking: only the thread that reads calls it; mmio_capture_wake() ends it from any
+ * thread.
+ *
+ * Returns: how the wait ended
  */
 MmioWait
 mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
@@ -191,8 +192,10 @@ mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
 /**
  * mmio_capture_interrupt:
  *
- * For the thread that waits: nobody has waited for a while, so that the time at
- * which the next picture is found tells nothing of the device's rate.
+ * Notes a discontinuity after a while without mmio_capture_wait(): the time of the
+ * next frame says nothing about the device's rate.
+ *
+ * Locking: only the thread that waits calls it.
  */
 void
 mmio_capture_interrupt (MmioCapture * capture)
@@ -204,10 +207,10 @@ mmio_capture_interrupt (MmioCapture * capture)
 /**
  * mmio_capture_get_removal:
  *
- * For the thread that waits.
+ * Locking: only the thread that waits calls it.
  *
- * Returns: (transfer none) (nullable): what a user is to be told after
- *   %MMIO_WAIT_GONE or %MMIO_READ_GONE
+ * Returns: (transfer none) (nullable): the error after %MMIO_WAIT_GONE or
+ *   %MMIO_READ_GONE
  */
 const GError *
 mmio_capture_get_removal (const MmioCapture * capture)
@@ -218,9 +221,10 @@ mmio_capture_get_removal (const MmioCapture * capture)
 /**
  * mmio_capture_wake:
  *
- * Ends a wait, be it for a picture or for one that is complete; or the next one
- * if nobody waits.  For any thread.  In a forked child nothing happens, as nobody
- * waits there.
+ * Ends the present wait of mmio_capture_wait(), mmio_capture_read() or
+ * mmio_capture_choose(), or else the next one.  Does nothing in a forked child.
+ *
+ * Locking: any thread may call it.
  */
 void
 mmio_capture_wake (MmioCapture * capture)
@@ -229,7 +233,7 @@ mmio_capture_wake (MmioCapture * capture)
     mmio_sync_wake (capture->sync);
 }
 
-/* Reads it once */
+/* One pass */
 static gboolean
 read_once (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage)
@@ -249,9 +253,9 @@ read_once (MmioCapture * capture, const MmioTarget * target,
   return TRUE;
 }
 
-/* Reads it until it stands still meanwhile.  @tries: (out): how often that was;
- * @obstacle: (out): why it is not whole; @written: (out): whether there is
- * anything in @target.  Returns: FALSE if somebody has ended the wait */
+/* Reads the frame until it is whole, in a few passes.  @tries: (out): passes;
+ * @obstacle: (out): why the frame is not whole; @written: (out): whether @target was
+ * written.  Returns: FALSE if the wait was ended */
 static gboolean
 read_whole (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage, guint * tries, MmioObstacle * obstacle,
@@ -293,23 +297,21 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
 
 /**
  * mmio_capture_read:
- * @target: where the frame goes, in a format that mmio_frame_copy_can_convert()
- * @damage: (out): the rows that have changed since the last frame, or all of
- *   them where changes are ignored; not after %MMIO_READ_WOKEN
+ * @target: the memory for the frame, in a format that mmio_frame_copy_can_convert()
+ *   accepts
+ * @damage: (out): the rows that have changed since the last frame, or all rows if
+ *   changes are ignored; not set after %MMIO_READ_WOKEN
  *
- * Reads the picture as it is now, of several pictures the one that is complete:
- * each byte of it is loaded once.  If none is complete, it waits for one, for
- * the twentieth part of a second at most, and not twice for the same.  If a
- * counter or an index tell that it may have changed meanwhile, it is read
- * again, a few times.  If the device has begun to show another one, with
- * another geometry, or has gone, what was read is nothing.
+ * Reads the frame, of several buffers the complete one; each byte is loaded once.  If
+ * no buffer is complete, waits for one, for 50 ms at most and not twice for the same
+ * obstacle.  If counter or index show that the frame has changed during the read, it
+ * is read again, a few times.
  *
- * The device is checked after the read, and before it unless
- * mmio_capture_wait() or mmio_capture_check_present() has done so since the last
- * read.  A reset that begins and ends between the two checks is not noticed.
+ * Checks the device after the read, and before it unless mmio_capture_wait() or
+ * mmio_capture_check_present() has done so since the last read.  A reset that begins
+ * and ends between the two checks is not detected.
  *
- * Returns: what came of it; after %MMIO_READ_UNCHANGED @target may not have
- *   been written
+ * Returns: the result; after %MMIO_READ_UNCHANGED @target may not have been written
  */
 MmioRead
 mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
@@ -355,15 +357,13 @@ mmio_capture_read (MmioCapture * capture, const MmioTarget * target,
 
 /**
  * mmio_capture_choose:
- * @buffer: (out): the picture, 0 for the first; not after %MMIO_READ_WOKEN
+ * @buffer: (out): the number of the buffer, from 0; not set after %MMIO_READ_WOKEN
  *
- * For a frame that is not read here: which of several pictures is complete now.
- * It waits for one as mmio_capture_read() does, and checks the device before
- * that as mmio_capture_read() does.
+ * Selects the complete buffer for a frame that is not read here.  Waits and checks the
+ * device as mmio_capture_read() does.
  *
- * Returns: %MMIO_READ_WHOLE; %MMIO_READ_TORN if the device tells of none, and
- *   @buffer is the last one that it has told of; or %MMIO_READ_WOKEN or
- *   %MMIO_READ_GONE
+ * Returns: %MMIO_READ_WHOLE; %MMIO_READ_TORN if no buffer is complete, and @buffer is
+ *   the last one that was; or %MMIO_READ_WOKEN or %MMIO_READ_GONE
  */
 MmioRead
 mmio_capture_choose (MmioCapture * capture, guint * buffer)
@@ -406,10 +406,10 @@ mmio_capture_choose (MmioCapture * capture, guint * buffer)
 /**
  * mmio_capture_take_newer:
  *
- * For the thread that waits and reads.
+ * Locking: only the thread that waits and reads calls it.
  *
- * Returns: by how many pictures the one that was read, or chosen, is newer than
- *   the one that was waited for; mmio_capture_wait() does not tell of these
+ * Returns: by how many frames the one that was read, or chosen, is newer than the one
+ *   of mmio_capture_wait(), which does not report these again
  */
 guint64
 mmio_capture_take_newer (MmioCapture * capture)
@@ -421,7 +421,7 @@ mmio_capture_take_newer (MmioCapture * capture)
 /**
  * mmio_capture_get_doubt:
  *
- * For the thread that waits.
+ * Locking: only the thread that waits calls it.
  *
  * Returns: what seems to be wrong with the counter that starts frames
  */
@@ -435,10 +435,10 @@ mmio_capture_get_doubt (const MmioCapture * capture)
 /**
  * mmio_capture_is_being_written:
  *
- * For the thread that waits.
+ * Locking: only the thread that waits calls it.
  *
- * Returns: whether the counter was odd when it was last waited for: a picture
- *   is being written, and there will be no new one before it is complete
+ * Returns: whether the seqlock was odd in the last poll: the device is writing a frame,
+ *   and starts no other one before it is complete
  */
 gboolean
 mmio_capture_is_being_written (const MmioCapture * capture)
@@ -449,13 +449,13 @@ mmio_capture_is_being_written (const MmioCapture * capture)
 
 /**
  * mmio_capture_get_obstacle:
- * @since: (out): when the first of those frames was read that are not whole,
- *   since one was; as g_get_monotonic_time() has it
- * @index: (out): what the index was
+ * @since: (out): when the first frame of the present run of frames that are not whole
+ *   was read (microseconds, g_get_monotonic_time())
+ * @index: (out): the index's last value
  *
- * For the thread that reads.
+ * Locking: only the thread that reads calls it.
  *
- * Returns: what has kept the last frame from being whole
+ * Returns: why the last frame was not whole
  */
 MmioObstacle
 mmio_capture_get_obstacle (const MmioCapture * capture, gint64 * since,
@@ -469,8 +469,8 @@ mmio_capture_get_obstacle (const MmioCapture * capture, gint64 * since,
 /**
  * mmio_capture_forget:
  *
- * Forgets the last frame, because whoever got it may not have it any more: all
- * of the next one has changed.
+ * Forgets the last frame, which downstream may not have: all rows of the next one
+ * count as changed.
  */
 void
 mmio_capture_forget (MmioCapture * capture)
@@ -481,7 +481,7 @@ mmio_capture_forget (MmioCapture * capture)
 
 /**
  * mmio_capture_get_stats:
- * @stats: (out): what was read so far, all of the same moment
+ * @stats: (out): a consistent copy of the statistics
  */
 void
 mmio_capture_get_stats (MmioCapture * capture, MmioCaptureStats * stats)

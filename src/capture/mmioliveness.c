@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whether a device is there: asked by who reads, told by the bus, and what
- * follows from it.
+ * Checks whether a device is present, listens for its removal, and revokes its maps.
  */
 #include "capture/mmioliveness.h"
 
@@ -14,23 +13,23 @@
 struct _MmioLiveness
 {
   gint ref_count;
-  guint process;                /* whose it is; see mmioprocess.h */
+  guint process;                /* its owner; see mmioprocess.h */
   MmioDevice *device;
   guint bar;
-  GError *removal;              /* of the thread that asks */
+  GError *removal;              /* of the thread that checks */
   MmioHotplugDevice *hotplug;
   int request_fd;
-  GMutex lock;                  /* of the next two */
-  MmioLivenessFunc func;        /* NULL: nobody wants to know */
+  GMutex lock;                  /* protects the next two */
+  MmioLivenessFunc func;        /* NULL: none is called */
   gpointer data;
 };
 
 /**
  * mmio_liveness_new:
- * @device: a device that is there, as mmio_device_check() has said
- * @bar: the BAR that is captured
+ * @device: a device that mmio_device_check() has found present
+ * @bar: the captured BAR
  *
- * Returns: (transfer full): what is known of it
+ * Returns: (transfer full): its liveness
  */
 MmioLiveness *
 mmio_liveness_new (MmioDevice * device, guint bar)
@@ -46,7 +45,7 @@ mmio_liveness_new (MmioDevice * device, guint bar)
   return liveness;
 }
 
-/* Nobody watches any more */
+/* After the last event */
 static void
 destroy (gpointer data)
 {
@@ -61,8 +60,8 @@ destroy (gpointer data)
   g_free (liveness);
 }
 
-/* The last of those who had it mapped has let go of it.  It is closed now and
- * not when the thread gets round to that: he may want to open it again. */
+/* The last map is gone.  Closes the device at once, not when the thread ends, so that
+ * it can be opened again. */
 static void
 on_unmapped (gpointer data)
 {
@@ -90,12 +89,11 @@ mmio_liveness_ref (MmioLiveness * liveness)
 
 /**
  * mmio_liveness_unref:
- * @liveness: (transfer full): what is known of a device
+ * @liveness: (transfer full): a liveness
  *
- * Nobody is told of it any more when this was the last one.  But where others
- * still have the device mapped, as buffers of an application, it is let go for
- * them, too, when it goes away: that is listened for until they have let go of
- * it.
+ * Calls no function any more after the last reference.  If others still have the
+ * device mapped, such as buffers of an application, the thread keeps listening until
+ * they unmap it, and revokes their maps if the device is removed.
  */
 void
 mmio_liveness_unref (MmioLiveness * liveness)
@@ -118,7 +116,7 @@ mmio_liveness_unref (MmioLiveness * liveness)
     return;
   }
 
-  /* All of it may end as soon as that can be told */
+  /* @liveness may be freed from here on */
   mmio_device_ref (device);
   mmio_hotplug_device_detach (hotplug, destroy);
   mmio_device_call_when_unmapped (device, on_unmapped, liveness);
@@ -136,7 +134,7 @@ new_request_error (const MmioDevice * device)
   return error;
 }
 
-/* From the watch's thread */
+/* From the thread of @hotplug */
 static void
 on_event (gboolean is_requested, gpointer data)
 {
@@ -156,13 +154,13 @@ on_event (gboolean is_requested, gpointer data)
 
 /**
  * mmio_liveness_watch:
- * @func: called whenever something may have happened to the device, from a
- *   thread of its own, until the last mmio_liveness_unref()
+ * @func: called after each event of the device, from another thread, until the last
+ *   mmio_liveness_unref()
  * @data: for @func
  *
- * Listens to the bus and to the kernel, if the device is on the PCI bus;
- * lets it go when it has gone, or is asked for.  Where nobody can be heard, as in
- * a container, or there is no bus, nothing happens: whoever reads asks.
+ * Listens to the PCI bus and to requests of vfio, and revokes the device's maps when
+ * it is removed or requested.  Without a bus, or without events as in a container,
+ * only mmio_liveness_check() detects a removal.
  */
 void
 mmio_liveness_watch (MmioLiveness * liveness, MmioLivenessFunc func,
@@ -187,10 +185,12 @@ mmio_liveness_watch (MmioLiveness * liveness, MmioLivenessFunc func,
 /**
  * mmio_liveness_check:
  *
- * For one thread, before a frame is read and after it.
+ * Checks whether the maps are still those of the device.  A removed device stays
+ * removed, and its maps are revoked; see mmio_liveness_get_removal().
  *
- * Returns: whether what is mapped is the device's, all of it.  What has gone
- *   stays so, and was let go; see mmio_liveness_get_removal().
+ * Locking: one thread calls it, before and after each frame.
+ *
+ * Returns: whether the device is present
  */
 gboolean
 mmio_liveness_check (MmioLiveness * liveness)
@@ -207,10 +207,12 @@ mmio_liveness_check (MmioLiveness * liveness)
 
 /**
  * mmio_liveness_mark_removed:
- * @liveness: what is known of a device that was there when it was last asked
- * @removal: (transfer full): why it has gone all the same
+ * @liveness: a liveness whose last check found the device present
+ * @removal: (transfer full): why it is removed nevertheless
  *
- * For the thread that asks, when it has found out in another way.
+ * Marks the device as removed and revokes its maps.
+ *
+ * Locking: the thread that checks calls it.
  */
 void
 mmio_liveness_mark_removed (MmioLiveness * liveness, GError * removal)
@@ -222,10 +224,10 @@ mmio_liveness_mark_removed (MmioLiveness * liveness, GError * removal)
 /**
  * mmio_liveness_get_removal:
  *
- * For the thread that asks.
+ * Locking: the thread that checks calls it.
  *
- * Returns: (transfer none) (nullable): what has become of the device, as it has
- *   gone; or NULL
+ * Returns: (transfer none) (nullable): why the device is removed; NULL if it is
+ *   present
  */
 const GError *
 mmio_liveness_get_removal (const MmioLiveness * liveness)

@@ -7,19 +7,18 @@ G_BEGIN_DECLS
 
 /**
  * MmioLivenessFunc:
- * @data: what mmio_liveness_watch() was given
+ * @data: as given to mmio_liveness_watch()
  *
- * Something may have happened to a device: ask mmio_liveness_check().  From a
- * thread of its own.
+ * Called from another thread after an event of the device;
+ * mmio_liveness_check() has the result.
  */
 typedef void (*MmioLivenessFunc) (gpointer data);
 
 /**
  * MmioLiveness:
  *
- * Whether a device is there.  It is let go as soon as it is known that it is
- * not, whoever finds out: the one who asks before and after each frame, or the
- * bus, which tells by itself.
+ * Whether a device is present.  Its maps are revoked as soon as its removal is
+ * detected: by the checks before and after each frame, or by an event of the bus.
  */
 typedef struct _MmioLiveness MmioLiveness;
 

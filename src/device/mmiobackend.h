@@ -15,7 +15,7 @@ G_BEGIN_DECLS
  * @MMIO_HEADER_IN_BAR: at the start of the BAR that the user names, or else of the
  *   first prefetchable one: reads of other BARs may have side effects
  *
- * Where a header may be looked for, that describes the frame.
+ * Where a header that describes the frame may be searched for.
  */
 typedef enum {
   MMIO_HEADER_NOWHERE,
@@ -27,47 +27,43 @@ typedef enum {
  * MmioBackend:
  * @name: its name, as `access` in the statistics has it
  * @access: the same as a value; %MMIO_ACCESS_AUTO if it is not for PCI devices
- * @has_bars: the memory is a device's, in BARs or the like; what has none
- *   counts as BAR 0
- * @part: (nullable): what it has instead of BARs, in a word
+ * @has_bars: the device has BARs, or maps like them; other memory counts as BAR 0
+ * @part: (nullable): the term for its parts if they are no BARs
  * @header_place: where a header may be
- * @describe: (nullable): fill in what @spec leaves open, and @bar if that
- *   is -1; NULL where the device has no picture of its own making
- * @refresh: (nullable): learn anew how large the memory is, before it is asked
- *   for its picture; NULL where it always is as large as it was
- * @reads_are_free: (nullable): whether reads of the memory cost nothing and have no
- *   side effects; NULL where they may
- * @map: map @length bytes at @offset of a BAR that is known to hold them, the
- *   way that is wanted; errors that can be known before are found before
- *   anything is mapped
- * @can_export: (nullable): whether the kernel may make dma-bufs of the memory, by
- *   what is known without asking it; NULL where @export has to be tried
- * @export: (nullable): make a dma-buf of @length bytes at @offset of a BAR that
- *   is known to hold them, both multiples of a page; returns a descriptor of
- *   the caller's, or -1.  NULL where the device's memory cannot be shared.
- * @open_interrupt: (nullable): make the device's interrupt ready, which is not
- *   done twice; returns a descriptor of the device's that polls as readable
- *   when one has come, or -1.  NULL where there never is an interrupt.
- * @take_interrupts: (nullable): how many have come since the last call; lets
- *   the next one come, and never blocks.  FALSE: there will be no more.
- * @close_interrupt: (nullable): silence the device, as it was before
- *   @open_interrupt, which may follow again
- * @check: (nullable): whether the device is still the one that was opened, with
- *   @bar where it was; cheap, as it is asked before and after each frame, and
- *   first when @bar was mapped.  NULL where it cannot go away.
- * @set_lost_error: (nullable): say why loads of the memory have failed, where
- *   @check finds nothing wrong; %MMIO_ERROR_GONE.  @length: bytes of the maps
- *   that were lost by that and are needed.  NULL where somebody else has taken the memory.
- * @has_memory: (nullable): whether each page of the first @end bytes of the memory
- *   that is mapped can be read; from any thread, and cheap.  NULL where it always can,
- *   or @check says so.
- * @open_request: (nullable): a new eventfd of the caller's by which the kernel
- *   asks for the device, when somebody unplugs it and waits until it is let go;
- *   or -1.  NULL where nobody waits for that.
- * @release: (nullable): close whatever the kernel may wait for.  From any thread,
- *   at any time, once; other functions may be running, and may be called
- *   afterwards, when they fail.
- * @free: free what the back end added, after the last region is unmapped
+ * @describe: (nullable): completes @spec, and @bar if it is -1; NULL if the back end
+ *   does not make the frame itself
+ * @refresh: (nullable): updates the size of the memory before it is searched for a
+ *   description; NULL if the size is constant
+ * @reads_are_free: (nullable): whether reads of the memory have no cost and no side
+ *   effects; NULL: they may have
+ * @map: maps @length bytes at @offset of a BAR that contains them, as @wanted; finds
+ *   all errors that it can before it maps
+ * @can_export: (nullable): whether the kernel may make dma-bufs of the memory, as far
+ *   as is known without asking the kernel; NULL: only @export shows it
+ * @export: (nullable): makes a dma-buf of @length bytes at @offset of a BAR that
+ *   contains them, both multiples of a page; returns a descriptor that the caller
+ *   owns, or -1.  NULL: the memory cannot be shared.
+ * @open_interrupt: (nullable): enables the device's interrupt; called once, or again
+ *   after @close_interrupt.  Returns a descriptor that the device owns and that polls
+ *   as readable after an interrupt, or -1.  NULL: there is no interrupt.
+ * @take_interrupts: (nullable): counts the interrupts since the last call and unmasks
+ *   the next one; never blocks.  FALSE: no more will come.
+ * @close_interrupt: (nullable): disables the interrupt
+ * @check: (nullable): whether the device is the one that was opened, and @bar is where
+ *   it was; called after @bar was mapped, and before and after each frame, so it has
+ *   to be cheap.  NULL: the device cannot be removed.
+ * @set_lost_error: (nullable): sets the error, %MMIO_ERROR_GONE, after loads have
+ *   failed although @check finds nothing wrong.  @length: bytes that the lost maps
+ *   need.  NULL: another user has taken the memory.
+ * @has_memory: (nullable): whether all pages of the first @end bytes of the mapped
+ *   memory can be read; cheap, from any thread.  NULL: they always can, or @check
+ *   finds out.
+ * @open_request: (nullable): returns a new eventfd, owned by the caller, by which the
+ *   kernel requests the device while an unplug waits for its release; or -1.  NULL:
+ *   there are no such requests.
+ * @release: (nullable): closes what the kernel may wait for.  Called once, from any
+ *   thread, also while other functions run; calls after it fail.
+ * @free: frees the back end's own data, after the last region is unmapped
  */
 typedef struct {
   const char *name;
@@ -97,14 +93,14 @@ typedef struct {
 
 /**
  * MmioDeviceMaps:
- * @process: whose all of it is; see mmioprocess.h
- * @lock: for the others; not taken in a forked child
- * @regions: (element-type MmioDeviceMap): those that are mapped
- * @removal: (nullable): why the device was let go
- * @on_unmapped: (nullable): called once when nothing is mapped any more
+ * @process: the owner; see mmioprocess.h
+ * @lock: protects the other members; not taken in a forked child
+ * @regions: (element-type MmioDeviceMap): the maps
+ * @removal: (nullable): why the device was revoked
+ * @on_unmapped: (nullable): called once when the last map is gone
  * @on_unmapped_data: for @on_unmapped
  *
- * What is mapped of a device, by whomever; mmiodevicemaps.c has it.
+ * All maps of a device; see mmiodevicemaps.c.
  */
 typedef struct {
   guint process;
@@ -117,25 +113,22 @@ typedef struct {
 
 /**
  * MmioDevice:
- * @backend: the functions
- * @name: what it is, in words
- * @address: how it is called: PCI address or path; valid UTF-8, as @name
- * @slot: (nullable): where it is on the PCI bus, whatever it is called; NULL if it
- *   is not there
- * @vendor_id, @device_id: what it is on the PCI bus, by which src/describe/ may know
- *   its registers; 0 where it is not known
- * @fixed_bar: the BAR that the address itself names (a resource file), or -1
- * @fixed_mapping: how the address itself says to map it (resourceN_wc), or
+ * @backend: its back end
+ * @name: its name in words, valid UTF-8
+ * @address: its PCI address or path, valid UTF-8
+ * @slot: (nullable): its PCI address, whatever @address is; NULL if it is not on the
+ *   PCI bus
+ * @vendor_id, @device_id: its PCI IDs, for the device table; 0 if not known
+ * @fixed_bar: the BAR that the address names (a resource file), or -1
+ * @fixed_mapping: the mapping that the address names (resourceN_wc), or
  *   %MMIO_MAPPING_AUTO
- * @model: (nullable): what kind of device, as the machine knows it; NULL where
- *   one is as good as another
- * @is_unlinked: its path leads to nothing, and its memory is there; of the last
- *   @check.  Atomic.
- * @interrupt: what @open_interrupt returned, or -1
- * @maps: what is mapped of it
+ * @model: (nullable): its kind, to recognise it after a return; NULL: any kind matches
+ * @is_unlinked: the last @check found its path deleted, and its memory present.  Atomic.
+ * @interrupt: the result of @open_interrupt, or -1
+ * @maps: all maps
  * @bar: the BARs
  *
- * Back ends put it first into a structure of their own.
+ * Back ends embed it as the first member of their own structure.
  */
 struct _MmioDevice {
   const MmioBackend *backend;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * BARs of a device: which one holds a frame, maps of it, and dma-bufs.
+ * Finds the BAR of a frame, maps and exports it.
  */
 #include "device/mmiobar.h"
 
@@ -59,7 +59,7 @@ describe_bars (const MmioDevice * device, GString * text)
         mmio_device_get_part (device));
 }
 
-/* Returns: (transfer full): the begin of a sentence about where it ends */
+/* Returns: (transfer full): the first words of an error about its end */
 static char *
 get_subject (const MmioLayout * layout)
 {
@@ -68,7 +68,7 @@ get_subject (const MmioLayout * layout)
       layout->height, layout->format.name);
 }
 
-/* What else may be wrong */
+/* Further properties that may be wrong */
 static const char *
 get_more (const MmioLayout * layout)
 {
@@ -155,7 +155,7 @@ find_bar (const MmioDevice * device, const MmioLayout * layout, GError ** error)
   return -1;
 }
 
-/* Where the address itself says how to map, nobody may say otherwise */
+/* The mapping that the address names cannot be overridden */
 static gboolean
 apply_fixed_mapping (const MmioDevice * device, MmioMapping * wanted,
     GError ** error)
@@ -177,7 +177,7 @@ apply_fixed_mapping (const MmioDevice * device, MmioMapping * wanted,
   return TRUE;
 }
 
-/* Where the last row's padding ends, as far as the BAR is known to have it */
+/* The end of the last row's padding, limited to the BAR */
 static guint64
 get_end (const MmioDevice * device, guint bar, const MmioLayout * layout)
 {
@@ -189,11 +189,10 @@ get_end (const MmioDevice * device, guint bar, const MmioLayout * layout)
 
 /**
  * mmio_device_find_bar:
- * @bar: (inout): the BAR; -1 is replaced by the first memory BAR that holds
- *   the picture
- * @layout: the picture
+ * @bar: (inout): the BAR; -1 is replaced by the first memory BAR that is large enough
+ * @layout: the frame's layout
  *
- * Returns: FALSE with @error set if the picture cannot be there
+ * Returns: FALSE with @error set if the frame does not fit
  */
 gboolean
 mmio_device_find_bar (const MmioDevice * device, gint * bar,
@@ -226,12 +225,11 @@ map (MmioDevice * device, guint bar, guint64 offset, gsize length,
 /**
  * mmio_device_map:
  * @bar: (inout): as of mmio_device_find_bar()
- * @layout: the picture
+ * @layout: the frame's layout
  * @wanted: how to map it
  *
- * Maps the part of the BAR from @layout's start to its end, of several
- * pictures all that lies between, read-only; and the pages that
- * mmio_device_export() makes a dma-buf of.
+ * Maps the part of the BAR from the frame's start to its end read-only, of several
+ * buffers the whole range; and the pages that mmio_device_export() exports.
  *
  * Returns: (transfer full) (nullable): the mapped part, or NULL with @error
  *   set
@@ -249,7 +247,7 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioLayout * layout,
     return NULL;
 
   length = get_end (device, found, layout) - layout->start;
-  /* On machines of 32 bits a BAR may be larger than all that can be mapped */
+  /* On 32-bit machines a BAR may be larger than the address space */
   if ((gsize) length != length) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "Cannot map %" G_GUINT64_FORMAT
@@ -274,8 +272,7 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioLayout * layout,
  * @offset: bytes from its start
  * @length: bytes, all of them in the BAR
  *
- * Maps a few bytes that are no picture, in the way in which each load is a
- * transaction of its own.
+ * Maps registers uncached: each load is one transaction.
  *
  * Returns: (transfer full) (nullable): the region, or NULL with @error set
  */
@@ -291,8 +288,7 @@ mmio_device_map_register (MmioDevice * device, guint bar, guint64 offset,
 /**
  * mmio_device_shares_bars:
  *
- * Returns: whether it is a PCI device, reached in a way by which the kernel may
- *   make dma-bufs of its BARs
+ * Returns: whether it is a PCI device whose back end can export its BARs
  */
 gboolean
 mmio_device_shares_bars (const MmioDevice * device)
@@ -303,10 +299,10 @@ mmio_device_shares_bars (const MmioDevice * device)
 /**
  * mmio_device_can_export:
  *
- * Checks what mmio_device_export() needs, as far as it is known without asking the
+ * Checks the requirements of mmio_device_export() that are known without asking the
  * kernel for a dma-buf.
  *
- * Returns: FALSE with @error set if there cannot be a dma-buf of its memory
+ * Returns: FALSE with @error set if the memory cannot be exported
  */
 gboolean
 mmio_device_can_export (MmioDevice * device, GError ** error)
@@ -330,15 +326,13 @@ mmio_device_can_export (MmioDevice * device, GError ** error)
 /**
  * mmio_device_export:
  * @bar: the BAR that @layout was mapped from
- * @layout: the picture
- * @skip: (out): bytes from the dma-buf's start to the picture's, less than a
- *   page
+ * @layout: the frame's layout
+ * @skip: (out): bytes from the dma-buf's start to the frame's, less than a page
  *
- * Makes a dma-buf of the pages that the picture lies in, with the padding
- * behind its last row if the BAR has that, for other devices to read without a
- * copy.  It does not keep @device alive, and a BAR's is revoked for good when
- * the last reference to its device goes: who hands it on holds one (or a
- * region, which does) until nobody uses it any more.
+ * Exports the pages that contain the frame, with the padding of its last row if the
+ * BAR has it, as a dma-buf that other devices read without a copy.  It does not keep
+ * @device alive, and the kernel revokes it with the last reference to the device: hold
+ * a reference, or a region, as long as it is used.
  *
  * Returns: a descriptor that the caller closes, or -1 with @error set
  */

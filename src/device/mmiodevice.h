@@ -9,11 +9,10 @@ G_BEGIN_DECLS
 
 /**
  * MmioAccess:
- * @MMIO_ACCESS_AUTO: the best way that works
+ * @MMIO_ACCESS_AUTO: the best one that works
  * @MMIO_ACCESS_SYSFS: the resource files of /sys/bus/pci
  * @MMIO_ACCESS_VFIO: vfio, for devices that are bound to vfio-pci
- * @MMIO_ACCESS_UIO: UIO, for devices that are bound to a driver that has a
- *   /dev/uioN for them
+ * @MMIO_ACCESS_UIO: UIO, for devices whose driver provides a /dev/uioN
  *
  * How to reach a PCI device.
  */
@@ -27,14 +26,14 @@ typedef enum {
 /**
  * MmioDevice:
  *
- * Something that has a picture in its memory.  Reference counted; regions
- * that were mapped from it hold a reference.
+ * A device with a frame in its memory.  Reference counted; its regions hold a
+ * reference.
  */
 typedef struct _MmioDevice MmioDevice;
 
 /**
  * MmioDeviceFunc:
- * @data: what whoever wants to be called has given
+ * @data: as given with the function
  */
 typedef void (*MmioDeviceFunc) (gpointer data);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is mapped of a device, and how all of it is let go at once, in whatever
- * hands it is: the kernel waits for that where a device of vfio is unplugged,
- * and what a map of one that has gone shows next may be another device.
+ * All maps of a device, which are revoked together, whoever holds them: the unplug of
+ * a vfio device waits for that, and the maps of a removed device may show the next
+ * device in its place.
  */
 #include "device/mmiobackend.h"
 
@@ -11,7 +11,7 @@
 #include "base/mmioerror.h"
 #include "base/mmioprocess.h"
 
-/* One that is mapped; it is the region's, and ends with it */
+/* A map; owned by its region */
 typedef struct
 {
   MmioDevice *device;
@@ -42,7 +42,7 @@ mmio_device_maps_init (MmioDeviceMaps * maps)
   maps->regions = g_ptr_array_new ();
 }
 
-/* For mmiodevice.c: nothing is mapped any more */
+/* For mmiodevice.c: after the last region is unmapped */
 void
 mmio_device_maps_clear (MmioDeviceMaps * maps)
 {
@@ -53,8 +53,8 @@ mmio_device_maps_clear (MmioDeviceMaps * maps)
     g_mutex_clear (&maps->lock);
 }
 
-/* Locked.  Returns: (nullable): what is to be called when it is not any more,
- * and not again */
+/* Locking: called with the lock held.  Returns: (nullable): the function to call once
+ * without the lock */
 static MmioDeviceFunc
 take_if_unmapped (MmioDeviceMaps * maps)
 {
@@ -95,8 +95,8 @@ has_memory (gpointer data)
   return map->device->backend->has_memory (map->device, map->end);
 }
 
-/* For back ends: maps part of a file and keeps the device alive for as long.
- * Returns NULL with errno set, which is ENODEV after the device was let go. */
+/* For back ends: maps part of a file; the region keeps the device alive.  Returns NULL
+ * with errno set, to ENODEV after mmio_device_revoke(). */
 MmioRegion *
 mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset, gsize length,
     MmioMapping mapping)
@@ -107,7 +107,7 @@ mmio_device_map_fd (MmioDevice * device, int fd, guint64 offset, gsize length,
       mapping);
 }
 
-/* For back ends: the same where a file can be mapped from @start on only */
+/* For back ends: the same for a file that can be mapped only from @start on */
 MmioRegion *
 mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
     guint64 skip, gsize length, MmioMapping mapping)
@@ -116,7 +116,7 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
   MmioDeviceMap *map = g_new0 (MmioDeviceMap, 1);
   MmioRegion *region = NULL;
 
-  /* Nothing is mapped while all is let go, or after that */
+  /* No maps during or after a revocation */
   lock (maps);
   if (maps->removal || !mmio_process_is_current (maps->process))
     errno = ENODEV;
@@ -140,15 +140,15 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
 
 /**
  * mmio_device_revoke:
- * @reason: (transfer full): why, with %MMIO_ERROR_GONE; what
- *   mmio_device_check() says from now on
+ * @reason: (transfer full): why, with %MMIO_ERROR_GONE; the error of each later
+ *   mmio_device_check()
  *
- * Takes the device away from everybody in this process, and gives it back to the
- * kernel: what is mapped reads as zeros, nothing more can be mapped or shared,
- * and its dma-bufs are revoked where the kernel does so (vfio).  It does not come
- * back; open the device anew.  For any thread, whoever reads meanwhile.  The first
- * call counts; later ones revoke the maps that a lack of memory has kept.  In a forked
- * child nothing happens: the device is its parent's.
+ * Revokes all maps of the device and returns it to the kernel: maps read as zeros,
+ * nothing can be mapped or exported any more, and the kernel revokes dma-bufs of vfio.
+ * The device stays revoked; open it again.  The first call sets the reason; later ones
+ * revoke maps that a lack of memory has kept.  Does nothing in a forked child.
+ *
+ * Locking: any thread may call it, also while others read.
  */
 void
 mmio_device_revoke (MmioDevice * device, GError * reason)
@@ -187,9 +187,9 @@ mmio_device_revoke (MmioDevice * device, GError * reason)
 /**
  * mmio_device_is_in_use:
  *
- * For any thread.
+ * Locking: any thread may call it.
  *
- * Returns: whether somebody still has it mapped, and it was not let go
+ * Returns: whether regions are mapped, and the device is not revoked
  */
 gboolean
 mmio_device_is_in_use (MmioDevice * device)
@@ -206,11 +206,11 @@ mmio_device_is_in_use (MmioDevice * device)
 
 /**
  * mmio_device_call_when_unmapped:
- * @func: called once with @data, from whatever thread is the last to let go of a
- *   map, or at once if there is none
+ * @func: called once with @data, from the thread that releases the last region, or at
+ *   once if there is none
  *
- * For the one who waits for the end of all that is mapped of the device; there
- * is no other.  The caller holds a reference of his own meanwhile.
+ * Sets the function to call after the last region is unmapped.  There is only one.  The
+ * caller holds a reference to the device during the call.
  */
 void
 mmio_device_call_when_unmapped (MmioDevice * device, MmioDeviceFunc func,
@@ -229,9 +229,8 @@ mmio_device_call_when_unmapped (MmioDevice * device, MmioDeviceFunc func,
     func (data);
 }
 
-/* For mmiodevice.c: whether the device was not let go, and is this process's.  If
- * not, @error says why, in the place of what has failed meanwhile, which is no
- * wonder. */
+/* For mmiodevice.c: whether the device is not revoked, and belongs to this process.  If
+ * not, replaces @error, which is only a consequence. */
 gboolean
 mmio_device_is_held (MmioDevice * device, GError ** error)
 {
@@ -258,8 +257,8 @@ mmio_device_is_held (MmioDevice * device, GError ** error)
   return FALSE;
 }
 
-/* A frame or a register: what was lost reads as zeros, which a counter, say, may
- * show as well.  Returns: bytes of the maps that are needed */
+/* Lost memory of a frame or a register reads as zeros, which a counter may also show.
+ * Returns: bytes of the needed maps */
 static gsize
 get_lost_length (MmioDeviceMaps * maps)
 {
@@ -278,8 +277,7 @@ get_lost_length (MmioDeviceMaps * maps)
   return ret;
 }
 
-/* For back ends: the bytes that the device's memory needs to have, for the maps
- * that are needed */
+/* For back ends: the size that the device's memory must have for the needed maps */
 guint64
 mmio_device_get_needed_end (MmioDevice * device)
 {
@@ -298,7 +296,7 @@ mmio_device_get_needed_end (MmioDevice * device)
   return end;
 }
 
-/* Says why the memory of a device that is still there has gone */
+/* Sets the error for lost memory of a present device */
 static void
 set_lost_error (MmioDevice * device, gsize length, GError ** error)
 {
@@ -315,13 +313,13 @@ set_lost_error (MmioDevice * device, gsize length, GError ** error)
  * mmio_device_check:
  * @bar: a BAR that was mapped
  *
- * Asks whether the device is still the one that was opened, and has the BAR
- * where it was; a few system calls, so that it can be asked before and after
- * each frame.  The first time is when the BAR was mapped; from then on any
- * thread may ask.
+ * Checks whether the device is the one that was opened, and has the BAR where it was.
+ * A few system calls, for before and after each frame.
  *
- * Returns: FALSE with %MMIO_ERROR_GONE set if what a map shows now may not be
- *   the device's, or it was let go
+ * Locking: the first call is made after the BAR was mapped; later ones from any thread.
+ *
+ * Returns: FALSE with %MMIO_ERROR_GONE set if the maps may not be those of the device,
+ *   or it is revoked
  */
 gboolean
 mmio_device_check (MmioDevice * device, guint bar, GError ** error)
@@ -333,11 +331,11 @@ mmio_device_check (MmioDevice * device, guint bar, GError ** error)
 
   lost_length = get_lost_length (&device->maps);
 
-  /* That it has gone says more than what came of it */
+  /* The removal says more than its consequence */
   if (device->backend->check && !device->backend->check (device, bar, error))
     return FALSE;
 
-  /* Unless it has just been let go */
+  /* Unless it was revoked meanwhile */
   if (lost_length == 0 || !mmio_device_is_held (device, error))
     return lost_length == 0;
 
@@ -348,8 +346,8 @@ mmio_device_check (MmioDevice * device, guint bar, GError ** error)
 /**
  * mmio_device_open_request:
  *
- * Returns: a new eventfd of the caller's by which the kernel asks for the
- *   device, and waits until it is let go; or -1 if it never does
+ * Returns: a new eventfd, owned by the caller, by which the kernel requests the device
+ *   and waits for its release; or -1 if it never does
  */
 int
 mmio_device_open_request (MmioDevice * device)

@@ -238,7 +238,7 @@ GST_START_TEST (test_bad_index)
 
 GST_END_TEST;
 
-/* A device that counts on, but not in select, is not believed */
+/* A device that counts on, but not in turn, is not believed */
 GST_START_TEST (test_not_in_turn)
 {
   g_autoptr (MmioCounter) counter = mmio_counter_new (map_register (COUNTER),
