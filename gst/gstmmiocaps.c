@@ -371,10 +371,10 @@ gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted,
     {"pixel-aspect-ratio", "with square pixels", "videoscale"},
     {"interlace-mode", "progressive", "interlace"},
   };
-  g_autoptr (GstCaps) layout = gst_caps_copy (caps);
+  g_autoptr (GstCaps) untimed = gst_caps_copy (caps);
 
-  for (guint i = 0; i < gst_caps_get_size (layout); i++)
-    gst_structure_remove_fields (gst_caps_get_structure (layout, i),
+  for (guint i = 0; i < gst_caps_get_size (untimed); i++)
+    gst_structure_remove_fields (gst_caps_get_structure (untimed, i),
         "framerate", "pixel-aspect-ratio", "interlace-mode", NULL);
 
   *what = "progressive, with square pixels and at a constant rate";
@@ -387,5 +387,5 @@ gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted,
     }
   }
 
-  return gst_caps_can_intersect (layout, wanted);
+  return gst_caps_can_intersect (untimed, wanted);
 }

@@ -233,19 +233,10 @@ prepare_slot_away (void)
   prepare_away ("03:00.0");
 }
 
-/* It is not back, whatever fails */
 static gboolean
 run_away (GError ** error)
 {
-  fail_unless (mmio_capture_reopen (lost, error) == NULL);
-  if ((*error)->code != MMIO_ERROR_NOT_FOUND)
-    return FALSE;
-
-  if (!g_str_has_prefix ((*error)->message, "There is no "))
-    faultrun_add_problem ("'%s'", (*error)->message);
-
-  g_clear_error (error);
-  return TRUE;
+  return faultrun_stay_away (lost, error);
 }
 
 static void
