@@ -52,7 +52,8 @@ struct _MmioCounter
   gboolean known;               /* whether it was ever looked at */
   guint64 value;                /* of the last picture, when it was complete */
   gboolean is_odd;              /* at the last look: one is written */
-  gint64 time;                  /* before there was one: of the first look */
+  gint64 time;                  /* when it was seen; of the first poll before */
+  gint64 phase;                 /* when it was complete, as far as is known */
 
   gint64 last_poll;
   MmioRate rate;
@@ -183,13 +184,23 @@ get_likely_steps (const MmioCounter * counter, guint64 value, gint64 elapsed)
       steps;
 }
 
+/* When a picture that is seen at @now was complete: since the last poll. A poll
+ * that comes late does not move the pictures after it. */
+static gint64
+estimate_phase (const MmioCounter * counter, gint64 now, guint64 steps)
+{
+  const gint64 expected = counter->phase + steps * counter->rate.period;
+
+  return MIN (MAX (expected, counter->last_poll), now);
+}
+
 /* Looks the closer the less it was right, and the other way round */
 static void
 learn (MmioCounter * counter, gint64 now, guint64 steps)
 {
   const gint64 before = counter->rate.period;
   const gboolean was_late =
-      counter->last_poll < counter->time + before - counter->margin;
+      counter->last_poll < counter->phase + before - counter->margin;
 
   mmio_rate_learn (&counter->rate, now - counter->time, steps);
   if (before == 0)
@@ -221,6 +232,7 @@ mmio_counter_poll (MmioCounter * counter, gint64 now, MmioCount * count)
   const gint64 elapsed = now - counter->last_poll;
   const gboolean was_absent = elapsed > MMIO_RATE_MAX_PERIOD;
   guint64 steps = 1;
+  gint64 phase = now;
 
   counter->is_odd = is_odd (counter, look);
   if (counter->rate.period > 0 &&
@@ -233,7 +245,7 @@ mmio_counter_poll (MmioCounter * counter, gint64 now, MmioCount * count)
     counter->known = TRUE;
     counter->is_inexact = TRUE;
     counter->value = value;
-    counter->time = counter->last_poll = now;
+    counter->time = counter->phase = counter->last_poll = now;
     return FALSE;
   }
 
@@ -253,8 +265,11 @@ mmio_counter_poll (MmioCounter * counter, gint64 now, MmioCount * count)
     /* What began anew may have another rate */
     if (steps == 0)
       memset (&counter->rate, 0, sizeof (counter->rate));
-    else if (!counter->is_inexact && !was_absent)
+    else if (!counter->is_inexact && !was_absent) {
+      if (counter->rate.period > 0)
+        phase = estimate_phase (counter, now, steps);
       learn (counter, now, steps);
+    }
   }
 
   /* It was there before, nobody knows since when */
@@ -262,6 +277,7 @@ mmio_counter_poll (MmioCounter * counter, gint64 now, MmioCount * count)
   counter->known = TRUE;
   counter->value = value;
   counter->time = now;
+  counter->phase = phase;
   counter->last_poll = now;
 
   *count = (MmioCount) {
@@ -281,7 +297,7 @@ gint64
 mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
 {
   const gint64 period = counter->rate.period;
-  const gint64 due = counter->time + period;
+  const gint64 due = counter->phase + period;
   const gint64 quiet = MIN ((now - due) / QUIET_PART, LONGEST_PAUSE);
 
   if (period == 0)
@@ -399,6 +415,7 @@ mmio_counter_accept_read (MmioCounter * counter)
   /* What leaps was no counting, and tells no time */
   if (counter->rate.period > 0 && steps <= MAX_JUMP) {
     counter->time += steps * counter->rate.period;
+    counter->phase += steps * counter->rate.period;
     counter->last_poll = MAX (counter->last_poll, counter->time);
   } else {
     counter->is_inexact = TRUE;

@@ -589,6 +589,31 @@ GST_START_TEST (test_pauses)
 
 GST_END_TEST;
 
+/* One wake-up that is late delays one picture, not those after it */
+GST_START_TEST (test_late_once)
+{
+  const gint64 period = periods[__i__];
+  g_autoptr (MmioCounter) counter = new_counter (32, FALSE);
+  gint64 now = 1000000, next = now;
+  guint late_at = 1000, pictures = 0;
+  MmioCount count;
+
+  while (pictures < 1100) {
+    while (next <= now) {
+      put (++pictures);
+      next += period;
+    }
+    if (mmio_counter_poll (counter, now, &count) && pictures > late_at)
+      fail_unless (now - (next - period) <= 500, "%u after: %" G_GINT64_FORMAT
+          " us late", pictures - late_at, now - (next - period));
+    now += mmio_counter_get_pause (counter, now);
+    if (pictures == late_at - 1 && next - now < period / 8)
+      now += period / 2;
+  }
+}
+
+GST_END_TEST;
+
 /* The rate changes, and it is found out */
 GST_START_TEST (test_new_rate)
 {
@@ -793,6 +818,7 @@ counter_suite (void)
   tcase_add_test (tc, test_newer);
   tcase_add_test (tc, test_newer_tells_no_rate);
   tcase_add_loop_test (tc, test_pauses, 0, G_N_ELEMENTS (periods));
+  tcase_add_loop_test (tc, test_late_once, 0, G_N_ELEMENTS (periods));
   tcase_add_test (tc, test_new_rate);
   tcase_add_test (tc, test_first_rate);
   tcase_add_test (tc, test_stall);
