@@ -33,10 +33,7 @@ struct _GstMmioIO
 
   GstAllocator *allocator;      /* of the map */
 
-  /* Downstream: while it is negotiated with, and what there is against
-   * offering it dma-bufs */
-  gboolean negotiating;
-  char *objection;
+  char *objection;              /* to offering dma-bufs to this downstream */
   /* Who has refused how often, known by what it takes, and why; and whether
    * that is still to be heeded */
   GstCaps *refuser;
@@ -229,6 +226,21 @@ gst_mmio_io_free (GstMmioIO * io)
   g_free (io);
 }
 
+static GstCaps *
+make_caps (const GstMmioIO * io, gboolean with_dma_buf)
+{
+  const MmioLayout *layout = &mmio_capture_get_info (io->capture)->layout;
+  const gboolean own_only = io->wanted == GST_MMIO_IO_MODE_MMAP ||
+      io->wanted == GST_MMIO_IO_MODE_DMABUF;
+  GstCaps *caps = gst_caps_new_empty ();
+
+  if (with_dma_buf && (has_dma_buf (io) || may_export (io)))
+    gst_caps_append (caps, gst_mmio_caps_get_dma_buf (layout));
+  gst_caps_append (caps, gst_mmio_caps_from_layout (layout, own_only));
+
+  return caps;
+}
+
 /**
  * gst_mmio_io_get_caps:
  *
@@ -237,31 +249,32 @@ gst_mmio_io_free (GstMmioIO * io)
 GstCaps *
 gst_mmio_io_get_caps (const GstMmioIO * io)
 {
-  const MmioLayout *layout = &mmio_capture_get_info (io->capture)->layout;
-  const gboolean own_only = io->wanted == GST_MMIO_IO_MODE_MMAP ||
-      io->wanted == GST_MMIO_IO_MODE_DMABUF;
-  GstCaps *caps = gst_caps_new_empty ();
+  return make_caps (io, TRUE);
+}
 
-  if ((has_dma_buf (io) || may_export (io)) &&
-      !(io->negotiating && io->objection))
-    gst_caps_append (caps, gst_mmio_caps_get_dma_buf (layout));
-  gst_caps_append (caps, gst_mmio_caps_from_layout (layout, own_only));
-
-  return caps;
+/**
+ * gst_mmio_io_get_offer:
+ *
+ * Returns: (transfer full): of all that can be sent, what the negotiation that
+ *   gst_mmio_io_begin() began offers, the best first
+ */
+GstCaps *
+gst_mmio_io_get_offer (const GstMmioIO * io)
+{
+  return make_caps (io, !io->objection);
 }
 
 /**
  * gst_mmio_io_begin:
  * @downstream: (nullable): all that downstream takes
  *
- * Begins a negotiation.  Until gst_mmio_io_end(), dma-bufs are offered only if
- * downstream names them, or the user asks for them: who takes anything may
- * look at it byte by byte.
+ * Begins a negotiation, which offers dma-bufs only if downstream names them, or
+ * the user asks for them: an element that takes anything may read it byte by
+ * byte.
  */
 void
 gst_mmio_io_begin (GstMmioIO * io, GstCaps * downstream)
 {
-  io->negotiating = TRUE;
   g_free (io->objection);
   io->objection = NULL;
 
@@ -281,12 +294,6 @@ gst_mmio_io_begin (GstMmioIO * io, GstCaps * downstream)
     io->objection = g_strdup ("Downstream takes no dma-bufs; kmssink (from "
         "GStreamer 1.26 on; before, with io-mode=dmabuf), glimagesink and "
         "waylandsink do.");
-}
-
-void
-gst_mmio_io_end (GstMmioIO * io)
-{
-  io->negotiating = FALSE;
 }
 
 /**

@@ -29,9 +29,9 @@ gboolean gst_mmio_io_move (GstMmioIO * io, MmioCapture * capture);
 void gst_mmio_io_free (GstMmioIO * io);
 
 GstCaps *gst_mmio_io_get_caps (const GstMmioIO * io);
+GstCaps *gst_mmio_io_get_offer (const GstMmioIO * io);
 
 void gst_mmio_io_begin (GstMmioIO * io, GstCaps * downstream);
-void gst_mmio_io_end (GstMmioIO * io);
 gboolean gst_mmio_io_refuse (GstMmioIO * io, const char *reason);
 gboolean gst_mmio_io_is_refused (const GstMmioIO * io);
 gboolean gst_mmio_io_is_demanded (const GstMmioIO * io);

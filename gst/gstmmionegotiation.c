@@ -25,6 +25,15 @@
  * a pool waits although it is asked not to: microseconds */
 #define PARK_TIME (200 * G_TIME_SPAN_MILLISECOND)
 
+/* A device that starts the frames itself does so at any rate */
+static void
+set_rates (GstMmioVidSrc * self, GstCaps * caps)
+{
+  if (gst_mmio_vid_src_is_device_synced (self))
+    gst_caps_set_simple (caps, "framerate", GST_TYPE_FRACTION_RANGE, 0, 1,
+        GST_MMIO_CAPS_MAX_RATE, 1, NULL);
+}
+
 static GstCaps *
 gst_mmio_negotiation_get_caps (GstBaseSrc * base, GstCaps * filter)
 {
@@ -33,9 +42,8 @@ gst_mmio_negotiation_get_caps (GstBaseSrc * base, GstCaps * filter)
 
   GST_OBJECT_LOCK (self);
   caps = self->io ? gst_mmio_io_get_caps (self->io) : NULL;
-  if (caps && gst_mmio_vid_src_is_device_synced (self))
-    gst_caps_set_simple (caps, "framerate", GST_TYPE_FRACTION_RANGE, 0, 1,
-        GST_MMIO_CAPS_MAX_RATE, 1, NULL);
+  if (caps)
+    set_rates (self, caps);
   GST_OBJECT_UNLOCK (self);
 
   if (!caps)
@@ -143,10 +151,9 @@ gst_mmio_negotiation_fixate (GstBaseSrc * base, GstCaps * caps)
 /* As the base class does it, but that a peer is not trusted to have answered
  * within what was offered: some ignore the filter, and some take anything */
 static gboolean
-negotiate_caps (GstBaseSrc * base)
+negotiate_caps (GstBaseSrc * base, GstCaps * offered)
 {
   GstPad *pad = GST_BASE_SRC_PAD (base);
-  g_autoptr (GstCaps) offered = gst_pad_query_caps (pad, NULL);
   g_autoptr (GstCaps) answer = gst_pad_peer_query_caps (pad, offered);
   g_autoptr (GstCaps) caps =
       gst_caps_intersect_full (answer, offered, GST_CAPS_INTERSECT_FIRST);
@@ -290,24 +297,23 @@ negotiate (GstMmioVidSrc * self)
       gst_pad_peer_query_caps (GST_BASE_SRC_PAD (base), NULL);
   g_autoptr (GstCaps) before =
       gst_pad_get_current_caps (GST_BASE_SRC_PAD (base));
+  g_autoptr (GstCaps) offered = NULL;
   gboolean ret;
 
   export_frames (self, downstream);
   GST_OBJECT_LOCK (self);
   gst_mmio_io_begin (self->io, downstream);
+  offered = gst_mmio_io_get_offer (self->io);
+  set_rates (self, offered);
   GST_OBJECT_UNLOCK (self);
 
-  ret = negotiate_caps (base);
+  ret = negotiate_caps (base, offered);
   /* Copies that are refused fail as they always do */
   if (ret && self->is_dma_buf)
     ret = has_accepted_caps (GST_BASE_SRC_PAD (base));
 
   self->keeps_allocation = ret && changes_only_rate (self, before, downstream);
   gst_caps_replace (&self->downstream, downstream);
-
-  GST_OBJECT_LOCK (self);
-  gst_mmio_io_end (self->io);
-  GST_OBJECT_UNLOCK (self);
 
   return ret;
 }

@@ -29,8 +29,11 @@ check_offer (GstHarness * h, const char *const *offer)
 
     fail_unless (n < gst_caps_get_size (caps), "no %s", offer[n]);
     nth = gst_caps_copy_nth (caps, n);
-    fail_unless (gst_caps_is_subset (nth, one), "%u is %" GST_PTR_FORMAT
-        ", not %s", n, nth, offer[n]);
+    if (!gst_caps_is_subset (nth, one)) {
+      g_autofree char *text = gst_caps_to_string (nth);
+
+      ck_abort_msg ("%u is %s, not %s", n, text, offer[n]);
+    }
     gst_caps_unref (nth);
     gst_caps_unref (one);
   }
@@ -61,7 +64,27 @@ check_template_offer (GstHarness * h)
   gst_caps_unref (caps);
 }
 
-/* Whatever the way is, and before and after it is known */
+typedef struct
+{
+  GstHarness *h;
+  const char *const *offer;
+  guint n_checked;              /* (atomic) */
+} CapsEvents;
+
+static GstPadProbeReturn
+check_offer_at_caps_event (GstPad * pad, GstPadProbeInfo * info,
+    gpointer user_data)
+{
+  CapsEvents *events = user_data;
+
+  if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_CAPS) {
+    check_offer (events->h, events->offer);
+    g_atomic_int_inc (&events->n_checked);
+  }
+  return GST_PAD_PROBE_OK;
+}
+
+/* Whatever the way is, and before, while and after it is negotiated */
 GST_START_TEST (test_offer)
 {
   static const struct
@@ -76,8 +99,11 @@ GST_START_TEST (test_offer)
   const gboolean names = __i__ % 2;
   GstHarness *h = dmabuf_new_source (cases[__i__ / 2].io_mode, &odd);
   const char *const *offer = cases[__i__ / 2].offer;
+  CapsEvents events = { h, offer, 0 };
 
   propose_video_meta (h);
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+      check_offer_at_caps_event, &events, NULL);
   if (names)
     gst_harness_set_sink_caps_str (h, DMABUF ";video/x-raw");
   for (guint i = 0; i < 2; i++) {
@@ -99,6 +125,7 @@ GST_START_TEST (test_offer)
     gst_element_set_state (h->element, GST_STATE_NULL);
     check_template_offer (h);
   }
+  fail_unless_equals_int (g_atomic_int_get (&events.n_checked), 2);
   source_teardown (h);
 }
 
