@@ -109,7 +109,7 @@ fail_without_clock (GstMmioVidSrc * self)
 static void
 count_missed (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
-  gst_mmio_frame_queue_lose (&self->queue, frame->missed);
+  gst_mmio_frame_queue_add_missed (&self->queue, frame->missed);
   frame->missed = 0;
 }
 
@@ -202,9 +202,9 @@ update_device_period (GstMmioVidSrc * self)
   self->device_period = us > 0 ? (GstClockTime) us *GST_USECOND :
       GST_CLOCK_TIME_NONE;
   period = gst_mmio_capture_loop_get_period (self);
-  changed = is_other_period (self->told_period, period);
+  changed = is_other_period (self->posted_period, period);
   if (changed)
-    self->told_period = period;
+    self->posted_period = period;
   GST_OBJECT_UNLOCK (self);
 
   if (changed)
@@ -472,7 +472,7 @@ read_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** buffer)
 
   if (!*buffer && (read == MMIO_READ_WHOLE || read == MMIO_READ_TORN ||
           read == MMIO_READ_UNCHANGED))
-    gst_mmio_frame_queue_lose (&self->queue, 1);
+    gst_mmio_frame_queue_add_missed (&self->queue, 1);
   if (*buffer && read != MMIO_READ_WHOLE && read != MMIO_READ_TORN)
     gst_clear_buffer (buffer);
 
@@ -643,7 +643,7 @@ capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
     queue_frame (self, &frame, buffer, epoch);
   }
   if (step == GST_MMIO_STEP_GONE)
-    gst_mmio_device_state_lose (self);
+    gst_mmio_device_state_handle_removal (self);
 }
 
 /* As of the threads that pads start, so that applications can give it a

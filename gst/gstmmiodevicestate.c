@@ -74,7 +74,7 @@ gst_mmio_device_state_drop (GstMmioVidSrc * self)
     return;
 
   device->has_pending = FALSE;
-  gst_mmio_frame_queue_lose (&self->queue, 1);
+  gst_mmio_frame_queue_add_missed (&self->queue, 1);
 }
 
 /* Takes the pending frame, stamped with the time at which it can be read.
@@ -404,7 +404,7 @@ find (GstMmioVidSrc * self)
 
 /* The device is gone: waits for it, or gives up.  Returns: what follows */
 GstMmioStep
-gst_mmio_device_state_lose (GstMmioVidSrc * self)
+gst_mmio_device_state_handle_removal (GstMmioVidSrc * self)
 {
   const GError *removal = mmio_capture_get_removal (self->capture);
   gboolean reconnect;

@@ -202,13 +202,13 @@ gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue,
 }
 
 /**
- * gst_mmio_frame_queue_lose:
+ * gst_mmio_frame_queue_add_missed:
  * @n: number of frames that were due and not captured
  *
  * Counts frames as missed before the next one that is pushed.
  */
 void
-gst_mmio_frame_queue_lose (GstMmioFrameQueue * queue, guint64 n)
+gst_mmio_frame_queue_add_missed (GstMmioFrameQueue * queue, guint64 n)
 {
   g_mutex_lock (&queue->lock);
   queue->lost += n;

@@ -6,21 +6,20 @@
 #include "gstmmiopacer.h"
 
 G_BEGIN_DECLS
-
 /* Half a second at 240 Hz */
 #define GST_MMIO_FRAME_QUEUE_MAX 128
 /* While the rate is not known: as many as V4L2 has (VIDEO_MAX_FRAME) */
 #define GST_MMIO_FRAME_QUEUE_DEFAULT 32
 /* Of frames that are copied: a fifth of a second of 4K at 60 Hz, rounded up */
 #define GST_MMIO_FRAME_QUEUE_MAX_BYTES ((gsize) 512 << 20)
-
 /**
  * GstMmioFrame:
  * @buffer: (transfer full): the frame, stamped
  * @time: its number and time; @time.missed counts the frames missed before it
  * @is_discont: whether the device or its mode has changed since the last one
  */
-typedef struct {
+    typedef struct
+{
   GstBuffer *buffer;
   GstMmioFrameTime time;
   gboolean is_discont;
@@ -36,7 +35,8 @@ typedef struct {
  *
  * The result of gst_mmio_frame_queue_pop().
  */
-typedef enum {
+typedef enum
+{
   GST_MMIO_POP_FRAME,
   GST_MMIO_POP_INTERRUPTED,
   GST_MMIO_POP_CLOSED,
@@ -53,8 +53,9 @@ typedef enum {
  * queued buffers.  One thread pushes, one pops; the other functions may be called
  * from any thread.
  */
-typedef struct {
-  /*< private >*/
+typedef struct
+{
+  /*< private > */
   GMutex lock;
   GCond changed;
   GstQueueArray *frames;
@@ -79,7 +80,7 @@ gboolean gst_mmio_frame_queue_push (GstMmioFrameQueue * queue,
     GstMmioFrame * frame, guint capacity, guint epoch);
 gboolean gst_mmio_frame_queue_drop_oldest (GstMmioFrameQueue * queue,
     const GstBufferPool * pool);
-void gst_mmio_frame_queue_lose (GstMmioFrameQueue * queue, guint64 n);
+void gst_mmio_frame_queue_add_missed (GstMmioFrameQueue * queue, guint64 n);
 gboolean gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue,
     GstMmioFrame * newest);
 

@@ -401,7 +401,7 @@ discard_queue (GstMmioVidSrc * self)
   self->is_discont |= newest.is_discont;
 
   if (self->device.has_pending) {
-    gst_mmio_frame_queue_lose (&self->queue, 1);
+    gst_mmio_frame_queue_add_missed (&self->queue, 1);
     return;
   }
   if (gst_mmio_vid_src_is_device_synced (self))
@@ -539,7 +539,7 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
   self->max_buffers = max_buffers;
   self->max_frames = max_frames;
   if (latency_changed)
-    self->told_period = gst_mmio_capture_loop_get_period (self);
+    self->posted_period = gst_mmio_capture_loop_get_period (self);
   GST_OBJECT_UNLOCK (self);
 
   if (latency_changed)

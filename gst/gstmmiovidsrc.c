@@ -348,7 +348,7 @@ start (GstMmioVidSrc * self)
   self->latency_changed = FALSE;
   self->period = GST_CLOCK_TIME_NONE;
   self->device_period = GST_CLOCK_TIME_NONE;
-  self->told_period = GST_CLOCK_TIME_NONE;
+  self->posted_period = GST_CLOCK_TIME_NONE;
   self->is_failure_posted = FALSE;
   gst_mmio_vid_src_guess_latency (self, TRUE);
   GST_OBJECT_UNLOCK (self);

@@ -16,9 +16,7 @@
 #include "gstmmiovidsrc.h"
 #include "gstmmioio.h"
 
-G_BEGIN_DECLS
-
-GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
+G_BEGIN_DECLS GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
 
 /**
  * GstMmioStep:
@@ -29,7 +27,8 @@ GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
  *
  * The result of a step of the capture loop.
  */
-typedef enum {
+typedef enum
+{
   GST_MMIO_STEP_DONE,
   GST_MMIO_STEP_AGAIN,
   GST_MMIO_STEP_GONE,
@@ -45,7 +44,8 @@ typedef enum {
  *
  * The state of the device.
  */
-typedef enum {
+typedef enum
+{
   GST_MMIO_STATE_LIVE,
   GST_MMIO_STATE_MODE_CHANGING,
   GST_MMIO_STATE_STALLED,
@@ -70,7 +70,8 @@ typedef enum {
  *
  * What the capture thread knows of the device.
  */
-typedef struct {
+typedef struct
+{
   GstMmioState state;
   gboolean is_outdated;
   gboolean has_pending;
@@ -96,7 +97,7 @@ struct _GstMmioVidSrc
   gboolean copies;              /* what latency is the latency of */
   GstClockTime period;          /* negotiated, or GST_CLOCK_TIME_NONE */
   GstClockTime device_period;   /* measured, or GST_CLOCK_TIME_NONE */
-  GstClockTime told_period;     /* at the last latency message */
+  GstClockTime posted_period;   /* at the last latency message */
   guint max_buffers;            /* of the pool; 0: no limit */
   guint max_frames;             /* that fit into the queue's memory */
   gboolean latency_changed;
@@ -148,7 +149,8 @@ gst_mmio_vid_src_get_parent (void)
 static inline gboolean
 gst_mmio_vid_src_is_device_synced (GstMmioVidSrc * self)
 {
-  return mmio_capture_get_info (self->capture)->frame_sync != MMIO_FRAME_SYNC_CLOCK;
+  return mmio_capture_get_info (self->capture)->frame_sync !=
+      MMIO_FRAME_SYNC_CLOCK;
 }
 
 void gst_mmio_vid_src_guess_latency (GstMmioVidSrc * self, gboolean copies);
@@ -179,7 +181,7 @@ gboolean gst_mmio_device_state_take (GstMmioVidSrc * self,
 void gst_mmio_device_state_note_count (GstMmioVidSrc * self, gint64 time);
 void gst_mmio_device_state_note_stall (GstMmioVidSrc * self);
 void gst_mmio_device_state_note_frame (GstMmioVidSrc * self, gboolean is_torn);
-GstMmioStep gst_mmio_device_state_lose (GstMmioVidSrc * self);
+GstMmioStep gst_mmio_device_state_handle_removal (GstMmioVidSrc * self);
 void gst_mmio_device_state_notify (gpointer data);
 
 G_END_DECLS

@@ -114,22 +114,22 @@ mmio_sim_store (MmioSim * sim, guint n, guint32 value)
   __atomic_thread_fence (__ATOMIC_SEQ_CST);
 }
 
-/* Paints a frame where it is its turn.  It counts before the picture changes and
+/* Paints a frame where it is its slot.  It counts before the picture changes and
  * after it, so that who reads it meanwhile can know; and names the one that is
  * complete before it counts. */
 static void
 mmio_sim_paint_frame (MmioSim * sim, guint number)
 {
   const guint n_buffers = sim->layout.n_buffers;
-  const guint turn = number % n_buffers;
+  const guint slot = number % n_buffers;
   /* The first ones are all the same */
   const guint before = number < n_buffers ? 0 : number - n_buffers;
 
   mmio_sim_store (sim, REGISTER_COUNTER, 2 * number - 1);
-  mmio_pattern_repaint (&sim->layout, sim->memory + sim->layout.buffer[turn],
+  mmio_pattern_repaint (&sim->layout, sim->memory + sim->layout.buffer[slot],
       before, number);
   if (n_buffers > 1)
-    mmio_sim_store (sim, REGISTER_INDEX, turn);
+    mmio_sim_store (sim, REGISTER_INDEX, slot);
   mmio_sim_store (sim, REGISTER_COUNTER, 2 * number);
 }
 

@@ -17,7 +17,7 @@
  * each one */
 #define DESCRIPTION offsetof (MmiovidHeader, counter)
 
-G_STATIC_ASSERT (MMIOVID_HEADER_MAX_PICTURES == MMIO_MAX_BUFFERS);
+G_STATIC_ASSERT (MMIOVID_HEADER_MAX_SLOTS == MMIO_MAX_BUFFERS);
 
 /* The installed header includes no other one, but its format codes are the kernel's */
 G_STATIC_ASSERT (MMIOVID_FORMAT_RGB == DRM_FORMAT_BGR888);
@@ -74,10 +74,10 @@ load_description (const guint8 * registers, MmiovidHeader * header)
         LOAD (registers, size),.format = LOAD (registers, format),.width =
         LOAD (registers, width),.height = LOAD (registers, height),.stride =
         LOAD (registers, stride),.flags =
-        LOAD (registers, flags),.n_pictures = LOAD (registers, n_pictures),};
-  for (guint i = 0; i < MMIOVID_HEADER_MAX_PICTURES; i++)
-    header->picture_offset[i] = load_u64 (registers +
-        offsetof (MmiovidHeader, picture_offset) + (gsize) 8 * i);
+        LOAD (registers, flags),.n_slots = LOAD (registers, n_slots),};
+  for (guint i = 0; i < MMIOVID_HEADER_MAX_SLOTS; i++)
+    header->slot_offset[i] = load_u64 (registers +
+        offsetof (MmiovidHeader, slot_offset) + (gsize) 8 * i);
 }
 
 /* The sequence tells it all, unless it has begun anew and come to the same
@@ -87,7 +87,7 @@ load_description (const guint8 * registers, MmiovidHeader * header)
 static gboolean
 load_key (const guint8 * registers, MmioModeKey * key)
 {
-  const gsize offset = offsetof (MmiovidHeader, picture_offset);
+  const gsize offset = offsetof (MmiovidHeader, slot_offset);
   guint32 *word = key->word;
 
   memset (key, 0, sizeof (*key));
@@ -196,7 +196,7 @@ static gboolean
 check_offset (const char *address, const MmiovidHeader * header, guint i,
     const MmioSpec * described, guint64 bar_size, GError ** error)
 {
-  const guint64 offset = header->picture_offset[i];
+  const guint64 offset = header->slot_offset[i];
   MmioSpec spec = *described;
   MmioLayout layout;
 
@@ -206,7 +206,7 @@ check_offset (const char *address, const MmiovidHeader * header, guint i,
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The mmiovid header of %s says picture_offset[%u]=%" G_GUINT64_FORMAT
+      "The mmiovid header of %s says slot_offset[%u]=%" G_GUINT64_FORMAT
       ", but %u x %u %s pixels do not lie between its end at byte %u and that "
       "of its memory at byte %" G_GUINT64_FORMAT ADVICE, address, i, offset,
       described->width, described->height, described->format.name, header->size,
@@ -215,16 +215,15 @@ check_offset (const char *address, const MmiovidHeader * header, guint i,
 }
 
 static gboolean
-check_n_pictures (const char *address, const MmiovidHeader * header,
+check_n_slots (const char *address, const MmiovidHeader * header,
     GError ** error)
 {
-  if (header->n_pictures > 0 &&
-      header->n_pictures <= MMIOVID_HEADER_MAX_PICTURES)
+  if (header->n_slots > 0 && header->n_slots <= MMIOVID_HEADER_MAX_SLOTS)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The mmiovid header of %s says n_pictures=%u, and there are 1 to %u"
-      ADVICE, address, header->n_pictures, MMIOVID_HEADER_MAX_PICTURES);
+      "The mmiovid header of %s says n_slots=%u, and there are 1 to %u"
+      ADVICE, address, header->n_slots, MMIOVID_HEADER_MAX_SLOTS);
   return FALSE;
 }
 
@@ -265,7 +264,7 @@ check_buffers (const char *address, const MmioSpec * described, GError ** error)
 
   offsets = g_string_new (NULL);
   for (guint i = 0; i < described->n_buffers; i++)
-    g_string_append_printf (offsets, "%spicture_offset[%u]=%"
+    g_string_append_printf (offsets, "%sslot_offset[%u]=%"
         G_GUINT64_FORMAT, i == 0 ? "" : ", ", i, described->buffer_offset[i]);
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "The mmiovid header of %s says %s, but %u x %u %s pixels overlap there, "
@@ -295,20 +294,20 @@ parse (const MmioDevice * device, guint bar, const MmiovidHeader * header,
   described->height = header->height;
   described->stride = header->stride;
   if (!check_stride (address, described, error) ||
-      !check_n_pictures (address, header, error))
+      !check_n_slots (address, header, error))
     return FALSE;
 
-  for (guint i = 0; i < header->n_pictures; i++) {
+  for (guint i = 0; i < header->n_slots; i++) {
     if (!check_offset (address, header, i, described, bar_size, error))
       return FALSE;
   }
 
-  described->offset = header->picture_offset[0];
-  if (header->n_pictures > 1) {
-    described->n_buffers = header->n_pictures;
+  described->offset = header->slot_offset[0];
+  if (header->n_slots > 1) {
+    described->n_buffers = header->n_slots;
     for (guint i = 0; i < MMIO_MAX_BUFFERS; i++)
       described->buffer_offset[i] =
-          i < header->n_pictures ? header->picture_offset[i] : 0;
+          i < header->n_slots ? header->slot_offset[i] : 0;
     described->index = get_register (bar, offsetof (MmiovidHeader, index));
     if (!check_buffers (address, described, error))
       return FALSE;
@@ -346,7 +345,7 @@ mmio_header_read (const MmioDevice * device, guint bar,
   g_debug ("%s: header %u, size %u, sequence %u, format %#x, %ux%u, stride %u, "
       "flags %#x, %u pictures", address, header.version, header.size,
       key->word[0], header.format, header.width, header.height,
-      header.stride, header.flags, header.n_pictures);
+      header.stride, header.flags, header.n_slots);
 
   if (!parse (device, bar, &header, &result, error))
     return MMIO_DESCRIPTION_INVALID;

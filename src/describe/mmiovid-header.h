@@ -32,7 +32,7 @@
 #define MMIOVID_HEADER_SIZE 128
 
 /* Double and triple buffers, and one more */
-#define MMIOVID_HEADER_MAX_PICTURES 4
+#define MMIOVID_HEADER_MAX_SLOTS 4
 
 /* flags: `counter` counts the pictures */
 #define MMIOVID_HEADER_COUNTER (UINT32_C (1) << 0)
@@ -70,7 +70,7 @@
  * @magic: MMIOVID_HEADER_MAGIC
  * @version: MMIOVID_HEADER_VERSION
  * @size: bytes of the header, MMIOVID_HEADER_SIZE or more
- * @sequence: odd while something up to picture_offset changes, and even
+ * @sequence: odd while something up to slot_offset changes, and even
  *   otherwise.  Whoever changes something there makes it odd (adds 1), changes
  *   it, and makes it even (adds 1), with a write barrier between.
  * @format: MMIOVID_FORMAT_*
@@ -79,10 +79,10 @@
  * @stride: bytes from one row to the next; 0: no padding.  In a planar format
  *   it is that of the first plane, and the planes follow each other.
  * @flags: MMIOVID_HEADER_COUNTER, MMIOVID_HEADER_SEQLOCK; others are 0
- * @n_pictures: pictures that are written in turn, 0, 1, 2, 0, ..., 1 to
- *   MMIOVID_HEADER_MAX_PICTURES; all have the same geometry
- * @picture_offset: bytes from the BAR's start to each of them, @size or more;
- *   those after @n_pictures are 0
+ * @n_slots: pictures that are written in turn, 0, 1, 2, 0, ..., 1 to
+ *   MMIOVID_HEADER_MAX_SLOTS; all have the same geometry
+ * @slot_offset: bytes from the BAR's start to each of them, @size or more;
+ *   those after @n_slots are 0
  * @counter: counts the pictures, where the flag says so; begins again at 0
  *   after its highest value.  A write barrier before it is written, and one
  *   after it, before anything of the next picture is.
@@ -103,9 +103,9 @@ typedef struct MmiovidHeader
   uint32_t height;
   uint32_t stride;
   uint32_t flags;
-  uint32_t n_pictures;
+  uint32_t n_slots;
   uint32_t reserved0;
-  uint64_t picture_offset[MMIOVID_HEADER_MAX_PICTURES];
+  uint64_t slot_offset[MMIOVID_HEADER_MAX_SLOTS];
   uint32_t counter;
   uint32_t index;
   uint32_t reserved[10];
@@ -119,8 +119,7 @@ MMIOVID_HEADER_CHECK (size, sizeof (MmiovidHeader) == MMIOVID_HEADER_SIZE);
 MMIOVID_HEADER_CHECK (sequence, offsetof (MmiovidHeader, sequence) == 16);
 MMIOVID_HEADER_CHECK (format, offsetof (MmiovidHeader, format) == 20);
 MMIOVID_HEADER_CHECK (flags, offsetof (MmiovidHeader, flags) == 36);
-MMIOVID_HEADER_CHECK (picture_offset,
-    offsetof (MmiovidHeader, picture_offset) == 48);
+MMIOVID_HEADER_CHECK (slot_offset, offsetof (MmiovidHeader, slot_offset) == 48);
 MMIOVID_HEADER_CHECK (counter, offsetof (MmiovidHeader, counter) == 80);
 MMIOVID_HEADER_CHECK (index, offsetof (MmiovidHeader, index) == 84);
 

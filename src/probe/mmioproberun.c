@@ -137,24 +137,24 @@ find_range (MmioProbeReport * report, const MmioDevice * device, gint * bar,
     MmioLayout * range, GError ** error)
 {
   const guint64 wanted = report->config->length;
-  const gboolean is_picture = report->has_frame && wanted == 0;
+  const gboolean is_frame = report->has_frame && wanted == 0;
   guint64 size;
 
   range->start = report->has_frame ? report->layout.start :
       report->config->spec.offset;
-  range->end = is_picture ? report->layout.end : range->start + MAX (wanted, 1);
+  range->end = is_frame ? report->layout.end : range->start + MAX (wanted, 1);
 
   if (*bar < 0)
     *bar = choose_bar (report, device, range->end);
-  if (*bar < 0 && !is_picture)
+  if (*bar < 0 && !is_frame)
     *bar = choose_bar (report, device, 0);
-  if (*bar < 0 && !is_picture) {
+  if (*bar < 0 && !is_frame) {
     mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
         "%s has no memory BAR; see which devices have one with: "
         "mmiovid-probe", report->address);
     return FALSE;
   }
-  if (is_picture || !is_memory (device, *bar))
+  if (is_frame || !is_memory (device, *bar))
     return TRUE;
 
   size = mmio_device_get_bar (device, *bar)->size;

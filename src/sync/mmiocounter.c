@@ -227,21 +227,21 @@ learn (MmioCounter * counter, gint64 now, guint64 steps)
 gboolean
 mmio_counter_poll (MmioCounter * counter, gint64 now, MmioCount * count)
 {
-  const guint64 look = mmio_register_read (counter->reg);
-  const guint64 value = get_complete (counter, look);
+  const guint64 raw = mmio_register_read (counter->reg);
+  const guint64 value = get_complete (counter, raw);
   const gint64 elapsed = now - counter->last_poll;
   const gboolean was_absent = elapsed > MMIO_RATE_MAX_PERIOD;
   guint64 steps = 1;
   gint64 phase = now;
 
-  counter->is_odd = is_odd (counter, look);
+  counter->is_odd = is_odd (counter, raw);
   if (counter->rate.period > 0 &&
       now - counter->time <= MAX_PERIODS * counter->rate.period)
-    mmio_counter_check_poll (&counter->check, look, now);
+    mmio_counter_check_poll (&counter->check, raw, now);
   else
     mmio_counter_check_skip (&counter->check);
 
-  if (!counter->known && is_busy (counter, look)) {
+  if (!counter->known && is_busy (counter, raw)) {
     counter->known = TRUE;
     counter->is_inexact = TRUE;
     counter->value = value;

@@ -25,7 +25,7 @@
 static void
 restart (MmioCounterCheck * check)
 {
-  check->n_pictures = 0;
+  check->n_frames = 0;
   check->is_seen = FALSE;
   check->odd = check->even = check->unknown = 0;
 }
@@ -39,7 +39,7 @@ restart (MmioCounterCheck * check)
 gboolean
 mmio_counter_check_is_watching (const MmioCounterCheck * check)
 {
-  return check->n_pictures >= SETTLED && check->n_pictures < SETTLED + WATCHED;
+  return check->n_frames >= SETTLED && check->n_frames < SETTLED + WATCHED;
 }
 
 /**
@@ -115,11 +115,11 @@ void
 mmio_counter_check_frame (MmioCounterCheck * check, gboolean is_seqlock)
 {
   check->jumps -= check->jumps > 0;
-  if (check->n_pictures == SETTLED + WATCHED)
+  if (check->n_frames == SETTLED + WATCHED)
     return;
 
-  check->n_pictures++;
-  if (check->n_pictures == SETTLED + WATCHED && check->doubt == MMIO_DOUBT_NONE)
+  check->n_frames++;
+  if (check->n_frames == SETTLED + WATCHED && check->doubt == MMIO_DOUBT_NONE)
     check->doubt = judge (check, is_seqlock);
 }
 

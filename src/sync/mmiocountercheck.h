@@ -4,7 +4,6 @@
 #include <glib.h>
 
 G_BEGIN_DECLS
-
 /**
  * MmioDoubt:
  * @MMIO_DOUBT_NONE: the register counts as it should
@@ -14,7 +13,8 @@ G_BEGIN_DECLS
  *
  * What is wrong with a frame counter.
  */
-typedef enum {
+    typedef enum
+{
   MMIO_DOUBT_NONE,
   MMIO_DOUBT_JUMPS,
   MMIO_DOUBT_SEQLOCK,
@@ -25,7 +25,7 @@ typedef enum {
  * MmioCounterCheck:
  * @doubt: the verdict
  * @jumps: weight of the jumps that were seen lately
- * @n_pictures: pictures without a jump, as far as they are of interest
+ * @n_frames: pictures without a jump, as far as they are of interest
  * @is_seen: @value and @time are of an earlier look
  * @value: the register at the last look
  * @time: of the last look, in microseconds
@@ -36,10 +36,11 @@ typedef enum {
  * Whether a register counts frames as the user or the device says.  Zero-initialise
  * before use.
  */
-typedef struct {
+typedef struct
+{
   MmioDoubt doubt;
   guint jumps;
-  guint n_pictures;
+  guint n_frames;
   gboolean is_seen;
   guint64 value;
   gint64 time;
@@ -51,8 +52,7 @@ typedef struct {
 void mmio_counter_check_poll (MmioCounterCheck * check, guint64 value,
     gint64 now);
 void mmio_counter_check_skip (MmioCounterCheck * check);
-void mmio_counter_check_frame (MmioCounterCheck * check,
-    gboolean is_seqlock);
+void mmio_counter_check_frame (MmioCounterCheck * check, gboolean is_seqlock);
 void mmio_counter_check_jump (MmioCounterCheck * check);
 
 gboolean mmio_counter_check_is_watching (const MmioCounterCheck * check);

@@ -53,15 +53,15 @@ learn_other (MmioRate * rate, gint64 period)
 /**
  * mmio_rate_learn:
  * @elapsed: microseconds since a picture had come, until one did
- * @pictures: how many came meanwhile, that one among them
+ * @n_frames: how many came meanwhile, that one among them
  *
  * Learns from two pictures.  What is known of the rate outlives a pause, and a
  * single one that came late; another rate is known after a few pictures.
  */
 void
-mmio_rate_learn (MmioRate * rate, gint64 elapsed, guint64 pictures)
+mmio_rate_learn (MmioRate * rate, gint64 elapsed, guint64 n_frames)
 {
-  const gint64 period = elapsed / (gint64) pictures;
+  const gint64 period = elapsed / (gint64) n_frames;
 
   if (period <= 0)
     return;

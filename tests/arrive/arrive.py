@@ -249,7 +249,7 @@ def count_unsteady(painted, rate, result):
 
 def check_timestamps(test, rate, sink, *options):
     source = Source("mmiovidsrc device={file} frame-sync=counter", rate,
-                    "painter", f"--rate {rate} --pictures 3")
+                    "painter", f"--rate {rate} --slots 3")
     result = test.run(source, sink, *options)
     check_accounting(source, result)
     painted = test.painted()

@@ -43,7 +43,7 @@ typedef struct
   unsigned height;
   unsigned pixel_bytes;
   unsigned rate;
-  unsigned n_pictures;
+  unsigned n_slots;
   unsigned resize_every;
   unsigned long frames;
   FILE *times;
@@ -107,7 +107,7 @@ get_offset (const Options * options, unsigned picture)
 static uint64_t
 get_size (const Options * options)
 {
-  return get_offset (options, options->n_pictures);
+  return get_offset (options, options->n_slots);
 }
 
 static void
@@ -159,10 +159,10 @@ write_mode (const Options * options, volatile MmiovidHeader * header,
   put32 (&header->height, height);
   put32 (&header->stride, width * options->pixel_bytes);
   put32 (&header->flags, MMIOVID_HEADER_COUNTER | MMIOVID_HEADER_SEQLOCK);
-  put32 (&header->n_pictures, options->n_pictures);
+  put32 (&header->n_slots, options->n_slots);
   put32 (&header->reserved0, 0);
-  for (unsigned i = 0; i < MMIOVID_HEADER_MAX_PICTURES; i++)
-    put64 (&header->picture_offset[i], i < options->n_pictures ?
+  for (unsigned i = 0; i < MMIOVID_HEADER_MAX_SLOTS; i++)
+    put64 (&header->slot_offset[i], i < options->n_slots ?
         get_offset (options, i) : 0);
   for (unsigned i = 0; i < 10; i++)
     put32 (&header->reserved[i], 0);
@@ -219,7 +219,7 @@ run (const Options * options, uint8_t * memory)
   clock_gettime (CLOCK_MONOTONIC, &next);
   for (unsigned long n = 0; !ended && (!options->frames || n < options->frames);
       n++) {
-    const unsigned index = n % options->n_pictures;
+    const unsigned index = n % options->n_slots;
     const int is_new_mode = n == 0 || (options->resize_every &&
         n % options->resize_every == 0);
 
@@ -236,10 +236,10 @@ run (const Options * options, uint8_t * memory)
       write_mode (options, header, width, height);
     }
 
-    if (options->n_pictures == 1)
+    if (options->n_slots == 1)
       count (header);
     paint (options, memory + get_offset (options, index), width, height, n);
-    if (options->n_pictures > 1)
+    if (options->n_slots > 1)
       count (header);
     put32 (&header->index, index);
     count (header);
@@ -313,13 +313,13 @@ static void
 usage (void)
 {
   fputs ("Usage: painter [OPTIONS] NAME\n"
-      "  --size WIDTHxHEIGHT   of the picture (640x480)\n"
-      "  --format rgb|bgrx     of its pixels (rgb)\n"
-      "  --rate N              pictures a second (60)\n"
-      "  --pictures N          pictures that take turns, 1 to 4 (1)\n"
-      "  --resize-every N      pictures, then half the size, and back\n"
-      "  --frames N            ends after so many; else by SIGINT or SIGTERM\n"
-      "  --times FILE          the number of each frame, and when it was complete\n",
+      "  --size WIDTHxHEIGHT   frame size (640x480)\n"
+      "  --format rgb|bgrx     pixel format (rgb)\n"
+      "  --rate N              frames per second (60)\n"
+      "  --slots N             slots written in turn, 1 to 4 (1)\n"
+      "  --resize-every N      frames between switching to half size and back\n"
+      "  --frames N            frames to write (until SIGINT or SIGTERM)\n"
+      "  --times FILE          write the number and completion time of each frame\n",
       stderr);
   exit (2);
 }
@@ -331,7 +331,7 @@ get_number (const char *text, unsigned long least, unsigned long most)
   const unsigned long value = strtoul (text, &end, 10);
 
   if (*text < '0' || *text > '9' || *end || value < least || value > most) {
-    fprintf (stderr, "painter: '%s' is no number from %lu to %lu\n", text,
+    fprintf (stderr, "painter: '%s' is not a number from %lu to %lu\n", text,
         least, most);
     usage ();
   }
@@ -345,7 +345,7 @@ parse (Options * options, int argc, char **argv)
     {"size", required_argument, NULL, 's'},
     {"format", required_argument, NULL, 'f'},
     {"rate", required_argument, NULL, 'r'},
-    {"pictures", required_argument, NULL, 'p'},
+    {"slots", required_argument, NULL, 'l'},
     {"resize-every", required_argument, NULL, 'e'},
     {"frames", required_argument, NULL, 'n'},
     {"times", required_argument, NULL, 't'},
@@ -359,7 +359,7 @@ parse (Options * options, int argc, char **argv)
       case 's':
         height = strchr (optarg, 'x');
         if (!height) {
-          fprintf (stderr, "painter: '%s' is no WIDTHxHEIGHT\n", optarg);
+          fprintf (stderr, "painter: '%s' is not WIDTHxHEIGHT\n", optarg);
           usage ();
         }
         *height++ = '\0';
@@ -376,9 +376,8 @@ parse (Options * options, int argc, char **argv)
       case 'r':
         options->rate = get_number (optarg, 1, 1000);
         break;
-      case 'p':
-        options->n_pictures = get_number (optarg, 1,
-            MMIOVID_HEADER_MAX_PICTURES);
+      case 'l':
+        options->n_slots = get_number (optarg, 1, MMIOVID_HEADER_MAX_SLOTS);
         break;
       case 'e':
         options->resize_every = get_number (optarg, 1, 1000000000);
@@ -399,7 +398,7 @@ parse (Options * options, int argc, char **argv)
     }
   }
   if (optind != argc - 1) {
-    fprintf (stderr, "painter: there are %d NAMEs, not one\n", argc - optind);
+    fprintf (stderr, "painter: expected one NAME, got %d\n", argc - optind);
     usage ();
   }
 }

@@ -67,8 +67,8 @@ write_mode (guint width, guint height, guint8 value)
   put (&h->height, height);
   put (&h->stride, 3 * width);
   put (&h->flags, MMIOVID_HEADER_COUNTER | MMIOVID_HEADER_SEQLOCK);
-  put (&h->n_pictures, 1);
-  h->picture_offset[0] = GUINT64_TO_LE (PICTURE);
+  put (&h->n_slots, 1);
+  h->slot_offset[0] = GUINT64_TO_LE (PICTURE);
   memset (memory + PICTURE, value, 3 * width * height);
   __atomic_thread_fence (__ATOMIC_SEQ_CST);
 }
@@ -759,7 +759,7 @@ GST_START_TEST (test_flip)
 
     memset (memory + place, i, 3 * 32 * 24);
     begin_mode ();
-    header ()->picture_offset[0] = GUINT64_TO_LE (place);
+    header ()->slot_offset[0] = GUINT64_TO_LE (place);
     end_mode ();
     buffer = source_crank (h);
     check_frame (h, buffer, 32, 24, i, i, FALSE);
@@ -792,11 +792,11 @@ GST_START_TEST (test_wrong)
 
   begin_mode ();
   write_mode (16, 12, 2);
-  put (&header ()->n_pictures, 7);
+  put (&header ()->n_slots, 7);
   end_mode ();
   fail_unless (gst_harness_crank_single_clock_wait (h));
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-      "n_pictures=7", device.path, NULL);
+      "n_slots=7", device.path, NULL);
   /* Of the base class, when the frame that was due has been given up */
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL, NULL);
   check_stats (h, 1, 1);
@@ -815,7 +815,7 @@ GST_START_TEST (test_too_large)
   end_mode ();
   fail_unless (gst_harness_crank_single_clock_wait (h));
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-      "picture_offset[0]", device.path, NULL);
+      "slot_offset[0]", device.path, NULL);
   source_teardown (h);
 }
 

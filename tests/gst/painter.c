@@ -204,7 +204,7 @@ GST_END_TEST;
  * what it leaves is a picture */
 GST_START_TEST (test_frames)
 {
-  static const char *options[] = { "", "--pictures 2 ", "--pictures 4 " };
+  static const char *options[] = { "", "--slots 2 ", "--slots 4 " };
   guint32 sequence = 0, counter = 0;
 
   for (guint i = 0; i < G_N_ELEMENTS (options); i++) {
@@ -266,15 +266,16 @@ GST_START_TEST (test_usage)
     const char *options;
     const char *word;
   } wrong[] = {
-    {"", "there are 0 NAMEs"}, {"a b", "there are 2 NAMEs"},
-    {"--size 5 a", "'5' is no WIDTHxHEIGHT"},
-    {"--size 0x5 a", "'0' is no number from 1 to 65535"},
-    {"--size 5x65536 a", "'65536' is no number"},
+    {"", "expected one NAME, got 0"}, {"a b", "expected one NAME, got 2"},
+    {"--size 5 a", "'5' is not WIDTHxHEIGHT"},
+    {"--size 0x5 a", "'0' is not a number from 1 to 65535"},
+    {"--size 5x65536 a", "'65536' is not a number"},
     {"--format yuy2 a", "'yuy2' is neither"},
-    {"--rate 0 a", "'0' is no number from 1 to 1000"},
-    {"--rate -1 a", "'-1' is no number"}, {"--rate x a", "'x' is no number"},
-    {"--pictures 5 a", "'5' is no number from 1 to 4"},
-    {"--frames 1x a", "'1x' is no number"},
+    {"--rate 0 a", "'0' is not a number from 1 to 1000"},
+    {"--rate -1 a", "'-1' is not a number"},
+    {"--rate x a", "'x' is not a number"},
+    {"--slots 5 a", "'5' is not a number from 1 to 4"},
+    {"--frames 1x a", "'1x' is not a number"},
     {"--what a", "unrecognized option '--what'"},
     {"--size", "option '--size' requires an argument"},
   };

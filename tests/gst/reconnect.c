@@ -334,8 +334,8 @@ make_described (guint width, guint height, guint8 value, gsize * size)
   header->width = GUINT32_TO_LE (width);
   header->height = GUINT32_TO_LE (height);
   header->stride = GUINT32_TO_LE (3 * width);
-  header->n_pictures = GUINT32_TO_LE (1);
-  header->picture_offset[0] = GUINT64_TO_LE (MMIOVID_HEADER_SIZE);
+  header->n_slots = GUINT32_TO_LE (1);
+  header->slot_offset[0] = GUINT64_TO_LE (MMIOVID_HEADER_SIZE);
   memset ((guint8 *) header + MMIOVID_HEADER_SIZE, value, 3 * width * height);
 
   return (guint8 *) header;

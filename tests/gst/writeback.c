@@ -38,8 +38,8 @@ setup (void)
     .height = put (HEIGHT),
     .stride = put (ROW + 8),
     .flags = put (MMIOVID_HEADER_COUNTER | MMIOVID_HEADER_SEQLOCK),
-    .n_pictures = put (2),
-    .picture_offset = {GUINT64_TO_LE (FIRST), GUINT64_TO_LE (SECOND)},
+    .n_slots = put (2),
+    .slot_offset = {GUINT64_TO_LE (FIRST), GUINT64_TO_LE (SECOND)},
     .counter = put (2),
     .index = put (1),
   };

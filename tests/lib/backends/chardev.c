@@ -285,8 +285,8 @@ GST_START_TEST (test_header)
     .version = GUINT32_TO_LE (MMIOVID_HEADER_VERSION),.size =
         GUINT32_TO_LE (MMIOVID_HEADER_SIZE),.format =
         GUINT32_TO_LE (MMIOVID_FORMAT_GRAY8),.width = GUINT32_TO_LE (7),
-    .height = GUINT32_TO_LE (5),.n_pictures = GUINT32_TO_LE (1),
-    .picture_offset = {GUINT64_TO_LE (4096)}
+    .height = GUINT32_TO_LE (5),.n_slots = GUINT32_TO_LE (1),
+    .slot_offset = {GUINT64_TO_LE (4096)}
   };
   MmioSpec spec = test_spec (NULL, 0, 0, 0, 0);
   g_autoptr (GError) error = NULL;

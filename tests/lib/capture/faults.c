@@ -69,8 +69,8 @@ put_picture (void)
     .format = GUINT32_TO_LE (MMIOVID_FORMAT_RGB),
     .width = GUINT32_TO_LE (WIDTH),
     .height = GUINT32_TO_LE (HEIGHT),
-    .n_pictures = GUINT32_TO_LE (1),
-    .picture_offset = {GUINT64_TO_LE (MMIOVID_HEADER_SIZE)},
+    .n_slots = GUINT32_TO_LE (1),
+    .slot_offset = {GUINT64_TO_LE (MMIOVID_HEADER_SIZE)},
   };
   g_autofree char *path = g_strconcat (file, ".new", NULL);
 

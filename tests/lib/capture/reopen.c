@@ -342,8 +342,8 @@ put_header (const Device * device, guint width, guint height)
     .format = GUINT32_TO_LE (MMIOVID_FORMAT_RGB),
     .width = GUINT32_TO_LE (width),
     .height = GUINT32_TO_LE (height),
-    .n_pictures = GUINT32_TO_LE (1),
-    .picture_offset = {GUINT64_TO_LE (MMIOVID_HEADER_SIZE)},
+    .n_slots = GUINT32_TO_LE (1),
+    .slot_offset = {GUINT64_TO_LE (MMIOVID_HEADER_SIZE)},
   };
 
   memcpy (content, &header, sizeof (header));

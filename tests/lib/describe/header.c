@@ -119,8 +119,8 @@ GST_START_TEST (test_structure)
     .height = GUINT32_TO_LE (48),
     .stride = GUINT32_TO_LE (512),
     .flags = GUINT32_TO_LE (MMIOVID_HEADER_COUNTER | MMIOVID_HEADER_SEQLOCK),
-    .n_pictures = GUINT32_TO_LE (2),
-    .picture_offset = {GUINT64_TO_LE (4096), GUINT64_TO_LE (32768)},
+    .n_slots = GUINT32_TO_LE (2),
+    .slot_offset = {GUINT64_TO_LE (4096), GUINT64_TO_LE (32768)},
   };
 
   fail_unless (memcmp (&header, memory, sizeof (header)) == 0);
@@ -279,33 +279,33 @@ static const struct
   {STRIDE, 1, 0, MMIO_ERROR_SETTINGS, {"stride=1,"}},
   {STRIDE, 0x7fffffff, 0, MMIO_ERROR_SETTINGS, {"stride=2147483647", "2 GiB"}},
   {STRIDE, 0xffffffff, 0, MMIO_ERROR_SETTINGS, {"stride=4294967295"}},
-  {N_PICTURES, 0, 0, MMIO_ERROR_SETTINGS, {"n_pictures=0", "1 to 4"}},
-  {N_PICTURES, 5, 0, MMIO_ERROR_SETTINGS, {"n_pictures=5", "1 to 4"}},
-  {N_PICTURES, 0xffffffff, 0, MMIO_ERROR_SETTINGS, {"n_pictures=4294967295"}},
+  {N_PICTURES, 0, 0, MMIO_ERROR_SETTINGS, {"n_slots=0", "1 to 4"}},
+  {N_PICTURES, 5, 0, MMIO_ERROR_SETTINGS, {"n_slots=5", "1 to 4"}},
+  {N_PICTURES, 0xffffffff, 0, MMIO_ERROR_SETTINGS, {"n_slots=4294967295"}},
   /* The third one is at byte 0 */
-  {N_PICTURES, 3, 0, MMIO_ERROR_SETTINGS, {"picture_offset[2]=0"}},
+  {N_PICTURES, 3, 0, MMIO_ERROR_SETTINGS, {"slot_offset[2]=0"}},
   {PICTURE_OFFSET, 127, 0, MMIO_ERROR_SETTINGS,
-      {"picture_offset[0]=127", "byte 128"}},
+      {"slot_offset[0]=127", "byte 128"}},
   /* 47 rows of 512 bytes, and one of 256: what is left is 41216 */
   {PICTURE_OFFSET, 41217, 0, MMIO_ERROR_SETTINGS,
-      {"picture_offset[0]=41217", "65536"}},
+      {"slot_offset[0]=41217", "65536"}},
   {PICTURE_OFFSET, 4096, 1, MMIO_ERROR_SETTINGS,
-      {"picture_offset[0]=4294971392"}},
+      {"slot_offset[0]=4294971392"}},
   {PICTURE_OFFSET, 0xffffffff, 0xffffffff, MMIO_ERROR_SETTINGS,
-      {"picture_offset[0]=18446744073709551615"}},
+      {"slot_offset[0]=18446744073709551615"}},
   {PICTURE_OFFSET + 8, 41217, 0, MMIO_ERROR_SETTINGS,
-      {"picture_offset[1]=41217"}},
+      {"slot_offset[1]=41217"}},
   {PICTURE_OFFSET + 8, 0, 0x80000000, MMIO_ERROR_SETTINGS,
-      {"picture_offset[1]=9223372036854775808"}},
+      {"slot_offset[1]=9223372036854775808"}},
   /* The other one is at 32768, and each has 24320 bytes */
   {PICTURE_OFFSET, 32768, 0, MMIO_ERROR_SETTINGS,
-      {"picture_offset[0]=32768, picture_offset[1]=32768", "overlap"}},
+      {"slot_offset[0]=32768, slot_offset[1]=32768", "overlap"}},
   {PICTURE_OFFSET, 32768 - 24319, 0, MMIO_ERROR_SETTINGS,
-      {"picture_offset[0]=8449, picture_offset[1]=32768", "overlap"}},
+      {"slot_offset[0]=8449, slot_offset[1]=32768", "overlap"}},
   {PICTURE_OFFSET + 8, 4096 + 24319, 0, MMIO_ERROR_SETTINGS,
-      {"picture_offset[1]=28415", "overlap"}},
+      {"slot_offset[1]=28415", "overlap"}},
   /* Larger than where it is, though each side is possible */
-  {HEIGHT, 65535, 0, MMIO_ERROR_SETTINGS, {"picture_offset[0]=4096"}},
+  {HEIGHT, 65535, 0, MMIO_ERROR_SETTINGS, {"slot_offset[0]=4096"}},
 };
 
 GST_START_TEST (test_wrong)

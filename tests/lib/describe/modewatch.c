@@ -257,7 +257,7 @@ GST_END_TEST;
 
 static void
 write_header (guint8 * memory, guint32 sequence, guint width, guint height,
-    guint n_pictures)
+    guint n_slots)
 {
   MmiovidHeader header = {
     .magic = GUINT64_TO_LE (MMIOVID_HEADER_MAGIC),
@@ -269,12 +269,12 @@ write_header (guint8 * memory, guint32 sequence, guint width, guint height,
     .height = GUINT32_TO_LE (height),
     .stride = GUINT32_TO_LE (3 * width),
     .flags = GUINT32_TO_LE (MMIOVID_HEADER_COUNTER | MMIOVID_HEADER_SEQLOCK),
-    .n_pictures = GUINT32_TO_LE (n_pictures),
+    .n_slots = GUINT32_TO_LE (n_slots),
     .counter = ((MmiovidHeader *) memory)->counter,
   };
 
-  for (guint i = 0; i < MIN (n_pictures, MMIO_MAX_BUFFERS); i++)
-    header.picture_offset[i] = GUINT64_TO_LE (OFFSET * (i + 1));
+  for (guint i = 0; i < MIN (n_slots, MMIO_MAX_BUFFERS); i++)
+    header.slot_offset[i] = GUINT64_TO_LE (OFFSET * (i + 1));
   memcpy (memory, &header, sizeof (header));
 }
 
@@ -637,13 +637,13 @@ GST_START_TEST (test_renew_fails)
 
   write_header (memory, 6, 16, 8, 7);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
-  check_error (&error, MMIO_ERROR_SETTINGS, "n_pictures=7", path, NULL);
+  check_error (&error, MMIO_ERROR_SETTINGS, "n_slots=7", path, NULL);
   fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_CHANGED);
 
   /* 65536 bytes are there, and more when somebody makes it larger */
   write_header (memory, 10, 200, 128, 1);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
-  check_error (&error, MMIO_ERROR_SETTINGS, "picture_offset[0]", "65536", NULL);
+  check_error (&error, MMIO_ERROR_SETTINGS, "slot_offset[0]", "65536", NULL);
   check_picture (capture, 32, 24);
   fail_unless (truncate (path, 2 * FILE_SIZE) == 0);
   capture = renew (capture);
