@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a frame counter tells: that there is a new picture, how many there were
- * since the last one, when to look next, and whether a picture stood still
- * while it was read.  Arithmetic, and one load for each look: it does not
- * wait.
+ * Interprets a frame counter: whether there is a new frame, how many came since
+ * the last one, when to poll next, and whether a frame changed while it was
+ * read.  This file calculates, and loads the counter once for each poll; it
+ * does not wait.
  *
- * A seqlock is odd while a picture is written.  Half of it, rounded down, is
- * the number of pictures that are complete, be it odd or even.
+ * A seqlock is odd while the device writes a frame.  Half of it, rounded down,
+ * is the number of complete frames.
  */
 #include "sync/mmiocounter.h"
 
@@ -14,33 +14,32 @@
 
 #include "sync/mmiorate.h"
 
-/* Between two looks while nothing is known of the rate, and the longest pause
- * of those that come before a picture is due: half a millisecond, in which a
- * picture waits unseen */
+/* Microseconds between two polls while the rate is unknown, and at most between
+ * two polls shortly before a frame is due.  A frame is seen that much later at
+ * worst. */
 #define BLIND_PAUSE 500
-/* The kernel may end a sleep by so much later (PR_SET_TIMERSLACK, its default), so
- * that shorter ones would be no shorter */
+/* The kernel may end a sleep up to 50 microseconds late (the default of
+ * PR_SET_TIMERSLACK), so shorter pauses have no effect. */
 #define SHORTEST_PAUSE 50
-/* Of a period it is looked for a picture no longer than this part: a rate that
- * is less steady, and a machine that wakes us later, have their frames later;
- * 16 looks, are what a picture costs at most */
+/* Polling for a frame starts at most this part of a period before it is due.
+ * That limits a frame to 16 polls.  With a less steady rate, or late wake-ups,
+ * frames are seen later instead. */
 #define MAX_MARGIN 4
-/* A device that has stopped need not be looked at as if it had not: the pauses
- * grow, up to a hundredth of a second, with the time for which there was no
- * picture, of which they are this part */
+/* A device that has stopped is polled less often: the pause grows to this part
+ * of the time without a frame, up to 10 milliseconds. */
 #define LONGEST_PAUSE 10000
 #define QUIET_PART 64
-/* Between two looks it may have counted so many more than was expected, or this
- * part of its range where that is less: from one picture a second to hundreds is
- * a rate that changes.  What is farther off was no counting. */
+/* A counter may be ahead of the expected value by this many frames, or by this
+ * part of its range if that is less: rates do change, from one frame per second
+ * to hundreds.  A larger difference is a jump, not counting. */
 #define MAX_JUMP 1024
 #define MAX_JUMP_PART 4
-/* Where the rate is not known, so many more for each picture that a device could
- * have in that time: of 10 microseconds */
+/* While the rate is unknown, a device is assumed to write at most one frame in
+ * this time (microseconds). */
 #define SHORTEST_PERIOD 10
-/* While it is watched, how often it is looked at in a period */
+/* Polls per period while the counter's behaviour is checked */
 #define WATCH_LOOKS 16
-/* A device that is late by so many periods has stopped */
+/* Periods without a frame after which the device counts as stopped */
 #define MAX_PERIODS 4
 
 struct _MmioCounter
@@ -49,30 +48,32 @@ struct _MmioCounter
   gboolean is_seqlock;
   guint n_buffers;
 
-  gboolean known;               /* whether it was ever looked at */
-  guint64 value;                /* of the last picture, when it was complete */
-  gboolean is_odd;              /* at the last look: one is written */
-  gint64 time;                  /* when it was seen; of the first poll before */
-  gint64 phase;                 /* when it was complete, as far as is known */
+  gboolean known;               /* it has been polled */
+  guint64 value;                /* when the last frame was complete */
+  gboolean is_odd;              /* at the last poll: a frame is written */
+  gint64 time;                  /* when the last frame was seen, or first poll */
+  gint64 phase;                 /* estimated time of its completion */
 
   gint64 last_poll;
   MmioRate rate;
-  gint64 margin;                /* how long before it is due it is looked for */
+  gint64 margin;                /* polling starts this long before a frame */
 
   MmioCounterCheck check;
 
   guint64 read_value;
-  guint64 newer;                /* pictures since the one that was told of */
-  gboolean is_inexact;          /* time: not known, and tells nothing */
+  guint64 newer;                /* frames since the reported one */
+  gboolean is_inexact;          /* @time says nothing about the rate */
 };
 
 /**
  * mmio_counter_new:
  * @reg: (transfer full): the register
  * @is_seqlock: see #MmioSpec
- * @n_buffers: pictures that the device writes in turn
+ * @n_buffers: slots that the device writes in turn
  *
- * Returns: a counter that has not been looked at
+ * Creates a counter; does not load it.
+ *
+ * Returns: (transfer full): the counter
  */
 MmioCounter *
 mmio_counter_new (MmioRegister * reg, gboolean is_seqlock, guint n_buffers)
@@ -95,10 +96,10 @@ mmio_counter_free (MmioCounter * counter)
 
 /**
  * mmio_counter_set_buffers:
- * @n_buffers: pictures that the device writes in turn from now on
+ * @n_buffers: slots that the device writes in turn from now on
  *
- * Not between mmio_counter_begin_read() and mmio_counter_end_read().  It counts
- * on as before.
+ * Sets the number of slots; the count continues.  Must not be called between
+ * mmio_counter_begin_read() and mmio_counter_end_read().
  */
 void
 mmio_counter_set_buffers (MmioCounter * counter, guint n_buffers)
@@ -114,36 +115,36 @@ get_mask (const MmioCounter * counter)
   return bits < 64 ? ((guint64) 1 << bits) - 1 : G_MAXUINT64;
 }
 
-/* Whether a picture is being written */
+/* Whether the device is writing a frame */
 static gboolean
 is_odd (const MmioCounter * counter, guint64 value)
 {
   return counter->is_seqlock && value % 2 != 0;
 }
 
-/* Whether it is the one that is read */
+/* Whether the device is writing the slot that is read */
 static gboolean
 is_busy (const MmioCounter * counter, guint64 value)
 {
   return counter->n_buffers == 1 && is_odd (counter, value);
 }
 
-/* What it was when the last picture was complete */
+/* The value when the last frame was complete */
 static guint64
 get_complete (const MmioCounter * counter, guint64 value)
 {
   return is_odd (counter, value) ? value - 1 : value;
 }
 
-/* The most pictures that it tells from none */
+/* The largest number of frames that the counter can express */
 static guint64
 get_most (const MmioCounter * counter)
 {
   return get_mask (counter) >> counter->is_seqlock;
 }
 
-/* Pictures until another value, as get_complete() has it, but for how often it
- * has gone round; at least one */
+/* Frames from the last value to @value, which is from get_complete(); at least 1.
+ * Complete rounds of the counter are not included. */
 static guint64
 get_difference (const MmioCounter * counter, guint64 value)
 {
@@ -153,8 +154,8 @@ get_difference (const MmioCounter * counter, guint64 value)
       get_most (counter), 1);
 }
 
-/* Pictures until another value after so many microseconds, where nothing is known
- * of the rate; 0: so far nobody counts between two looks, it was reset */
+/* Frames from the last value to @value in @elapsed microseconds, while the rate is
+ * unknown; 0: too many, so the counter was reset */
 static guint64
 get_steps (const MmioCounter * counter, guint64 value, gint64 elapsed)
 {
@@ -165,8 +166,8 @@ get_steps (const MmioCounter * counter, guint64 value, gint64 elapsed)
   return difference > most ? 0 : difference;
 }
 
-/* The same where it is known: of all that it can have counted, what lies
- * nearest to what it should have in that time, unless that is far off */
+/* The same with a known rate: the possible number of frames that is nearest to
+ * the expected one; 0: none is near */
 static guint64
 get_likely_steps (const MmioCounter * counter, guint64 value, gint64 elapsed)
 {
@@ -184,8 +185,8 @@ get_likely_steps (const MmioCounter * counter, guint64 value, gint64 elapsed)
       steps;
 }
 
-/* When a picture that is seen at @now was complete: since the last poll. A poll
- * that comes late does not move the pictures after it. */
+/* When a frame that is seen at @now was complete: between the last poll and @now.
+ * A late poll must not delay the polls for later frames. */
 static gint64
 estimate_phase (const MmioCounter * counter, gint64 now, guint64 steps)
 {
@@ -194,7 +195,7 @@ estimate_phase (const MmioCounter * counter, gint64 now, guint64 steps)
   return MIN (MAX (expected, counter->last_poll), now);
 }
 
-/* Looks the closer the less it was right, and the other way round */
+/* Starts polling earlier after a frame that was seen late, else slowly later */
 static void
 learn (MmioCounter * counter, gint64 now, guint64 steps)
 {
@@ -215,14 +216,14 @@ learn (MmioCounter * counter, gint64 now, guint64 steps)
 
 /**
  * mmio_counter_poll:
- * @now: the time, g_get_monotonic_time()
- * @count: (out): a new picture
+ * @now: the time (microseconds, g_get_monotonic_time())
+ * @count: (out): the new frame
  *
  * Loads the counter once.
  *
- * Returns: whether there is a picture that was not told of yet, be it that the
- *   next one is already written; the first look finds one, unless that is just
- *   being written
+ * Returns: whether there is a frame that was not reported yet, also if the
+ *   device already writes the next one; the first poll reports a frame unless
+ *   the device is writing the only slot
  */
 gboolean
 mmio_counter_poll (MmioCounter * counter, gint64 now, MmioCount * count)
@@ -262,7 +263,7 @@ mmio_counter_poll (MmioCounter * counter, gint64 now, MmioCount * count)
       mmio_counter_check_jump (&counter->check);
     else
       mmio_counter_check_frame (&counter->check, counter->is_seqlock);
-    /* What began anew may have another rate */
+    /* After a reset the rate may differ */
     if (steps == 0)
       memset (&counter->rate, 0, sizeof (counter->rate));
     else if (!counter->is_inexact && !was_absent) {
@@ -272,7 +273,7 @@ mmio_counter_poll (MmioCounter * counter, gint64 now, MmioCount * count)
     }
   }
 
-  /* It was there before, nobody knows since when */
+  /* The frame may have been there long before */
   counter->is_inexact = !counter->known || was_absent;
   counter->known = TRUE;
   counter->value = value;
@@ -287,11 +288,12 @@ mmio_counter_poll (MmioCounter * counter, gint64 now, MmioCount * count)
 
 /**
  * mmio_counter_get_pause:
- * @now: the time, g_get_monotonic_time()
+ * @now: the time (microseconds, g_get_monotonic_time())
  *
- * Returns: microseconds until it is worth looking again: until shortly before
- *   the next picture is due, short ones from then on, and longer ones if it
- *   does not come
+ * Calculates when to poll next: shortly before the next frame is due, then at
+ * short intervals, and at growing intervals if no frame comes.
+ *
+ * Returns: microseconds from @now to the next poll
  */
 gint64
 mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
@@ -304,8 +306,8 @@ mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
     return MAX (BLIND_PAUSE, quiet);
   if (mmio_counter_check_is_watching (&counter->check) && quiet <= 0)
     return MAX (period / WATCH_LOOKS, SHORTEST_PAUSE);
-  /* After some that were newer than expected the time is a guess, and may be far
-   * ahead */
+  /* The due time is a guess after mmio_counter_accept_read() of newer frames, and
+   * may be far ahead */
   if (now < due - counter->margin)
     return MIN (due - counter->margin - now, period);
 
@@ -315,7 +317,7 @@ mmio_counter_get_pause (const MmioCounter * counter, gint64 now)
 /**
  * mmio_counter_get_period:
  *
- * Returns: microseconds from one picture to the next, about; 0: not known
+ * Returns: the measured period of the frames (microseconds); 0: unknown
  */
 gint64
 mmio_counter_get_period (const MmioCounter * counter)
@@ -326,7 +328,7 @@ mmio_counter_get_period (const MmioCounter * counter)
 /**
  * mmio_counter_get_doubt:
  *
- * Returns: whether the register counts as it should, as far as it is known by now
+ * Returns: what the polls so far show to be wrong with the counter
  */
 MmioDoubt
 mmio_counter_get_doubt (const MmioCounter * counter)
@@ -337,7 +339,7 @@ mmio_counter_get_doubt (const MmioCounter * counter)
 /**
  * mmio_counter_is_busy:
  *
- * Returns: whether a picture was being written at the last look
+ * Returns: whether the device was writing a frame at the last poll
  */
 gboolean
 mmio_counter_is_busy (const MmioCounter * counter)
@@ -349,9 +351,9 @@ mmio_counter_is_busy (const MmioCounter * counter)
  * mmio_counter_begin_read:
  * @value: (out): the counter
  *
- * Before the picture is read.
+ * Loads the counter before a frame is read.
  *
- * Returns: FALSE if it is just being written, and not worth reading
+ * Returns: FALSE if the device is writing the only slot
  */
 gboolean
 mmio_counter_begin_read (MmioCounter * counter, guint64 * value)
@@ -360,9 +362,9 @@ mmio_counter_begin_read (MmioCounter * counter, guint64 * value)
   return !is_busy (counter, counter->read_value);
 }
 
-/* Pictures that may be completed while one is read.  A device that writes N in
- * turn may begin to write over that one as soon as N - 1 more are complete; one
- * picture stands as long as the counter does. */
+/* Frames that the device may complete while one is read.  A device with N slots
+ * may overwrite the slot that is read as soon as N - 1 more frames are complete.
+ * With one slot, the frame is unchanged as long as the counter is. */
 static guint
 get_allowance (const MmioCounter * counter)
 {
@@ -371,12 +373,11 @@ get_allowance (const MmioCounter * counter)
 
 /**
  * mmio_counter_end_read:
- * @steps: (out): pictures that were completed since mmio_counter_begin_read()
+ * @steps: (out): frames that were completed since mmio_counter_begin_read()
  *
- * After the picture was read.
+ * Loads the counter after a frame was read.
  *
- * Returns: whether it stood still meanwhile: the device has not begun to write
- *   another one over it
+ * Returns: whether the frame is whole: the device has not begun to overwrite it
  */
 gboolean
 mmio_counter_end_read (MmioCounter * counter, guint64 * steps)
@@ -393,9 +394,9 @@ mmio_counter_end_read (MmioCounter * counter, guint64 * steps)
 /**
  * mmio_counter_accept_read:
  *
- * The picture that mmio_counter_begin_read() saw is the one that goes out.  If
- * it is a newer one than mmio_counter_poll() has told of, that will not tell of
- * it; see mmio_counter_take_newer().
+ * Marks the frame of mmio_counter_begin_read() as reported.  If it is newer than
+ * the last one from mmio_counter_poll(), later polls do not report it; see
+ * mmio_counter_take_newer().
  */
 void
 mmio_counter_accept_read (MmioCounter * counter)
@@ -412,7 +413,7 @@ mmio_counter_accept_read (MmioCounter * counter)
   steps = MAX (steps, 1);
   counter->newer += steps;
   counter->value = value;
-  /* What leaps was no counting, and tells no time */
+  /* A jump says nothing about the time */
   if (counter->rate.period > 0 && steps <= MAX_JUMP) {
     counter->time += steps * counter->rate.period;
     counter->phase += steps * counter->rate.period;
@@ -425,8 +426,10 @@ mmio_counter_accept_read (MmioCounter * counter)
 /**
  * mmio_counter_take_newer:
  *
- * Returns: by how many pictures the one that was read is newer than the one
- *   that was told of; once
+ * Returns the number of frames by which accepted reads were newer than the
+ * polled ones, and resets it.
+ *
+ * Returns: the number of frames
  */
 guint64
 mmio_counter_take_newer (MmioCounter * counter)

@@ -8,11 +8,11 @@ G_BEGIN_DECLS
 
 /**
  * MmioCount:
- * @time: when it was there, as g_get_monotonic_time() has it
- * @steps: pictures since the last one that was told of, this one among them;
- *   one after the counter began anew
+ * @time: when the poll found the frame (microseconds, g_get_monotonic_time())
+ * @steps: frames since the last reported one, including this one; 1 after the
+ *   counter was reset
  *
- * A new picture.
+ * A new frame.
  */
 typedef struct {
   gint64 time;
@@ -22,7 +22,9 @@ typedef struct {
 /**
  * MmioCounter:
  *
- * A register that counts pictures.  One thread looks at it.
+ * A register that counts frames.
+ *
+ * Locking: none; one thread at a time.
  */
 typedef struct _MmioCounter MmioCounter;
 

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whether a register counts frames as it is said to.  A plain counter is odd for
- * one frame and even for the next, so for the same time.  A seqlock is odd while
- * the device writes.  Arithmetic: no clock and no register is read here.
+ * Checks that a register counts frames as configured.  A plain counter is odd for
+ * one frame and even for the next, so for the same time.  A seqlock is odd only
+ * while the device writes.  This file reads no clock and no register.
  */
 #include "sync/mmiocountercheck.h"
 
-/* The rate is learnt first; then a second of most devices is watched */
+/* Frames until the rate is known, and frames of the check after them: about a
+ * second of most devices */
 #define SETTLED 48
 #define WATCHED 48
 
-/* A register that counts jumps when its device restarts.  One that jumps more often
- * than at every fifth frame reaches the limit. */
+/* A counter jumps when its device restarts.  A register that jumps more often than
+ * at every fifth frame reaches the limit. */
 #define JUMP_WEIGHT 4
 #define MAX_JUMPS 32
 
-/* Percent of the time for which a register is odd: one of equal phases, and one
- * that has none */
+/* Percent of the time for which a register is odd: limits for equal phases (a plain
+ * counter), and for unequal ones (a seqlock) */
 #define EQUAL_MIN 45
 #define EQUAL_MAX 55
 #define UNEQUAL_MIN 30
@@ -33,8 +34,8 @@ restart (MmioCounterCheck * check)
 /**
  * mmio_counter_check_is_watching:
  *
- * Returns: whether the register needs to be looked at often, so that it is known
- *   for how long it is odd
+ * Returns: whether the check needs frequent polls, to measure how long the
+ *   register is odd
  */
 gboolean
 mmio_counter_check_is_watching (const MmioCounterCheck * check)
@@ -45,9 +46,9 @@ mmio_counter_check_is_watching (const MmioCounterCheck * check)
 /**
  * mmio_counter_check_poll:
  * @value: the register
- * @now: the time, in microseconds
+ * @now: the time (microseconds)
  *
- * Notes the time for which the register was odd or even.
+ * Adds the time since the last poll to the time of odd or even values.
  */
 void
 mmio_counter_check_poll (MmioCounterCheck * check, guint64 value, gint64 now)
@@ -78,8 +79,8 @@ mmio_counter_check_poll (MmioCounterCheck * check, guint64 value, gint64 now)
 /**
  * mmio_counter_check_skip:
  *
- * Ignores the time until the next look: the device has stopped, or the register
- * was not looked at.
+ * Ignores the time until the next poll, as the device has stopped or the register
+ * was not polled.
  */
 void
 mmio_counter_check_skip (MmioCounterCheck * check)
@@ -106,10 +107,10 @@ judge (const MmioCounterCheck * check, gboolean is_seqlock)
 }
 
 /**
- * mmio_counter_check_picture:
- * @is_seqlock: how the register is read
+ * mmio_counter_check_frame:
+ * @is_seqlock: whether the register is read as a seqlock
  *
- * Notes a new picture.
+ * Counts a new frame.
  */
 void
 mmio_counter_check_frame (MmioCounterCheck * check, gboolean is_seqlock)
@@ -126,7 +127,7 @@ mmio_counter_check_frame (MmioCounterCheck * check, gboolean is_seqlock)
 /**
  * mmio_counter_check_jump:
  *
- * Notes a value that cannot have been counted since the last one.
+ * Counts a value that counting cannot have reached since the last poll.
  */
 void
 mmio_counter_check_jump (MmioCounterCheck * check)

@@ -6,8 +6,8 @@
 G_BEGIN_DECLS
 /**
  * MmioDoubt:
- * @MMIO_DOUBT_NONE: the register counts as it should
- * @MMIO_DOUBT_JUMPS: it does not count
+ * @MMIO_DOUBT_NONE: nothing; the register counts
+ * @MMIO_DOUBT_JUMPS: its value jumps
  * @MMIO_DOUBT_SEQLOCK: it is read as a plain counter, and seems to be a seqlock
  * @MMIO_DOUBT_PLAIN: it is read as a seqlock, and seems to be a plain counter
  *
@@ -23,18 +23,18 @@ G_BEGIN_DECLS
 
 /**
  * MmioCounterCheck:
- * @doubt: the verdict
- * @jumps: weight of the jumps that were seen lately
- * @n_frames: pictures without a jump, as far as they are of interest
- * @is_seen: @value and @time are of an earlier look
- * @value: the register at the last look
- * @time: of the last look, in microseconds
- * @odd: microseconds for which the register was odd
- * @even: microseconds for which it was even
- * @unknown: microseconds of which nothing is known
+ * @doubt: the result
+ * @jumps: weight of the recent jumps
+ * @n_frames: frames since the last jump, up to the end of the check
+ * @is_seen: @value and @time are from an earlier poll
+ * @value: the register at the last poll
+ * @time: time of the last poll (microseconds)
+ * @odd: time for which the register was odd (microseconds)
+ * @even: time for which it was even (microseconds)
+ * @unknown: time between polls that were too far apart (microseconds)
  *
- * Whether a register counts frames as the user or the device says.  Zero-initialise
- * before use.
+ * Checks that a register counts frames as the user or the device says.
+ * Zero-initialise before use.
  */
 typedef struct
 {

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The rate at which pictures come: an average that follows slow changes, lets
- * what is a pause or a hiccup pass, and takes over another rate once that has
- * shown itself.  Arithmetic, no clock.
+ * The rate of frames: an average that follows slow changes, ignores pauses and
+ * single late frames, and switches to another rate after a few frames of it.
+ * This file reads no clock.
  */
 #include "sync/mmiorate.h"
 
-/* Weight of a picture in the average */
+/* A frame has a weight of 1/8 in the average */
 #define SMOOTHING 8
-/* Farther from the average than by this factor it is no sample of the same rate:
- * a wait that was longer by all of a period has seen a pause */
+/* A period that differs from the average by more than this factor belongs to
+ * another rate or a pause. */
 #define MAX_FACTOR 2
-/* So many in a row that are like each other, and not like the average, are
- * another rate */
+/* This many consecutive similar periods that differ from the average are a new
+ * rate. */
 #define ENOUGH 4
 
-/* Pauses have no length that they would have to share */
+/* All pauses count as similar to each other, whatever their length */
 static gboolean
 is_pause (gint64 period)
 {
@@ -31,7 +31,7 @@ is_like (gint64 period, gint64 other)
   return period <= other * MAX_FACTOR && other <= period * MAX_FACTOR;
 }
 
-/* One that is not like the average */
+/* Handles a period that differs from the average */
 static void
 learn_other (MmioRate * rate, gint64 period)
 {
@@ -52,11 +52,10 @@ learn_other (MmioRate * rate, gint64 period)
 
 /**
  * mmio_rate_learn:
- * @elapsed: microseconds since a picture had come, until one did
- * @n_frames: how many came meanwhile, that one among them
+ * @elapsed: time from one frame to a later one (microseconds)
+ * @n_frames: number of frames in that time, including the later one; at least 1
  *
- * Learns from two pictures.  What is known of the rate outlives a pause, and a
- * single one that came late; another rate is known after a few pictures.
+ * Updates the rate.  A pause or a single late frame does not change it.
  */
 void
 mmio_rate_learn (MmioRate * rate, gint64 elapsed, guint64 n_frames)

@@ -4,15 +4,14 @@
 #include <glib.h>
 
 G_BEGIN_DECLS
-/* Pictures that come more seldom have no rate: nobody waits for them by it */
+/* Frames with a longer period (microseconds) have no rate: polling does not
+ * predict them */
 #define MMIO_RATE_MAX_PERIOD G_TIME_SPAN_SECOND
 /**
  * MmioRate:
- * @period: (read only): microseconds from one picture to the next, about; 0:
- *   not known
+ * @period: (read only): average period of the frames (microseconds); 0: unknown
  *
- * The rate at which pictures come, as it is learnt from when they have come.
- * All zeros is one of which nothing is known.
+ * The rate of frames, learnt from their times.  Zero-initialise before use.
  */
     typedef struct
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A register of a device: mapped, and read in one load of its own size.
+ * Maps a register of a device and reads it in one load of the register's size.
  */
 #include "sync/mmioregister.h"
 
@@ -14,7 +14,7 @@ struct _MmioRegister
   guint bits;
 };
 
-/* Where a register is, for a sentence */
+/* Returns: (transfer full): the name of a BAR, for messages */
 static char *
 get_place (const MmioDevice * device, guint bar)
 {
@@ -27,11 +27,13 @@ get_place (const MmioDevice * device, guint bar)
 
 /**
  * mmio_register_check:
- * @name: the properties that say so begin with it, "counter" or "index"
- * @bar: number of the BAR that it is in
- * @spec: where it is there, and how large
+ * @name: prefix of the properties for the register: "counter" or "index"
+ * @bar: number of its BAR
+ * @spec: its offset in the BAR and its size
  *
- * Returns: FALSE with %MMIO_ERROR_SETTINGS if there can be no such register
+ * Checks a register before anything is mapped.
+ *
+ * Returns: FALSE with %MMIO_ERROR_SETTINGS if the device cannot have the register
  */
 gboolean
 mmio_register_check (const MmioDevice * device, const char *name, guint bar,
@@ -43,40 +45,40 @@ mmio_register_check (const MmioDevice * device, const char *name, guint bar,
 
   if (!mmio_device_has_bars (device) && bar > 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s has no BARs, so there is no register in BAR %u; leave %s-bar at -1.",
-        place, bar, name);
+        "Cannot use a register in BAR %u: %s has no BARs. Leave %s-bar at -1.",
+        bar, place, name);
     return FALSE;
   }
 
   if (spec->bits != 8 && spec->bits != 16 && spec->bits != 32 &&
       spec->bits != 64) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "There are no registers of %u bits, in %s neither; set %s-size to 8, "
-        "16, 32 or 64.", spec->bits, place, name);
+        "Cannot use a register of %u bits in %s: no load has this size. Set "
+        "%s-size to 8, 16, 32 or 64.", spec->bits, place, name);
     return FALSE;
   }
 
-  /* Else no load of this size would be one transaction on the bus */
+  /* A misaligned load may be split into several bus transactions */
   if (spec->offset % bytes != 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "A register of %u bits cannot be at byte %" G_GUINT64_FORMAT " of %s; "
-        "set %s-offset to a multiple of %u, or %s-size lower.", spec->bits,
-        spec->offset, place, name, bytes, name);
+        "Cannot use a register of %u bits at byte %" G_GUINT64_FORMAT " of %s: "
+        "it is not aligned. Set %s-offset to a multiple of %u, or reduce "
+        "%s-size.", spec->bits, spec->offset, place, name, bytes, name);
     return FALSE;
   }
 
   info = bar < MMIO_MAX_BARS ? mmio_device_get_bar (device, bar) : NULL;
   if (!info || info->size == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "There is no %s, and so no register in it; correct %s-bar.", place,
-        name);
+        "Cannot use a register in %s: there is no such BAR. Correct %s-bar.",
+        place, name);
     return FALSE;
   }
 
   if (info->is_io || info->size < bytes || spec->offset > info->size - bytes) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "There is no register at byte %" G_GUINT64_FORMAT " of %s, which has %"
-        G_GUINT64_FORMAT " bytes%s; correct %s-offset%s.", spec->offset, place,
+        "Cannot use a register at byte %" G_GUINT64_FORMAT " of %s: it has %"
+        G_GUINT64_FORMAT " bytes%s. Correct %s-offset%s.", spec->offset, place,
         info->size, info->is_io ? " of I/O ports" : "", name,
         mmio_device_has_bars (device) ? ", or choose another BAR" : "");
     return FALSE;
@@ -88,11 +90,13 @@ mmio_register_check (const MmioDevice * device, const char *name, guint bar,
 /**
  * mmio_register_map:
  * @name: as for mmio_register_check()
- * @bar: number of the BAR that it is in
- * @spec: where it is there, and how large
+ * @bar: number of its BAR
+ * @spec: its offset in the BAR and its size
  *
- * Returns: (transfer full) (nullable): the register, or NULL with @error set:
- *   as mmio_register_check(), or what mapping comes to
+ * Checks and maps a register.
+ *
+ * Returns: (transfer full) (nullable): the register, or NULL with @error set by
+ *   mmio_register_check() or mmio_device_map_register()
  */
 MmioRegister *
 mmio_register_map (MmioDevice * device, const char *name, guint bar,
@@ -126,10 +130,10 @@ mmio_register_unmap (MmioRegister * reg)
 /**
  * mmio_register_read:
  *
- * Loads it, after everything that was loaded before it: a copy of the picture
- * is complete when this is read.
+ * Loads the register, ordered after all earlier loads and before all later ones.
+ * So a copy of a frame is complete when the counter is read.
  *
- * Returns: its value now
+ * Returns: the value
  */
 guint64
 mmio_register_read (const MmioRegister * reg)
@@ -137,7 +141,7 @@ mmio_register_read (const MmioRegister * reg)
   const guint8 *data = mmio_region_get_data (reg->region);
   guint64 value;
 
-  /* Streaming loads are in no order of their own */
+  /* Streaming loads are weakly ordered */
   mmio_reader_fence ();
 
   switch (reg->bits) {
@@ -155,7 +159,7 @@ mmio_register_read (const MmioRegister * reg)
       break;
   }
 
-  /* And what is loaded afterwards is newer */
+  /* Later loads must not be older than the register */
   mmio_reader_fence ();
   return value;
 }
@@ -163,7 +167,7 @@ mmio_register_read (const MmioRegister * reg)
 /**
  * mmio_register_get_bits:
  *
- * Returns: its size
+ * Returns: the size of the register (bits)
  */
 guint
 mmio_register_get_bits (const MmioRegister * reg)

@@ -9,7 +9,9 @@ G_BEGIN_DECLS
 /**
  * MmioRegister:
  *
- * A register of a device, mapped.  Any thread may read it.
+ * A mapped register of a device.
+ *
+ * Locking: none; any thread may read it.
  */
 typedef struct _MmioRegister MmioRegister;
 

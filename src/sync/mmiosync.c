@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Waits for a picture: looks at the counter as seldom as it can, and sleeps
- * between two looks, but for whoever wakes it.
+ * Waits for a frame: polls the counter as rarely as possible and sleeps between
+ * two polls, or sleeps until an interrupt.  Another thread can end the wait.
  */
 #include "sync/mmiosync.h"
 
@@ -21,8 +21,10 @@ struct _MmioSync
 /**
  * mmio_sync_new:
  *
- * Returns: (transfer full) (nullable): NULL with @error set if the process can have
- *   no further descriptor
+ * Creates the object for waits of one thread.
+ *
+ * Returns: (transfer full) (nullable): NULL with @error set if the process has no
+ *   free file descriptor
  */
 MmioSync *
 mmio_sync_new (GError ** error)
@@ -49,8 +51,8 @@ mmio_sync_free (MmioSync * sync)
   g_free (sync);
 }
 
-/* Sleeps until somebody wakes us, or @fd is readable (-1: none), or the time is
- * over, and not until a signal comes */
+/* Sleeps until mmio_sync_wake(), until @fd is readable (-1: none), or until the
+ * deadline.  A signal does not end the sleep. */
 static MmioWait
 sleep_until (MmioSync * sync, int fd, gint64 deadline)
 {
@@ -81,13 +83,13 @@ sleep_until (MmioSync * sync, int fd, gint64 deadline)
 
 /**
  * mmio_sync_wait:
- * @counter: what counts the pictures
- * @deadline: when to give up, as g_get_monotonic_time() has it
- * @count: (out): the picture, after %MMIO_WAIT_FRAME
+ * @counter: the frame counter
+ * @deadline: end of the wait (microseconds, g_get_monotonic_time())
+ * @count: (out): the frame, after %MMIO_WAIT_FRAME
  *
- * Waits for the next picture.
+ * Waits for the next frame by polling @counter.
  *
- * Returns: how it ended
+ * Returns: how the wait ended
  */
 MmioWait
 mmio_sync_wait (MmioSync * sync, MmioCounter * counter, gint64 deadline,
@@ -108,14 +110,14 @@ mmio_sync_wait (MmioSync * sync, MmioCounter * counter, gint64 deadline,
 
 /**
  * mmio_sync_wait_interrupt:
- * @fd: of mmio_device_open_interrupt()
- * @deadline: when to give up, as g_get_monotonic_time() has it
- * @count: (out): the picture, after %MMIO_WAIT_FRAME; each interrupt since the
- *   last one counts as a picture
+ * @fd: from mmio_device_open_interrupt()
+ * @deadline: end of the wait (microseconds, g_get_monotonic_time())
+ * @count: (out): the frame, after %MMIO_WAIT_FRAME; each interrupt since the last
+ *   one counts as a frame
  *
  * Waits for the device's next interrupt.
  *
- * Returns: how it ended
+ * Returns: how the wait ended
  */
 MmioWait
 mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device, int fd,
@@ -128,8 +130,8 @@ mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device, int fd,
     if (wait == MMIO_WAIT_WOKEN)
       return wait;
 
-    /* After the deadline as well: it may have gone without a word, or wait for
-     * being let go on */
+    /* Also after the deadline: the device may have been removed without an event,
+     * or its interrupt may have to be unmasked */
     if (!mmio_device_take_interrupts (device, &interrupts))
       return MMIO_WAIT_GONE;
     if (interrupts > 0) {
@@ -144,7 +146,9 @@ mmio_sync_wait_interrupt (MmioSync * sync, MmioDevice * device, int fd,
 
 /**
  * mmio_sync_sleep:
- * @microseconds: how long
+ * @microseconds: duration
+ *
+ * Sleeps.
  *
  * Returns: %MMIO_WAIT_TIMEOUT, or %MMIO_WAIT_WOKEN
  */
@@ -157,14 +161,16 @@ mmio_sync_sleep (MmioSync * sync, gint64 microseconds)
 /**
  * mmio_sync_wake:
  *
- * Ends the wait, or the next one if nobody waits.
+ * Ends the current wait, or else the next one.
+ *
+ * Locking: none; any thread.
  */
 void
 mmio_sync_wake (MmioSync * sync)
 {
   const guint64 once = 1;
 
-  /* It can only fail where it is awake already */
+  /* Fails only if a wake-up is pending already */
   if (MMIO_RETRY (write (sync->wake_fd, &once, sizeof (once))) < 0)
     g_debug ("write (eventfd): %s", g_strerror (errno));
 }

@@ -7,12 +7,12 @@ G_BEGIN_DECLS
 
 /**
  * MmioWait:
- * @MMIO_WAIT_FRAME: there is a new picture
- * @MMIO_WAIT_TIMEOUT: there was none until the deadline
- * @MMIO_WAIT_WOKEN: somebody has ended the wait
- * @MMIO_WAIT_GONE: there will be no more pictures, the device has gone
+ * @MMIO_WAIT_FRAME: there is a new frame
+ * @MMIO_WAIT_TIMEOUT: no frame came before the deadline
+ * @MMIO_WAIT_WOKEN: mmio_sync_wake() ended the wait
+ * @MMIO_WAIT_GONE: the device was removed
  *
- * How a wait has ended.
+ * The result of a wait.
  */
 typedef enum {
   MMIO_WAIT_FRAME,
@@ -24,7 +24,9 @@ typedef enum {
 /**
  * MmioSync:
  *
- * The wait for a picture.  One thread waits, any thread may wake it.
+ * Waits for frames.
+ *
+ * Locking: none; one thread waits, any thread may call mmio_sync_wake().
  */
 typedef struct _MmioSync MmioSync;
 

@@ -406,9 +406,9 @@ static const struct
   {"buffer-step", "14337", "ends at byte 16385"},
   {"buffer-step", "18446744073709551615", "beyond the largest address"},
   {"index-offset", "12290", "a multiple of 4"},
-  {"index-offset", "16384", "no register at byte 16384"},
+  {"index-offset", "16384", "Cannot use a register at byte 16384"},
   {"index-size", "24", "index-size is one of 0, 8, 16, 32, 64"},
-  {"index-bar", "1", "leave index-bar at -1"},
+  {"index-bar", "1", "Leave index-bar at -1"},
 };
 
 GST_START_TEST (test_bad)

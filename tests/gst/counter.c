@@ -397,10 +397,10 @@ static const struct
 } bad[] = {
   {"counter-offset", "16385", "byte 16385 of /"},
   {"counter-offset", "16386", "a multiple of 4"},
-  {"counter-offset", "20480", "no register at byte 20480"},
-  {"counter-offset", "9223372036854775804", "which has 20480 bytes"},
+  {"counter-offset", "20480", "Cannot use a register at byte 20480"},
+  {"counter-offset", "9223372036854775804", "it has 20480 bytes"},
   {"counter-size", "24", "counter-size is one of 0, 8, 16, 32, 64"},
-  {"counter-bar", "1", "leave counter-bar at -1"},
+  {"counter-bar", "1", "Leave counter-bar at -1"},
 };
 
 /* Whatever starts a frame */

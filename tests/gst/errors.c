@@ -337,7 +337,7 @@ static const Setting settings[] = {
   {"mapping", "write-combining", NULL, NULL, gst_resource_error_quark, SETTINGS,
       {"ordinary memory", "set mapping to auto"}},
   {"counter-bar", "1", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"no register in BAR 1", "leave counter-bar at -1"}},
+      {"a register in BAR 1", "Leave counter-bar at -1"}},
   {"counter-seqlock", "true", NULL, NULL, gst_resource_error_quark, SETTINGS,
       {"Cannot use counter-seqlock", "set counter-offset"}},
   {"index-offset", "0", NULL, NULL, gst_resource_error_quark, SETTINGS,

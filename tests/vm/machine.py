@@ -236,6 +236,13 @@ class Guest:
     def alive(self):
         return self._process is not None and self._process.poll() is None
 
+    def _how_it_ended(self):
+        status = self._process.returncode
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        why = self.qmp.shutdown() if self.qmp is not None else None
+        return (f"QEMU has ended {how}, SHUTDOWN event: {why}\n"
+                + self.log_tail(60))
+
     def log_tail(self, lines=20):
         text = []
         for name in ("qemu.log", "serial.log"):
@@ -289,7 +296,7 @@ class Guest:
         with self._changed:
             while not condition():
                 if not self.alive():
-                    raise GuestError("QEMU has ended\n" + self.log_tail())
+                    raise GuestError(self._how_it_ended())
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False

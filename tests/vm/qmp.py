@@ -10,12 +10,13 @@ class QmpError(Exception):
 
 
 class Qmp:
-    """A connection; one command at a time, events are dropped."""
+    """A connection; one command at a time. Of the events only SHUTDOWN is kept."""
 
     def __init__(self, connection, timeout=60):
         self._socket = connection
         self._socket.settimeout(timeout)
         self._lines = self._socket.makefile("r", encoding="utf-8")
+        self._shutdown = None
         self._next()                    # the greeting
         self.command("qmp_capabilities")
 
@@ -23,7 +24,20 @@ class Qmp:
         line = self._lines.readline()
         if not line:
             raise QmpError("QEMU closed its control socket")
-        return json.loads(line)
+        message = json.loads(line)
+        if message.get("event") == "SHUTDOWN":
+            self._shutdown = message["data"]
+        return message
+
+    def shutdown(self):
+        """Why QEMU shut down, as it says: the data of its SHUTDOWN event; None
+        if there was no such event."""
+        try:
+            while self._shutdown is None:
+                self._next()
+        except (QmpError, OSError, ValueError):
+            pass
+        return self._shutdown
 
     def command(self, name, **arguments):
         request = {"execute": name, "arguments": arguments}

@@ -832,13 +832,13 @@ GST_START_TEST (test_refused)
 
   config = good;
   config.spec.index.offset = INDEX + 2;
-  refuse (&config, path, "A register of 32 bits cannot be at byte",
-      "set index-offset to a multiple of 4, or index-size lower");
+  refuse (&config, path, "Cannot use a register of 32 bits at byte",
+      "Set index-offset to a multiple of 4, or reduce index-size.");
   config.spec.index.offset = FILE_SIZE;
-  refuse (&config, path, "There is no register at byte", NULL);
+  refuse (&config, path, "Cannot use a register at byte", NULL);
   config.spec.index = good.spec.index;
   config.spec.index.bits = 12;
-  refuse (&config, path, "no registers of 12 bits", NULL);
+  refuse (&config, path, "a register of 12 bits", NULL);
   config.spec.index = good.spec.index;
   config.spec.index.bar = 3;
   refuse (&config, path, "BAR 3", NULL);

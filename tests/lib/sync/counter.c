@@ -80,13 +80,13 @@ GST_START_TEST (test_bad_register)
     const char *words;
   } cases[] = {
     {BAR, 0, 0, "of 0 bits"}, {BAR, 0, 24, "of 24 bits"},
-    {BAR, 0, 128, "set counter-size to 8, 16, 32 or 64"},
+    {BAR, 0, 128, "Set counter-size to 8, 16, 32 or 64"},
     {BAR, 2, 32, "byte 2 of BAR 2"}, {BAR, 4, 64, "a multiple of 8"},
-    {BAR, 4096, 8, "no register at byte 4096 of BAR 2"},
+    {BAR, 4096, 8, "a register at byte 4096 of BAR 2"},
     {BAR, 4094, 32, "a multiple of 4"}, {BAR, 4096 - 4, 64, "multiple of 8"},
-    {BAR, G_MAXUINT64 - 7, 64, "which has 4096 bytes"},
-    {3, 0, 32, "256 bytes of I/O ports"}, {1, 0, 32, "There is no BAR 1 of"},
-    {MMIO_MAX_BARS, 0, 32, "There is no BAR 6 of"},
+    {BAR, G_MAXUINT64 - 7, 64, "it has 4096 bytes"},
+    {3, 0, 32, "256 bytes of I/O ports"}, {1, 0, 32, "a register in BAR 1 of"},
+    {MMIO_MAX_BARS, 0, 32, "a register in BAR 6 of"},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
