@@ -249,7 +249,7 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
   /* Some of these frames may be of a pause, which are not missed */
   if (gst_mmio_capture_thread_has_paused (&self->thread))
-    gst_mmio_device_sync_interrupt (&self->sync);
+    gst_mmio_device_sync_set_discont (&self->sync);
 
   update_device_period (self);
   gst_mmio_device_state_note_count (self, count.time);
@@ -298,14 +298,14 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 /* Frames of other caps may be wanted.  Has the streaming thread negotiate before
  * the frame is read.  Returns: whether it does */
 static gboolean
-negotiates (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
+needs_negotiation (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
 {
   if (!gst_pad_needs_reconfigure (GST_BASE_SRC_PAD (self)))
     return FALSE;
 
   gst_mmio_device_state_keep (self, frame);
   gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_NEGOTIATION);
-  gst_mmio_frame_queue_interrupt (&self->queue);
+  gst_mmio_frame_queue_wake (&self->queue);
   return TRUE;
 }
 
@@ -373,7 +373,7 @@ copy_frame (GstMmioVidSrc * self, GstBuffer ** buffer, MmioRead * read)
       return gst_mmio_capture_loop_fail (self, error);
     }
   } while (*read == MMIO_READ_WOKEN &&
-      !gst_mmio_capture_thread_is_disturbed (&self->thread));
+      !gst_mmio_capture_thread_is_woken (&self->thread));
 
   return GST_MMIO_STEP_DONE;
 }
@@ -388,7 +388,7 @@ wrap_frame (GstMmioVidSrc * self, GstBuffer ** buffer, MmioRead * read)
   do {
     *read = mmio_capture_choose (self->capture, &slot);
   } while (*read == MMIO_READ_WOKEN &&
-      !gst_mmio_capture_thread_is_disturbed (&self->thread));
+      !gst_mmio_capture_thread_is_woken (&self->thread));
 
   if (*read != MMIO_READ_WHOLE && *read != MMIO_READ_TORN)
     return;
@@ -426,7 +426,7 @@ read_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** buffer)
   MmioRead read;
 
   *buffer = NULL;
-  if (negotiates (self, frame))
+  if (needs_negotiation (self, frame))
     return GST_MMIO_STEP_AGAIN;
   if (!gst_mmio_device_state_poll (self)) {
     gst_mmio_device_state_keep (self, frame);
@@ -581,8 +581,8 @@ handle_events (GstMmioVidSrc * self, guint events)
     if (events & GST_MMIO_EVENT_FLUSH)
       self->device.has_pending = FALSE;
     gst_mmio_device_state_drop (self);
-    gst_mmio_pacer_interrupt (&self->pacer);
-    gst_mmio_device_sync_interrupt (&self->sync);
+    gst_mmio_pacer_set_discont (&self->pacer);
+    gst_mmio_device_sync_set_discont (&self->sync);
     self->device.last_count = 0;
   }
 }
@@ -627,7 +627,7 @@ capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
     return;
   }
 
-  if ((events & GST_MMIO_EVENT_NOTICE) &&
+  if ((events & GST_MMIO_EVENT_HOTPLUG) &&
       self->device.state != GST_MMIO_STATE_AWAY &&
       !mmio_capture_check_present (self->capture))
     step = GST_MMIO_STEP_GONE;

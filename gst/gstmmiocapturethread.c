@@ -64,7 +64,7 @@ gst_mmio_capture_thread_join (GstMmioCaptureThread * thread)
 
 /* Ends the thread's wait.  The clock is called without the lock. */
 static void
-disturb (GstMmioCaptureThread * thread, guint holds, guint events)
+wake (GstMmioCaptureThread * thread, guint holds, guint events)
 {
   GstClockID id = NULL;
 
@@ -92,19 +92,19 @@ disturb (GstMmioCaptureThread * thread, guint holds, guint events)
 void
 gst_mmio_capture_thread_hold (GstMmioCaptureThread * thread, GstMmioHold hold)
 {
-  disturb (thread, hold,
+  wake (thread, hold,
       hold == GST_MMIO_HOLD_FLUSH ? GST_MMIO_EVENT_FLUSH : 0);
 }
 
 /**
- * gst_mmio_capture_thread_notice:
+ * gst_mmio_capture_thread_notify_hotplug:
  *
  * Ends the wait of the thread, or its next one, once.
  */
 void
-gst_mmio_capture_thread_notice (GstMmioCaptureThread * thread)
+gst_mmio_capture_thread_notify_hotplug (GstMmioCaptureThread * thread)
 {
-  disturb (thread, 0, GST_MMIO_EVENT_NOTICE);
+  wake (thread, 0, GST_MMIO_EVENT_HOTPLUG);
 }
 
 /**
@@ -121,7 +121,7 @@ gst_mmio_capture_thread_set_paused (GstMmioCaptureThread * thread,
     thread->events |= GST_MMIO_EVENT_PAUSE;
   g_mutex_unlock (&thread->lock);
 
-  disturb (thread, 0, 0);
+  wake (thread, 0, 0);
 }
 
 /**
@@ -201,23 +201,23 @@ gst_mmio_capture_thread_enter (GstMmioCaptureThread * thread, guint * events)
 
 /* With the lock held */
 static gboolean
-is_disturbed (const GstMmioCaptureThread * thread)
+is_woken (const GstMmioCaptureThread * thread)
 {
   return thread->holds || thread->events;
 }
 
 /**
- * gst_mmio_capture_thread_is_disturbed:
+ * gst_mmio_capture_thread_is_woken:
  *
  * Returns: whether the thread is to call gst_mmio_capture_thread_enter()
  */
 gboolean
-gst_mmio_capture_thread_is_disturbed (GstMmioCaptureThread * thread)
+gst_mmio_capture_thread_is_woken (GstMmioCaptureThread * thread)
 {
   gboolean ret;
 
   g_mutex_lock (&thread->lock);
-  ret = is_disturbed (thread);
+  ret = is_woken (thread);
   g_mutex_unlock (&thread->lock);
 
   return ret;
@@ -287,15 +287,15 @@ gst_mmio_capture_thread_is_held (GstMmioCaptureThread * thread,
 gboolean
 gst_mmio_capture_thread_wait_playing (GstMmioCaptureThread * thread)
 {
-  gboolean disturbed;
+  gboolean woken;
 
   g_mutex_lock (&thread->lock);
-  while (thread->is_paused && !is_disturbed (thread))
+  while (thread->is_paused && !is_woken (thread))
     g_cond_wait (&thread->changed, &thread->lock);
-  disturbed = is_disturbed (thread);
+  woken = is_woken (thread);
   g_mutex_unlock (&thread->lock);
 
-  return !disturbed;
+  return !woken;
 }
 
 /* Makes the ID one for this time; the same ID for as long as the clock is the
@@ -324,26 +324,26 @@ gboolean
 gst_mmio_capture_thread_wait_clock (GstMmioCaptureThread * thread,
     GstClock * clock, GstClockTime time)
 {
-  gboolean disturbed;
+  gboolean woken;
 
   set_id (thread, clock, time);
 
   g_mutex_lock (&thread->lock);
-  disturbed = is_disturbed (thread);
-  thread->is_waiting = !disturbed;
+  woken = is_woken (thread);
+  thread->is_waiting = !woken;
   g_mutex_unlock (&thread->lock);
 
-  if (disturbed)
+  if (woken)
     return FALSE;
 
   gst_clock_id_wait (thread->id, NULL);
 
   g_mutex_lock (&thread->lock);
-  disturbed = is_disturbed (thread);
+  woken = is_woken (thread);
   thread->is_waiting = FALSE;
   g_mutex_unlock (&thread->lock);
 
-  return !disturbed;
+  return !woken;
 }
 
 /**
@@ -360,13 +360,13 @@ gst_mmio_capture_thread_sleep (GstMmioCaptureThread * thread,
     gint64 microseconds)
 {
   const gint64 end = g_get_monotonic_time () + microseconds;
-  gboolean disturbed;
+  gboolean woken;
 
   g_mutex_lock (&thread->lock);
-  while (!is_disturbed (thread) &&
+  while (!is_woken (thread) &&
       g_cond_wait_until (&thread->changed, &thread->lock, end));
-  disturbed = is_disturbed (thread);
+  woken = is_woken (thread);
   g_mutex_unlock (&thread->lock);
 
-  return !disturbed;
+  return !woken;
 }

@@ -31,14 +31,14 @@ typedef enum {
  * GstMmioEvent:
  * @GST_MMIO_EVENT_FLUSH: a flush began
  * @GST_MMIO_EVENT_PAUSE: a pause began
- * @GST_MMIO_EVENT_NOTICE: the device may have come or gone
+ * @GST_MMIO_EVENT_HOTPLUG: the device may have come or gone
  *
  * What has happened, as bits.
  */
 typedef enum {
   GST_MMIO_EVENT_FLUSH = 1 << 0,
   GST_MMIO_EVENT_PAUSE = 1 << 1,
-  GST_MMIO_EVENT_NOTICE = 1 << 2,
+  GST_MMIO_EVENT_HOTPLUG = 1 << 2,
 } GstMmioEvent;
 
 /**
@@ -77,11 +77,11 @@ void gst_mmio_capture_thread_release (GstMmioCaptureThread * thread,
     GstMmioHold hold);
 void gst_mmio_capture_thread_set_paused (GstMmioCaptureThread * thread,
     gboolean paused);
-void gst_mmio_capture_thread_notice (GstMmioCaptureThread * thread);
+void gst_mmio_capture_thread_notify_hotplug (GstMmioCaptureThread * thread);
 
 gboolean gst_mmio_capture_thread_enter (GstMmioCaptureThread * thread,
     guint * events);
-gboolean gst_mmio_capture_thread_is_disturbed (GstMmioCaptureThread * thread);
+gboolean gst_mmio_capture_thread_is_woken (GstMmioCaptureThread * thread);
 gboolean gst_mmio_capture_thread_is_paused (GstMmioCaptureThread * thread);
 gboolean gst_mmio_capture_thread_has_paused (GstMmioCaptureThread * thread);
 gboolean gst_mmio_capture_thread_is_held (GstMmioCaptureThread * thread,

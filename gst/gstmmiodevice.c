@@ -57,7 +57,7 @@ replace_device (GObjectClass * klass, const char *text, const char *address)
   for (guint i = uri.parameters->len; i-- > 0;) {
     const MmioUriParameter *parameter = g_ptr_array_index (uri.parameters, i);
 
-    if (gst_mmio_settings_is_of_frame (g_object_class_find_property (klass,
+    if (gst_mmio_settings_describes_frame (g_object_class_find_property (klass,
                 parameter->name)))
       g_ptr_array_remove_index (uri.parameters, i);
   }

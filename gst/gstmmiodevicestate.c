@@ -27,7 +27,7 @@ gst_mmio_device_state_reset (GstMmioDeviceState * device)
 }
 
 static void
-note (GstMmioVidSrc * self, GstMmioTrouble trouble, const GError * error)
+note (GstMmioVidSrc * self, GstMmioHealthReason trouble, const GError * error)
 {
   gst_mmio_health_note (&self->device.health, trouble, GST_ELEMENT_CAST (self),
       self->capture, error);
@@ -55,7 +55,7 @@ gst_mmio_device_state_retry (GstMmioVidSrc * self,
 
   gst_mmio_device_state_keep (self, frame);
   if (device->is_retried) {
-    note (self, GST_MMIO_TROUBLE_RESTLESS, NULL);
+    note (self, GST_MMIO_HEALTH_UNSTABLE_MODE, NULL);
     return;
   }
 
@@ -116,12 +116,12 @@ gst_mmio_device_state_poll (GstMmioVidSrc * self)
   switch (mmio_capture_poll_mode (self->capture)) {
     case MMIO_MODE_NONE:
       device->state = GST_MMIO_STATE_MODE_CHANGING;
-      note (self, GST_MMIO_TROUBLE_NO_MODE, NULL);
+      note (self, GST_MMIO_HEALTH_NO_MODE, NULL);
       return FALSE;
     case MMIO_MODE_CHANGED:
       device->state = GST_MMIO_STATE_MODE_CHANGING;
       device->is_outdated = TRUE;
-      note (self, GST_MMIO_TROUBLE_RESTLESS, NULL);
+      note (self, GST_MMIO_HEALTH_UNSTABLE_MODE, NULL);
       return FALSE;
     case MMIO_MODE_SAME:
     default:
@@ -187,7 +187,7 @@ gst_mmio_device_state_note_count (GstMmioVidSrc * self, gint64 time)
 {
   self->device.last_count = time;
   check_counter (self);
-  gst_mmio_health_end (&self->device.health, GST_MMIO_TROUBLE_STALLED);
+  gst_mmio_health_end (&self->device.health, GST_MMIO_HEALTH_STALLED);
   if (self->device.state == GST_MMIO_STATE_STALLED)
     self->device.state = GST_MMIO_STATE_LIVE;
 }
@@ -203,7 +203,7 @@ gst_mmio_device_state_note_stall (GstMmioVidSrc * self)
 
   self->device.state = GST_MMIO_STATE_STALLED;
   check_link (self);
-  note (self, GST_MMIO_TROUBLE_STALLED, NULL);
+  note (self, GST_MMIO_HEALTH_STALLED, NULL);
 }
 
 /* A frame was read */
@@ -214,7 +214,7 @@ gst_mmio_device_state_note_frame (GstMmioVidSrc * self, gboolean is_torn)
   self->device.is_retried = FALSE;
   check_link (self);
   if (is_torn)
-    note (self, GST_MMIO_TROUBLE_TORN, NULL);
+    note (self, GST_MMIO_HEALTH_TORN, NULL);
   else
     gst_mmio_health_reset (&self->device.health);
 }
@@ -266,7 +266,7 @@ move_capture (GstMmioVidSrc * self, MmioCapture * capture)
  * that is in the queue.  Returns: FALSE with @error set if the device cannot be
  * captured so: what was captured before stays */
 static gboolean
-go_on_with (GstMmioVidSrc * self, MmioCapture * capture, GError ** error)
+switch_capture (GstMmioVidSrc * self, MmioCapture * capture, GError ** error)
 {
   const MmioCaptureInfo *info = mmio_capture_get_info (capture);
   const MmioLayout *layout = &info->layout;
@@ -316,11 +316,11 @@ renew (GstMmioVidSrc * self)
     return GST_MMIO_STEP_DONE;
   }
   if (!capture && mmio_error_is_shortage (error)) {
-    note (self, GST_MMIO_TROUBLE_UNUSABLE, error);
+    note (self, GST_MMIO_HEALTH_UNUSABLE, error);
     return GST_MMIO_STEP_DONE;
   }
 
-  if (capture && go_on_with (self, capture, &error))
+  if (capture && switch_capture (self, capture, &error))
     return GST_MMIO_STEP_AGAIN;
 
   /* Or be removed meanwhile */
@@ -333,7 +333,7 @@ renew (GstMmioVidSrc * self)
 /* Away */
 
 static void
-begin_away (GstMmioVidSrc * self, const GError * removal)
+note_removal (GstMmioVidSrc * self, const GError * removal)
 {
   GstMmioDeviceState *device = &self->device;
 
@@ -342,8 +342,8 @@ begin_away (GstMmioVidSrc * self, const GError * removal)
   gst_mmio_health_reset (&device->health);
   /* It may be back already, but a device that comes and goes all the time is
    * not opened all the time */
-  device->next_try = device->back_since == 0 ? 0 :
-      device->back_since + RETRY_PAUSE;
+  device->next_attempt = device->returned_at == 0 ? 0 :
+      device->returned_at + RETRY_PAUSE;
 
   gst_mmio_message_post_warning (GST_ELEMENT_CAST (self), removal,
       "Frames go on when it is back.");
@@ -352,15 +352,15 @@ begin_away (GstMmioVidSrc * self, const GError * removal)
 }
 
 static void
-end_away (GstMmioVidSrc * self)
+note_return (GstMmioVidSrc * self)
 {
   const gint64 now = g_get_monotonic_time ();
 
   gst_mmio_device_state_reset (&self->device);
-  self->device.back_since = now;
+  self->device.returned_at = now;
   self->device.last_count = now;
   self->is_discont = TRUE;
-  gst_mmio_device_sync_interrupt (&self->sync);
+  gst_mmio_device_sync_set_discont (&self->sync);
 
   GST_INFO_OBJECT (self, "%s is back",
       mmio_capture_get_info (self->capture)->device_address);
@@ -373,32 +373,32 @@ reopen (GstMmioVidSrc * self)
   g_autoptr (GError) error = NULL;
   MmioCapture *capture = mmio_capture_reopen (self->capture, &error);
 
-  if (capture && go_on_with (self, capture, &error)) {
-    end_away (self);
+  if (capture && switch_capture (self, capture, &error)) {
+    note_return (self);
     return TRUE;
   }
 
   GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
   if (g_error_matches (error, MMIO_ERROR, MMIO_ERROR_NOT_FOUND))
-    gst_mmio_health_end (&self->device.health, GST_MMIO_TROUBLE_UNUSABLE);
+    gst_mmio_health_end (&self->device.health, GST_MMIO_HEALTH_UNUSABLE);
   else
-    note (self, GST_MMIO_TROUBLE_UNUSABLE, error);
+    note (self, GST_MMIO_HEALTH_UNUSABLE, error);
   return FALSE;
 }
 
 /* Waits for a device that is away, and opens it */
 static GstMmioStep
-find (GstMmioVidSrc * self)
+wait_for_return (GstMmioVidSrc * self)
 {
-  const gint64 left = self->device.next_try - g_get_monotonic_time ();
+  const gint64 left = self->device.next_attempt - g_get_monotonic_time ();
 
   if (left > 0 && !gst_mmio_capture_thread_sleep (&self->thread, left)) {
-    self->device.next_try = 0;
+    self->device.next_attempt = 0;
     return GST_MMIO_STEP_AGAIN;
   }
 
   if (!reopen (self))
-    self->device.next_try = g_get_monotonic_time () + RETRY_PAUSE;
+    self->device.next_attempt = g_get_monotonic_time () + RETRY_PAUSE;
   return GST_MMIO_STEP_AGAIN;
 }
 
@@ -418,7 +418,7 @@ gst_mmio_device_state_handle_removal (GstMmioVidSrc * self)
     return gst_mmio_capture_loop_fail (self, g_error_copy (removal));
 
   if (self->device.state != GST_MMIO_STATE_AWAY)
-    begin_away (self, removal);
+    note_removal (self, removal);
   return GST_MMIO_STEP_AGAIN;
 }
 
@@ -428,7 +428,7 @@ gst_mmio_device_state_notify (gpointer data)
 {
   GstMmioVidSrc *self = data;
 
-  gst_mmio_capture_thread_notice (&self->thread);
+  gst_mmio_capture_thread_notify_hotplug (&self->thread);
   gst_mmio_capture_loop_wake (self);
 }
 
@@ -436,5 +436,5 @@ gst_mmio_device_state_notify (gpointer data)
 GstMmioStep
 gst_mmio_device_state_prepare (GstMmioVidSrc * self)
 {
-  return self->device.state == GST_MMIO_STATE_AWAY ? find (self) : renew (self);
+  return self->device.state == GST_MMIO_STATE_AWAY ? wait_for_return (self) : renew (self);
 }

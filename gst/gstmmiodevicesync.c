@@ -21,19 +21,19 @@ void
 gst_mmio_device_sync_reset (GstMmioDeviceSync * sync)
 {
   *sync = (GstMmioDeviceSync) {
-  .is_interrupted = TRUE,.next = GST_CLOCK_TIME_NONE};
+  .is_discont = TRUE,.next = GST_CLOCK_TIME_NONE};
 }
 
 /**
- * gst_mmio_device_sync_interrupt:
+ * gst_mmio_device_sync_set_discont:
  *
  * Has the frames before the next one not count as missed.  Running time may
  * begin anew.
  */
 void
-gst_mmio_device_sync_interrupt (GstMmioDeviceSync * sync)
+gst_mmio_device_sync_set_discont (GstMmioDeviceSync * sync)
 {
-  sync->is_interrupted = TRUE;
+  sync->is_discont = TRUE;
   sync->last_pts = 0;
 }
 
@@ -43,13 +43,13 @@ count_frames (GstMmioDeviceSync * sync, guint64 steps)
   if (sync->is_started)
     sync->number += steps;
 
-  if (sync->is_interrupted)
+  if (sync->is_discont)
     sync->unseen = 0;
   else if (sync->is_started)
     sync->unseen += steps - 1;
 
   sync->is_started = TRUE;
-  sync->is_interrupted = FALSE;
+  sync->is_discont = FALSE;
 }
 
 /* How early a frame may be for a consumer who wants one every @period.  The next
@@ -122,7 +122,7 @@ gst_mmio_device_sync_next (GstMmioDeviceSync * sync, guint64 steps,
 
   count_frames (sync, steps);
   if (running_time < 0) {
-    sync->is_interrupted = TRUE;
+    sync->is_discont = TRUE;
     return FALSE;
   }
 

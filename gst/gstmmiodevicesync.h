@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 typedef struct {
   /*< private >*/
   gboolean is_started;
-  gboolean is_interrupted;
+  gboolean is_discont;
   guint64 number;
   guint64 unseen;
   GstClockTime next;
@@ -26,7 +26,7 @@ typedef struct {
 } GstMmioDeviceSync;
 
 void gst_mmio_device_sync_reset (GstMmioDeviceSync * sync);
-void gst_mmio_device_sync_interrupt (GstMmioDeviceSync * sync);
+void gst_mmio_device_sync_set_discont (GstMmioDeviceSync * sync);
 
 gboolean gst_mmio_device_sync_next (GstMmioDeviceSync * sync, guint64 steps,
     GstClockTimeDiff running_time, GstClockTime wanted_period,

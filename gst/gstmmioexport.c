@@ -22,7 +22,7 @@ struct _GstMmioExport
   GstMmioRing *ring[MMIO_MAX_BUFFERS];
   guint skip;
   char *obstacle;
-  gboolean may_pass;
+  gboolean is_shortage;
 };
 
 static void
@@ -55,18 +55,18 @@ create_rings (GstMmioExport * export, MmioCapture * capture, int fd,
   return TRUE;
 }
 
-/* @advises: whether it says what to do about it */
+/* @with_hint: whether it says what to do about it */
 static void
-set_obstacle (GstMmioExport * export, const GError * reason, gboolean advises)
+set_obstacle (GstMmioExport * export, const GError * reason, gboolean with_hint)
 {
-  export->obstacle = advises ? g_strdup (reason->message) :
+  export->obstacle = with_hint ? g_strdup (reason->message) :
       mmio_error_get_reason (reason);
-  export->may_pass = mmio_error_is_shortage (reason);
+  export->is_shortage = mmio_error_is_shortage (reason);
 }
 
-/* @advises: whether an obstacle says what to do about it */
+/* @with_hint: whether an obstacle says what to do about it */
 static GstMmioExport *
-create (MmioCapture * capture, gboolean advises, GError ** error)
+create (MmioCapture * capture, gboolean with_hint, GError ** error)
 {
   g_autoptr (GstMmioExport) export = g_new0 (GstMmioExport, 1);
   g_autoptr (GError) reason = NULL;
@@ -77,7 +77,7 @@ create (MmioCapture * capture, gboolean advises, GError ** error)
 
   if (!mmio_import_any (fd, mmio_capture_get_info (capture)->shares_bar ?
           mmio_capture_get_info (capture)->device_address : NULL, &reason))
-    set_obstacle (export, reason, advises);
+    set_obstacle (export, reason, with_hint);
   return create_rings (export, capture, fd, error) ?
       g_steal_pointer (&export) : NULL;
 }
@@ -138,9 +138,9 @@ gst_mmio_export_free (GstMmioExport * export)
  * Returns: (transfer none) (nullable): its memories; NULL if there is no dma-buf
  */
 GstMmioRing *
-gst_mmio_export_get_ring (const GstMmioExport * export, guint buffer)
+gst_mmio_export_get_ring (const GstMmioExport * export, guint slot)
 {
-  return export->ring[buffer];
+  return export->ring[slot];
 }
 
 /**
@@ -167,13 +167,13 @@ gst_mmio_export_get_obstacle (const GstMmioExport * export)
 }
 
 /**
- * gst_mmio_export_may_pass:
+ * gst_mmio_export_is_shortage:
  *
  * Returns: whether the obstacle is a lack of descriptors or memory, so that a dma-buf
  *   may be possible at the next negotiation
  */
 gboolean
-gst_mmio_export_may_pass (const GstMmioExport * export)
+gst_mmio_export_is_shortage (const GstMmioExport * export)
 {
-  return export->may_pass;
+  return export->is_shortage;
 }

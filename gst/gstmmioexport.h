@@ -18,10 +18,10 @@ GstMmioExport *gst_mmio_export_try (MmioCapture * capture);
 void gst_mmio_export_free (GstMmioExport * export);
 
 GstMmioRing *gst_mmio_export_get_ring (const GstMmioExport * export,
-    guint buffer);
+    guint slot);
 guint gst_mmio_export_get_skip (const GstMmioExport * export);
 const char *gst_mmio_export_get_obstacle (const GstMmioExport * export);
-gboolean gst_mmio_export_may_pass (const GstMmioExport * export);
+gboolean gst_mmio_export_is_shortage (const GstMmioExport * export);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GstMmioExport, gst_mmio_export_free)
 

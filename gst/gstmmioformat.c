@@ -162,7 +162,7 @@ is_big_endian (const GstVideoFormatInfo * info, const MmioFormat * format)
 }
 
 static gboolean
-is_plain (const GstVideoFormatInfo * info)
+has_plain_components (const GstVideoFormatInfo * info)
 {
   for (guint i = 0; i < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (info); i++) {
     if (GST_VIDEO_FORMAT_INFO_PSTRIDE (info, i) == 0)
@@ -201,7 +201,7 @@ gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
     return FALSE;
 #endif
 
-  if (!is_plain (info) && !set_block (&result, video_format))
+  if (!has_plain_components (info) && !set_block (&result, video_format))
     return FALSE;
 
   g_strlcpy (result.name, info->name, sizeof (result.name));

@@ -64,7 +64,7 @@ shorten (GstMmioFrameQueue * queue, guint most)
 
 /* With the lock held */
 static void
-settle (GstMmioFrameQueue * queue)
+count_lost (GstMmioFrameQueue * queue)
 {
   queue->missed += queue->lost;
   queue->lost = 0;
@@ -98,7 +98,7 @@ gst_mmio_frame_queue_reset (GstMmioFrameQueue * queue)
   g_mutex_lock (&queue->lock);
   remove_all (queue);
   queue->is_paused = FALSE;
-  queue->is_interrupted = FALSE;
+  queue->is_woken = FALSE;
   queue->is_closed = FALSE;
   queue->lost = 0;
   queue->wanted = G_MAXUINT64;
@@ -261,7 +261,7 @@ gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue, GstMmioFrame * frame)
 
   g_mutex_lock (&queue->lock);
   queue->is_waiting = TRUE;
-  while (!queue->is_flushing && !queue->is_interrupted &&
+  while (!queue->is_flushing && !queue->is_woken &&
       !(gst_queue_array_is_empty (queue->frames) ? queue->is_closed :
           !queue->is_paused))
     g_cond_wait (&queue->changed, &queue->lock);
@@ -269,11 +269,11 @@ gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue, GstMmioFrame * frame)
   queue->is_waiting = FALSE;
   if (queue->is_flushing) {
     if (gst_queue_array_is_empty (queue->frames))
-      settle (queue);
+      count_lost (queue);
     ret = GST_MMIO_POP_FLUSHING;
-  } else if (queue->is_interrupted) {
-    queue->is_interrupted = FALSE;
-    ret = GST_MMIO_POP_INTERRUPTED;
+  } else if (queue->is_woken) {
+    queue->is_woken = FALSE;
+    ret = GST_MMIO_POP_WOKEN;
   } else {
     oldest = gst_queue_array_pop_head_struct (queue->frames);
     ret = oldest ? GST_MMIO_POP_FRAME : GST_MMIO_POP_CLOSED;
@@ -291,15 +291,15 @@ gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue, GstMmioFrame * frame)
 }
 
 /**
- * gst_mmio_frame_queue_interrupt:
+ * gst_mmio_frame_queue_wake:
  *
  * Ends the wait of gst_mmio_frame_queue_pop(), or the next one, once.
  */
 void
-gst_mmio_frame_queue_interrupt (GstMmioFrameQueue * queue)
+gst_mmio_frame_queue_wake (GstMmioFrameQueue * queue)
 {
   g_mutex_lock (&queue->lock);
-  queue->is_interrupted = TRUE;
+  queue->is_woken = TRUE;
   g_cond_broadcast (&queue->changed);
   g_mutex_unlock (&queue->lock);
 }
@@ -360,24 +360,24 @@ gst_mmio_frame_queue_flush_stop (GstMmioFrameQueue * queue)
 }
 
 /**
- * gst_mmio_frame_queue_settle:
+ * gst_mmio_frame_queue_count_lost:
  *
  * Counts as missed what was lost since the last frame: there is no next one.
  */
 void
-gst_mmio_frame_queue_settle (GstMmioFrameQueue * queue)
+gst_mmio_frame_queue_count_lost (GstMmioFrameQueue * queue)
 {
   g_mutex_lock (&queue->lock);
-  settle (queue);
+  count_lost (queue);
   g_mutex_unlock (&queue->lock);
 }
 
 /**
- * gst_mmio_frame_queue_want:
+ * gst_mmio_frame_queue_set_wanted:
  * @n: number of frames that are still to be popped, or %G_MAXUINT64
  */
 void
-gst_mmio_frame_queue_want (GstMmioFrameQueue * queue, guint64 n)
+gst_mmio_frame_queue_set_wanted (GstMmioFrameQueue * queue, guint64 n)
 {
   g_mutex_lock (&queue->lock);
   queue->wanted = n;

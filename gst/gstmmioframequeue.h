@@ -28,7 +28,7 @@ G_BEGIN_DECLS
 /**
  * GstMmioPop:
  * @GST_MMIO_POP_FRAME: there is a frame
- * @GST_MMIO_POP_INTERRUPTED: gst_mmio_frame_queue_interrupt() was called
+ * @GST_MMIO_POP_WOKEN: gst_mmio_frame_queue_wake() was called
  * @GST_MMIO_POP_CLOSED: the queue is closed, and its last frame has been taken
  * @GST_MMIO_POP_FLUSHING: between gst_mmio_frame_queue_flush_start() and
  *   gst_mmio_frame_queue_flush_stop()
@@ -38,7 +38,7 @@ G_BEGIN_DECLS
 typedef enum
 {
   GST_MMIO_POP_FRAME,
-  GST_MMIO_POP_INTERRUPTED,
+  GST_MMIO_POP_WOKEN,
   GST_MMIO_POP_CLOSED,
   GST_MMIO_POP_FLUSHING,
 } GstMmioPop;
@@ -62,7 +62,7 @@ typedef struct
   guint epoch;
   gboolean is_flushing;
   gboolean is_paused;
-  gboolean is_interrupted;
+  gboolean is_woken;
   gboolean is_closed;
   gboolean is_waiting;
   guint64 lost;
@@ -87,7 +87,7 @@ gboolean gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue,
 GstMmioPop gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue,
     GstMmioFrame * frame);
 
-void gst_mmio_frame_queue_interrupt (GstMmioFrameQueue * queue);
+void gst_mmio_frame_queue_wake (GstMmioFrameQueue * queue);
 void gst_mmio_frame_queue_set_paused (GstMmioFrameQueue * queue,
     gboolean paused);
 void gst_mmio_frame_queue_set_closed (GstMmioFrameQueue * queue,
@@ -95,8 +95,8 @@ void gst_mmio_frame_queue_set_closed (GstMmioFrameQueue * queue,
 void gst_mmio_frame_queue_flush_start (GstMmioFrameQueue * queue);
 void gst_mmio_frame_queue_flush_stop (GstMmioFrameQueue * queue);
 
-void gst_mmio_frame_queue_settle (GstMmioFrameQueue * queue);
-void gst_mmio_frame_queue_want (GstMmioFrameQueue * queue, guint64 n);
+void gst_mmio_frame_queue_count_lost (GstMmioFrameQueue * queue);
+void gst_mmio_frame_queue_set_wanted (GstMmioFrameQueue * queue, guint64 n);
 gboolean gst_mmio_frame_queue_is_complete (GstMmioFrameQueue * queue);
 void gst_mmio_frame_queue_get_counts (GstMmioFrameQueue * queue,
     guint64 * missed, guint64 * dropped);

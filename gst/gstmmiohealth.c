@@ -25,24 +25,24 @@ GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
 /**
  * gst_mmio_health_reset:
  *
- * Ends all trouble: whole frames come.
+ * Ends all reason: whole frames come.
  */
 void
 gst_mmio_health_reset (GstMmioHealth * health)
 {
   *health = (GstMmioHealth) {
-  .trouble = GST_MMIO_TROUBLE_NONE};
+  .reason = GST_MMIO_HEALTH_GOOD};
 }
 
 /**
  * gst_mmio_health_end:
  *
- * Ends @trouble, if it is what there was last.
+ * Ends @reason, if it is what there was last.
  */
 void
-gst_mmio_health_end (GstMmioHealth * health, GstMmioTrouble trouble)
+gst_mmio_health_end (GstMmioHealth * health, GstMmioHealthReason reason)
 {
-  if (health->trouble == trouble)
+  if (health->reason == reason)
     gst_mmio_health_reset (health);
 }
 
@@ -53,19 +53,19 @@ is_due (const GstMmioHealth * health, MmioCapture * capture)
   guint64 index;
   gint64 since;
 
-  switch (health->trouble) {
-    case GST_MMIO_TROUBLE_NO_MODE:
+  switch (health->reason) {
+    case GST_MMIO_HEALTH_NO_MODE:
       return now - health->since >= LONG;
-    case GST_MMIO_TROUBLE_RESTLESS:
+    case GST_MMIO_HEALTH_UNSTABLE_MODE:
       return now - health->since >= LONG && health->times >= MANY_CHANGES;
-    case GST_MMIO_TROUBLE_TORN:
+    case GST_MMIO_HEALTH_TORN:
       mmio_capture_get_obstacle (capture, &since, &index);
       return now - since >= LONG;
-    case GST_MMIO_TROUBLE_UNUSABLE:
+    case GST_MMIO_HEALTH_UNUSABLE:
       return now - health->since >= READY_TIME;
-    case GST_MMIO_TROUBLE_STALLED:
+    case GST_MMIO_HEALTH_STALLED:
       return TRUE;
-    case GST_MMIO_TROUBLE_NONE:
+    case GST_MMIO_HEALTH_GOOD:
     default:
       return FALSE;
   }
@@ -135,29 +135,29 @@ report (const GstMmioHealth * health, GstElement * element,
 {
   const char *address = mmio_capture_get_info (capture)->device_address;
 
-  switch (health->trouble) {
-    case GST_MMIO_TROUBLE_NO_MODE:
+  switch (health->reason) {
+    case GST_MMIO_HEALTH_NO_MODE:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
           ("%s has shown no picture for a second: its display is off, or what "
               "describes its picture is being changed; frames go on when it "
               "shows one.", address), (NULL));
       break;
-    case GST_MMIO_TROUBLE_RESTLESS:
+    case GST_MMIO_HEALTH_UNSTABLE_MODE:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
           ("%s changes what describes its picture faster than it can be read; "
               "frames go on when that stands still.", address), (NULL));
       break;
-    case GST_MMIO_TROUBLE_STALLED:
+    case GST_MMIO_HEALTH_STALLED:
       report_stall (element, capture);
       break;
-    case GST_MMIO_TROUBLE_TORN:
+    case GST_MMIO_HEALTH_TORN:
       report_torn (element, capture);
       break;
-    case GST_MMIO_TROUBLE_UNUSABLE:
+    case GST_MMIO_HEALTH_UNUSABLE:
       gst_mmio_message_post_warning (element, error,
           "It is tried again until that works.");
       break;
-    case GST_MMIO_TROUBLE_NONE:
+    case GST_MMIO_HEALTH_GOOD:
     default:
       break;
   }
@@ -165,22 +165,22 @@ report (const GstMmioHealth * health, GstElement * element,
 
 /**
  * gst_mmio_health_note:
- * @trouble: what is wrong now
+ * @reason: what is wrong now
  * @element: the element that posts a warning
  * @capture: the capture of the device
- * @error: (nullable): with %GST_MMIO_TROUBLE_UNUSABLE, why
+ * @error: (nullable): with %GST_MMIO_HEALTH_UNUSABLE, why
  *
- * Notes trouble, and warns applications if it lasts and they have not been
+ * Notes reason, and warns applications if it lasts and they have not been
  * warned yet.
  */
 void
-gst_mmio_health_note (GstMmioHealth * health, GstMmioTrouble trouble,
+gst_mmio_health_note (GstMmioHealth * health, GstMmioHealthReason reason,
     GstElement * element, MmioCapture * capture, const GError * error)
 {
-  if (health->trouble == GST_MMIO_TROUBLE_NONE)
+  if (health->reason == GST_MMIO_HEALTH_GOOD)
     health->since = g_get_monotonic_time ();
-  health->trouble = trouble;
-  health->times += trouble == GST_MMIO_TROUBLE_RESTLESS;
+  health->reason = reason;
+  health->times += reason == GST_MMIO_HEALTH_UNSTABLE_MODE;
 
   if (health->is_reported || !is_due (health, capture))
     return;

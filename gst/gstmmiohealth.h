@@ -8,24 +8,24 @@
 G_BEGIN_DECLS
 
 /**
- * GstMmioTrouble:
- * @GST_MMIO_TROUBLE_NONE: whole frames come
- * @GST_MMIO_TROUBLE_NO_MODE: the device shows nothing
- * @GST_MMIO_TROUBLE_RESTLESS: its mode changes faster than it can be read
- * @GST_MMIO_TROUBLE_STALLED: it has no new frame
- * @GST_MMIO_TROUBLE_TORN: its frames are never whole
- * @GST_MMIO_TROUBLE_UNUSABLE: it is back, and cannot be captured
+ * GstMmioHealthReason:
+ * @GST_MMIO_HEALTH_GOOD: whole frames come
+ * @GST_MMIO_HEALTH_NO_MODE: the device shows nothing
+ * @GST_MMIO_HEALTH_UNSTABLE_MODE: its mode changes faster than it can be read
+ * @GST_MMIO_HEALTH_STALLED: it has no new frame
+ * @GST_MMIO_HEALTH_TORN: its frames are never whole
+ * @GST_MMIO_HEALTH_UNUSABLE: it is back, and cannot be captured
  *
  * Why there are no frames, or no whole ones.
  */
 typedef enum {
-  GST_MMIO_TROUBLE_NONE,
-  GST_MMIO_TROUBLE_NO_MODE,
-  GST_MMIO_TROUBLE_RESTLESS,
-  GST_MMIO_TROUBLE_STALLED,
-  GST_MMIO_TROUBLE_TORN,
-  GST_MMIO_TROUBLE_UNUSABLE,
-} GstMmioTrouble;
+  GST_MMIO_HEALTH_GOOD,
+  GST_MMIO_HEALTH_NO_MODE,
+  GST_MMIO_HEALTH_UNSTABLE_MODE,
+  GST_MMIO_HEALTH_STALLED,
+  GST_MMIO_HEALTH_TORN,
+  GST_MMIO_HEALTH_UNUSABLE,
+} GstMmioHealthReason;
 
 /**
  * GstMmioHealth:
@@ -37,15 +37,15 @@ typedef enum {
  */
 typedef struct {
   /*< private >*/
-  GstMmioTrouble trouble;
+  GstMmioHealthReason reason;
   gint64 since;
   guint times;
   gboolean is_reported;
 } GstMmioHealth;
 
 void gst_mmio_health_reset (GstMmioHealth * health);
-void gst_mmio_health_note (GstMmioHealth * health, GstMmioTrouble trouble,
+void gst_mmio_health_note (GstMmioHealth * health, GstMmioHealthReason reason,
     GstElement * element, MmioCapture * capture, const GError * error);
-void gst_mmio_health_end (GstMmioHealth * health, GstMmioTrouble trouble);
+void gst_mmio_health_end (GstMmioHealth * health, GstMmioHealthReason reason);
 
 G_END_DECLS

@@ -25,7 +25,7 @@ struct _GstMmioIO
   MmioCapture *capture;
   GstMmioIOMode wanted;
   GstVideoFormat format;
-  gboolean is_plain;            /* the picture lies where everybody looks */
+  gboolean is_default_layout;            /* the picture lies where everybody looks */
 
   char *obstacle;               /* what rules dma-bufs out from the start */
   GstMmioExport *export;        /* NULL as long as none was wanted */
@@ -36,7 +36,7 @@ struct _GstMmioIO
   char *objection;              /* to offering dma-bufs to this downstream */
   /* Who has refused how often, known by what it takes, and why; and whether
    * that is still to be heeded */
-  GstCaps *refuser;
+  GstCaps *refusing_caps;
   guint n_refusals;
   char *refusal;
   gboolean is_refused;
@@ -44,7 +44,7 @@ struct _GstMmioIO
   /* What was agreed upon */
   GstMmioIOMode mode;
   char *reason;
-  gboolean disappointing;
+  gboolean is_fallback;
 };
 
 /* Returns: (nullable): why dma-bufs are not offered, or of no use */
@@ -95,7 +95,7 @@ set_layout (GstMmioIO * io)
 
   io->format = gst_video_format_from_string (layout->format.name);
   /* A dma-buf shows all of several pictures */
-  io->is_plain = get_skip (io) == 0 && (io->allocator || layout->n_buffers == 1)
+  io->is_default_layout = get_skip (io) == 0 && (io->allocator || layout->n_buffers == 1)
       && gst_mmio_format_is_default_layout (layout);
 }
 
@@ -170,7 +170,7 @@ gboolean
 gst_mmio_io_needs_export (const GstMmioIO * io, GstCaps * downstream)
 {
   const gboolean again = io->wanted == GST_MMIO_IO_MODE_AUTO && io->export &&
-      gst_mmio_export_may_pass (io->export);
+      gst_mmio_export_is_shortage (io->export);
 
   return (may_export (io) || again) && gst_mmio_caps_name_dma_buf (downstream);
 }
@@ -221,7 +221,7 @@ gst_mmio_io_free (GstMmioIO * io)
   g_free (io->obstacle);
   g_free (io->objection);
   g_free (io->refusal);
-  gst_clear_caps (&io->refuser);
+  gst_clear_caps (&io->refusing_caps);
   g_free (io->reason);
   g_free (io);
 }
@@ -278,9 +278,9 @@ gst_mmio_io_begin (GstMmioIO * io, GstCaps * downstream)
   g_free (io->objection);
   io->objection = NULL;
 
-  if (!io->refuser || !downstream || !gst_caps_is_equal (io->refuser,
+  if (!io->refusing_caps || !downstream || !gst_caps_is_equal (io->refusing_caps,
           downstream)) {
-    gst_caps_replace (&io->refuser, downstream);
+    gst_caps_replace (&io->refusing_caps, downstream);
     io->n_refusals = 0;
   }
 
@@ -335,12 +335,12 @@ gst_mmio_io_is_refused (const GstMmioIO * io)
 }
 
 /**
- * gst_mmio_io_is_demanded:
+ * gst_mmio_io_requires_dma_buf:
  *
  * Returns: whether the user asks for dma-bufs, and for nothing else
  */
 gboolean
-gst_mmio_io_is_demanded (const GstMmioIO * io)
+gst_mmio_io_requires_dma_buf (const GstMmioIO * io)
 {
   return io->wanted == GST_MMIO_IO_MODE_DMABUF;
 }
@@ -359,11 +359,11 @@ gst_mmio_io_get_objection (const GstMmioIO * io)
 }
 
 static void
-set_mode (GstMmioIO * io, GstMmioIOMode mode, gboolean disappointing,
+set_mode (GstMmioIO * io, GstMmioIOMode mode, gboolean is_fallback,
     char *reason)
 {
   io->mode = mode;
-  io->disappointing = disappointing;
+  io->is_fallback = is_fallback;
   g_free (io->reason);
   io->reason = reason;
 }
@@ -371,29 +371,29 @@ set_mode (GstMmioIO * io, GstMmioIOMode mode, gboolean disappointing,
 /* Whether downstream finds the picture in @query's buffers, where it lies as
  * in the BAR */
 static gboolean
-finds_frame (GstMmioIO * io, GstQuery * query)
+understands_layout (GstMmioIO * io, GstQuery * query)
 {
-  return io->is_plain || gst_query_find_allocation_meta (query,
+  return io->is_default_layout || gst_query_find_allocation_meta (query,
       GST_VIDEO_META_API_TYPE, NULL);
 }
 
 /* A dma-buf is of whole pages: who knows of no video meta, such as a file,
  * takes all that there is for the picture */
 static GstMemory *
-acquire_dma_buf (GstMmioIO * io, guint buffer)
+acquire_dma_buf (GstMmioIO * io, guint slot)
 {
   const MmioLayout *layout = &mmio_capture_get_info (io->capture)->layout;
   GstMemory *memory = gst_mmio_ring_acquire (gst_mmio_export_get_ring
-      (io->export, buffer));
+      (io->export, slot));
 
-  if (memory && io->is_plain)
+  if (memory && io->is_default_layout)
     gst_memory_resize (memory, 0, mmio_layout_get_size (layout));
 
   return memory;
 }
 
 static void
-take_copy (GstMmioIO * io)
+select_copy (GstMmioIO * io)
 {
   const MmioCaptureInfo *info = mmio_capture_get_info (io->capture);
   const MmioLayout *layout = &info->layout;
@@ -417,7 +417,7 @@ take_copy (GstMmioIO * io)
 }
 
 static void
-take_dma_buf (GstMmioIO * io)
+select_dma_buf (GstMmioIO * io)
 {
   const char *address = mmio_capture_get_info (io->capture)->device_address;
   const char *obstacle = get_obstacle (io);
@@ -432,7 +432,7 @@ take_dma_buf (GstMmioIO * io)
 }
 
 static void
-take_map (GstMmioIO * io, GstQuery * query)
+select_map (GstMmioIO * io, GstQuery * query)
 {
   const MmioCaptureInfo *info = mmio_capture_get_info (io->capture);
   const MmioLayout *layout = &info->layout;
@@ -444,7 +444,7 @@ take_map (GstMmioIO * io, GstQuery * query)
         g_strdup_printf ("The map of %s is uncached, where this CPU allows "
             "aligned loads only, so each frame is copied. Set io-mode=copy, or "
             "mapping=write-combining if the BAR is prefetchable.", address));
-  else if (finds_frame (io, query))
+  else if (understands_layout (io, query))
     set_mode (io, GST_MMIO_IO_MODE_MMAP, FALSE,
         g_strdup ("io-mode=mmap asks for it."));
   else
@@ -474,7 +474,7 @@ set_layout_error (const GstMmioIO * io, GError ** error)
 }
 
 /**
- * gst_mmio_io_take:
+ * gst_mmio_io_select_mode:
  * @query: a finished allocation query
  * @is_dma_buf: whether the caps that were agreed upon are a dma-buf's
  * @again: (out): whether to negotiate once more, a step further down
@@ -484,19 +484,19 @@ set_layout_error (const GstMmioIO * io, GError ** error)
  * Returns: FALSE with @error set if the one that is asked for cannot be
  */
 gboolean
-gst_mmio_io_take (GstMmioIO * io, GstQuery * query, gboolean is_dma_buf,
+gst_mmio_io_select_mode (GstMmioIO * io, GstQuery * query, gboolean is_dma_buf,
     gboolean * again, GError ** error)
 {
   *again = FALSE;
 
   switch (io->wanted) {
     case GST_MMIO_IO_MODE_MMAP:
-      take_map (io, query);
+      select_map (io, query);
       return TRUE;
     case GST_MMIO_IO_MODE_DMABUF:
       /* Who names dma-bufs has to know about video metas as well */
-      if (is_dma_buf || finds_frame (io, query)) {
-        take_dma_buf (io);
+      if (is_dma_buf || understands_layout (io, query)) {
+        select_dma_buf (io);
         return TRUE;
       }
       set_layout_error (io, error);
@@ -507,9 +507,9 @@ gst_mmio_io_take (GstMmioIO * io, GstQuery * query, gboolean is_dma_buf,
   }
 
   if (!is_dma_buf)
-    take_copy (io);
-  else if (finds_frame (io, query))
-    take_dma_buf (io);
+    select_copy (io);
+  else if (understands_layout (io, query))
+    select_dma_buf (io);
   else
     *again = gst_mmio_io_refuse (io, "Downstream does not understand where "
         "the picture lies in the dma-buf.");
@@ -541,14 +541,14 @@ gst_mmio_io_get_reason (const GstMmioIO * io)
 }
 
 /**
- * gst_mmio_io_is_disappointing:
+ * gst_mmio_io_is_fallback:
  *
  * Returns: whether it is not the way that the user may count on
  */
 gboolean
-gst_mmio_io_is_disappointing (const GstMmioIO * io)
+gst_mmio_io_is_fallback (const GstMmioIO * io)
 {
-  return io->disappointing;
+  return io->is_fallback;
 }
 
 /**
@@ -561,11 +561,11 @@ gst_mmio_io_is_disappointing (const GstMmioIO * io)
  *   if downstream holds as many as there may be
  */
 GstBuffer *
-gst_mmio_io_wrap (GstMmioIO * io, guint buffer)
+gst_mmio_io_wrap (GstMmioIO * io, guint slot)
 {
   const MmioCaptureInfo *info = mmio_capture_get_info (io->capture);
   const MmioLayout *layout = &info->layout;
-  const gsize offset = layout->buffer[buffer];
+  const gsize offset = layout->buffer[slot];
   GstMemory *memory;
 
   /* A memory of its own for each buffer: sinks tell buffers apart by it */
@@ -575,7 +575,7 @@ gst_mmio_io_wrap (GstMmioIO * io, guint buffer)
     return gst_mmio_buffer_wrap (memory, 0, layout, io->format);
   }
 
-  memory = acquire_dma_buf (io, buffer);
+  memory = acquire_dma_buf (io, slot);
   return memory ? gst_mmio_buffer_wrap (memory, get_skip (io) + offset,
       layout, io->format) : NULL;
 }

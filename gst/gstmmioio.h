@@ -34,16 +34,16 @@ GstCaps *gst_mmio_io_get_offer (const GstMmioIO * io);
 void gst_mmio_io_begin (GstMmioIO * io, GstCaps * downstream);
 gboolean gst_mmio_io_refuse (GstMmioIO * io, const char *reason);
 gboolean gst_mmio_io_is_refused (const GstMmioIO * io);
-gboolean gst_mmio_io_is_demanded (const GstMmioIO * io);
+gboolean gst_mmio_io_requires_dma_buf (const GstMmioIO * io);
 const char *gst_mmio_io_get_objection (const GstMmioIO * io);
 
-gboolean gst_mmio_io_take (GstMmioIO * io, GstQuery * query,
+gboolean gst_mmio_io_select_mode (GstMmioIO * io, GstQuery * query,
     gboolean is_dma_buf, gboolean * again, GError ** error);
 
 GstMmioIOMode gst_mmio_io_get_mode (const GstMmioIO * io);
 const char *gst_mmio_io_get_reason (const GstMmioIO * io);
-gboolean gst_mmio_io_is_disappointing (const GstMmioIO * io);
+gboolean gst_mmio_io_is_fallback (const GstMmioIO * io);
 
-GstBuffer *gst_mmio_io_wrap (GstMmioIO * io, guint buffer);
+GstBuffer *gst_mmio_io_wrap (GstMmioIO * io, guint slot);
 
 G_END_DECLS

@@ -96,7 +96,7 @@ gst_mmio_message_post_io_mode (GstElement * element, const GstMmioIO * io)
               "io-mode", G_TYPE_STRING, mode, "reason", G_TYPE_STRING, reason,
               NULL)));
 
-  if (gst_mmio_io_is_disappointing (io))
+  if (gst_mmio_io_is_fallback (io))
     gst_mmio_message_post_info (element, reason);
 }
 
@@ -149,7 +149,7 @@ post_objection (GstElement * element, MmioCapture * capture,
   g_autoptr (GstCaps) copies = gst_mmio_caps_from_layout (&info->layout, FALSE);
   const char *objection = gst_mmio_io_get_objection (io);
 
-  if (objection && gst_mmio_io_is_demanded (io))
+  if (objection && gst_mmio_io_requires_dma_buf (io))
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
         ("%s io-mode=dmabuf sends nothing else of %s; use io-mode=auto.",
             objection, info->device_address),

@@ -464,7 +464,7 @@ check_queue (GstMmioVidSrc * self, GstQuery * query)
 /* Takes the way that was agreed upon, and tells of it if it is another one than
  * before; @again tells whether there is none yet. */
 static gboolean
-take_io (GstMmioVidSrc * self, GstQuery * query, gboolean * again)
+select_io_mode (GstMmioVidSrc * self, GstQuery * query, gboolean * again)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *before = NULL;
@@ -472,7 +472,7 @@ take_io (GstMmioVidSrc * self, GstQuery * query, gboolean * again)
 
   GST_OBJECT_LOCK (self);
   before = g_strdup (gst_mmio_io_get_reason (self->io));
-  ret = gst_mmio_io_take (self->io, query, self->is_dma_buf, again, &error);
+  ret = gst_mmio_io_select_mode (self->io, query, self->is_dma_buf, again, &error);
   is_new = g_strcmp0 (before, gst_mmio_io_get_reason (self->io)) != 0;
   GST_OBJECT_UNLOCK (self);
 
@@ -492,7 +492,7 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
   GstClockTime latency;
   guint max_buffers = 0, max_frames = GST_MMIO_FRAME_QUEUE_MAX;
 
-  if (!self->keeps_allocation && !take_io (self, query, &again))
+  if (!self->keeps_allocation && !select_io_mode (self, query, &again))
     return FALSE;
 
   /* With less to offer, before the next frame */
@@ -531,7 +531,7 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
   GST_OBJECT_LOCK (self);
   latency = gst_mmio_latency_get (&self->latency);
   if (copies != self->copies)
-    gst_mmio_vid_src_guess_latency (self, copies);
+    gst_mmio_vid_src_estimate_latency (self, copies);
   latency_changed = self->latency_changed || max_buffers != self->max_buffers ||
       max_frames != self->max_frames ||
       latency != gst_mmio_latency_get (&self->latency);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Frame pacing, as arithmetic: no clock is read here and nobody waits.  Times
- * are computed from slot numbers, so nothing adds up and drifts.
+ * are computed from tick numbers, so nothing adds up and drifts.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -9,8 +9,8 @@
 
 #include "gstmmiopacer.h"
 
-/* A frame that is captured so soon after its slot has begun is stamped with the
- * slot's time, which keeps timestamps regular.  It is what a wake-up takes on a
+/* A frame that is captured so soon after its tick has begun is stamped with the
+ * tick's time, which keeps timestamps regular.  It is what a wake-up takes on a
  * machine that is not overloaded. */
 #define WAKE_UP_TIME GST_MSECOND
 
@@ -57,17 +57,17 @@ gst_mmio_pacer_get_period (const GstMmioPacer * pacer)
   return gst_util_uint64_scale_int (GST_SECOND, pacer->fps_d, pacer->fps_n);
 }
 
-/* Running time at which a slot begins, rounded up, or it would not have begun
+/* Running time at which a tick begins, rounded up, or it would not have begun
  * yet */
 static GstClockTime
-get_begin (const GstMmioPacer * pacer, guint64 slot)
+get_begin (const GstMmioPacer * pacer, guint64 tick)
 {
-  return gst_util_uint64_scale_ceil (slot, (guint64) GST_SECOND * pacer->fps_d,
+  return gst_util_uint64_scale_ceil (tick, (guint64) GST_SECOND * pacer->fps_d,
       pacer->fps_n);
 }
 
 static guint64
-get_slot (const GstMmioPacer * pacer, GstClockTime now)
+get_tick (const GstMmioPacer * pacer, GstClockTime now)
 {
   return gst_util_uint64_scale (now, pacer->fps_n,
       (guint64) GST_SECOND * pacer->fps_d);
@@ -76,24 +76,24 @@ get_slot (const GstMmioPacer * pacer, GstClockTime now)
 static void
 stamp (const GstMmioPacer * pacer, GstClockTime now, GstMmioFrameTime * frame)
 {
-  frame->due = get_begin (pacer, frame->slot);
+  frame->due = get_begin (pacer, frame->tick);
   frame->pts = frame->due;
   frame->duration = gst_mmio_pacer_get_period (pacer);
   if (now > frame->due + WAKE_UP_TIME) {
     frame->pts = now;
-    frame->duration = get_begin (pacer, frame->slot + 1) - now;
+    frame->duration = get_begin (pacer, frame->tick + 1) - now;
   }
 }
 
 /**
- * gst_mmio_pacer_interrupt:
+ * gst_mmio_pacer_set_discont:
  *
  * Has the frames before the next one not count as missed.
  */
 void
-gst_mmio_pacer_interrupt (GstMmioPacer * pacer)
+gst_mmio_pacer_set_discont (GstMmioPacer * pacer)
 {
-  pacer->is_interrupted = TRUE;
+  pacer->is_discont = TRUE;
 }
 
 /**
@@ -108,22 +108,22 @@ void
 gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
     GstMmioFrameTime * frame)
 {
-  const guint64 slot = get_slot (pacer, now);
+  const guint64 tick = get_tick (pacer, now);
 
   frame->missed = 0;
-  /* More than a slot back: running time began anew, after a flush */
-  if (!pacer->started || slot + 1 < pacer->slot) {
-    frame->slot = slot;
-    /* At another rate: the slot that the last frame was in has had one */
+  /* More than a tick back: running time began anew, after a flush */
+  if (!pacer->started || tick + 1 < pacer->tick) {
+    frame->tick = tick;
+    /* At another rate: the tick that the last frame was in has had one */
     if (pacer->next_number > 0 && pacer->last <= now &&
-        slot == get_slot (pacer, pacer->last))
-      frame->slot++;
-  } else if (slot <= pacer->slot + 1) {
-    frame->slot = pacer->slot + 1;
+        tick == get_tick (pacer, pacer->last))
+      frame->tick++;
+  } else if (tick <= pacer->tick + 1) {
+    frame->tick = pacer->tick + 1;
   } else {
-    frame->slot = slot;
-    if (!pacer->is_interrupted)
-      frame->missed = slot - pacer->slot - 1;
+    frame->tick = tick;
+    if (!pacer->is_discont)
+      frame->missed = tick - pacer->tick - 1;
   }
 
   frame->number = pacer->next_number + frame->missed;
@@ -140,8 +140,8 @@ void
 gst_mmio_pacer_take (GstMmioPacer * pacer, const GstMmioFrameTime * frame)
 {
   pacer->started = TRUE;
-  pacer->is_interrupted = FALSE;
-  pacer->slot = frame->slot;
+  pacer->is_discont = FALSE;
+  pacer->tick = frame->tick;
   pacer->last = frame->pts;
   pacer->next_number = frame->number + 1;
 }
@@ -160,12 +160,12 @@ gst_mmio_pacer_retry (GstMmioPacer * pacer, GstClockTime now,
     GstMmioFrameTime * frame)
 {
   if (!pacer->started) {
-    /* Another rate has other slots */
-    frame->slot = get_slot (pacer, now);
-    pacer->slot = frame->slot;
+    /* Another rate has other ticks */
+    frame->tick = get_tick (pacer, now);
+    pacer->tick = frame->tick;
     pacer->started = TRUE;
   }
-  if (frame->slot != pacer->slot || now >= get_begin (pacer, frame->slot + 1))
+  if (frame->tick != pacer->tick || now >= get_begin (pacer, frame->tick + 1))
     return FALSE;
 
   stamp (pacer, now, frame);

@@ -8,17 +8,17 @@ G_BEGIN_DECLS
 /**
  * GstMmioPacer:
  *
- * Which frame is due when.  Running time is divided into slots of one frame
- * each; slot n begins at n / rate.  A frame is due as soon as a slot begins, and
- * is missed if the next slot begins before it is taken.
+ * Which frame is due when.  Running time is divided into ticks of one frame
+ * each; tick n begins at n / rate.  A frame is due as soon as a tick begins, and
+ * is missed if the next tick begins before it is taken.
  */
 typedef struct {
   /*< private >*/
   gint fps_n;
   gint fps_d;
   gboolean started;
-  gboolean is_interrupted;
-  guint64 slot;
+  gboolean is_discont;
+  guint64 tick;
   GstClockTime last;
   guint64 next_number;
 } GstMmioPacer;
@@ -28,7 +28,7 @@ typedef struct {
  * @due: running time at which the frame is to be captured
  * @pts: running time at which it is captured
  * @duration: nanoseconds to the next frame, or %GST_CLOCK_TIME_NONE
- * @slot: its slot
+ * @tick: its tick
  * @number: its number since the start, counting the missed ones
  * @missed: frames missed before it
  */
@@ -36,7 +36,7 @@ typedef struct {
   GstClockTime due;
   GstClockTime pts;
   GstClockTime duration;
-  guint64 slot;
+  guint64 tick;
   guint64 number;
   guint64 missed;
 } GstMmioFrameTime;
@@ -47,7 +47,7 @@ void gst_mmio_pacer_set_rate (GstMmioPacer * pacer, gint fps_n, gint fps_d);
 
 GstClockTime gst_mmio_pacer_get_period (const GstMmioPacer * pacer);
 
-void gst_mmio_pacer_interrupt (GstMmioPacer * pacer);
+void gst_mmio_pacer_set_discont (GstMmioPacer * pacer);
 
 void gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
     GstMmioFrameTime * frame);

@@ -69,7 +69,7 @@ gboolean gst_mmio_settings_set_property (GstMmioSettings * settings,
 gboolean gst_mmio_settings_get_property (const GstMmioSettings * settings,
     guint prop_id, GValue * value);
 
-gboolean gst_mmio_settings_is_of_frame (const GParamSpec * spec);
+gboolean gst_mmio_settings_describes_frame (const GParamSpec * spec);
 gboolean gst_mmio_settings_is_allowed (const GParamSpec * spec,
     const GValue * value);
 char *gst_mmio_settings_describe_values (const GParamSpec * spec);

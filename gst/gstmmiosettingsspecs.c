@@ -176,14 +176,14 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
 }
 
 /**
- * gst_mmio_settings_is_of_frame:
+ * gst_mmio_settings_describes_frame:
  * @spec: of a setting
  *
  * Returns: whether it describes the device's frame and where that is, so that it is
  *   good for no other device
  */
 gboolean
-gst_mmio_settings_is_of_frame (const GParamSpec * spec)
+gst_mmio_settings_describes_frame (const GParamSpec * spec)
 {
   switch (spec->param_id) {
     case PROP_DEVICE:

@@ -273,7 +273,7 @@ notify_device (GstMmioVidSrc * self)
  * it is not measured: a BAR gives 64 bytes per microsecond, cached memory 500 to
  * buffers that are new.  @copies: whether frames are copied */
 void
-gst_mmio_vid_src_guess_latency (GstMmioVidSrc * self, gboolean copies)
+gst_mmio_vid_src_estimate_latency (GstMmioVidSrc * self, gboolean copies)
 {
   const MmioCaptureInfo *info = mmio_capture_get_info (self->capture);
   const guint64 size = mmio_layout_get_size (&info->layout);
@@ -350,7 +350,7 @@ start (GstMmioVidSrc * self)
   self->device_period = GST_CLOCK_TIME_NONE;
   self->posted_period = GST_CLOCK_TIME_NONE;
   self->is_failure_posted = FALSE;
-  gst_mmio_vid_src_guess_latency (self, TRUE);
+  gst_mmio_vid_src_estimate_latency (self, TRUE);
   GST_OBJECT_UNLOCK (self);
 
   if (!gst_mmio_capture_loop_start (self, &error)) {
@@ -605,7 +605,7 @@ post_failure (GstMmioVidSrc * self)
   if (!error)
     return GST_FLOW_EOS;
 
-  gst_mmio_frame_queue_settle (&self->queue);
+  gst_mmio_frame_queue_count_lost (&self->queue);
   gst_mmio_message_post_error (GST_ELEMENT_CAST (self), error);
   return GST_FLOW_ERROR;
 }
@@ -670,7 +670,7 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
     /* Caps and buffers are agreed upon, and one more frame is asked for: also
      * for one that the base class has dropped */
     left = GST_BASE_SRC (self)->num_buffers_left;
-    gst_mmio_frame_queue_want (&self->queue,
+    gst_mmio_frame_queue_set_wanted (&self->queue,
         left < 0 ? G_MAXUINT64 : (guint64) left + 1);
     gst_mmio_capture_thread_release (&self->thread,
         GST_MMIO_HOLD_NEGOTIATION | GST_MMIO_HOLD_COMPLETE |
@@ -682,7 +682,7 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
         return GST_FLOW_OK;
       case GST_MMIO_POP_FLUSHING:
         return GST_FLOW_FLUSHING;
-      case GST_MMIO_POP_INTERRUPTED:
+      case GST_MMIO_POP_WOKEN:
         break;
       case GST_MMIO_POP_CLOSED:
         if (has_failed (self))

@@ -60,9 +60,9 @@ typedef enum
  * @has_pending: a frame was due that could not be read yet
  * @pending: that frame
  * @is_retried: it was read in vain once
- * @next_try: while %GST_MMIO_STATE_AWAY: when to look for the device, as
+ * @next_attempt: while %GST_MMIO_STATE_AWAY: when to look for the device, as
  *   g_get_monotonic_time() has it
- * @back_since: when it came back; 0: it was never away
+ * @returned_at: when it came back; 0: it was never away
  * @last_count: when the device started its last frame, or was first waited for
  * @is_unlinked: its file was deleted or renamed, and applications were warned
  * @doubt: what applications were warned of its frame counter
@@ -77,8 +77,8 @@ typedef struct
   gboolean has_pending;
   GstMmioFrameTime pending;
   gboolean is_retried;
-  gint64 next_try;
-  gint64 back_since;
+  gint64 next_attempt;
+  gint64 returned_at;
   gint64 last_count;
   gboolean is_unlinked;
   MmioDoubt doubt;
@@ -153,7 +153,7 @@ gst_mmio_vid_src_is_device_synced (GstMmioVidSrc * self)
       MMIO_FRAME_SYNC_CLOCK;
 }
 
-void gst_mmio_vid_src_guess_latency (GstMmioVidSrc * self, gboolean copies);
+void gst_mmio_vid_src_estimate_latency (GstMmioVidSrc * self, gboolean copies);
 
 void gst_mmio_negotiation_init_class (GstBaseSrcClass * klass);
 void gst_mmio_negotiation_init (GstMmioVidSrc * self);

@@ -22,9 +22,9 @@ static const Rate rates[] = {
   {1000000000, 1, 1},
 };
 
-/* When slot @n begins: in integers wide enough, rounded up */
+/* When tick @n begins: in integers wide enough, rounded up */
 static GstClockTime
-begin_of_slot (const Rate * rate, guint64 n)
+begin_of_tick (const Rate * rate, guint64 n)
 {
   const __uint128_t t = (__uint128_t) n * GST_SECOND * rate->d;
 
@@ -50,15 +50,15 @@ take (GstMmioPacer * pacer, GstClockTime now)
 }
 
 static void
-check_frame (const GstMmioFrameTime * frame, guint64 slot, guint64 number,
+check_frame (const GstMmioFrameTime * frame, guint64 tick, guint64 number,
     guint64 missed, GstClockTime due)
 {
-  often_unless (frame->slot == slot && frame->number == number &&
+  often_unless (frame->tick == tick && frame->number == number &&
       frame->missed == missed && frame->due == due,
-      "slot %" G_GUINT64_FORMAT ", number %" G_GUINT64_FORMAT ", missed %"
+      "tick %" G_GUINT64_FORMAT ", number %" G_GUINT64_FORMAT ", missed %"
       G_GUINT64_FORMAT ", due %" G_GUINT64_FORMAT "; not %" G_GUINT64_FORMAT
       ", %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT,
-      frame->slot, frame->number, frame->missed, frame->due, slot, number,
+      frame->tick, frame->number, frame->missed, frame->due, tick, number,
       missed, due);
 }
 
@@ -93,7 +93,7 @@ GST_START_TEST (test_no_drift)
   for (guint64 i = 0; i < 100000; i++) {
     GstMmioFrameTime frame = take (&pacer, now);
 
-    check_frame (&frame, i, i, 0, begin_of_slot (rate, i));
+    check_frame (&frame, i, i, 0, begin_of_tick (rate, i));
     /* Woken up a bit late now and then, but in time for the next */
     now = frame.due + (i % 3 == 0 ? 0 : (rate->period - 1) * (i % 7) / 7);
   }
@@ -101,28 +101,28 @@ GST_START_TEST (test_no_drift)
 
 GST_END_TEST;
 
-/* A slot begins at its due time, not a nanosecond before */
-GST_START_TEST (test_slot_begins_when_due)
+/* A tick begins at its due time, not a nanosecond before */
+GST_START_TEST (test_tick_begins_when_due)
 {
   const Rate *rate = &rates[__i__];
-  const guint64 slots[] = { 1, 2, 3, 1000, 12345678, 4000000000 };
+  const guint64 ticks[] = { 1, 2, 3, 1000, 12345678, 4000000000 };
   GstMmioFrameTime frame;
   GstMmioPacer pacer;
 
-  for (guint i = 0; i < G_N_ELEMENTS (slots); i++) {
-    const GstClockTime begin = begin_of_slot (rate, slots[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (ticks); i++) {
+    const GstClockTime begin = begin_of_tick (rate, ticks[i]);
 
     /* Beyond all time */
-    if (slots[i] > G_MAXINT64 / rates[__i__].period)
+    if (ticks[i] > G_MAXINT64 / rates[__i__].period)
       continue;
 
     gst_mmio_pacer_init (&pacer);
     gst_mmio_pacer_set_rate (&pacer, rate->n, rate->d);
     frame = next (&pacer, begin);
-    check_frame (&frame, slots[i], 0, 0, begin);
+    check_frame (&frame, ticks[i], 0, 0, begin);
     frame = next (&pacer, begin - 1);
-    check_frame (&frame, slots[i] - 1, 0, 0, begin_of_slot (rate,
-            slots[i] - 1));
+    check_frame (&frame, ticks[i] - 1, 0, 0, begin_of_tick (rate,
+            ticks[i] - 1));
   }
 }
 
@@ -176,10 +176,10 @@ GST_START_TEST (test_missed)
   take (&pacer, 0);
   take (&pacer, 20 * GST_MSECOND);
 
-  /* The last moment of the slot that is next */
+  /* The last moment of the tick that is next */
   frame = next (&pacer, 60 * GST_MSECOND - 1);
   check_frame (&frame, 2, 2, 0, 40 * GST_MSECOND);
-  /* The first one of the slot after it */
+  /* The first one of the tick after it */
   frame = next (&pacer, 60 * GST_MSECOND);
   check_frame (&frame, 3, 3, 1, 60 * GST_MSECOND);
 
@@ -193,8 +193,8 @@ GST_START_TEST (test_missed)
 
 GST_END_TEST;
 
-/* The timestamp is the moment of the capture, which is the slot's time if it is
- * captured within a millisecond; the frame lasts until the next slot begins */
+/* The timestamp is the moment of the capture, which is the tick's time if it is
+ * captured within a millisecond; the frame lasts until the next tick begins */
 GST_START_TEST (test_pts)
 {
   GstMmioFrameTime frame;
@@ -232,7 +232,7 @@ GST_START_TEST (test_pts)
 
 GST_END_TEST;
 
-/* A frame that could not be captured may be until its slot ends */
+/* A frame that could not be captured may be until its tick ends */
 GST_START_TEST (test_retry)
 {
   GstMmioFrameTime frame, retried;
@@ -276,7 +276,7 @@ GST_START_TEST (test_running_time_begins_anew)
   for (guint i = 0; i < 10; i++)
     take (&pacer, i * 20 * GST_MSECOND);
 
-  /* Slot 9 was taken. A clock that is a bit behind is no new beginning. */
+  /* Tick 9 was taken. A clock that is a bit behind is no new beginning. */
   frame = next (&pacer, 175 * GST_MSECOND);
   check_frame (&frame, 10, 10, 0, 200 * GST_MSECOND);
   frame = next (&pacer, 160 * GST_MSECOND);
@@ -307,7 +307,7 @@ GST_START_TEST (test_rate_changes)
   frame = next (&pacer, 81 * GST_MSECOND);
   check_frame (&frame, 5, 5, 0, 100 * GST_MSECOND);
 
-  /* To another one: slots are other slots, numbers go on, nothing is missed
+  /* To another one: ticks are other ticks, numbers go on, nothing is missed
    * for that */
   gst_mmio_pacer_set_rate (&pacer, 1000, 1);
   frame = take (&pacer, 90 * GST_MSECOND);
@@ -345,22 +345,22 @@ GST_START_TEST (test_extremes)
   frame = next (&pacer, 60 * year);
   check_frame (&frame, 1, 1, 0, G_MAXINT * GST_SECOND);
   frame = next (&pacer, 500 * year);
-  check_frame (&frame, 7, 7, 6, begin_of_slot (&slow, 7));
+  check_frame (&frame, 7, 7, 6, begin_of_tick (&slow, 7));
 
   gst_mmio_pacer_init (&pacer);
   gst_mmio_pacer_set_rate (&pacer, fast.n, fast.d);
   take (&pacer, 0);
   for (guint i = 1; i < 1000; i++) {
     frame = take (&pacer, i);
-    fail_unless_equals_uint64 (frame.slot, (guint64) i * G_MAXINT / GST_SECOND);
-    fail_unless_equals_uint64 (frame.number, frame.slot);
+    fail_unless_equals_uint64 (frame.tick, (guint64) i * G_MAXINT / GST_SECOND);
+    fail_unless_equals_uint64 (frame.number, frame.tick);
     fail_unless (frame.due <= i);
   }
 
   gst_mmio_pacer_init (&pacer);
   gst_mmio_pacer_set_rate (&pacer, 30000, 1001);
   frame = next (&pacer, 500 * year);
-  fail_unless_equals_uint64 (frame.slot,
+  fail_unless_equals_uint64 (frame.tick,
       (__uint128_t) 500 * year * 30000 / ((__uint128_t) 1001 * GST_SECOND));
 }
 
@@ -374,7 +374,7 @@ pacer_suite (void)
 
   tcase_add_test (tc, test_period);
   tcase_add_loop_test (tc, test_no_drift, 0, G_N_ELEMENTS (rates));
-  tcase_add_loop_test (tc, test_slot_begins_when_due, 0, G_N_ELEMENTS (rates));
+  tcase_add_loop_test (tc, test_tick_begins_when_due, 0, G_N_ELEMENTS (rates));
   tcase_add_test (tc, test_next_changes_nothing);
   tcase_add_test (tc, test_first);
   tcase_add_test (tc, test_missed);
