@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A frame and a buffer: the BAR's memory goes into one, or a copy does.
+ * Buffers: wraps device memory in one, or copies a frame into one.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -12,12 +12,15 @@
 
 /**
  * gst_mmio_buffer_wrap:
- * @memory: (transfer full): memory that @layout lies in
- * @skip: bytes from its start to the picture's, be it one of several
- * @layout: the picture
- * @format: its format, as GStreamer has it
+ * @memory: (transfer full): the memory that contains the frame
+ * @skip: bytes from the start of @memory to the start of @layout
+ * @layout: the layout of the frame, or of one of several frames
+ * @format: the format of the frame
  *
- * Returns: (transfer full): a buffer that says where the picture is
+ * Wraps memory in a buffer with a video meta, which has the offsets and strides of
+ * the planes.
+ *
+ * Returns: (transfer full): the buffer
  */
 GstBuffer *
 gst_mmio_buffer_wrap (GstMemory * memory, gsize skip,
@@ -38,10 +41,10 @@ gst_mmio_buffer_wrap (GstMemory * memory, gsize skip,
   return buffer;
 }
 
-/* The type of a region of interest that has changed */
+/* Type of the region-of-interest meta of changed rows */
 #define DAMAGE "damage"
 
-/* So many are still worth looking at one by one */
+/* Number of changed ranges of rows that a buffer keeps apart */
 #define MAX_RANGES 16
 
 static void
@@ -52,7 +55,7 @@ add_damage (GstBuffer * buffer, guint width, const MmioDamage * damage)
         damage->range[i].first, width, damage->range[i].count);
 }
 
-/* Returns: (nullable): the next region of @buffer that has changed */
+/* Returns: (nullable): the next changed region of @buffer */
 static const GstVideoRegionOfInterestMeta *
 next_damage (GstBuffer * buffer, gpointer * state)
 {
@@ -71,10 +74,10 @@ remove_damage (GstBuffer * buffer, GstMeta ** meta, gpointer user_data)
 /**
  * gst_mmio_buffer_merge_damage:
  * @buffer: a writable buffer
- * @dropped: the one before it, which was dropped
+ * @dropped: the previous frame, which is not sent
  *
- * Marks what has changed in @dropped as changed in @buffer, too.  Many ranges of
- * rows become a single one.
+ * Marks the changed rows of @dropped as changed in @buffer, too. More than 16
+ * ranges of rows become a single range.
  */
 void
 gst_mmio_buffer_merge_damage (GstBuffer * buffer, GstBuffer * dropped)
@@ -100,7 +103,8 @@ gst_mmio_buffer_merge_damage (GstBuffer * buffer, GstBuffer * dropped)
       end - begin);
 }
 
-/* Where @frame's planes are; FALSE if a row does not fit into its stride */
+/* Describes the planes of @frame. Returns: FALSE if a row does not fit into its
+ * stride */
 static gboolean
 get_target (const GstVideoFrame * frame, MmioTarget * target)
 {
@@ -120,14 +124,16 @@ get_target (const GstVideoFrame * frame, MmioTarget * target)
 /**
  * gst_mmio_buffer_fill:
  * @buffer: a buffer for @info
- * @info: what goes into it
- * @format: the format of that, in the library's words
- * @capture: what is read
- * @result: (out): what came of it; whether there is anything in it
+ * @info: the video info of the negotiated caps
+ * @format: the format of @info, as the library describes it
+ * @capture: the capture to read from
+ * @result: (out): the result of the read, which says whether @buffer has a frame
  *
- * Reads a frame into a buffer, and says there what has changed.
+ * Reads a frame into a buffer. Marks changed rows with region-of-interest metas,
+ * and a torn frame as corrupted.
  *
- * Returns: FALSE with %GST_RESOURCE_ERROR_WRITE if the buffer is not fit for it
+ * Returns: TRUE, or FALSE with %GST_RESOURCE_ERROR_WRITE if @buffer cannot be
+ *   written or its rows are too short
  */
 gboolean
 gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
@@ -141,8 +147,9 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
 
   if (!gst_video_frame_map (&frame, info, buffer, GST_MAP_WRITE)) {
     g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
-        "A buffer from downstream's pool cannot be written; keep the pool "
-        "away with: mmiovidsrc ! identity drop-allocation=true ! ...");
+        "Cannot write to a buffer of downstream's pool: it is too small or "
+        "read-only. Bypass the pool with: mmiovidsrc ! identity "
+        "drop-allocation=true ! ...");
     return FALSE;
   }
 
@@ -153,8 +160,9 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
 
   if (!fits) {
     g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
-        "The rows of downstream's buffers are too short for the picture; keep "
-        "its pool away with: mmiovidsrc ! identity drop-allocation=true ! ...");
+        "Cannot write the frame to a buffer of downstream's pool: its rows are "
+        "too short. Bypass the pool with: mmiovidsrc ! identity "
+        "drop-allocation=true ! ...");
     return FALSE;
   }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What can be sent of a picture, in caps.
+ * Caps: the formats in which a frame can be sent.
  *
- * Dma-bufs have the feature memory:DMABuf.  From GStreamer 1.24 on, their
- * pixels are named as DRM does (design/dmabuf.md), and before as elsewhere.
+ * Dma-bufs have the caps feature memory:DMABuf. From GStreamer 1.24 on, their caps
+ * name the pixel format as DRM does. Earlier versions use GStreamer's format names.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -17,7 +17,7 @@
 #include "gstmmioformat.h"
 #include "load/mmioframecopy.h"
 
-/* 0/1 is as frames come, where it is the device that starts them */
+/* 0/1 is a variable rate, for frames that the device starts */
 #define FRAMERATES "(fraction) [ 1/2147483647, " \
     G_STRINGIFY (GST_MMIO_CAPS_MAX_RATE) "/1 ]"
 #define ANY_FRAMERATES "(fraction) [ 0/1, " \
@@ -72,7 +72,9 @@ set_every_format (GstCaps * caps)
 /**
  * gst_mmio_caps_get_template:
  *
- * Returns: (transfer full): every picture that a device may have, every way
+ * Lists all caps that the element can send: each size, format and I/O mode.
+ *
+ * Returns: (transfer full): the caps of the pad template
  */
 GstCaps *
 gst_mmio_caps_get_template (void)
@@ -107,11 +109,13 @@ append_format (GstCaps * caps, const MmioLayout * layout, const char *name)
 
 /**
  * gst_mmio_caps_from_layout:
- * @layout: a picture
- * @own_only: only in the format that it has in the BAR
+ * @layout: the layout of a frame
+ * @own_only: whether to leave out conversions
  *
- * Returns: (transfer full): the formats that @layout can be copied to, the
- *   best first
+ * Lists the formats that a frame can be copied to: its own, and 32-bit RGB formats
+ * that the copy converts to.
+ *
+ * Returns: (transfer full): the caps, best first
  */
 GstCaps *
 gst_mmio_caps_from_layout (const MmioLayout * layout, gboolean own_only)
@@ -137,10 +141,12 @@ gst_mmio_caps_from_layout (const MmioLayout * layout, gboolean own_only)
 
 /**
  * gst_mmio_caps_get_dma_buf:
- * @layout: a picture
+ * @layout: the layout of a frame
  *
- * Returns: (transfer full): @layout as a dma-buf; empty if DRM has no name for
- *   its pixels
+ * Describes a frame in a dma-buf.
+ *
+ * Returns: (transfer full): the caps, or empty caps if DRM has no code for the
+ *   format
  */
 GstCaps *
 gst_mmio_caps_get_dma_buf (const MmioLayout * layout)
@@ -168,10 +174,12 @@ gst_mmio_caps_get_dma_buf (const MmioLayout * layout)
 
 /**
  * gst_mmio_caps_name_dma_buf:
- * @caps: what somebody takes
+ * @caps: the caps that downstream accepts
  *
- * Returns: whether dma-bufs are named there.  Who takes anything may be
- *   somebody who looks at it byte by byte.
+ * Checks whether downstream names dma-bufs. ANY caps do not count: such an element
+ * may read each byte with the CPU.
+ *
+ * Returns: whether @caps have the feature memory:DMABuf
  */
 gboolean
 gst_mmio_caps_name_dma_buf (GstCaps * caps)
@@ -189,8 +197,10 @@ gst_mmio_caps_name_dma_buf (GstCaps * caps)
  * gst_mmio_caps_prefer_dma_buf:
  * @caps: (transfer full): caps that are not empty
  *
- * Returns: (transfer full): the first structure of @caps that is a dma-buf's,
- *   or else the first one
+ * Selects the first structure of @caps that is a dma-buf, or the first structure if
+ * @caps have no dma-buf.
+ *
+ * Returns: (transfer full): caps with this structure
  */
 GstCaps *
 gst_mmio_caps_prefer_dma_buf (GstCaps * caps)
@@ -208,8 +218,8 @@ gst_mmio_caps_prefer_dma_buf (GstCaps * caps)
 }
 
 #if GST_CHECK_VERSION (1, 24, 0)
-/* What DRM's @fourcc is in rows of pixels.  From 1.26 on there are formats in
- * tiles under the same one, NV15's before that in rows. */
+/* Converts a DRM format code to the format in rows of pixels. From 1.26 on,
+ * tiled formats have the same codes: of NV15, the tiled format comes first. */
 static GstVideoFormat
 from_fourcc (guint32 fourcc)
 {
@@ -220,7 +230,8 @@ from_fourcc (guint32 fourcc)
 #endif
 }
 
-/* The same picture in ordinary words, or NULL if there are none */
+/* Converts the caps of a dma-buf to plain video/x-raw caps. Returns: (nullable):
+ * NULL if GStreamer has no linear format for them */
 static GstCaps *
 from_drm (const GstCaps * caps)
 {
@@ -250,10 +261,12 @@ from_drm (const GstCaps * caps)
 /**
  * gst_mmio_caps_parse:
  * @caps: fixed caps
- * @info: (out): the picture in them
- * @has_dma_buf: (out): whether it is to be in a dma-buf
+ * @info: (out): their video info
+ * @has_dma_buf: (out): whether they describe a dma-buf
  *
- * Returns: FALSE if they are no raw video's
+ * Parses negotiated caps.
+ *
+ * Returns: FALSE if @caps are not raw video
  */
 gboolean
 gst_mmio_caps_parse (const GstCaps * caps, GstVideoInfo * info,
@@ -288,8 +301,12 @@ without_rate (const GstCaps * caps)
 
 /**
  * gst_mmio_caps_equal_but_rate:
+ * @a: caps
+ * @b: caps
  *
- * Returns: whether @a and @b are the same, but for the frame rate
+ * Compares caps without the frame rate.
+ *
+ * Returns: whether they are equal
  */
 gboolean
 gst_mmio_caps_equal_but_rate (const GstCaps * a, const GstCaps * b)
@@ -300,8 +317,8 @@ gst_mmio_caps_equal_but_rate (const GstCaps * a, const GstCaps * b)
   return gst_caps_is_equal (one, other);
 }
 
-/* Returns: whether @caps could be what downstream takes, if of all fields only
- *   @field, NULL for none, counted */
+/* Returns: whether @caps intersect with @wanted if only the field @field of
+ * @caps is compared; NULL compares no field */
 static gboolean
 agree_in (const GstCaps * caps, const GstCaps * wanted, const char *field)
 {
@@ -324,11 +341,13 @@ agree_in (const GstCaps * caps, const GstCaps * wanted, const char *field)
 
 /**
  * gst_mmio_caps_get_difference:
- * @caps: what can be sent
- * @wanted: what downstream takes, which is something else
+ * @caps: the caps that can be sent
+ * @wanted: the caps that downstream accepts, which do not intersect with @caps
  *
- * Returns: (nullable) (transfer full): in which of width, height and format they
- *   differ, such as "width, height"; NULL if in none of these alone
+ * Lists the fields among width, height and format that differ.
+ *
+ * Returns: (nullable) (transfer full): the names of the fields, such as "width,
+ *   height"; NULL if none of these fields alone makes the difference
  */
 char *
 gst_mmio_caps_get_difference (const GstCaps * caps, const GstCaps * wanted)
@@ -350,14 +369,16 @@ gst_mmio_caps_get_difference (const GstCaps * caps, const GstCaps * wanted)
 
 /**
  * gst_mmio_caps_differ_in_time:
- * @caps: what can be sent
- * @wanted: what downstream takes, which is something else
- * @what: (out): what downstream does not take, "progressive, with square pixels and
- *   at a constant rate" or the part of it that is enough
- * @remedy: (out): the elements that help
+ * @caps: the caps that can be sent
+ * @wanted: the caps that downstream accepts, which do not intersect with @caps
+ * @what: (out): what downstream does not accept: "progressive frames", "square
+ *   pixels", "frames at a constant rate", or all of it
+ * @remedy: (out): the elements that convert it
  *
- * Returns: whether downstream takes the picture, and only not the way that it
- *   is sent
+ * Checks whether downstream accepts size and format, and rejects only the frame
+ * rate, pixel aspect ratio or interlace mode.
+ *
+ * Returns: whether that is so
  */
 gboolean
 gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted,
@@ -367,9 +388,9 @@ gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted,
   {
     const char *field, *what, *remedy;
   } fields[] = {
-    {"framerate", "at a constant rate", "videorate"},
-    {"pixel-aspect-ratio", "with square pixels", "videoscale"},
-    {"interlace-mode", "progressive", "interlace"},
+    {"framerate", "frames at a constant rate", "videorate"},
+    {"pixel-aspect-ratio", "square pixels", "videoscale"},
+    {"interlace-mode", "progressive frames", "interlace"},
   };
   g_autoptr (GstCaps) untimed = gst_caps_copy (caps);
 
@@ -377,7 +398,7 @@ gst_mmio_caps_differ_in_time (GstCaps * caps, GstCaps * wanted,
     gst_structure_remove_fields (gst_caps_get_structure (untimed, i),
         "framerate", "pixel-aspect-ratio", "interlace-mode", NULL);
 
-  *what = "progressive, with square pixels and at a constant rate";
+  *what = "progressive frames with square pixels at a constant rate";
   *remedy = "videorate and videoscale";
   for (guint i = 0; i < G_N_ELEMENTS (fields); i++) {
     if (!agree_in (caps, wanted, fields[i].field)) {

@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-/* Frames per second of which one is no shorter than a nanosecond */
+/* Frames per second whose period is still a nanosecond */
 #define GST_MMIO_CAPS_MAX_RATE 1000000000
 
 GstCaps *gst_mmio_caps_get_template (void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The capture loop: prepare, wait, read, stamp, and into the queue.
+ * The capture loop: prepares, waits, reads a frame, stamps it, and pushes it to the
+ * queue.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -12,28 +13,30 @@
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
 
-/* The longest wait for the clock at a time: clock and base time may change
- * meanwhile without a notification */
+/* Longest single wait for the clock: clock and base time may change without a
+ * notification */
 #define MAX_WAIT GST_SECOND
 
-/* Between two polls of a device that shows nothing, while a frame is pending:
- * microseconds, a frame at 50 Hz */
+/* Microseconds between two polls of a device without a mode while a frame is
+ * pending: the period of 50 Hz */
 #define PENDING_PAUSE 20000
 
-/* A device that starts no frame for so long stalls */
+/* A device that starts no frame for this time is stalled */
 #define STALL G_TIME_SPAN_SECOND
 
-/* More than pipelines usually have, as long as it is not known */
+/* Assumed while the latency of the pipeline is unknown: more than pipelines
+ * usually have */
 #define UNKNOWN_LATENCY (GST_SECOND / 2)
 
-/* Reading two clocks at once: at most so far apart, in at most so many attempts.
- * Microseconds. */
+/* Reading two clocks at the same time: largest accepted difference in
+ * microseconds, and number of attempts */
 #define MAX_APART 1000
 #define MAX_ATTEMPTS 4
 
-/* Running time at @time, of g_get_monotonic_time(); negative only if running time
- * 0 is yet to come.  The two clocks cannot be read at once: a thread that loses
- * the CPU in between reads them again.  Returns: FALSE if there is no clock */
+/* Computes the running time at @time (g_get_monotonic_time()). It is negative
+ * only before running time 0. The two clocks cannot be read at the same time: a
+ * thread that loses the CPU in between reads them again. Returns: FALSE if there
+ * is no clock */
 static gboolean
 get_running_time (GstMmioVidSrc * self, gint64 time,
     GstClockTimeDiff * running_time)
@@ -63,7 +66,7 @@ get_running_time (GstMmioVidSrc * self, gint64 time,
   return TRUE;
 }
 
-/* Running time now.  Returns: FALSE if there is no clock */
+/* Computes the current running time. Returns: FALSE if there is no clock */
 gboolean
 gst_mmio_capture_loop_get_now (GstMmioVidSrc * self, GstClockTimeDiff * now)
 {
@@ -78,8 +81,8 @@ gst_mmio_capture_loop_get_now (GstMmioVidSrc * self, GstClockTimeDiff * now)
   return TRUE;
 }
 
-/* Gives up.  The streaming thread posts @error when it has sent what is in the
- * queue.  @error: (transfer full).  Returns: what follows */
+/* Stops the capture with @error (transfer full). The streaming thread posts it
+ * after it has sent the frames in the queue. Returns: %GST_MMIO_STEP_FAILED */
 GstMmioStep
 gst_mmio_capture_loop_fail (GstMmioVidSrc * self, GError * error)
 {
@@ -99,8 +102,8 @@ static GstMmioStep
 fail_without_clock (GstMmioVidSrc * self)
 {
   return gst_mmio_capture_loop_fail (self, g_error_new_literal (GST_CORE_ERROR,
-          GST_CORE_ERROR_CLOCK, "There is no clock to pace the frames by; put "
-          "the element into a pipeline, and leave it its clock."));
+          GST_CORE_ERROR_CLOCK, "Cannot pace frames: the element has no clock. "
+          "Put it into a pipeline that has a clock."));
 }
 
 /* Wait */
@@ -113,8 +116,8 @@ count_missed (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   frame->missed = 0;
 }
 
-/* The wait for @frame was ended.  If it was due by then, and caps are negotiated,
- * it is captured afterwards. */
+/* Called when the wait for @frame was ended. If @frame is due and caps are being
+ * negotiated, keeps it, so that it is captured afterwards. */
 static void
 keep_if_due (GstMmioVidSrc * self, GstMmioFrameTime * frame,
     GstClockTimeDiff due)
@@ -170,8 +173,9 @@ post_latency (GstMmioVidSrc * self)
       gst_message_new_latency (GST_OBJECT_CAST (self)));
 }
 
-/* With the object lock held.  Nanoseconds from one frame that is sent to the
- * next, as far as it is known */
+/* Returns: nanoseconds between two sent frames, or %GST_CLOCK_TIME_NONE if
+ * unknown.
+ * Locking: called with the object lock. */
 GstClockTime
 gst_mmio_capture_loop_get_period (GstMmioVidSrc * self)
 {
@@ -180,7 +184,8 @@ gst_mmio_capture_loop_get_period (GstMmioVidSrc * self)
       MAX (self->period, self->device_period);
 }
 
-/* A rate that swings is no other rate each time */
+/* Returns: whether the period has changed by more than a factor of 1.5; smaller
+ * variations of the rate do not count */
 static gboolean
 is_other_period (GstClockTime a, GstClockTime b)
 {
@@ -190,7 +195,7 @@ is_other_period (GstClockTime a, GstClockTime b)
   return b > a + a / 2 || b < a - a / 3;
 }
 
-/* The maximum latency follows the period */
+/* Updates the period of the device. The maximum latency depends on it. */
 static void
 update_device_period (GstMmioVidSrc * self)
 {
@@ -221,8 +226,7 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   gint64 deadline = now + PENDING_PAUSE;
   MmioCount count;
 
-  /* What the device has counted since is known before the pending frame is
-   * read */
+  /* Polls the counter before the pending frame is read */
   if (has_pending && gst_mmio_device_state_poll (self))
     deadline = now;
 
@@ -247,7 +251,7 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
       return GST_MMIO_STEP_GONE;
   }
 
-  /* Some of these frames may be of a pause, which are not missed */
+  /* Frames of a pause are not missed, and some of these frames may be of a pause */
   if (gst_mmio_capture_thread_has_paused (&self->thread))
     gst_mmio_device_sync_set_discont (&self->sync);
 
@@ -260,7 +264,7 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
           frame))
     return GST_MMIO_STEP_DONE;
 
-  /* This is the one that will be read in the place of the pending one */
+  /* The read of the pending frame will get this frame */
   gst_mmio_device_sync_update (&self->sync, &self->device.pending);
   return GST_MMIO_STEP_AGAIN;
 }
@@ -274,7 +278,7 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
     return GST_MMIO_STEP_AGAIN;
   if (gst_mmio_vid_src_is_device_synced (self)) {
     step = wait_for_device (self, frame);
-    /* The frame is one of the pause: numbered, and not missed */
+    /* A frame of the pause: has a number, and is not missed */
     if (step == GST_MMIO_STEP_DONE &&
         gst_mmio_capture_thread_is_paused (&self->thread)) {
       count_missed (self, frame);
@@ -295,10 +299,11 @@ wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   return GST_MMIO_STEP_DONE;
 }
 
-/* Frames of other caps may be wanted.  Has the streaming thread negotiate before
- * the frame is read.  Returns: whether it does */
+/* If downstream wants to negotiate, keeps @frame, holds the capture thread and
+ * wakes the streaming thread, which negotiates before the frame is read.
+ * Returns: whether downstream wants to negotiate */
 static gboolean
-needs_negotiation (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
+request_negotiation (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
 {
   if (!gst_pad_needs_reconfigure (GST_BASE_SRC_PAD (self)))
     return FALSE;
@@ -311,10 +316,10 @@ needs_negotiation (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
 
 /* Read */
 
-/* Takes a buffer of the pool, if need be that of the oldest frame in the queue:
- * capture never waits for downstream.  @buffer: (out): NULL if downstream has all
- * of them, and the frame is missed.  Returns: %GST_MMIO_STEP_AGAIN if there are
- * none now, as in a flush */
+/* Acquires a buffer of the pool without waiting for downstream. If the pool is
+ * empty, takes the buffer of the oldest frame in the queue. @buffer: (out): NULL
+ * if downstream holds all buffers; then the frame is missed. Returns:
+ * %GST_MMIO_STEP_AGAIN if the pool is flushing */
 static GstMmioStep
 acquire_buffer (GstMmioVidSrc * self, GstBuffer ** buffer)
 {
@@ -330,7 +335,8 @@ acquire_buffer (GstMmioVidSrc * self, GstBuffer ** buffer)
     if (ret != GST_FLOW_EOS ||
         !gst_mmio_frame_queue_drop_oldest (&self->queue, pool))
       break;
-    /* Nobody will have the dropped frame */
+    /* Downstream does not get the dropped frame, so all rows of the next one
+     * count as changed */
     mmio_capture_forget (self->capture);
   }
   gst_clear_object (&pool);
@@ -342,7 +348,7 @@ acquire_buffer (GstMmioVidSrc * self, GstBuffer ** buffer)
 
   return gst_mmio_capture_loop_fail (self, g_error_new (GST_RESOURCE_ERROR,
           GST_RESOURCE_ERROR_NO_SPACE_LEFT, "Cannot allocate a buffer for a "
-          "%dx%d frame: the buffer pool says %s.",
+          "%dx%d frame: the buffer pool returned %s. Reduce width or height.",
           GST_VIDEO_INFO_WIDTH (&self->info),
           GST_VIDEO_INFO_HEIGHT (&self->info), gst_flow_get_name (ret)));
 }
@@ -378,8 +384,8 @@ copy_frame (GstMmioVidSrc * self, GstBuffer ** buffer, MmioRead * read)
   return GST_MMIO_STEP_DONE;
 }
 
-/* As acquire_buffer(): if downstream has all references, the oldest frame in the
- * queue gives its one */
+/* Wraps the frame without a copy. If all memories are in use, drops the oldest
+ * frame in the queue to get its memory. */
 static void
 wrap_frame (GstMmioVidSrc * self, GstBuffer ** buffer, MmioRead * read)
 {
@@ -401,7 +407,8 @@ wrap_frame (GstMmioVidSrc * self, GstBuffer ** buffer, MmioRead * read)
     GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_CORRUPTED);
 }
 
-/* The frame that was read may be newer than the one that was waited for */
+/* Moves @frame to the frame that was read, which may be newer than the frame
+ * that was waited for */
 static void
 skip_to_current (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
@@ -416,7 +423,7 @@ skip_to_current (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   count_missed (self, frame);
 }
 
-/* @buffer: (out): the frame, after %GST_MMIO_STEP_DONE */
+/* Reads @frame. @buffer: (out): the frame, after %GST_MMIO_STEP_DONE */
 static GstMmioStep
 read_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** buffer)
 {
@@ -426,11 +433,11 @@ read_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** buffer)
   MmioRead read;
 
   *buffer = NULL;
-  if (needs_negotiation (self, frame))
+  if (request_negotiation (self, frame))
     return GST_MMIO_STEP_AGAIN;
   if (!gst_mmio_device_state_poll (self)) {
     gst_mmio_device_state_keep (self, frame);
-    /* A device that is being removed may look like another mode */
+    /* Registers of a device that is being removed may read as another mode */
     return mmio_capture_check_present (self->capture) ? GST_MMIO_STEP_AGAIN :
         GST_MMIO_STEP_GONE;
   }
@@ -502,8 +509,9 @@ stamp_frame (GstMmioVidSrc * self, const GstMmioFrameTime * frame,
 
 /* Into the queue */
 
-/* Frames that the queue has to hold: a sink keeps the streaming thread for the
- * pipeline's latency, and two more are on their way in and out */
+/* Returns: the number of frames that the queue may hold: the latency of the
+ * pipeline, for which a sink holds the streaming thread, and two more, which are
+ * being pushed and popped */
 static guint
 get_capacity (GstMmioVidSrc * self)
 {
@@ -523,8 +531,8 @@ get_capacity (GstMmioVidSrc * self)
     return size;
   if (!GST_CLOCK_TIME_IS_VALID (period) || period == 0)
     return MIN (most, GST_MMIO_FRAME_QUEUE_DEFAULT);
-  /* A sink may keep the first frame until all other sinks have theirs, and then
-   * the latency is another one */
+  /* A sink may keep the first frame until all other sinks have one. Afterwards
+   * the latency may be another one. */
   if (!GST_CLOCK_TIME_IS_VALID (latency))
     latency = UNKNOWN_LATENCY;
   else if (is_starting)
@@ -565,7 +573,8 @@ queue_frame (GstMmioVidSrc * self, const GstMmioFrameTime * time,
           epoch))
     return;
 
-  /* Nobody will have it: all of the next one has changed */
+  /* Downstream does not get this frame, so all rows of the next one count as
+   * changed */
   mmio_capture_forget (self->capture);
   self->is_discont = frame.is_discont;
 }
@@ -576,8 +585,8 @@ static void
 handle_events (GstMmioVidSrc * self, guint events)
 {
   if (events & (GST_MMIO_EVENT_PAUSE | GST_MMIO_EVENT_FLUSH)) {
-    /* Frames until the next wait are not missed, nor is one that a flush would have
-     * flushed */
+    /* Frames until the next wait are not missed. A pending frame would have been
+     * flushed, so it is not missed either. */
     if (events & GST_MMIO_EVENT_FLUSH)
       self->device.has_pending = FALSE;
     gst_mmio_device_state_drop (self);
@@ -587,8 +596,9 @@ handle_events (GstMmioVidSrc * self, guint events)
   }
 }
 
-/* Whether the streaming thread takes frames.  Its task pauses without a call to this
- * element where downstream flushes and the element does not. */
+/* Checks whether the streaming thread takes frames. If downstream flushes and
+ * the element does not, the task of the pad pauses without a call to the
+ * element. */
 static gboolean
 is_streaming (GstMmioVidSrc * self)
 {
@@ -613,12 +623,12 @@ capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
   handle_events (self, events);
   if (!is_streaming (self)) {
     gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_IDLE);
-    /* It may have been started again meanwhile */
+    /* The task may have been started again meanwhile */
     if (is_streaming (self))
       gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_IDLE);
     return;
   }
-  /* No more is read from the device than is asked for */
+  /* Captures only the frames that num-buffers allows */
   if (gst_mmio_frame_queue_is_complete (&self->queue)) {
     gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_COMPLETE);
     /* A flush may have emptied the queue meanwhile */
@@ -646,8 +656,8 @@ capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
     gst_mmio_device_state_handle_removal (self);
 }
 
-/* As of the threads that pads start, so that applications can give it a
- * priority */
+/* Posts a STREAM_STATUS message, as pads do for their threads, so that
+ * applications can set the priority of the thread */
 static void
 post_stream_status (GstMmioVidSrc * self, GstStreamStatusType type)
 {
@@ -694,12 +704,12 @@ gst_mmio_capture_loop_stop (GstMmioVidSrc * self)
 {
   gst_mmio_capture_loop_hold (self, GST_MMIO_HOLD_STOP);
   gst_mmio_capture_thread_join (&self->thread);
-  /* Buffers keep the device's memory mapped */
+  /* Queued buffers would keep the memory of the device mapped */
   gst_mmio_frame_queue_flush_stop (&self->queue);
 }
 
-/* Ends the capture thread's wait for the device, if it waits for it.  From any
- * thread. */
+/* Ends the capture thread's wait for the device.
+ * Locking: called from any thread, without the object lock. */
 void
 gst_mmio_capture_loop_wake (GstMmioVidSrc * self)
 {
@@ -709,8 +719,8 @@ gst_mmio_capture_loop_wake (GstMmioVidSrc * self)
   GST_OBJECT_UNLOCK (self);
 }
 
-/* Holds the capture thread, and ends its wait whatever it is for.  From any
- * thread. */
+/* Holds the capture thread and ends each of its waits.
+ * Locking: called from any thread, without the object lock. */
 void
 gst_mmio_capture_loop_hold (GstMmioVidSrc * self, GstMmioHold hold)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The capture thread: how it is started, held, waits and ends.
+ * The capture thread: starts, holds, wakes and joins it.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -8,7 +8,7 @@
 
 #include "gstmmiocapturethread.h"
 
-/* Debuggers show 15 characters (TASK_COMM_LEN) */
+/* The kernel keeps 15 characters of a thread name (TASK_COMM_LEN) */
 #define NAME "mmiovid-capture"
 
 void
@@ -30,17 +30,19 @@ gst_mmio_capture_thread_clear (GstMmioCaptureThread * thread)
 
 /**
  * gst_mmio_capture_thread_start:
- * @func: calls gst_mmio_capture_thread_enter() until that returns FALSE
+ * @func: the thread function; it calls gst_mmio_capture_thread_enter() until that
+ *   returns FALSE
+ * @data: the argument of @func
  *
  * Starts the thread, held by %GST_MMIO_HOLD_NEGOTIATION.
  *
- * Returns: FALSE with @error set if the process may have no further thread
+ * Returns: FALSE with @error set if the process cannot create a thread
  */
 gboolean
 gst_mmio_capture_thread_start (GstMmioCaptureThread * thread, GThreadFunc func,
     gpointer data, GError ** error)
 {
-  /* Events stay: the device may have gone since it was opened */
+  /* Pending events stay: the device may have been removed since it was opened */
   g_mutex_lock (&thread->lock);
   thread->holds = GST_MMIO_HOLD_NEGOTIATION;
   thread->is_paused = FALSE;
@@ -54,7 +56,7 @@ gst_mmio_capture_thread_start (GstMmioCaptureThread * thread, GThreadFunc func,
 /**
  * gst_mmio_capture_thread_join:
  *
- * Waits for the end of the thread, after %GST_MMIO_HOLD_STOP.
+ * Waits until the thread ends. The caller has held it with %GST_MMIO_HOLD_STOP.
  */
 void
 gst_mmio_capture_thread_join (GstMmioCaptureThread * thread)
@@ -62,7 +64,8 @@ gst_mmio_capture_thread_join (GstMmioCaptureThread * thread)
   g_thread_join (g_steal_pointer (&thread->thread));
 }
 
-/* Ends the thread's wait.  The clock is called without the lock. */
+/* Adds @holds and @events, and ends the wait of the thread.
+ * Locking: calls the clock without the lock. */
 static void
 wake (GstMmioCaptureThread * thread, guint holds, guint events)
 {
@@ -84,22 +87,22 @@ wake (GstMmioCaptureThread * thread, guint holds, guint events)
 
 /**
  * gst_mmio_capture_thread_hold:
- * @hold: why
+ * @hold: the reason
  *
- * Holds the thread from its next gst_mmio_capture_thread_enter() on, and ends
- * its wait.
+ * Holds the thread from its next gst_mmio_capture_thread_enter() on, and ends its
+ * wait.
  */
 void
 gst_mmio_capture_thread_hold (GstMmioCaptureThread * thread, GstMmioHold hold)
 {
-  wake (thread, hold,
-      hold == GST_MMIO_HOLD_FLUSH ? GST_MMIO_EVENT_FLUSH : 0);
+  wake (thread, hold, hold == GST_MMIO_HOLD_FLUSH ? GST_MMIO_EVENT_FLUSH : 0);
 }
 
 /**
  * gst_mmio_capture_thread_notify_hotplug:
  *
- * Ends the wait of the thread, or its next one, once.
+ * Ends the current or next wait of the thread once: the device may have been
+ * removed or may have returned.
  */
 void
 gst_mmio_capture_thread_notify_hotplug (GstMmioCaptureThread * thread)
@@ -110,6 +113,8 @@ gst_mmio_capture_thread_notify_hotplug (GstMmioCaptureThread * thread)
 /**
  * gst_mmio_capture_thread_set_paused:
  * @paused: whether gst_mmio_capture_thread_wait_playing() waits
+ *
+ * Begins or ends a pause, and wakes the thread.
  */
 void
 gst_mmio_capture_thread_set_paused (GstMmioCaptureThread * thread,
@@ -126,11 +131,11 @@ gst_mmio_capture_thread_set_paused (GstMmioCaptureThread * thread,
 
 /**
  * gst_mmio_capture_thread_wait_parked:
- * @microseconds: how long; -1: as long as it takes
+ * @microseconds: the timeout; -1 for none
  *
- * Waits until a thread that is held captures nothing.
+ * Waits until the held thread is parked, so that it captures nothing.
  *
- * Returns: whether it does
+ * Returns: FALSE after a timeout
  */
 gboolean
 gst_mmio_capture_thread_wait_parked (GstMmioCaptureThread * thread,
@@ -155,7 +160,9 @@ gst_mmio_capture_thread_wait_parked (GstMmioCaptureThread * thread,
 
 /**
  * gst_mmio_capture_thread_release:
- * @hold: the reason that no longer holds
+ * @hold: the reason that ends
+ *
+ * Ends a hold. The thread continues when no other hold is left.
  */
 void
 gst_mmio_capture_thread_release (GstMmioCaptureThread * thread,
@@ -171,12 +178,11 @@ gst_mmio_capture_thread_release (GstMmioCaptureThread * thread,
 
 /**
  * gst_mmio_capture_thread_enter:
- * @events: (out): what has happened since the last call, as bits of
- *   #GstMmioEvent
+ * @events: (out): the events since the last call, as bits of #GstMmioEvent
  *
- * Waits as long as the thread is held.  For the thread itself.
+ * Waits while the thread is held. Called by the thread itself.
  *
- * Returns: FALSE if it is to end
+ * Returns: FALSE if the thread is to end
  */
 gboolean
 gst_mmio_capture_thread_enter (GstMmioCaptureThread * thread, guint * events)
@@ -199,7 +205,7 @@ gst_mmio_capture_thread_enter (GstMmioCaptureThread * thread, guint * events)
   return ret;
 }
 
-/* With the lock held */
+/* Locking: called with the lock */
 static gboolean
 is_woken (const GstMmioCaptureThread * thread)
 {
@@ -209,7 +215,9 @@ is_woken (const GstMmioCaptureThread * thread)
 /**
  * gst_mmio_capture_thread_is_woken:
  *
- * Returns: whether the thread is to call gst_mmio_capture_thread_enter()
+ * Checks for a hold or an event.
+ *
+ * Returns: whether the thread has to call gst_mmio_capture_thread_enter()
  */
 gboolean
 gst_mmio_capture_thread_is_woken (GstMmioCaptureThread * thread)
@@ -226,7 +234,9 @@ gst_mmio_capture_thread_is_woken (GstMmioCaptureThread * thread)
 /**
  * gst_mmio_capture_thread_is_paused:
  *
- * Returns: whether there is a pause now
+ * Checks for a pause.
+ *
+ * Returns: whether the element is paused
  */
 gboolean
 gst_mmio_capture_thread_is_paused (GstMmioCaptureThread * thread)
@@ -243,8 +253,9 @@ gst_mmio_capture_thread_is_paused (GstMmioCaptureThread * thread)
 /**
  * gst_mmio_capture_thread_has_paused:
  *
- * Returns: whether a pause has begun since gst_mmio_capture_thread_enter(), be it
- *   that it is over
+ * Checks for a pause since the last gst_mmio_capture_thread_enter().
+ *
+ * Returns: whether a pause has begun since, even if it has ended
  */
 gboolean
 gst_mmio_capture_thread_has_paused (GstMmioCaptureThread * thread)
@@ -260,6 +271,9 @@ gst_mmio_capture_thread_has_paused (GstMmioCaptureThread * thread)
 
 /**
  * gst_mmio_capture_thread_is_held:
+ * @hold: a reason
+ *
+ * Checks for a hold.
  *
  * Returns: whether @hold holds the thread
  */
@@ -279,9 +293,9 @@ gst_mmio_capture_thread_is_held (GstMmioCaptureThread * thread,
 /**
  * gst_mmio_capture_thread_wait_playing:
  *
- * Waits for the end of a pause.  For the thread itself.
+ * Waits until a pause ends. Called by the thread itself.
  *
- * Returns: FALSE if the wait was ended, and the thread is to call
+ * Returns: FALSE if the thread was woken and has to call
  *   gst_mmio_capture_thread_enter()
  */
 gboolean
@@ -298,8 +312,7 @@ gst_mmio_capture_thread_wait_playing (GstMmioCaptureThread * thread)
   return !woken;
 }
 
-/* Makes the ID one for this time; the same ID for as long as the clock is the
- * same */
+/* Prepares the clock ID for @time. It is created only if the clock has changed. */
 static void
 set_id (GstMmioCaptureThread * thread, GstClock * clock, GstClockTime time)
 {
@@ -313,11 +326,12 @@ set_id (GstMmioCaptureThread * thread, GstClock * clock, GstClockTime time)
 
 /**
  * gst_mmio_capture_thread_wait_clock:
- * @time: time of @clock
+ * @clock: a clock
+ * @time: absolute time of @clock
  *
- * Waits for a time.  For the thread itself.
+ * Waits until @time. Called by the thread itself.
  *
- * Returns: FALSE if the wait was ended, and the thread is to call
+ * Returns: FALSE if the thread was woken and has to call
  *   gst_mmio_capture_thread_enter()
  */
 gboolean
@@ -348,11 +362,11 @@ gst_mmio_capture_thread_wait_clock (GstMmioCaptureThread * thread,
 
 /**
  * gst_mmio_capture_thread_sleep:
- * @microseconds: how long
+ * @microseconds: the duration
  *
- * For the thread itself.
+ * Sleeps. Called by the thread itself.
  *
- * Returns: FALSE if the sleep was ended, and the thread is to call
+ * Returns: FALSE if the thread was woken and has to call
  *   gst_mmio_capture_thread_enter()
  */
 gboolean

@@ -7,15 +7,15 @@ G_BEGIN_DECLS
 
 /**
  * GstMmioHold:
- * @GST_MMIO_HOLD_NEGOTIATION: caps and buffers are negotiated
- * @GST_MMIO_HOLD_CHANGE: frames have changed, and are to be negotiated
+ * @GST_MMIO_HOLD_NEGOTIATION: caps and buffers are being negotiated
+ * @GST_MMIO_HOLD_CHANGE: the frames have changed, and have to be negotiated
  * @GST_MMIO_HOLD_FLUSH: the element is flushing
- * @GST_MMIO_HOLD_FAILURE: capture has failed; the streaming thread reports it
- * @GST_MMIO_HOLD_COMPLETE: as many frames as num-buffers asks for are captured
+ * @GST_MMIO_HOLD_FAILURE: the capture has failed; the streaming thread reports it
+ * @GST_MMIO_HOLD_COMPLETE: all frames of num-buffers are captured
  * @GST_MMIO_HOLD_IDLE: the streaming thread is paused
- * @GST_MMIO_HOLD_STOP: the thread ends
+ * @GST_MMIO_HOLD_STOP: the thread has to end
  *
- * Why nothing is captured, as bits.
+ * Reasons to hold the capture thread, as bits.
  */
 typedef enum {
   GST_MMIO_HOLD_NEGOTIATION = 1 << 0,
@@ -31,9 +31,9 @@ typedef enum {
  * GstMmioEvent:
  * @GST_MMIO_EVENT_FLUSH: a flush began
  * @GST_MMIO_EVENT_PAUSE: a pause began
- * @GST_MMIO_EVENT_HOTPLUG: the device may have come or gone
+ * @GST_MMIO_EVENT_HOTPLUG: the device may have been removed or may have returned
  *
- * What has happened, as bits.
+ * Events for the capture thread, as bits.
  */
 typedef enum {
   GST_MMIO_EVENT_FLUSH = 1 << 0,
@@ -44,10 +44,10 @@ typedef enum {
 /**
  * GstMmioCaptureThread:
  *
- * The thread that captures, and the means to hold it.  While it is held and
- * parked, what it owns belongs to the thread that holds it.
+ * The capture thread. While it is held and parked, its state belongs to the thread
+ * that holds it.
  *
- * Locking: has a lock of its own, and holds it in no call to others.
+ * Locking: has a lock, and does not hold it while it calls other code.
  */
 typedef struct {
   /*< private >*/

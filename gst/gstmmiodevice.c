@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A PCI device that describes a frame, as applications find it in a list: with what
- * is known of it without asking it anything.
+ * A GstDevice: a PCI device that describes its frame, as applications list it. Its
+ * properties come from sysfs; the device is not opened or read.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -42,8 +42,8 @@ gst_mmio_device_create_element (GstDevice * device, const gchar * name)
   return element;
 }
 
-/* Names another device, and leaves out what describes the frame of the one before,
- * and where it is */
+/* Replaces the device in the URI @text, and removes the properties that describe
+ * the frame and location of the previous device */
 static char *
 replace_device (GObjectClass * klass, const char *text, const char *address)
 {
@@ -72,11 +72,12 @@ gst_mmio_device_reconfigure_element (GstDevice * device, GstElement * element)
   g_autofree char *uri = NULL;
   g_autofree char *other = NULL;
 
-  /* One that has a device open keeps it */
+  /* An element that has a device open keeps it */
   if (!GST_IS_MMIO_VID_SRC (element) || GST_STATE (element) > GST_STATE_READY)
     return FALSE;
 
-  /* All of it or nothing.  Without a device there is no URI. */
+  /* The URI sets all settings or, after an error, no setting. An element without
+   * a device has no URI. */
   uri = gst_uri_handler_get_uri (GST_URI_HANDLER (element));
   other = uri ? replace_device (G_OBJECT_GET_CLASS (element), uri,
       self->address) : NULL;
@@ -148,7 +149,8 @@ gst_mmio_device_init (GstMmioDevice * self)
 {
 }
 
-/* Where another provider of GStreamer says the same, in its words */
+/* Uses the property names of other GStreamer providers where they have a name
+ * for the same thing */
 static GstStructure *
 describe (const MmioPciEntry * entry)
 {
@@ -181,13 +183,16 @@ describe (const MmioPciEntry * entry)
  * gst_mmio_device_new:
  * @entry: a PCI device
  *
- * Returns: (transfer floating): the same for applications
+ * Creates a GstDevice for @entry.
+ *
+ * Returns: (transfer floating): the GstDevice
  */
 GstDevice *
 gst_mmio_device_new (const MmioPciEntry * entry)
 {
   g_autoptr (GstStructure) properties = describe (entry);
-  /* Which of them it can send, only the device or its user could tell */
+  /* The caps are those of the template: only the device or its user knows the
+   * frame */
   g_autoptr (GstCaps) caps = gst_mmio_caps_get_template ();
 
   return g_object_new (GST_TYPE_MMIO_DEVICE, "address", entry->address,
@@ -197,6 +202,8 @@ gst_mmio_device_new (const MmioPciEntry * entry)
 
 /**
  * gst_mmio_device_get_address:
+ *
+ * Gets the address of the device.
  *
  * Returns: (transfer none): the full PCI address
  */

@@ -10,7 +10,7 @@
  * |[
  * gst-device-monitor-1.0 --follow Source/Video
  * ]|
- * Shows those that are there, and those that come and go.
+ * Lists the present devices, and reports added and removed ones.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -32,19 +32,20 @@ struct _GstMmioDeviceProvider
 {
   GstDeviceProvider parent;
 
-  /* From start to stop, which GStreamer keeps apart; NULL if nobody tells of
-   * changes */
+  /* Set from start() to stop(), which GStreamer serialises; NULL if changes
+   * cannot be monitored */
   MmioHotplugBus *bus;
 };
 
 G_DEFINE_TYPE (GstMmioDeviceProvider, gst_mmio_device_provider,
     GST_TYPE_DEVICE_PROVIDER);
-/* With no rank at all it would not be asked; what cameras' drivers offer comes
- * first */
+/* GstDeviceMonitor ignores providers of rank none; MARGINAL sorts behind the
+ * providers of cameras */
 GST_DEVICE_PROVIDER_REGISTER_DEFINE (mmiodeviceprovider, "mmiodeviceprovider",
     GST_RANK_MARGINAL, GST_TYPE_MMIO_DEVICE_PROVIDER);
 
-/* Returns: (transfer full) (nullable): NULL if this process cannot ask */
+/* Returns: (transfer full) (nullable): NULL if the process has no memory or file
+ * descriptors left */
 static GPtrArray *
 list_entries (GstDeviceProvider * provider)
 {
@@ -52,8 +53,8 @@ list_entries (GstDeviceProvider * provider)
 
   if (!entries)
     GST_WARNING_OBJECT (provider,
-        "Cannot list the PCI devices: this process has "
-        "no memory or file descriptors left");
+        "Cannot list the PCI devices: the process has no memory or file "
+        "descriptors left. Raise the limit with: ulimit -n 4096");
   return entries;
 }
 
@@ -72,7 +73,7 @@ gst_mmio_device_provider_probe (GstDeviceProvider * provider)
   return devices;
 }
 
-/* Returns: (transfer full) (nullable): the device that has been announced */
+/* Returns: (transfer full) (nullable): the announced device at @address */
 static GstDevice *
 find_device (GstDeviceProvider * provider, const char *address)
 {
@@ -95,18 +96,18 @@ add_or_remove (const char *address, const MmioPciEntry * entry, gpointer data)
   g_autoptr (GstDevice) device = NULL;
 
   if (entry) {
-    GST_INFO_OBJECT (provider, "%s at %s", entry->names.full, address);
+    GST_INFO_OBJECT (provider, "added %s at %s", entry->names.full, address);
     gst_device_provider_device_add (provider, gst_mmio_device_new (entry));
     return;
   }
 
-  GST_INFO_OBJECT (provider, "%s has gone", address);
+  GST_INFO_OBJECT (provider, "removed %s", address);
   device = find_device (provider, address);
   if (device)
     gst_device_provider_device_remove (provider, device);
 }
 
-/* Those that are there now, where nobody tells of changes */
+/* Announces the present devices, if changes cannot be monitored */
 static gboolean
 add_all (GstDeviceProvider * provider)
 {
@@ -163,7 +164,7 @@ gst_mmio_device_provider_class_init (GstMmioDeviceProviderClass * klass)
   provider_class->stop = gst_mmio_device_provider_stop;
   gst_device_provider_class_set_static_metadata (provider_class,
       "PCI memory device provider", "Source/Video",
-      "Lists and watches PCI devices that describe a frame in their memory",
+      "Lists and monitors PCI devices that describe a frame in their memory",
       "The mmiovid authors");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The device as the capture thread sees it: live, changing its mode, stalled or
- * away; and the frame that waits for it.
+ * The state of the device: live, changing its mode, stalled or removed. Keeps the
+ * pending frame meanwhile.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -14,11 +14,11 @@
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
 
-/* Between two attempts to open a device that is away: microseconds.  The bus
- * announces devices, but neither files nor registers. */
+/* Microseconds between two attempts to reopen a removed device. The bus
+ * announces devices, but neither files nor changes of registers. */
 #define RETRY_PAUSE (500 * G_TIME_SPAN_MILLISECOND)
 
-/* For a new run */
+/* Resets the state for a new run */
 void
 gst_mmio_device_state_reset (GstMmioDeviceState * device)
 {
@@ -27,16 +27,16 @@ gst_mmio_device_state_reset (GstMmioDeviceState * device)
 }
 
 static void
-note (GstMmioVidSrc * self, GstMmioHealthReason trouble, const GError * error)
+note (GstMmioVidSrc * self, GstMmioHealthReason reason, const GError * error)
 {
-  gst_mmio_health_note (&self->device.health, trouble, GST_ELEMENT_CAST (self),
+  gst_mmio_health_note (&self->device.health, reason, GST_ELEMENT_CAST (self),
       self->capture, error);
 }
 
 /* The pending frame */
 
-/* Keeps a frame that was due, and could not be read, until it can, or another
- * one is due */
+/* Keeps a frame that was due and could not be read, until it can be read or
+ * another frame is due */
 void
 gst_mmio_device_state_keep (GstMmioVidSrc * self,
     const GstMmioFrameTime * frame)
@@ -45,8 +45,8 @@ gst_mmio_device_state_keep (GstMmioVidSrc * self,
   self->device.pending = *frame;
 }
 
-/* Keeps a frame during whose read the device changed its mode, to read it again
- * in the new one: once, as a device may never stand still */
+/* Keeps a frame during whose read the device changed its mode, and reads it
+ * again in the new mode: once, as a device may change its mode all the time */
 void
 gst_mmio_device_state_retry (GstMmioVidSrc * self,
     const GstMmioFrameTime * frame)
@@ -63,7 +63,7 @@ gst_mmio_device_state_retry (GstMmioVidSrc * self,
   gst_mmio_device_state_poll (self);
 }
 
-/* Counts the pending frame as missed, if there is one */
+/* Drops the pending frame and counts it as missed */
 void
 gst_mmio_device_state_drop (GstMmioVidSrc * self)
 {
@@ -77,8 +77,8 @@ gst_mmio_device_state_drop (GstMmioVidSrc * self)
   gst_mmio_frame_queue_add_missed (&self->queue, 1);
 }
 
-/* Takes the pending frame, stamped with the time at which it can be read.
- * Returns: FALSE if there is none, or it cannot be read yet */
+/* Takes the pending frame, and stamps it with the time at which it can be read.
+ * Returns: FALSE if no frame is pending, or it cannot be read yet */
 gboolean
 gst_mmio_device_state_take (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 {
@@ -106,8 +106,8 @@ gst_mmio_device_state_take (GstMmioVidSrc * self, GstMmioFrameTime * frame)
 
 /* Live, changing its mode, stalled */
 
-/* Looks whether the device still shows what is captured.  Returns: FALSE if there
- * is nothing to read */
+/* Polls the mode of the device. Returns: FALSE if the device has no mode, or
+ * another mode than the captured one */
 gboolean
 gst_mmio_device_state_poll (GstMmioVidSrc * self)
 {
@@ -125,12 +125,14 @@ gst_mmio_device_state_poll (GstMmioVidSrc * self)
       return FALSE;
     case MMIO_MODE_SAME:
     default:
-      /* A mode that was left and returned to has other registers to poll */
+      /* The capture is outdated even if the device has returned to its mode:
+       * other registers have to be polled */
       return !device->is_outdated;
   }
 }
 
-/* Warns once of a file that was deleted or renamed: nothing new can open it */
+/* Warns once about a file that was deleted or renamed: other programs cannot
+ * open it */
 static void
 check_link (GstMmioVidSrc * self)
 {
@@ -138,14 +140,14 @@ check_link (GstMmioVidSrc * self)
 
   if (is_unlinked && !self->device.is_unlinked)
     GST_ELEMENT_WARNING (self, RESOURCE, READ,
-        ("%s was deleted or renamed. Its memory is still captured, but a "
-            "program that opens this path does not reach it; if another file "
-            "takes its place, start again.",
+        ("The file %s was deleted or renamed. Its memory is still captured, but "
+            "other programs cannot open it. If another file replaces it, start "
+            "again.",
             mmio_capture_get_info (self->capture)->device_address), (NULL));
   self->device.is_unlinked = is_unlinked;
 }
 
-/* Warns once of a frame counter that does not count as it should */
+/* Warns once about a register that does not count frames as its settings say */
 static void
 check_counter (GstMmioVidSrc * self)
 {
@@ -172,7 +174,7 @@ check_counter (GstMmioVidSrc * self)
     case MMIO_DOUBT_PLAIN:
       GST_ELEMENT_WARNING (self, RESOURCE, READ,
           ("The frame counter of %s is odd and even for the same time, as a "
-              "plain counter is, and is read as a seqlock. If the device counts "
+              "plain counter is, but is read as a seqlock. If the device counts "
               "once for each frame, set counter-seqlock=false.", address),
           (NULL));
       break;
@@ -181,7 +183,8 @@ check_counter (GstMmioVidSrc * self)
   }
 }
 
-/* The device has started a frame at @time, or is waited for from then on */
+/* Notes that the device has started a frame at @time, or that the wait for its
+ * next frame begins then */
 void
 gst_mmio_device_state_note_count (GstMmioVidSrc * self, gint64 time)
 {
@@ -192,12 +195,12 @@ gst_mmio_device_state_note_count (GstMmioVidSrc * self, gint64 time)
     self->device.state = GST_MMIO_STATE_LIVE;
 }
 
-/* It has started none for long */
+/* Notes that the device has started no frame for a second */
 void
 gst_mmio_device_state_note_stall (GstMmioVidSrc * self)
 {
   self->device.last_count = g_get_monotonic_time ();
-  /* A device that shows nothing counts nothing */
+  /* A device without a mode does not count frames */
   if (!gst_mmio_device_state_poll (self))
     return;
 
@@ -206,7 +209,7 @@ gst_mmio_device_state_note_stall (GstMmioVidSrc * self)
   note (self, GST_MMIO_HEALTH_STALLED, NULL);
 }
 
-/* A frame was read */
+/* Notes that a frame was read */
 void
 gst_mmio_device_state_note_frame (GstMmioVidSrc * self, gboolean is_torn)
 {
@@ -219,7 +222,7 @@ gst_mmio_device_state_note_frame (GstMmioVidSrc * self, gboolean is_torn)
     gst_mmio_health_reset (&self->device.health);
 }
 
-/* Captured anew */
+/* Replacement of the capture */
 
 static void
 replace_capture (GstMmioVidSrc * self, MmioCapture * capture, GstMmioIO * io)
@@ -232,14 +235,15 @@ replace_capture (GstMmioVidSrc * self, MmioCapture * capture, GstMmioIO * io)
   self->io = io;
   GST_OBJECT_UNLOCK (self);
 
-  /* Buffers that are downstream, or in the queue, keep what they need */
+  /* Buffers that are queued or held by downstream keep references to what they
+   * need */
   gst_mmio_io_free (old_io);
   mmio_capture_close (old_capture);
 }
 
-/* The same for a frame that only lies elsewhere, as with a device that shows one
- * while it writes another: only the read changes.  Returns: FALSE if there is
- * more to do */
+/* Replaces the capture if the frame has only moved in the BAR, as with a device
+ * that shows one slot while it writes another. Only the reads change. Returns:
+ * FALSE if more has changed */
 static gboolean
 move_capture (GstMmioVidSrc * self, MmioCapture * capture)
 {
@@ -256,15 +260,15 @@ move_capture (GstMmioVidSrc * self, MmioCapture * capture)
     return FALSE;
 
   mmio_capture_close (old_capture);
-  GST_LOG_OBJECT (self, "the frame starts at byte %" G_GUINT64_FORMAT " now",
+  GST_LOG_OBJECT (self, "frame moved to byte %" G_GUINT64_FORMAT,
       mmio_capture_get_info (capture)->layout.start);
   return TRUE;
 }
 
-/* Goes on with @capture, which it takes.  Where its frames differ, or take
- * another I/O mode, the streaming thread negotiates first, when it has sent all
- * that is in the queue.  Returns: FALSE with @error set if the device cannot be
- * captured so: what was captured before stays */
+/* Replaces the capture with @capture (transfer full). If its frames or their I/O
+ * mode differ, the streaming thread negotiates after it has sent the queue.
+ * Returns: FALSE with @error set if @capture cannot be used; then the previous
+ * capture stays */
 static gboolean
 switch_capture (GstMmioVidSrc * self, MmioCapture * capture, GError ** error)
 {
@@ -279,8 +283,8 @@ switch_capture (GstMmioVidSrc * self, MmioCapture * capture, GError ** error)
       return FALSE;
     }
 
-    GST_INFO_OBJECT (self, "%s shows %s %ux%u at byte %" G_GUINT64_FORMAT
-        " of BAR %d now, stride %u", info->device_address,
+    GST_INFO_OBJECT (self, "%s changed to %s %ux%u at byte %" G_GUINT64_FORMAT
+        " of BAR %d, stride %u", info->device_address,
         layout->format.name, layout->width, layout->height, layout->start,
         info->bar, layout->plane[0].stride);
 
@@ -294,7 +298,7 @@ switch_capture (GstMmioVidSrc * self, MmioCapture * capture, GError ** error)
   return TRUE;
 }
 
-/* Captures what the device shows now, if it has changed its mode */
+/* Replaces the capture after a change of mode */
 static GstMmioStep
 renew (GstMmioVidSrc * self)
 {
@@ -304,7 +308,7 @@ renew (GstMmioVidSrc * self)
   if (!self->device.is_outdated)
     return GST_MMIO_STEP_DONE;
 
-  /* A device that is being removed may look like another mode first */
+  /* Registers of a device that is being removed may read as another mode */
   if (!mmio_capture_check_present (self->capture))
     return GST_MMIO_STEP_GONE;
   if (mmio_capture_poll_mode (self->capture) == MMIO_MODE_NONE)
@@ -312,7 +316,7 @@ renew (GstMmioVidSrc * self)
 
   capture = mmio_capture_renew (self->capture, &error);
   if (!capture && g_error_matches (error, MMIO_ERROR, MMIO_ERROR_NO_MODE)) {
-    GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
+    GST_DEBUG_OBJECT (self, "mode is not usable yet: %s", error->message);
     return GST_MMIO_STEP_DONE;
   }
   if (!capture && mmio_error_is_shortage (error)) {
@@ -323,14 +327,14 @@ renew (GstMmioVidSrc * self)
   if (capture && switch_capture (self, capture, &error))
     return GST_MMIO_STEP_AGAIN;
 
-  /* Or be removed meanwhile */
+  /* The device may have been removed meanwhile */
   if (!mmio_capture_check_present (self->capture))
     return GST_MMIO_STEP_GONE;
 
   return gst_mmio_capture_loop_fail (self, g_steal_pointer (&error));
 }
 
-/* Away */
+/* Removed */
 
 static void
 note_removal (GstMmioVidSrc * self, const GError * removal)
@@ -340,13 +344,13 @@ note_removal (GstMmioVidSrc * self, const GError * removal)
   device->state = GST_MMIO_STATE_AWAY;
   device->is_outdated = FALSE;
   gst_mmio_health_reset (&device->health);
-  /* It may be back already, but a device that comes and goes all the time is
-   * not opened all the time */
+  /* Reopens the device at once, as it may have returned already. A device that
+   * was removed shortly after its return is reopened after a pause. */
   device->next_attempt = device->returned_at == 0 ? 0 :
       device->returned_at + RETRY_PAUSE;
 
   gst_mmio_message_post_warning (GST_ELEMENT_CAST (self), removal,
-      "Frames go on when it is back.");
+      "The capture continues when the device returns.");
   gst_mmio_message_post_device (GST_ELEMENT_CAST (self), self->capture,
       removal->message);
 }
@@ -362,7 +366,7 @@ note_return (GstMmioVidSrc * self)
   self->is_discont = TRUE;
   gst_mmio_device_sync_set_discont (&self->sync);
 
-  GST_INFO_OBJECT (self, "%s is back",
+  GST_INFO_OBJECT (self, "%s has returned",
       mmio_capture_get_info (self->capture)->device_address);
   gst_mmio_message_post_device (GST_ELEMENT_CAST (self), self->capture, NULL);
 }
@@ -378,7 +382,7 @@ reopen (GstMmioVidSrc * self)
     return TRUE;
   }
 
-  GST_DEBUG_OBJECT (self, "not yet: %s", error->message);
+  GST_DEBUG_OBJECT (self, "cannot reopen yet: %s", error->message);
   if (g_error_matches (error, MMIO_ERROR, MMIO_ERROR_NOT_FOUND))
     gst_mmio_health_end (&self->device.health, GST_MMIO_HEALTH_UNUSABLE);
   else
@@ -386,7 +390,7 @@ reopen (GstMmioVidSrc * self)
   return FALSE;
 }
 
-/* Waits for a device that is away, and opens it */
+/* Waits for a removed device to return, and reopens it */
 static GstMmioStep
 wait_for_return (GstMmioVidSrc * self)
 {
@@ -402,7 +406,8 @@ wait_for_return (GstMmioVidSrc * self)
   return GST_MMIO_STEP_AGAIN;
 }
 
-/* The device is gone: waits for it, or gives up.  Returns: what follows */
+/* Handles a removed device: waits for its return, or stops the capture. Returns:
+ * the next step */
 GstMmioStep
 gst_mmio_device_state_handle_removal (GstMmioVidSrc * self)
 {
@@ -422,7 +427,8 @@ gst_mmio_device_state_handle_removal (GstMmioVidSrc * self)
   return GST_MMIO_STEP_AGAIN;
 }
 
-/* Has the capture thread look whether the device is there.  From any thread. */
+/* Makes the capture thread check whether the device is present.
+ * Locking: called from any thread. */
 void
 gst_mmio_device_state_notify (gpointer data)
 {
@@ -432,9 +438,10 @@ gst_mmio_device_state_notify (gpointer data)
   gst_mmio_capture_loop_wake (self);
 }
 
-/* Sees to what comes before a frame */
+/* Prepares the device for the next frame: reopens it, or replaces the capture */
 GstMmioStep
 gst_mmio_device_state_prepare (GstMmioVidSrc * self)
 {
-  return self->device.state == GST_MMIO_STATE_AWAY ? wait_for_return (self) : renew (self);
+  return self->device.state ==
+      GST_MMIO_STATE_AWAY ? wait_for_return (self) : renew (self);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Frames that the device starts, as arithmetic: no clock is read here.
+ * Device sync: selects, numbers and stamps the frames that the device starts. Pure
+ * arithmetic, reads no clock.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -8,8 +9,7 @@
 
 #include "gstmmiodevicesync.h"
 
-/* Running time that goes back by less was read imprecisely, and did not begin
- * anew */
+/* Running time that goes back by less is imprecise; by more, it has begun again */
 #define MAX_BACK GST_SECOND
 
 /**
@@ -27,8 +27,8 @@ gst_mmio_device_sync_reset (GstMmioDeviceSync * sync)
 /**
  * gst_mmio_device_sync_set_discont:
  *
- * Has the frames before the next one not count as missed.  Running time may
- * begin anew.
+ * Excludes the frames before the next one from the missed frames. Running time may
+ * begin again.
  */
 void
 gst_mmio_device_sync_set_discont (GstMmioDeviceSync * sync)
@@ -52,17 +52,17 @@ count_frames (GstMmioDeviceSync * sync, guint64 steps)
   sync->is_discont = FALSE;
 }
 
-/* How early a frame may be for a consumer who wants one every @period.  The next
- * one is counted from the time at which this one was wanted, so that the
- * consumer's rate stays. */
+/* Returns: nanoseconds by which a frame may be early for a consumer that wants a
+ * frame every @period. The next period begins at the time at which this frame
+ * was wanted, so that the rate of the consumer stays. */
 static GstClockTime
 get_earliness (GstClockTime period)
 {
   return period / 8;
 }
 
-/* A frame is wanted at most a period after the last one, which may have been
- * early: before that time only if running time has begun anew */
+/* Returns: whether running time has begun again. A frame is wanted at most a
+ * period after the last one, which may have been early. */
 static gboolean
 began_anew (const GstMmioDeviceSync * sync, GstClockTime pts,
     GstClockTime period)
@@ -70,7 +70,7 @@ began_anew (const GstMmioDeviceSync * sync, GstClockTime pts,
   return pts + period + get_earliness (period) < sync->next;
 }
 
-/* Whether it is one for a consumer who wants one every @period, and not all */
+/* Returns: whether a consumer that wants a frame every @period wants this one */
 static gboolean
 is_due (const GstMmioDeviceSync * sync, GstClockTime pts, GstClockTime period)
 {
@@ -80,7 +80,8 @@ is_due (const GstMmioDeviceSync * sync, GstClockTime pts, GstClockTime period)
       pts + get_earliness (period) >= sync->next;
 }
 
-/* Takes the frame.  Returns: how many the consumer has missed before it */
+/* Takes the frame. Returns: number of frames that the consumer has missed before
+ * it */
 static guint64
 take_frame (GstMmioDeviceSync * sync, GstClockTime pts, GstClockTime period)
 {
@@ -95,7 +96,7 @@ take_frame (GstMmioDeviceSync * sync, GstClockTime pts, GstClockTime period)
     return missed;
   }
 
-  /* Of those that were not seen, no more than the consumer's share */
+  /* Of the frames that were not seen, counts those that the consumer wanted */
   missed = MIN (missed, (pts + get_earliness (period) - sync->next) / period);
   sync->next = period + (pts > sync->next + period ? pts : sync->next);
   return missed;
@@ -103,13 +104,16 @@ take_frame (GstMmioDeviceSync * sync, GstClockTime pts, GstClockTime period)
 
 /**
  * gst_mmio_device_sync_next:
- * @steps: frames that the device has started since the last call, this one
- *   among them
- * @running_time: when it started this one; negative if that was before running
- *   time 0, when no frames are wanted
- * @wanted_period: nanoseconds from one frame to the next that the consumer
- *   wants, or %GST_CLOCK_TIME_NONE for all of them
+ * @steps: number of frames that the device has started since the last call,
+ *   including this one
+ * @running_time: when the device started this frame (nanoseconds); negative before
+ *   running time 0, when no frame is due
+ * @wanted_period: wanted nanoseconds between two frames, or %GST_CLOCK_TIME_NONE
+ *   for all frames
  * @frame: (out): the frame, if it is due; it counts as taken
+ *
+ * Counts frames that the device has started, and decides whether the last one is
+ * sent.
  *
  * Returns: whether the frame is due
  */
@@ -142,9 +146,9 @@ gst_mmio_device_sync_next (GstMmioDeviceSync * sync, guint64 steps,
 
 /**
  * gst_mmio_device_sync_update:
- * @frame: (inout): a frame that was taken, and not read
+ * @frame: (inout): a frame that was taken and not read
  *
- * Makes the frame the last one that the device has started, be it one that was not
+ * Moves @frame to the last frame that the device has started, even if that was not
  * due.
  */
 void
@@ -158,10 +162,10 @@ gst_mmio_device_sync_update (const GstMmioDeviceSync * sync,
 /**
  * gst_mmio_device_sync_delay:
  * @now: running time
- * @wanted_period: as of gst_mmio_device_sync_next()
+ * @wanted_period: see gst_mmio_device_sync_next()
  * @frame: (inout): a frame that could not be read when the device started it
  *
- * Stamps the frame with @now; the next one comes after it.
+ * Stamps @frame with @now. The next frame gets a later time.
  */
 void
 gst_mmio_device_sync_delay (GstMmioDeviceSync * sync, GstClockTime now,
@@ -175,14 +179,14 @@ gst_mmio_device_sync_delay (GstMmioDeviceSync * sync, GstClockTime now,
 
 /**
  * gst_mmio_device_sync_skip:
- * @newer: by how many frames the one that was read is newer than @frame
+ * @newer: number of frames by which the frame that was read is newer than @frame
  * @now: running time
- * @device_period: the device's nanoseconds from one frame to the next, or
+ * @device_period: nanoseconds between two frames of the device, or
  *   %GST_CLOCK_TIME_NONE
- * @wanted_period: as of gst_mmio_device_sync_next()
+ * @wanted_period: see gst_mmio_device_sync_next()
  * @frame: (inout): the frame
  *
- * Makes the frame the one that was read; those before it are missed.
+ * Moves @frame to the frame that was read. The frames before it are missed.
  */
 void
 gst_mmio_device_sync_skip (GstMmioDeviceSync * sync, guint64 newer,
@@ -192,7 +196,7 @@ gst_mmio_device_sync_skip (GstMmioDeviceSync * sync, guint64 newer,
   sync->number += newer;
   frame->number += newer;
 
-  /* The next one comes later than now */
+  /* Not later than now, as the next frame comes later */
   if (GST_CLOCK_TIME_IS_VALID (device_period) && now > frame->pts)
     frame->pts += MIN (newer * device_period, now - frame->pts);
   sync->last_pts = sync->time = frame->pts;

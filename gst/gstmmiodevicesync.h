@@ -8,11 +8,11 @@ G_BEGIN_DECLS
 /**
  * GstMmioDeviceSync:
  *
- * Which of the frames that the device starts are sent: all of them, or as many
- * as the negotiated rate has.  It counts the others as missed where the consumer
- * would have got them.
+ * Selects the frames to send among those that the device starts: all of them, or as
+ * many as the negotiated rate. Counts the frames that were wanted and not captured
+ * as missed.
  *
- * Locking: none; for the capture thread.
+ * Locking: none; used by the capture thread.
  */
 typedef struct {
   /*< private >*/

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A BAR's dma-buf as GstMemory: display hardware reads the BAR by it.
+ * The dma-buf of a BAR as GstMemory, which display hardware imports.
  *
- * The dma-buf of a BAR has no map of its own, and one of ordinary memory would
- * be mapped writable; so whoever looks at it with the CPU sees the map that the
- * device's region has, read-only, and who wants to write gets a copy that our
- * reader has made.
+ * The dma-buf of a BAR has no mmap(), and a dma-buf of ordinary memory would be
+ * mapped writable. So a CPU map of the memory is the read-only map of the device's
+ * region. A map for writing needs a copy, which the reader makes.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -68,7 +67,7 @@ gst_mmio_dma_buf_memory_share (GstMemory * memory, gssize offset, gssize size)
 {
   GstMmioDmaBufAllocator *self = GST_MMIO_DMA_BUF_ALLOCATOR (memory->allocator);
 
-  /* The parent class takes -1 for all that there ever was (1.22) */
+  /* The parent class takes -1 for the whole memory, without the offset (1.22) */
   return self->parent_share (memory, offset,
       gst_mmio_memory_get_size_from (memory, offset, size));
 }
@@ -107,12 +106,14 @@ gst_mmio_dma_buf_allocator_init (GstMmioDmaBufAllocator * self)
 
 /**
  * gst_mmio_dma_buf_allocator_new:
- * @fd: (transfer full): a dma-buf of the region's pages
- * @region: the map of what the dma-buf shows; it keeps the device open, which
- *   the dma-buf needs to stay of use
- * @reader: what makes copies of it
+ * @fd: (transfer full): a dma-buf of the pages of @region
+ * @region: the map of the same pages; the reference keeps the device open, which
+ *   keeps the dma-buf usable
+ * @reader: the reader that makes copies
  *
- * Returns: (transfer full): an allocator for memories over one dma-buf
+ * Creates an allocator for memories of one dma-buf.
+ *
+ * Returns: (transfer full): the allocator
  */
 GstMmioDmaBufAllocator *
 gst_mmio_dma_buf_allocator_new (int fd, MmioRegion * region,
@@ -131,11 +132,11 @@ gst_mmio_dma_buf_allocator_new (int fd, MmioRegion * region,
 /**
  * gst_mmio_dma_buf_allocator_wrap:
  *
- * Wraps the whole dma-buf.  Sinks keep what they import by memory, or by descriptor, so
- * each memory has a descriptor of its own.
+ * Wraps the whole dma-buf. Sinks cache imports by memory or by descriptor, so each
+ * memory gets a duplicate descriptor.
  *
- * Returns: (transfer full) (nullable): the memory, or NULL if the process may have no
- *   further descriptor
+ * Returns: (transfer full) (nullable): the memory; NULL if the process has no file
+ *   descriptors left
  */
 GstMemory *
 gst_mmio_dma_buf_allocator_wrap (GstMmioDmaBufAllocator * self)
@@ -154,7 +155,7 @@ gst_mmio_dma_buf_allocator_wrap (GstMmioDmaBufAllocator * self)
   return memory;
 }
 
-/* --- The ring ------------------------------------------------------------- */
+/* The ring */
 
 struct _GstMmioRing
 {
@@ -162,7 +163,7 @@ struct _GstMmioRing
   GstMmioDmaBufAllocator *allocator;
 
   GMutex lock;
-  GQueue idle;                  /* the one that is idle for longest first */
+  GQueue idle;                  /* longest idle first */
   guint n_memories;
 };
 
@@ -183,7 +184,7 @@ gst_mmio_ring_free (GstMmioRing * ring)
   g_free (ring);
 }
 
-/* Nobody holds the memory any more: revives it for the next buffer */
+/* Called when the last reference is released: returns the memory to the ring */
 static gboolean
 gst_mmio_ring_revive (GstMiniObject * object)
 {
@@ -191,19 +192,19 @@ gst_mmio_ring_revive (GstMiniObject * object)
       gst_mmio_ring_quark ());
   GstMemory *memory = gst_memory_ref (GST_MEMORY_CAST (object));
 
-  /* Who had it alone may have made it smaller */
+  /* The last owner may have resized the memory */
   gst_memory_resize (memory, -(gssize) memory->offset, memory->maxsize);
 
   g_mutex_lock (&ring->lock);
   g_queue_push_tail (&ring->idle, memory);
   g_mutex_unlock (&ring->lock);
 
-  /* Last, as this may free the ring, and the memory with it */
+  /* Last, as this may free the ring and the memory */
   gst_mmio_ring_unref (ring);
   return FALSE;
 }
 
-/* With the lock held */
+/* Locking: called with the lock of the ring */
 static GstMemory *
 create_memory (GstMmioRing * ring)
 {
@@ -222,10 +223,11 @@ create_memory (GstMmioRing * ring)
 
 /**
  * gst_mmio_ring_new:
- * @allocator: (transfer full): makes its memories
+ * @allocator: (transfer full): the allocator of the memories
  *
- * Returns: (nullable): the ring, with %GST_MMIO_RING_MIN memories; NULL if the
- *   process may not have so many descriptors
+ * Creates a ring with %GST_MMIO_RING_MIN memories.
+ *
+ * Returns: (nullable): the ring; NULL if the process has no file descriptors left
  */
 GstMmioRing *
 gst_mmio_ring_new (GstMmioDmaBufAllocator * allocator)
@@ -260,8 +262,9 @@ gst_mmio_ring_unref (GstMmioRing * ring)
 /**
  * gst_mmio_ring_acquire:
  *
- * Does not wait: what is shown of the device is always now, so a consumer that
- * holds on to old buffers has nothing from a newer one.
+ * Takes an idle memory, or creates a memory. Does not wait: all memories show the
+ * same device memory, so a consumer that holds old buffers has nothing else in
+ * them.
  *
  * Returns: (transfer full) (nullable): a memory that no buffer has; NULL if
  *   %GST_MMIO_RING_MAX are in use

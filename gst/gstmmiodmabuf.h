@@ -17,19 +17,22 @@ GstMmioDmaBufAllocator *gst_mmio_dma_buf_allocator_new (int fd,
 
 GstMemory *gst_mmio_dma_buf_allocator_wrap (GstMmioDmaBufAllocator * self);
 
-/* A sink may show one buffer, wait to show a second, have a third in a queue,
- * and the next one is made meanwhile */
+/* A sink may show one buffer, keep a second one, and queue a third one.
+ * Meanwhile the element makes a fourth one. */
 #define GST_MMIO_RING_MIN 4
 
-/* As many as V4L2 has (VIDEO_MAX_FRAME); nobody needs more pictures of now */
+/* As V4L2 (VIDEO_MAX_FRAME). All of them show the same device memory, so more
+ * are of no use. */
 #define GST_MMIO_RING_MAX 32
 
 /**
  * GstMmioRing:
  *
- * Memories over one dma-buf, each for one buffer at a time.  What is let go of
- * comes back, and is the same to sinks that remember it.  Any thread may let
- * go, at any time, also after the ring's owner has gone.
+ * Memories of one dma-buf, each for one buffer at a time. A released memory returns
+ * to the ring, and sinks that have cached its import reuse it.
+ *
+ * Locking: any thread may release a memory, also after the owner has released the
+ * ring.
  */
 typedef struct _GstMmioRing GstMmioRing;
 

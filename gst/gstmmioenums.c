@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The enumerations that properties have.
+ * The types of enumerated properties.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -15,13 +15,14 @@ gst_mmio_io_mode_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {GST_MMIO_IO_MODE_AUTO, "The best way that downstream agrees to: dmabuf, "
-          "or else copy", "auto"},
-    {GST_MMIO_IO_MODE_COPY, "Copy each frame, loading each byte once", "copy"},
-    {GST_MMIO_IO_MODE_MMAP, "Hand out the mapped BAR: slow for who reads bytes",
+    {GST_MMIO_IO_MODE_AUTO, "dmabuf if downstream accepts it, otherwise copy",
+        "auto"},
+    {GST_MMIO_IO_MODE_COPY, "Copy each frame, with one load of each byte",
+        "copy"},
+    {GST_MMIO_IO_MODE_MMAP, "Send the mapped BAR: slow if read in small loads",
         "mmap"},
-    {GST_MMIO_IO_MODE_DMABUF, "Hand out dma-bufs of the BAR, which hardware "
-          "reads: by vfio, or of memory by /dev/udmabuf", "dmabuf"},
+    {GST_MMIO_IO_MODE_DMABUF, "Send dma-bufs of a BAR (by vfio) or a memfd (by "
+          "udmabuf)", "dmabuf"},
     {0, NULL, NULL}
   };
 
@@ -36,11 +37,11 @@ gst_mmio_access_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {MMIO_ACCESS_AUTO, "What the device is bound to, or sysfs", "auto"},
+    {MMIO_ACCESS_AUTO,
+        "By the driver that is bound: vfio or UIO, otherwise sysfs", "auto"},
     {MMIO_ACCESS_SYSFS, "The resource files of sysfs", "sysfs"},
-    {MMIO_ACCESS_VFIO, "vfio, for devices that are bound to vfio-pci", "vfio"},
-    {MMIO_ACCESS_UIO, "UIO, for devices that are bound to a driver with a "
-          "/dev/uioN", "uio"},
+    {MMIO_ACCESS_VFIO, "vfio, for a device that is bound to vfio-pci", "vfio"},
+    {MMIO_ACCESS_UIO, "UIO, for a device that is bound to a UIO driver", "uio"},
     {0, NULL, NULL}
   };
 
@@ -55,9 +56,9 @@ gst_mmio_mapping_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {MMIO_MAPPING_AUTO, "What is best for reading", "auto"},
+    {MMIO_MAPPING_AUTO, "Fastest mapping for reads", "auto"},
     {MMIO_MAPPING_UNCACHED, "Each load is a bus transaction", "uncached"},
-    {MMIO_MAPPING_WRITE_COMBINING, "Streaming loads fetch whole lines",
+    {MMIO_MAPPING_WRITE_COMBINING, "Streaming loads fetch whole cache lines",
         "write-combining"},
     {0, NULL, NULL}
   };
@@ -74,11 +75,12 @@ gst_mmio_engine_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {MMIO_ENGINE_AUTO, "What suits the map and the CPU", "auto"},
+    {MMIO_ENGINE_AUTO, "Fastest engine for the mapping and the CPU", "auto"},
     {MMIO_ENGINE_ORC, "Vector loads, by ORC", "orc"},
-    {MMIO_ENGINE_STREAM, "Streaming loads, for write-combining", "stream"},
+    {MMIO_ENGINE_STREAM, "Streaming loads, for write-combining mappings",
+        "stream"},
     {MMIO_ENGINE_U64, "64-bit loads", "u64"},
-    {MMIO_ENGINE_U32, "32-bit loads, where wider ones fail", "u32"},
+    {MMIO_ENGINE_U32, "32-bit loads, for devices without wider ones", "u32"},
     {0, NULL, NULL}
   };
 
@@ -94,8 +96,9 @@ gst_mmio_changes_get_type (void)
   static gsize type = 0;
   static const GEnumValue values[] = {
     {MMIO_CHANGES_IGNORE, "Send every frame", "ignore"},
-    {MMIO_CHANGES_MARK, "Send every frame, and mark what changed", "mark"},
-    {MMIO_CHANGES_DROP, "Send frames that have changed", "drop"},
+    {MMIO_CHANGES_MARK, "Send every frame, and mark changed rows", "mark"},
+    {MMIO_CHANGES_DROP, "Send changed frames only, and mark changed rows",
+        "drop"},
     {0, NULL, NULL}
   };
 
@@ -113,7 +116,7 @@ gst_mmio_frame_sync_get_type (void)
   static const GEnumValue values[] = {
     {MMIO_FRAME_SYNC_CLOCK, "The pipeline's clock, at the frame rate", "clock"},
     {MMIO_FRAME_SYNC_COUNTER, "The device's frame counter", "counter"},
-    {MMIO_FRAME_SYNC_INTERRUPT, "The device's interrupt, by vfio or UIO",
+    {MMIO_FRAME_SYNC_INTERRUPT, "The device's interrupt (vfio or UIO)",
         "interrupt"},
     {0, NULL, NULL}
   };
@@ -127,10 +130,12 @@ gst_mmio_frame_sync_get_type (void)
 
 /**
  * gst_mmio_enum_get_nick:
- * @type: an enumeration
- * @value: one of its values
+ * @type: an enumeration type
+ * @value: a value of it
  *
- * Returns: (transfer none): what a user types for @value
+ * Converts a value to the text that users set.
+ *
+ * Returns: (transfer none): the nick of @value, or "unknown"
  */
 const char *
 gst_mmio_enum_get_nick (GType type, gint value)

@@ -7,12 +7,12 @@ G_BEGIN_DECLS
 
 /**
  * GstMmioIOMode:
- * @GST_MMIO_IO_MODE_AUTO: the best way that downstream agrees to
- * @GST_MMIO_IO_MODE_COPY: copy each frame into downstream's buffers
- * @GST_MMIO_IO_MODE_MMAP: hand out the mapped BAR itself
- * @GST_MMIO_IO_MODE_DMABUF: hand out dma-bufs of the BAR
+ * @GST_MMIO_IO_MODE_AUTO: dmabuf if downstream accepts it, otherwise copy
+ * @GST_MMIO_IO_MODE_COPY: copy each frame to a buffer of downstream's pool
+ * @GST_MMIO_IO_MODE_MMAP: send the mapped BAR
+ * @GST_MMIO_IO_MODE_DMABUF: send dma-bufs of the BAR
  *
- * How a frame gets out; nicks as v4l2src has them.
+ * How frames are sent. The nicks are those of v4l2src.
  */
 typedef enum {
   GST_MMIO_IO_MODE_AUTO,

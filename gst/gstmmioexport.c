@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The dma-buf of a capture's frames.  Making one opens /dev/udmabuf or asks vfio, and
- * trying it opens DRM nodes, which may wake a GPU.  So it is made only once the user
- * or downstream asks for dma-bufs, and never under a lock.
+ * Exports the frames of a capture as a dma-buf. The export opens /dev/udmabuf or
+ * calls vfio. The import test opens DRM nodes, which may wake a GPU. So both happen
+ * only when the user or downstream wants dma-bufs, and never with a lock held.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -17,8 +17,8 @@
 
 struct _GstMmioExport
 {
-  /* Sinks remember what a memory showed, so each of the device's buffers has
-   * memories of its own */
+  /* Sinks cache the import of a memory, so each slot of the device has separate
+   * memories */
   GstMmioRing *ring[MMIO_MAX_BUFFERS];
   guint skip;
   char *obstacle;
@@ -32,7 +32,7 @@ clear_rings (GstMmioExport * export)
     g_clear_pointer (&export->ring[i], gst_mmio_ring_unref);
 }
 
-/* Takes @fd */
+/* Creates a ring for each slot. @fd: (transfer full): the dma-buf */
 static gboolean
 create_rings (GstMmioExport * export, MmioCapture * capture, int fd,
     GError ** error)
@@ -45,8 +45,8 @@ create_rings (GstMmioExport * export, MmioCapture * capture, int fd,
     export->ring[i] = gst_mmio_ring_new (gst_object_ref (allocator));
     if (!export->ring[i]) {
       mmio_set_system_error (error, MMIO_ERROR_FAILED, EMFILE,
-          "fcntl F_DUPFD_CLOEXEC", "There are no file descriptors left for the "
-          "dma-bufs of %s; raise the limit with: ulimit -n 4096",
+          "fcntl F_DUPFD_CLOEXEC", "Cannot export dma-bufs of %s: the process "
+          "has no file descriptors left. Raise the limit with: ulimit -n 4096",
           info->device_address);
       return FALSE;
     }
@@ -55,7 +55,7 @@ create_rings (GstMmioExport * export, MmioCapture * capture, int fd,
   return TRUE;
 }
 
-/* @with_hint: whether it says what to do about it */
+/* @with_hint: whether the obstacle includes the hint of @reason */
 static void
 set_obstacle (GstMmioExport * export, const GError * reason, gboolean with_hint)
 {
@@ -64,7 +64,7 @@ set_obstacle (GstMmioExport * export, const GError * reason, gboolean with_hint)
   export->is_shortage = mmio_error_is_shortage (reason);
 }
 
-/* @with_hint: whether an obstacle says what to do about it */
+/* @with_hint: whether an obstacle includes a hint */
 static GstMmioExport *
 create (MmioCapture * capture, gboolean with_hint, GError ** error)
 {
@@ -86,10 +86,11 @@ create (MmioCapture * capture, gboolean with_hint, GError ** error)
  * gst_mmio_export_new:
  * @capture: the capture
  *
- * Makes a dma-buf of the frames, and has display hardware import it.  A dma-buf that
- * none imports has an obstacle.
+ * Makes a dma-buf of the frames, and tests whether display hardware imports it. If
+ * the test fails, the export has an obstacle, and rings.
  *
- * Returns: (transfer full) (nullable): the dma-buf, or NULL with @error set
+ * Returns: (transfer full) (nullable): the export, or NULL with @error set if no
+ *   dma-buf can be made
  */
 GstMmioExport *
 gst_mmio_export_new (MmioCapture * capture, GError ** error)
@@ -101,11 +102,11 @@ gst_mmio_export_new (MmioCapture * capture, GError ** error)
  * gst_mmio_export_try:
  * @capture: the capture
  *
- * Does the same where copies are as good: a dma-buf that cannot be made, or that no
- * hardware imports, is an obstacle, and there are no rings.  A sink that takes such a
- * dma-buf would end the pipeline, or copy it byte by byte.
+ * Does the same for a capture that can be copied instead. If no dma-buf can be
+ * made, or no hardware imports it, the export has an obstacle, and no rings: a sink
+ * that took such a dma-buf would end the pipeline, or read it byte by byte.
  *
- * Returns: (transfer full): the dma-buf, or the obstacle
+ * Returns: (transfer full): the export
  */
 GstMmioExport *
 gst_mmio_export_try (MmioCapture * capture)
@@ -133,9 +134,11 @@ gst_mmio_export_free (GstMmioExport * export)
 
 /**
  * gst_mmio_export_get_ring:
- * @buffer: number of a buffer of the device
+ * @slot: number of a slot of the device
  *
- * Returns: (transfer none) (nullable): its memories; NULL if there is no dma-buf
+ * Gets the memories of a slot.
+ *
+ * Returns: (transfer none) (nullable): the ring; NULL if no dma-buf was made
  */
 GstMmioRing *
 gst_mmio_export_get_ring (const GstMmioExport * export, guint slot)
@@ -146,7 +149,9 @@ gst_mmio_export_get_ring (const GstMmioExport * export, guint slot)
 /**
  * gst_mmio_export_get_skip:
  *
- * Returns: bytes from the dma-buf's start to the frame's
+ * Gets the offset of the frame.
+ *
+ * Returns: bytes from the start of the dma-buf to the frame
  */
 guint
 gst_mmio_export_get_skip (const GstMmioExport * export)
@@ -157,8 +162,9 @@ gst_mmio_export_get_skip (const GstMmioExport * export)
 /**
  * gst_mmio_export_get_obstacle:
  *
- * Returns: (transfer none) (nullable): why there is no dma-buf, or no hardware that
- *   imports it, in a sentence
+ * Gets the reason why no dma-buf was made, or why no hardware imports it.
+ *
+ * Returns: (transfer none) (nullable): a sentence
  */
 const char *
 gst_mmio_export_get_obstacle (const GstMmioExport * export)
@@ -169,8 +175,10 @@ gst_mmio_export_get_obstacle (const GstMmioExport * export)
 /**
  * gst_mmio_export_is_shortage:
  *
- * Returns: whether the obstacle is a lack of descriptors or memory, so that a dma-buf
- *   may be possible at the next negotiation
+ * Checks whether the obstacle is a shortage of file descriptors or memory, so that
+ * a later negotiation may make a dma-buf.
+ *
+ * Returns: whether that is so
  */
 gboolean
 gst_mmio_export_is_shortage (const GstMmioExport * export)

@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 /**
  * GstMmioExport:
  *
- * The dma-buf of a capture's frames, and whether display hardware imports it.
+ * The dma-buf of a capture's frames, and the result of the import test.
  */
 typedef struct _GstMmioExport GstMmioExport;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Between GStreamer's words for formats and pictures and those of the library.
+ * Converts formats and layouts between GStreamer and the library.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -10,17 +10,17 @@
 
 #include <string.h>
 
-/* Formats whose samples do not start at byte boundaries: pixels that share a
- * block, the bytes of it in a plane, and whether an odd row ends within one;
- * source: GStreamer's
- * part-mediatype-video-raw and fill_planes() in video-info.c */
+/* Formats whose samples do not start at byte boundaries: pixels of a block,
+ * bytes of a block in a plane, and whether an odd row ends within a block.
+ * Source: GStreamer's part-mediatype-video-raw and fill_planes() in
+ * video-info.c. */
 static const struct
 {
   GstVideoFormat format;
   guint width, bytes;
   gboolean splits;
 } blocks[] = {
-  /* rows are multiples of 128 bytes */
+  /* A row is a multiple of 128 bytes */
   {GST_VIDEO_FORMAT_v210, 48, 128, FALSE},
   {GST_VIDEO_FORMAT_UYVP, 2, 5, TRUE},
   {GST_VIDEO_FORMAT_IYU1, 4, 6, FALSE},
@@ -48,10 +48,10 @@ set_block (MmioFormat * format, GstVideoFormat video_format)
   return FALSE;
 }
 
-/* Formats that GStreamer's tables describe only as far as GStreamer needs it,
- * which packs and unpacks them in code; source: the descriptions of
- * GstVideoFormat, and video-format.c.  Plane, offset, pixel stride, horizontal
- * and vertical subsampling, shift, depth. */
+/* Formats that GStreamer packs and unpacks in code, and describes incompletely
+ * in its tables. Source: the descriptions of GstVideoFormat, and video-format.c.
+ * Plane, offset, pixel stride, horizontal and vertical subsampling, shift,
+ * depth. */
 #define P01x(name, shift, depth) \
     {GST_VIDEO_FORMAT_ ## name, {{0, 0, 2, 0, 0, shift, depth}, \
         {1, 0, 4, 1, 1, shift, depth}, {1, 2, 4, 1, 1, shift, depth}}}
@@ -105,9 +105,9 @@ correct_components (MmioFormat * format, GstVideoFormat video_format)
   }
 }
 
-/* Whether two components occupy the same bits: a format of a newer GStreamer
- * that the table above does not correct.  Components in blocks have no bits of
- * their own. */
+/* Checks whether two components use the same bits, which is a format of a newer
+ * GStreamer that the table above does not correct. Components in blocks are not
+ * checked, as blocks do not describe their bits. */
 static gboolean
 is_ambiguous (const MmioFormat * format)
 {
@@ -139,16 +139,16 @@ has_words (const MmioFormat * format)
   return FALSE;
 }
 
-/* @format has its components */
+/* Checks the byte order. The components of @format are set. */
 static gboolean
 is_big_endian (const GstVideoFormatInfo * info, const MmioFormat * format)
 {
-  /* Bytes have no order */
+  /* Single bytes have no byte order */
   if (!has_words (format))
     return FALSE;
 
-  /* Names say so; what says nothing is in the order of this machine, but for
-   * some that GStreamer reads in one order everywhere */
+  /* A name ends with BE or LE. Other formats have the byte order of the machine,
+   * except those that GStreamer reads in one order everywhere. */
   switch (GST_VIDEO_FORMAT_INFO_FORMAT (info)) {
     case GST_VIDEO_FORMAT_r210:
       return TRUE;
@@ -177,9 +177,11 @@ has_plain_components (const GstVideoFormatInfo * info)
  * @format: (out): the library's description of @video_format
  * @video_format: a format
  *
- * Returns: FALSE if frames in a BAR cannot have this format: encoded or unknown,
- *   in tiles, with a palette, or newer than the GStreamer that this was built
- *   with and not fully described by the one that runs
+ * Converts a GStreamer format to a format of the library.
+ *
+ * Returns: FALSE if frames in a BAR cannot have this format: it is encoded,
+ *   unknown, tiled, paletted, or newer than the GStreamer of the build and not
+ *   fully described by the GStreamer at run time
  */
 gboolean
 gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
@@ -196,7 +198,7 @@ gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
       GST_VIDEO_FORMAT_INFO_HAS_PALETTE (info))
     return FALSE;
 #if GST_CHECK_VERSION (1, 24, 0)
-  /* A layout that only its owner knows */
+  /* Its layout is opaque */
   if (video_format == GST_VIDEO_FORMAT_DMA_DRM)
     return FALSE;
 #endif
@@ -232,9 +234,11 @@ gst_mmio_format_from_video (MmioFormat * format, GstVideoFormat video_format)
 
 /**
  * gst_mmio_format_get_layout:
- * @layout: a picture
- * @offset: (out): where its planes start, from the picture's start on
- * @stride: (out): bytes from one row to the next in them
+ * @layout: the layout of a frame
+ * @offset: (out): bytes from the start of the frame to each plane
+ * @stride: (out): bytes from one row to the next in each plane
+ *
+ * Converts a layout to the offsets and strides of a video meta.
  */
 void
 gst_mmio_format_get_layout (const MmioLayout * layout,
@@ -250,10 +254,11 @@ gst_mmio_format_get_layout (const MmioLayout * layout,
 
 /**
  * gst_mmio_format_is_default_layout:
- * @layout: a picture
+ * @layout: the layout of a frame
  *
- * Returns: whether it lies in the BAR as somebody expects it who does not look
- *   at a video meta
+ * Checks whether a consumer that ignores video metas can read the frame.
+ *
+ * Returns: whether @layout is GStreamer's default layout of its format and size
  */
 gboolean
 gst_mmio_format_is_default_layout (const MmioLayout * layout)

@@ -20,9 +20,11 @@ gst_mmio_frame_queue_init (GstMmioFrameQueue * queue)
   g_cond_init (&queue->changed);
 }
 
-/* Removes the oldest frame.  Its count, and what has changed in it, go to the next
- * one; without one, the count is lost before the one that is being captured.
- * With the lock held.  Returns: (transfer full) (nullable): its buffer */
+/* Drops the oldest frame, and counts it as missed before the next one. Its
+ * damage is merged into the next one. If the queue gets empty, the count goes
+ * to the frame that is being captured. Returns: (transfer full) (nullable):
+ * the buffer.
+ * Locking: called with the lock. */
 static GstBuffer *
 drop_oldest (GstMmioFrameQueue * queue)
 {
@@ -48,8 +50,8 @@ drop_oldest (GstMmioFrameQueue * queue)
   return buffer;
 }
 
-/* Drops the oldest frames until no more than @most are left.  A buffer is released
- * without the lock held.  With the lock held. */
+/* Drops the oldest frames until @most are left.
+ * Locking: called with the lock, which is released to unref a buffer. */
 static void
 shorten (GstMmioFrameQueue * queue, guint most)
 {
@@ -62,7 +64,7 @@ shorten (GstMmioFrameQueue * queue, guint most)
   }
 }
 
-/* With the lock held */
+/* Locking: called with the lock */
 static void
 count_lost (GstMmioFrameQueue * queue)
 {
@@ -70,8 +72,9 @@ count_lost (GstMmioFrameQueue * queue)
   queue->lost = 0;
 }
 
-/* Removes all frames, and counts only those that were missed before them.  A buffer
- * is released without the lock held.  With the lock held. */
+/* Removes all frames. They are not missed, but the frames missed before them
+ * are counted.
+ * Locking: called with the lock, which is released to unref a buffer. */
 static void
 remove_all (GstMmioFrameQueue * queue)
 {
@@ -90,7 +93,7 @@ remove_all (GstMmioFrameQueue * queue)
 /**
  * gst_mmio_frame_queue_reset:
  *
- * Empties the queue for a new run, and sets its counts to zero.
+ * Empties the queue and sets its counts to 0, for a new run.
  */
 void
 gst_mmio_frame_queue_reset (GstMmioFrameQueue * queue)
@@ -119,7 +122,9 @@ gst_mmio_frame_queue_clear (GstMmioFrameQueue * queue)
 /**
  * gst_mmio_frame_queue_get_epoch:
  *
- * Returns: a number that changes with every flush
+ * Gets the epoch, which changes with each flush.
+ *
+ * Returns: the epoch
  */
 guint
 gst_mmio_frame_queue_get_epoch (GstMmioFrameQueue * queue)
@@ -133,7 +138,7 @@ gst_mmio_frame_queue_get_epoch (GstMmioFrameQueue * queue)
   return epoch;
 }
 
-/* With the lock held */
+/* Locking: called with the lock */
 static gboolean
 is_current (const GstMmioFrameQueue * queue, guint epoch)
 {
@@ -144,12 +149,12 @@ is_current (const GstMmioFrameQueue * queue, guint epoch)
  * gst_mmio_frame_queue_push:
  * @frame: (transfer full): a frame
  * @capacity: number of frames that the queue may hold now, at least 1
- * @epoch: gst_mmio_frame_queue_get_epoch() before the frame was waited for
+ * @epoch: gst_mmio_frame_queue_get_epoch() before the wait for the frame
  *
- * Appends @frame, and drops the oldest frames of a full queue.  A frame from
- * before a flush is freed.
+ * Appends @frame, and drops the oldest frames of a full queue. A frame from before
+ * a flush is freed.
  *
- * Returns: FALSE if it is from before a flush
+ * Returns: FALSE if @frame is from before a flush
  */
 gboolean
 gst_mmio_frame_queue_push (GstMmioFrameQueue * queue, GstMmioFrame * frame,
@@ -175,10 +180,10 @@ gst_mmio_frame_queue_push (GstMmioFrameQueue * queue, GstMmioFrame * frame,
 
 /**
  * gst_mmio_frame_queue_drop_oldest:
- * @pool: (nullable): the pool that has no buffer
+ * @pool: (nullable): the pool that needs a buffer; NULL accepts each buffer
  *
- * Drops the oldest frame, so that its buffer can be used again, unless it is of
- * another pool.  What has changed in it has to be captured again.
+ * Drops the oldest frame, so that its buffer can be reused, unless the buffer is
+ * from another pool. The caller has to capture its damage again.
  *
  * Returns: whether a frame was dropped
  */
@@ -217,12 +222,12 @@ gst_mmio_frame_queue_add_missed (GstMmioFrameQueue * queue, guint64 n)
 
 /**
  * gst_mmio_frame_queue_discard:
- * @newest: (out): the last one of them without its buffer, if there are any
+ * @newest: (out): the newest frame without its buffer, if the queue had frames
  *
- * Removes all frames, because their caps are outdated.  All but the newest one
- * are dropped, and count as missed.
+ * Removes all frames, because their caps are outdated. All but the newest one are
+ * dropped, and count as missed.
  *
- * Returns: whether there was one
+ * Returns: whether the queue had frames
  */
 gboolean
 gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue, GstMmioFrame * newest)
@@ -251,7 +256,9 @@ gst_mmio_frame_queue_discard (GstMmioFrameQueue * queue, GstMmioFrame * newest)
  * gst_mmio_frame_queue_pop:
  * @frame: (out): the oldest frame, after %GST_MMIO_POP_FRAME
  *
- * Waits for a frame, in a pause for its end first.
+ * Waits for the end of a pause, and for a frame.
+ *
+ * Returns: the result of the wait
  */
 GstMmioPop
 gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue, GstMmioFrame * frame)
@@ -293,7 +300,7 @@ gst_mmio_frame_queue_pop (GstMmioFrameQueue * queue, GstMmioFrame * frame)
 /**
  * gst_mmio_frame_queue_wake:
  *
- * Ends the wait of gst_mmio_frame_queue_pop(), or the next one, once.
+ * Ends the current or next wait of gst_mmio_frame_queue_pop() once.
  */
 void
 gst_mmio_frame_queue_wake (GstMmioFrameQueue * queue)
@@ -306,7 +313,9 @@ gst_mmio_frame_queue_wake (GstMmioFrameQueue * queue)
 
 /**
  * gst_mmio_frame_queue_set_paused:
- * @paused: whether frames stay in the queue for now
+ * @paused: whether frames stay in the queue
+ *
+ * Begins or ends a pause.
  */
 void
 gst_mmio_frame_queue_set_paused (GstMmioFrameQueue * queue, gboolean paused)
@@ -320,6 +329,9 @@ gst_mmio_frame_queue_set_paused (GstMmioFrameQueue * queue, gboolean paused)
 /**
  * gst_mmio_frame_queue_set_closed:
  * @closed: whether the capture thread waits for the streaming thread
+ *
+ * Closes or reopens the queue. gst_mmio_frame_queue_pop() of an empty closed queue
+ * does not wait.
  */
 void
 gst_mmio_frame_queue_set_closed (GstMmioFrameQueue * queue, gboolean closed)
@@ -333,7 +345,7 @@ gst_mmio_frame_queue_set_closed (GstMmioFrameQueue * queue, gboolean closed)
 /**
  * gst_mmio_frame_queue_flush_start:
  *
- * Ends every wait, until gst_mmio_frame_queue_flush_stop().
+ * Ends each wait, until gst_mmio_frame_queue_flush_stop().
  */
 void
 gst_mmio_frame_queue_flush_start (GstMmioFrameQueue * queue)
@@ -347,7 +359,7 @@ gst_mmio_frame_queue_flush_start (GstMmioFrameQueue * queue)
 /**
  * gst_mmio_frame_queue_flush_stop:
  *
- * Empties the queue.  Flushed frames are not missed.
+ * Empties the queue. Flushed frames are not missed.
  */
 void
 gst_mmio_frame_queue_flush_stop (GstMmioFrameQueue * queue)
@@ -362,7 +374,8 @@ gst_mmio_frame_queue_flush_stop (GstMmioFrameQueue * queue)
 /**
  * gst_mmio_frame_queue_count_lost:
  *
- * Counts as missed what was lost since the last frame: there is no next one.
+ * Counts the frames that were lost since the last pushed one as missed. Called when
+ * no further frame follows.
  */
 void
 gst_mmio_frame_queue_count_lost (GstMmioFrameQueue * queue)
@@ -374,7 +387,9 @@ gst_mmio_frame_queue_count_lost (GstMmioFrameQueue * queue)
 
 /**
  * gst_mmio_frame_queue_set_wanted:
- * @n: number of frames that are still to be popped, or %G_MAXUINT64
+ * @n: number of frames still to pop, or %G_MAXUINT64
+ *
+ * Sets the number of frames that the consumer wants.
  */
 void
 gst_mmio_frame_queue_set_wanted (GstMmioFrameQueue * queue, guint64 n)
@@ -387,7 +402,9 @@ gst_mmio_frame_queue_set_wanted (GstMmioFrameQueue * queue, guint64 n)
 /**
  * gst_mmio_frame_queue_is_complete:
  *
- * Returns: whether the queue has all frames that are still to be popped
+ * Checks whether the queue has all wanted frames.
+ *
+ * Returns: whether no further frame has to be captured
  */
 gboolean
 gst_mmio_frame_queue_is_complete (GstMmioFrameQueue * queue)
@@ -403,9 +420,11 @@ gst_mmio_frame_queue_is_complete (GstMmioFrameQueue * queue)
 
 /**
  * gst_mmio_frame_queue_get_counts:
- * @missed: (out): frames missed before the last one that was popped, or until
- *   now if gst_mmio_frame_queue_pop() waits for one
- * @dropped: (out): frames that a full queue has dropped
+ * @missed: (out): number of frames missed before the last popped one, or until now
+ *   if gst_mmio_frame_queue_pop() waits
+ * @dropped: (out): number of frames that a full queue has dropped
+ *
+ * Gets the counts since the last reset.
  */
 void
 gst_mmio_frame_queue_get_counts (GstMmioFrameQueue * queue, guint64 * missed,

@@ -6,19 +6,25 @@
 #include "gstmmiopacer.h"
 
 G_BEGIN_DECLS
+
 /* Half a second at 240 Hz */
 #define GST_MMIO_FRAME_QUEUE_MAX 128
-/* While the rate is not known: as many as V4L2 has (VIDEO_MAX_FRAME) */
+
+/* Capacity while the rate is unknown: as V4L2 (VIDEO_MAX_FRAME) */
 #define GST_MMIO_FRAME_QUEUE_DEFAULT 32
-/* Of frames that are copied: a fifth of a second of 4K at 60 Hz, rounded up */
+
+/* Memory of queued copies: a fifth of a second of 4K at 60 Hz, rounded up */
 #define GST_MMIO_FRAME_QUEUE_MAX_BYTES ((gsize) 512 << 20)
+
 /**
  * GstMmioFrame:
- * @buffer: (transfer full): the frame, stamped
+ * @buffer: (transfer full): the stamped buffer
  * @time: its number and time; @time.missed counts the frames missed before it
- * @is_discont: whether the device or its mode has changed since the last one
+ * @is_discont: whether the device or its mode has changed since the previous frame
+ *
+ * A captured frame.
  */
-    typedef struct
+typedef struct
 {
   GstBuffer *buffer;
   GstMmioFrameTime time;
@@ -27,11 +33,10 @@ G_BEGIN_DECLS
 
 /**
  * GstMmioPop:
- * @GST_MMIO_POP_FRAME: there is a frame
+ * @GST_MMIO_POP_FRAME: a frame was popped
  * @GST_MMIO_POP_WOKEN: gst_mmio_frame_queue_wake() was called
- * @GST_MMIO_POP_CLOSED: the queue is closed, and its last frame has been taken
- * @GST_MMIO_POP_FLUSHING: between gst_mmio_frame_queue_flush_start() and
- *   gst_mmio_frame_queue_flush_stop()
+ * @GST_MMIO_POP_CLOSED: the queue is closed and empty
+ * @GST_MMIO_POP_FLUSHING: the queue is flushing
  *
  * The result of gst_mmio_frame_queue_pop().
  */
@@ -46,12 +51,12 @@ typedef enum
 /**
  * GstMmioFrameQueue:
  *
- * Captured frames on their way to the streaming thread, and the only place that
- * counts missed frames.  A full queue drops its oldest frame.
+ * Captured frames for the streaming thread. Only the queue counts missed frames. A
+ * full queue drops its oldest frame.
  *
- * Locking: has a lock of its own, and calls others with it only to change metas of
- * queued buffers.  One thread pushes, one pops; the other functions may be called
- * from any thread.
+ * Locking: has a lock. With it, calls other code only to change metas of queued
+ * buffers. One thread pushes, one thread pops; other functions may be called from
+ * any thread.
  */
 typedef struct
 {

@@ -13,19 +13,19 @@
 GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
 
-/* Trouble that lasts for so long is reported */
-#define LONG G_TIME_SPAN_SECOND
-/* A mode that changes is also one that has changed so often: a consumer may take
- * a frame a minute */
-#define MANY_CHANGES 4
-/* The driver of a device that is back, and the rules of udev, may be about to be
- * ready */
+/* A reason that lasts this long is reported */
+#define REPORT_TIME G_TIME_SPAN_SECOND
+/* Number of mode changes before a report: a slow consumer, as of a frame a
+ * minute, may see a single change for a second */
+#define MIN_CHANGES 4
+/* Time after a return in which the driver and udev rules may still make the
+ * device usable */
 #define READY_TIME (5 * G_TIME_SPAN_SECOND)
 
 /**
  * gst_mmio_health_reset:
  *
- * Ends all reason: whole frames come.
+ * Ends each reason: whole frames are sent.
  */
 void
 gst_mmio_health_reset (GstMmioHealth * health)
@@ -36,8 +36,9 @@ gst_mmio_health_reset (GstMmioHealth * health)
 
 /**
  * gst_mmio_health_end:
+ * @reason: a reason
  *
- * Ends @reason, if it is what there was last.
+ * Ends @reason, if it is the current one.
  */
 void
 gst_mmio_health_end (GstMmioHealth * health, GstMmioHealthReason reason)
@@ -55,12 +56,12 @@ is_due (const GstMmioHealth * health, MmioCapture * capture)
 
   switch (health->reason) {
     case GST_MMIO_HEALTH_NO_MODE:
-      return now - health->since >= LONG;
+      return now - health->since >= REPORT_TIME;
     case GST_MMIO_HEALTH_UNSTABLE_MODE:
-      return now - health->since >= LONG && health->times >= MANY_CHANGES;
+      return now - health->since >= REPORT_TIME && health->times >= MIN_CHANGES;
     case GST_MMIO_HEALTH_TORN:
       mmio_capture_get_obstacle (capture, &since, &index);
-      return now - since >= LONG;
+      return now - since >= REPORT_TIME;
     case GST_MMIO_HEALTH_UNUSABLE:
       return now - health->since >= READY_TIME;
     case GST_MMIO_HEALTH_STALLED:
@@ -79,19 +80,19 @@ report_stall (GstElement * element, MmioCapture * capture)
 
   if (info->frame_sync == MMIO_FRAME_SYNC_INTERRUPT)
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
-        ("%s has raised no interrupt for a second; frames go on when it does.",
-            address), (NULL));
+        ("%s has raised no interrupt for a second. The capture continues with "
+            "its next interrupt.", address), (NULL));
   else if (mmio_capture_is_being_written (capture))
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
-        ("%s has been writing one picture for a second, says its frame counter,"
-            " which is odd; frames go on when it is complete. If it shows one "
-            "all the same, check counter-offset, counter-size and "
+        ("%s has been writing one frame for a second: its frame counter is odd. "
+            "The capture continues when the frame is complete. If the device "
+            "shows frames, check counter-offset, counter-size and "
             "counter-seqlock.", address), (NULL));
   else
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
-        ("%s has had no new picture for a second, says its frame counter; "
-            "frames go on when it goes on counting. If it shows one all the "
-            "same, check counter-bar, counter-offset and counter-size.",
+        ("%s has started no frame for a second: its frame counter stands still. "
+            "The capture continues when it counts. If the device shows new "
+            "frames, check counter-bar, counter-offset and counter-size.",
             address), (NULL));
 }
 
@@ -107,24 +108,25 @@ report_torn (GstElement * element, MmioCapture * capture)
   switch (mmio_capture_get_obstacle (capture, &since, &index)) {
     case MMIO_OBSTACLE_INDEX:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
-          ("%s says that picture %" G_GUINT64_FORMAT " is complete, and has "
-              "only 0 to %u; until it names one of these, frames go out flagged "
-              "as corrupted. If it does, check buffers, index-bar, "
+          ("The index of %s is %" G_GUINT64_FORMAT ", but its slots are 0 to "
+              "%u. Frames are flagged as corrupted until the index is valid. If "
+              "the device writes a valid index, check buffers, index-bar, "
               "index-offset and index-size.", address, index, n - 1), (NULL));
       break;
     case MMIO_OBSTACLE_WRITING:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
-          ("%s writes its picture all the time, or never completes it, says "
-              "its frame counter, which is odd; frames go out flagged as "
-              "corrupted. If it counts once for each picture, set "
-              "counter-seqlock=false.", address), (NULL));
+          ("%s writes its frame all the time, or does not complete it: its "
+              "frame counter is odd. Frames are flagged as corrupted. If the "
+              "device counts once for each frame, set counter-seqlock=false.",
+              address), (NULL));
       break;
     default:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
-          ("%s goes on to another picture whenever one is read, for a second "
-              "now; frames go out flagged as corrupted. Let it leave each one "
-              "as it is for longer than mmiovid-probe says that a read takes%s.",
-              address, n > 1 ? ", or give it more buffers" : ""), (NULL));
+          ("%s has changed each frame during its read for a second. Frames are "
+              "flagged as corrupted. Make the device keep a frame unchanged for "
+              "longer than a read takes (measure it with mmiovid-probe)%s.",
+              address, n > 1 ? ", or increase its number of slots" : ""),
+          (NULL));
       break;
   }
 }
@@ -138,14 +140,15 @@ report (const GstMmioHealth * health, GstElement * element,
   switch (health->reason) {
     case GST_MMIO_HEALTH_NO_MODE:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
-          ("%s has shown no picture for a second: its display is off, or what "
-              "describes its picture is being changed; frames go on when it "
-              "shows one.", address), (NULL));
+          ("%s has shown no frame for a second: its display is off, or the "
+              "description of its frame is being changed. The capture continues "
+              "when it shows a frame.", address), (NULL));
       break;
     case GST_MMIO_HEALTH_UNSTABLE_MODE:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
-          ("%s changes what describes its picture faster than it can be read; "
-              "frames go on when that stands still.", address), (NULL));
+          ("%s changes the description of its frame faster than a frame can be "
+              "read. The capture continues when the description is stable.",
+              address), (NULL));
       break;
     case GST_MMIO_HEALTH_STALLED:
       report_stall (element, capture);
@@ -155,7 +158,7 @@ report (const GstMmioHealth * health, GstElement * element,
       break;
     case GST_MMIO_HEALTH_UNUSABLE:
       gst_mmio_message_post_warning (element, error,
-          "It is tried again until that works.");
+          "The element retries until it succeeds.");
       break;
     case GST_MMIO_HEALTH_GOOD:
     default:
@@ -165,13 +168,12 @@ report (const GstMmioHealth * health, GstElement * element,
 
 /**
  * gst_mmio_health_note:
- * @reason: what is wrong now
- * @element: the element that posts a warning
+ * @reason: the current reason
+ * @element: the element that posts the warning
  * @capture: the capture of the device
- * @error: (nullable): with %GST_MMIO_HEALTH_UNUSABLE, why
+ * @error: (nullable): the error, with %GST_MMIO_HEALTH_UNUSABLE
  *
- * Notes reason, and warns applications if it lasts and they have not been
- * warned yet.
+ * Notes a reason, and posts a warning if it lasts and no warning was posted yet.
  */
 void
 gst_mmio_health_note (GstMmioHealth * health, GstMmioHealthReason reason,

@@ -9,14 +9,14 @@ G_BEGIN_DECLS
 
 /**
  * GstMmioHealthReason:
- * @GST_MMIO_HEALTH_GOOD: whole frames come
- * @GST_MMIO_HEALTH_NO_MODE: the device shows nothing
- * @GST_MMIO_HEALTH_UNSTABLE_MODE: its mode changes faster than it can be read
- * @GST_MMIO_HEALTH_STALLED: it has no new frame
- * @GST_MMIO_HEALTH_TORN: its frames are never whole
- * @GST_MMIO_HEALTH_UNUSABLE: it is back, and cannot be captured
+ * @GST_MMIO_HEALTH_GOOD: whole frames are sent
+ * @GST_MMIO_HEALTH_NO_MODE: the device has no mode
+ * @GST_MMIO_HEALTH_UNSTABLE_MODE: the mode changes faster than a frame can be read
+ * @GST_MMIO_HEALTH_STALLED: the device starts no frame
+ * @GST_MMIO_HEALTH_TORN: each frame is torn
+ * @GST_MMIO_HEALTH_UNUSABLE: the device has returned and cannot be captured
  *
- * Why there are no frames, or no whole ones.
+ * Why no frames, or no whole frames, are sent.
  */
 typedef enum {
   GST_MMIO_HEALTH_GOOD,
@@ -30,10 +30,10 @@ typedef enum {
 /**
  * GstMmioHealth:
  *
- * What keeps whole frames from coming, since when, and whether applications
- * have been warned: once, until whole frames come again.
+ * The health report: why no whole frames are sent, since when, and whether a
+ * warning was posted. It is posted once, until whole frames are sent again.
  *
- * Locking: none; for the capture thread.
+ * Locking: none; used by the capture thread.
  */
 typedef struct {
   /*< private >*/

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which way frames take, the best one first: as a dma-buf of the BAR, which
- * nobody here touches; copied into downstream's buffers; as the map, for those
- * who ask for it.
+ * The I/O mode of the frames, best first: as a dma-buf of the BAR, which the CPU
+ * does not read; as a copy to buffers of downstream's pool; or as the map, only if
+ * the user sets it.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -16,8 +16,9 @@
 #include "gstmmioformat.h"
 #include "gstmmiomemory.h"
 
-/* Somebody may change his mind, when he asks to negotiate anew; but one who
- * asks because he refuses would do so for ever */
+/* A refusal counts for one negotiation, as downstream may accept dma-bufs
+ * afterwards. After this number it is permanent for the same caps: a downstream
+ * that rejects and negotiates again would never end. */
 #define MAX_REFUSALS 3
 
 struct _GstMmioIO
@@ -25,29 +26,30 @@ struct _GstMmioIO
   MmioCapture *capture;
   GstMmioIOMode wanted;
   GstVideoFormat format;
-  gboolean is_default_layout;            /* the picture lies where everybody looks */
+  gboolean is_default_layout;   /* consumers without video meta find the frame */
 
-  char *obstacle;               /* what rules dma-bufs out from the start */
-  GstMmioExport *export;        /* NULL as long as none was wanted */
-  gboolean is_moved;            /* it is not of the capture's frame */
+  char *obstacle;               /* reason why no dma-buf can be made */
+  GstMmioExport *export;        /* NULL until a dma-buf is needed */
+  gboolean is_moved;            /* export is of an earlier capture */
 
-  GstAllocator *allocator;      /* of the map */
+  GstAllocator *allocator;      /* of the mapped BAR */
 
-  char *objection;              /* to offering dma-bufs to this downstream */
-  /* Who has refused how often, known by what it takes, and why; and whether
-   * that is still to be heeded */
+  char *objection;              /* reason why this negotiation offers no dma-bufs */
+  /* Caps of the downstream that has rejected dma-bufs, how often, and why; and
+   * whether the next negotiation has to offer less */
   GstCaps *refusing_caps;
   guint n_refusals;
   char *refusal;
   gboolean is_refused;
 
-  /* What was agreed upon */
+  /* Result of the negotiation */
   GstMmioIOMode mode;
   char *reason;
   gboolean is_fallback;
 };
 
-/* Returns: (nullable): why dma-bufs are not offered, or of no use */
+/* Returns: (nullable): reason why no dma-buf can be made, or no hardware imports
+ * it */
 static const char *
 get_obstacle (const GstMmioIO * io)
 {
@@ -61,7 +63,7 @@ has_dma_buf (const GstMmioIO * io)
   return io->export && gst_mmio_export_get_ring (io->export, 0);
 }
 
-/* Whether a dma-buf that has not been asked for yet may be possible */
+/* Returns: whether a dma-buf that was not made yet may be possible */
 static gboolean
 may_export (const GstMmioIO * io)
 {
@@ -75,14 +77,15 @@ get_skip (const GstMmioIO * io)
   return io->export ? gst_mmio_export_get_skip (io->export) : 0;
 }
 
-/* What is against dma-bufs and known without asking for one */
+/* Returns: (nullable): reason why no dma-buf can be made, as far as it is known
+ * without an export */
 static char *
 find_obstacle (MmioCapture * capture)
 {
   g_autoptr (GError) reason = NULL;
 
   if (mmio_capture_get_info (capture)->changes != MMIO_CHANGES_IGNORE)
-    return g_strdup ("To find changes, every frame is read.");
+    return g_strdup ("The property changes requires a read of each frame.");
   if (!mmio_capture_can_export (capture, &reason))
     return mmio_error_get_reason (reason);
   return NULL;
@@ -94,19 +97,20 @@ set_layout (GstMmioIO * io)
   const MmioLayout *layout = &mmio_capture_get_info (io->capture)->layout;
 
   io->format = gst_video_format_from_string (layout->format.name);
-  /* A dma-buf shows all of several pictures */
-  io->is_default_layout = get_skip (io) == 0 && (io->allocator || layout->n_buffers == 1)
+  /* A dma-buf contains all slots */
+  io->is_default_layout = get_skip (io) == 0 && (io->allocator
+      || layout->n_buffers == 1)
       && gst_mmio_format_is_default_layout (layout);
 }
 
 /**
  * gst_mmio_io_new:
- * @capture: whose frames; must live longer
- * @wanted: what the user asks for
+ * @capture: the capture; must outlive the result
+ * @wanted: the I/O mode that the user has set
  *
- * Finds out which ways there are.
+ * Finds the possible I/O modes.
  *
- * Returns: (nullable): NULL with @error set if what is asked for cannot be
+ * Returns: (nullable): NULL with @error set if @wanted is not possible
  */
 GstMmioIO *
 gst_mmio_io_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
@@ -141,13 +145,13 @@ gst_mmio_io_new (MmioCapture * capture, GstMmioIOMode wanted, GError ** error)
 
 /**
  * gst_mmio_io_renew:
- * @io: a way
- * @capture: whose frames; must live longer
+ * @io: the I/O mode of the previous capture
+ * @capture: the new capture; must outlive the result
  *
- * Finds out which ways there are for another picture, with the user asking for
- * the same, and knowing why frames have taken the one that they take.
+ * Finds the possible I/O modes of another capture, with the user's setting and the
+ * reason of @io.
  *
- * Returns: (nullable): NULL with @error set if what is asked for cannot be
+ * Returns: (nullable): NULL with @error set if the user's setting is not possible
  */
 GstMmioIO *
 gst_mmio_io_renew (const GstMmioIO * io, MmioCapture * capture, GError ** error)
@@ -161,10 +165,11 @@ gst_mmio_io_renew (const GstMmioIO * io, MmioCapture * capture, GError ** error)
 
 /**
  * gst_mmio_io_needs_export:
- * @downstream: all that downstream takes
+ * @downstream: the caps that downstream accepts
  *
- * Returns: whether a negotiation needs gst_mmio_io_swap_export() first, as
- *   downstream names dma-bufs and none was made of the frames yet
+ * Checks whether downstream names dma-bufs and none was made yet.
+ *
+ * Returns: whether the negotiation needs gst_mmio_io_swap_export() first
  */
 gboolean
 gst_mmio_io_needs_export (const GstMmioIO * io, GstCaps * downstream)
@@ -177,9 +182,11 @@ gst_mmio_io_needs_export (const GstMmioIO * io, GstCaps * downstream)
 
 /**
  * gst_mmio_io_swap_export:
- * @export: (transfer full): the dma-buf of the capture's frames
+ * @export: (transfer full): the export of the capture's frames
  *
- * Returns: (transfer full) (nullable): the one before
+ * Replaces the export.
+ *
+ * Returns: (transfer full) (nullable): the previous export
  */
 GstMmioExport *
 gst_mmio_io_swap_export (GstMmioIO * io, GstMmioExport * export)
@@ -194,12 +201,12 @@ gst_mmio_io_swap_export (GstMmioIO * io, GstMmioExport * export)
 
 /**
  * gst_mmio_io_move:
- * @capture: whose frames; must live longer
+ * @capture: the new capture; must outlive @io
  *
- * Goes on with pictures that only lie elsewhere, if frames are copied: nobody
- * downstream can tell.
+ * Replaces the capture with one whose frames have only moved in the BAR. This is
+ * possible if frames are copied, as downstream sees no difference.
  *
- * Returns: FALSE if that cannot be
+ * Returns: FALSE if it is not possible
  */
 gboolean
 gst_mmio_io_move (GstMmioIO * io, MmioCapture * capture)
@@ -244,7 +251,9 @@ make_caps (const GstMmioIO * io, gboolean with_dma_buf)
 /**
  * gst_mmio_io_get_caps:
  *
- * Returns: (transfer full): all that can be sent, the best first
+ * Lists all caps that can be sent.
+ *
+ * Returns: (transfer full): the caps, best first
  */
 GstCaps *
 gst_mmio_io_get_caps (const GstMmioIO * io)
@@ -255,8 +264,9 @@ gst_mmio_io_get_caps (const GstMmioIO * io)
 /**
  * gst_mmio_io_get_offer:
  *
- * Returns: (transfer full): of all that can be sent, what the negotiation that
- *   gst_mmio_io_begin() began offers, the best first
+ * Lists the caps that the negotiation which gst_mmio_io_begin() began offers.
+ *
+ * Returns: (transfer full): the caps, best first
  */
 GstCaps *
 gst_mmio_io_get_offer (const GstMmioIO * io)
@@ -266,11 +276,11 @@ gst_mmio_io_get_offer (const GstMmioIO * io)
 
 /**
  * gst_mmio_io_begin:
- * @downstream: (nullable): all that downstream takes
+ * @downstream: (nullable): the caps that downstream accepts
  *
- * Begins a negotiation, which offers dma-bufs only if downstream names them, or
- * the user asks for them: an element that takes anything may read it byte by
- * byte.
+ * Begins a negotiation. It offers dma-bufs only if downstream names them, or the
+ * user has set io-mode=dmabuf: an element that accepts ANY caps may read them byte
+ * by byte.
  */
 void
 gst_mmio_io_begin (GstMmioIO * io, GstCaps * downstream)
@@ -278,8 +288,8 @@ gst_mmio_io_begin (GstMmioIO * io, GstCaps * downstream)
   g_free (io->objection);
   io->objection = NULL;
 
-  if (!io->refusing_caps || !downstream || !gst_caps_is_equal (io->refusing_caps,
-          downstream)) {
+  if (!io->refusing_caps || !downstream
+      || !gst_caps_is_equal (io->refusing_caps, downstream)) {
     gst_caps_replace (&io->refusing_caps, downstream);
     io->n_refusals = 0;
   }
@@ -291,18 +301,19 @@ gst_mmio_io_begin (GstMmioIO * io, GstCaps * downstream)
 
   if (!io->objection && io->wanted == GST_MMIO_IO_MODE_AUTO &&
       !gst_mmio_caps_name_dma_buf (downstream))
-    io->objection = g_strdup ("Downstream takes no dma-bufs; kmssink (from "
-        "GStreamer 1.26 on; before, with io-mode=dmabuf), glimagesink and "
-        "waylandsink do.");
+    io->objection = g_strdup ("Downstream accepts no dma-bufs. Use kmssink "
+        "(before GStreamer 1.26 with io-mode=dmabuf), glimagesink or "
+        "waylandsink.");
 }
 
 /**
  * gst_mmio_io_refuse:
- * @reason: why dma-bufs are no good for downstream; a sentence
+ * @reason: why downstream cannot use dma-bufs; a sentence
  *
- * Has the next negotiation offer no dma-bufs, unless the user asks for them.
+ * Excludes dma-bufs from the next negotiation, unless the user has set
+ * io-mode=dmabuf.
  *
- * Returns: whether that makes a difference
+ * Returns: whether the next negotiation offers less
  */
 gboolean
 gst_mmio_io_refuse (GstMmioIO * io, const char *reason)
@@ -310,7 +321,7 @@ gst_mmio_io_refuse (GstMmioIO * io, const char *reason)
   if (!has_dma_buf (io) || io->objection)
     return FALSE;
 
-  /* There is no step further down */
+  /* io-mode=dmabuf has no fallback */
   if (io->wanted == GST_MMIO_IO_MODE_DMABUF) {
     io->objection = g_strdup (reason);
     return FALSE;
@@ -325,8 +336,9 @@ gst_mmio_io_refuse (GstMmioIO * io, const char *reason)
 /**
  * gst_mmio_io_is_refused:
  *
- * Returns: whether the last negotiation came to nothing, and the next one will
- *   offer less
+ * Checks whether the last negotiation ended without an I/O mode.
+ *
+ * Returns: whether the next negotiation offers less
  */
 gboolean
 gst_mmio_io_is_refused (const GstMmioIO * io)
@@ -337,7 +349,9 @@ gst_mmio_io_is_refused (const GstMmioIO * io)
 /**
  * gst_mmio_io_requires_dma_buf:
  *
- * Returns: whether the user asks for dma-bufs, and for nothing else
+ * Checks the setting of the user.
+ *
+ * Returns: whether it is io-mode=dmabuf
  */
 gboolean
 gst_mmio_io_requires_dma_buf (const GstMmioIO * io)
@@ -348,9 +362,10 @@ gst_mmio_io_requires_dma_buf (const GstMmioIO * io)
 /**
  * gst_mmio_io_get_objection:
  *
- * Returns: (transfer none) (nullable): why the last negotiation offered no
- *   dma-bufs though there are some, or came to nothing with those that are
- *   asked for; in a sentence
+ * Gets the reason why the last negotiation offered no dma-bufs though they are
+ * possible, or why downstream rejected those that the user has set.
+ *
+ * Returns: (transfer none) (nullable): a sentence
  */
 const char *
 gst_mmio_io_get_objection (const GstMmioIO * io)
@@ -368,8 +383,8 @@ set_mode (GstMmioIO * io, GstMmioIOMode mode, gboolean is_fallback,
   io->reason = reason;
 }
 
-/* Whether downstream finds the picture in @query's buffers, where it lies as
- * in the BAR */
+/* Returns: whether downstream finds the frame in a buffer with the layout of the
+ * BAR: by its video meta, or as the default layout */
 static gboolean
 understands_layout (GstMmioIO * io, GstQuery * query)
 {
@@ -377,8 +392,8 @@ understands_layout (GstMmioIO * io, GstQuery * query)
       GST_VIDEO_META_API_TYPE, NULL);
 }
 
-/* A dma-buf is of whole pages: who knows of no video meta, such as a file,
- * takes all that there is for the picture */
+/* A dma-buf has whole pages. A consumer without video metas, such as filesink,
+ * takes the whole memory for the frame, so it is resized. */
 static GstMemory *
 acquire_dma_buf (GstMmioIO * io, guint slot)
 {
@@ -404,15 +419,15 @@ select_copy (GstMmioIO * io)
 
   if (io->wanted == GST_MMIO_IO_MODE_COPY)
     set_mode (io, GST_MMIO_IO_MODE_COPY, FALSE,
-        g_strdup ("io-mode=copy asks for it."));
+        g_strdup ("io-mode=copy is set."));
   else if (obstacle || io->objection)
     set_mode (io, GST_MMIO_IO_MODE_COPY, expected,
         g_strdup_printf ("Each frame of %s is copied. %s", address,
             obstacle ? obstacle : io->objection));
   else
     set_mode (io, GST_MMIO_IO_MODE_COPY, expected,
-        g_strdup_printf ("Each frame of %s is copied. Downstream takes "
-            "dma-bufs, but none of %ux%u %s pixels.", address, layout->width,
+        g_strdup_printf ("Each frame of %s is copied. Downstream accepts "
+            "dma-bufs, but not of %ux%u %s pixels.", address, layout->width,
             layout->height, layout->format.name));
 }
 
@@ -424,11 +439,11 @@ select_dma_buf (GstMmioIO * io)
 
   if (obstacle)
     set_mode (io, GST_MMIO_IO_MODE_DMABUF, TRUE,
-        g_strdup_printf ("The dma-buf of %s is sent, as io-mode=dmabuf asks "
-            "for it. %s", address, obstacle));
+        g_strdup_printf ("The dma-buf of %s is sent, because "
+            "io-mode=dmabuf is set. %s", address, obstacle));
   else
     set_mode (io, GST_MMIO_IO_MODE_DMABUF, FALSE,
-        g_strdup_printf ("Downstream takes the dma-buf of %s.", address));
+        g_strdup_printf ("Downstream accepts the dma-buf of %s.", address));
 }
 
 static void
@@ -438,21 +453,20 @@ select_map (GstMmioIO * io, GstQuery * query)
   const MmioLayout *layout = &info->layout;
   const char *address = info->device_address;
 
-  /* Where the map cannot be sent, copying gives the same picture */
+  /* If the map cannot be sent, a copy has the same content */
   if (!mmio_region_allows_unaligned_loads (info->region))
     set_mode (io, GST_MMIO_IO_MODE_COPY, TRUE,
-        g_strdup_printf ("The map of %s is uncached, where this CPU allows "
-            "aligned loads only, so each frame is copied. Set io-mode=copy, or "
+        g_strdup_printf ("Each frame of %s is copied: its map is uncached, "
+            "where this CPU allows aligned loads only. Set io-mode=copy, or "
             "mapping=write-combining if the BAR is prefetchable.", address));
   else if (understands_layout (io, query))
     set_mode (io, GST_MMIO_IO_MODE_MMAP, FALSE,
-        g_strdup ("io-mode=mmap asks for it."));
+        g_strdup ("io-mode=mmap is set."));
   else
     set_mode (io, GST_MMIO_IO_MODE_COPY, TRUE,
-        g_strdup_printf ("Downstream does not understand the stride of %u "
-            "bytes that the picture has in %s, so each frame is copied; "
-            "io-mode=copy does the same without this message.",
-            layout->plane[0].stride, address));
+        g_strdup_printf ("Each frame of %s is copied: downstream does not "
+            "support its stride of %u bytes. Set io-mode=copy to avoid this "
+            "message.", address, layout->plane[0].stride));
 }
 
 static void
@@ -464,24 +478,24 @@ set_layout_error (const GstMmioIO * io, GError ** error)
 
   if (layout->n_buffers > 1)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "Downstream does not understand that a dma-buf of %s has %u pictures; "
-        "use io-mode=auto.", address, layout->n_buffers);
+        "Cannot send the dma-buf of %s: downstream does not support that it "
+        "has %u frames. Set io-mode=auto.", address, layout->n_buffers);
   else
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "Downstream does not understand that the picture of %s starts at byte "
-        "%u of a dma-buf and has a stride of %u bytes; use io-mode=auto.",
-        address, get_skip (io), layout->plane[0].stride);
+        "Cannot send the dma-buf of %s: downstream does not support that the "
+        "frame starts at byte %u and has a stride of %u bytes. Set "
+        "io-mode=auto.", address, get_skip (io), layout->plane[0].stride);
 }
 
 /**
  * gst_mmio_io_select_mode:
- * @query: a finished allocation query
- * @is_dma_buf: whether the caps that were agreed upon are a dma-buf's
- * @again: (out): whether to negotiate once more, a step further down
+ * @query: an answered allocation query
+ * @is_dma_buf: whether the negotiated caps are those of a dma-buf
+ * @again: (out): whether to negotiate again with less to offer
  *
- * Takes a way, after a negotiation.
+ * Selects the I/O mode after a negotiation.
  *
- * Returns: FALSE with @error set if the one that is asked for cannot be
+ * Returns: FALSE with @error set if the mode that the user has set is not possible
  */
 gboolean
 gst_mmio_io_select_mode (GstMmioIO * io, GstQuery * query, gboolean is_dma_buf,
@@ -494,7 +508,7 @@ gst_mmio_io_select_mode (GstMmioIO * io, GstQuery * query, gboolean is_dma_buf,
       select_map (io, query);
       return TRUE;
     case GST_MMIO_IO_MODE_DMABUF:
-      /* Who names dma-bufs has to know about video metas as well */
+      /* An element that names dma-bufs in its caps supports video metas */
       if (is_dma_buf || understands_layout (io, query)) {
         select_dma_buf (io);
         return TRUE;
@@ -511,8 +525,8 @@ gst_mmio_io_select_mode (GstMmioIO * io, GstQuery * query, gboolean is_dma_buf,
   else if (understands_layout (io, query))
     select_dma_buf (io);
   else
-    *again = gst_mmio_io_refuse (io, "Downstream does not understand where "
-        "the picture lies in the dma-buf.");
+    *again = gst_mmio_io_refuse (io, "Downstream does not support the layout "
+        "of the frame in the dma-buf.");
 
   return TRUE;
 }
@@ -520,7 +534,9 @@ gst_mmio_io_select_mode (GstMmioIO * io, GstQuery * query, gboolean is_dma_buf,
 /**
  * gst_mmio_io_get_mode:
  *
- * Returns: how frames go out; copied, as long as nothing is agreed upon
+ * Gets the selected I/O mode.
+ *
+ * Returns: the mode; %GST_MMIO_IO_MODE_COPY before the first negotiation
  */
 GstMmioIOMode
 gst_mmio_io_get_mode (const GstMmioIO * io)
@@ -531,8 +547,10 @@ gst_mmio_io_get_mode (const GstMmioIO * io)
 /**
  * gst_mmio_io_get_reason:
  *
- * Returns: (transfer none) (nullable): why, in a sentence or two; NULL as long
- *   as nothing is agreed upon
+ * Gets the reason for the selected I/O mode.
+ *
+ * Returns: (transfer none) (nullable): one or two sentences; NULL before the first
+ *   negotiation
  */
 const char *
 gst_mmio_io_get_reason (const GstMmioIO * io)
@@ -543,7 +561,9 @@ gst_mmio_io_get_reason (const GstMmioIO * io)
 /**
  * gst_mmio_io_is_fallback:
  *
- * Returns: whether it is not the way that the user may count on
+ * Checks whether the I/O mode is a worse one than the user can expect.
+ *
+ * Returns: whether the user has to be informed
  */
 gboolean
 gst_mmio_io_is_fallback (const GstMmioIO * io)
@@ -553,12 +573,12 @@ gst_mmio_io_is_fallback (const GstMmioIO * io)
 
 /**
  * gst_mmio_io_wrap:
- * @buffer: which of several pictures, 0 for the first
+ * @slot: number of the slot, from 0
  *
- * For a way without a copy.
+ * Wraps a slot in a buffer. For I/O modes without a copy.
  *
- * Returns: (transfer full) (nullable): a buffer that has the BAR's memory; NULL
- *   if downstream holds as many as there may be
+ * Returns: (transfer full) (nullable): a buffer with the memory of the BAR; NULL if
+ *   downstream holds all memories
  */
 GstBuffer *
 gst_mmio_io_wrap (GstMmioIO * io, guint slot)
@@ -568,7 +588,7 @@ gst_mmio_io_wrap (GstMmioIO * io, guint slot)
   const gsize offset = layout->buffer[slot];
   GstMemory *memory;
 
-  /* A memory of its own for each buffer: sinks tell buffers apart by it */
+  /* Each buffer has a separate memory, by which sinks distinguish buffers */
   if (io->mode == GST_MMIO_IO_MODE_MMAP) {
     memory = gst_mmio_allocator_wrap (GST_MMIO_ALLOCATOR (io->allocator),
         info->region, info->reader, offset, mmio_layout_get_size (layout));

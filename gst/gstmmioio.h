@@ -12,8 +12,10 @@ G_BEGIN_DECLS
 /**
  * GstMmioIO:
  *
- * The way that frames of a capture take to downstream: which ones there are,
- * which one downstream agreed to, and why no better one.  It has no lock.
+ * The I/O mode of a capture: the possible modes, the mode that downstream accepts,
+ * and the reason why no better one is used.
+ *
+ * Locking: none; the element changes it under the object lock.
  */
 typedef struct _GstMmioIO GstMmioIO;
 

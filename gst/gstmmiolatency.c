@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The element's own latency: what the capture of a frame takes.
+ * Measures the latency of the element: the duration of a capture.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -8,9 +8,8 @@
 
 #include "gstmmiolatency.h"
 
-/* A capture that takes longer is slower than any picture is of use.  For
- * comparison: 1920x1080 pixels of 3 bytes take 97 ms at 64 bytes per
- * microsecond. */
+/* Maximum: a slower capture has no use. For comparison: 1920x1080 pixels of 3
+ * bytes take 97 ms at 64 bytes per microsecond. */
 #define MAX_STEP (128 * GST_MSECOND)
 
 static GstClockTime
@@ -26,18 +25,18 @@ round_up (GstClockTime age)
 
 /**
  * gst_mmio_latency_reset:
- * @guess: nanoseconds that a capture may take
+ * @estimate: estimated duration of a capture (nanoseconds)
  *
- * Forgets all ages.
+ * Sets the latency to an estimate, and forgets all measurements.
  */
 void
-gst_mmio_latency_reset (GstMmioLatency * latency, GstClockTime guess)
+gst_mmio_latency_reset (GstMmioLatency * latency, GstClockTime estimate)
 {
   *latency = (GstMmioLatency) {
-  .latency = round_up (guess)};
+  .latency = round_up (estimate)};
 }
 
-/* In ascending order */
+/* Inserts @age in ascending order */
 static void
 insert (GstMmioLatency * latency, GstClockTime age)
 {
@@ -52,10 +51,10 @@ insert (GstMmioLatency * latency, GstClockTime age)
  * gst_mmio_latency_add:
  * @age: nanoseconds from the timestamp of a frame to the end of its capture
  *
- * Measures the latency.  The first measurement replaces a guess that is too
- * high by more than a step; from then on the latency only grows.
+ * Adds a measurement. The first median replaces an estimate that is more than a
+ * step too high; afterwards the latency only grows.
  *
- * Returns: whether the latency is another one now
+ * Returns: whether the latency has changed
  */
 gboolean
 gst_mmio_latency_add (GstMmioLatency * latency, GstClockTime age)

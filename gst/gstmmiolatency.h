@@ -5,17 +5,17 @@
 
 G_BEGIN_DECLS
 
-/* The latency is the median of so many ages in a row, so that frames that are
- * late as the machine is busy count no more than one that is early by luck */
+/* The latency is the median of this number of ages. So single frames do not
+ * count that are late on a busy machine, or early by chance. */
 #define GST_MMIO_LATENCY_N_AGES 8
 
 /**
  * GstMmioLatency:
  *
- * The age of a frame when its capture ends, in steps of powers of two
- * milliseconds so that it seldom changes.
+ * The age of a frame at the end of its capture, in powers of two milliseconds, so
+ * that it seldom changes.
  *
- * Locking: none.
+ * Locking: none; the owner holds a lock.
  */
 typedef struct {
   /*< private >*/
@@ -25,7 +25,7 @@ typedef struct {
   gboolean is_measured;
 } GstMmioLatency;
 
-void gst_mmio_latency_reset (GstMmioLatency * latency, GstClockTime guess);
+void gst_mmio_latency_reset (GstMmioLatency * latency, GstClockTime estimate);
 gboolean gst_mmio_latency_add (GstMmioLatency * latency, GstClockTime age);
 GstClockTime gst_mmio_latency_get (const GstMmioLatency * latency);
 

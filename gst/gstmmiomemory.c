@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A mapped BAR as GstMemory: read-only, and alive for as long as anybody holds
- * it.  Whoever wants to write gets a copy that our reader has made.
+ * The mapped BAR as GstMemory. It is read-only, and keeps the map until the last
+ * reference is released. A map for writing needs a copy, which the reader makes.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -55,7 +55,7 @@ gst_mmio_memory_map (GstMemory * memory, GstMapInfo * info, gsize maxsize)
   if (info->flags & GST_MAP_WRITE)
     return NULL;
 
-  /* The consumer may be the kernel: a sink that writes it to a file */
+  /* The consumer may be the kernel, as with a sink that writes to a file */
   mmio_region_prepare (mem->region);
   return (gpointer) mmio_region_get_data (mem->region);
 }
@@ -91,7 +91,7 @@ gst_mmio_allocator_class_init (GstMmioAllocatorClass * klass)
 {
   GstAllocatorClass *allocator_class = GST_ALLOCATOR_CLASS (klass);
 
-  /* No alloc: a BAR is found, not made */
+  /* No alloc(): memories are only made of a mapped BAR */
   allocator_class->free = gst_mmio_memory_free;
 }
 
@@ -112,7 +112,9 @@ gst_mmio_allocator_init (GstMmioAllocator * self)
 /**
  * gst_mmio_allocator_new:
  *
- * Returns: (transfer full): an allocator for mapped BARs
+ * Creates an allocator for mapped BARs.
+ *
+ * Returns: (transfer full): the allocator
  */
 GstAllocator *
 gst_mmio_allocator_new (void)
@@ -124,12 +126,14 @@ gst_mmio_allocator_new (void)
 
 /**
  * gst_mmio_allocator_wrap:
- * @region: what is mapped; the memory holds a reference of its own
- * @reader: what makes copies of it
- * @offset: bytes from its start
- * @size: bytes, all of them in @region
+ * @region: the mapped BAR; the memory takes a reference
+ * @reader: the reader that makes copies
+ * @offset: bytes from the start of @region
+ * @size: number of bytes, all of them in @region
  *
- * Returns: (transfer full): that part of @region as memory
+ * Wraps a part of a mapped BAR.
+ *
+ * Returns: (transfer full): the memory
  */
 GstMemory *
 gst_mmio_allocator_wrap (GstMmioAllocator * allocator, MmioRegion * region,
@@ -141,12 +145,13 @@ gst_mmio_allocator_wrap (GstMmioAllocator * allocator, MmioRegion * region,
 
 /**
  * gst_mmio_memory_get_size_from:
+ * @memory: a memory
  * @offset: bytes from the start of @memory
- * @size: bytes, or -1 for all that there are from there on
+ * @size: number of bytes, or -1 for all from @offset on
  *
- * For those who implement copying and sharing.
+ * Resolves the size that mem_copy() and mem_share() are called with.
  *
- * Returns: how many bytes are meant
+ * Returns: the number of bytes
  */
 gssize
 gst_mmio_memory_get_size_from (const GstMemory * memory, gssize offset,
@@ -160,11 +165,14 @@ gst_mmio_memory_get_size_from (const GstMemory * memory, gssize offset,
 
 /**
  * gst_mmio_memory_read:
- * @reader: what loads from @data
+ * @reader: the reader that loads from @data
  * @data: mapped memory of a device
- * @size: bytes of it
+ * @size: number of bytes
  *
- * Returns: (transfer full) (nullable): a copy in ordinary memory
+ * Copies device memory to ordinary memory.
+ *
+ * Returns: (transfer full) (nullable): the copy; NULL if it cannot be allocated or
+ *   mapped
  */
 GstMemory *
 gst_mmio_memory_read (const MmioReader * reader, const guint8 * data,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Messages on the bus, and the statistics.
+ * Messages on the bus, and statistics.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -19,14 +19,16 @@ GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
 
 /**
  * gst_mmio_message_get_stats:
- * @capture: (nullable): what is captured; NULL: nothing yet
- * @io: (nullable): the way that its frames take
- * @frames: frames that were sent
- * @torn: how many of them are not known to be whole
- * @missed: frames that were missed before the last of them
- * @dropped: frames that a full queue has dropped
+ * @capture: (nullable): the capture; NULL before the start
+ * @io: (nullable): its I/O mode
+ * @frames: number of sent frames
+ * @torn: number of sent frames that may be torn
+ * @missed: number of frames missed before the last sent one
+ * @dropped: number of frames that a full queue has dropped
  *
- * Returns: (transfer full): the statistics, as the property has them
+ * Creates the value of the property stats.
+ *
+ * Returns: (transfer full): the statistics
  */
 GstStructure *
 gst_mmio_message_get_stats (MmioCapture * capture, const GstMmioIO * io,
@@ -68,8 +70,8 @@ gst_mmio_message_get_stats (MmioCapture * capture, const GstMmioIO * io,
  * gst_mmio_message_post_info:
  * @text: a sentence
  *
- * Posts an info message.  The sentence is its debug string, too: of an info
- * message, gst-launch-1.0 prints nothing else.
+ * Posts an info message. @text is also its debug string, as gst-launch-1.0 prints
+ * only the debug string of an info message.
  */
 void
 gst_mmio_message_post_info (GstElement * element, const char *text)
@@ -79,9 +81,10 @@ gst_mmio_message_post_info (GstElement * element, const char *text)
 
 /**
  * gst_mmio_message_post_io_mode:
+ * @io: the I/O mode
  *
- * Tells of the way that was taken, and of a worse one than the user may count
- * on so that he notices.
+ * Posts an element message with the I/O mode and its reason, and an info message if
+ * it is a fallback.
  */
 void
 gst_mmio_message_post_io_mode (GstElement * element, const GstMmioIO * io)
@@ -102,10 +105,10 @@ gst_mmio_message_post_io_mode (GstElement * element, const GstMmioIO * io)
 
 /**
  * gst_mmio_message_post_device:
- * @capture: of the device
- * @reason: (nullable): why it has gone; NULL if it is back
+ * @capture: the capture of the device
+ * @reason: (nullable): why the device was removed; NULL if it has returned
  *
- * Tells applications of a device that goes and comes.
+ * Posts an element message about a removed or returned device.
  */
 void
 gst_mmio_message_post_device (GstElement * element,
@@ -123,9 +126,11 @@ gst_mmio_message_post_device (GstElement * element,
 
 /**
  * gst_mmio_message_post_missed:
- * @buffer: the frame before which some were missed
- * @sent: how many were sent since the start, this one among them
- * @missed: how many were missed since the start
+ * @buffer: the frame before which frames were missed
+ * @sent: number of sent frames since the start, including @buffer
+ * @missed: number of missed frames since the start
+ *
+ * Posts a QoS message about missed frames.
  */
 void
 gst_mmio_message_post_missed (GstElement * element, GstBuffer * buffer,
@@ -139,8 +144,8 @@ gst_mmio_message_post_missed (GstElement * element, GstBuffer * buffer,
   gst_element_post_message (element, message);
 }
 
-/* What there is against dma-bufs, where downstream takes nothing else, or nothing
- * else is asked for */
+/* Posts why no dma-buf can be sent, if downstream or the user accepts nothing
+ * else */
 static void
 post_objection (GstElement * element, MmioCapture * capture,
     const GstMmioIO * io, GstCaps * wanted)
@@ -151,23 +156,26 @@ post_objection (GstElement * element, MmioCapture * capture,
 
   if (objection && gst_mmio_io_requires_dma_buf (io))
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
-        ("%s io-mode=dmabuf sends nothing else of %s; use io-mode=auto.",
-            objection, info->device_address),
-        ("downstream takes %" GST_PTR_FORMAT, wanted));
+        ("Cannot send the dma-buf of %s, which io-mode=dmabuf requires. %s Set "
+            "io-mode=auto.", info->device_address, objection),
+        ("downstream accepts %" GST_PTR_FORMAT, wanted));
   else if (objection && !gst_caps_can_intersect (copies, wanted))
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
-        ("%s It takes nothing else of %s; leave memory:DMABuf out of the caps "
-            "behind mmiovidsrc.", objection,
-            info->device_address),
-        ("downstream takes %" GST_PTR_FORMAT, wanted));
+        ("Cannot send copies of %s: downstream accepts only dma-bufs. %s Remove "
+            "memory:DMABuf from the caps behind mmiovidsrc.",
+            info->device_address, objection),
+        ("downstream accepts %" GST_PTR_FORMAT, wanted));
 }
 
 /**
  * gst_mmio_message_post_no_caps:
- * @pad: a pad, with whose peer nothing could be agreed upon
+ * @pad: the source pad
+ * @capture: the capture
+ * @io: its I/O mode
  *
- * Says what to do where downstream wants another picture than there is; it is
- * what people try first who know other sources.
+ * Posts an error after a failed negotiation, with the difference between the frame
+ * and the caps that downstream wants. Caps that ask for another size or format are
+ * a common mistake: with other sources they select it.
  */
 void
 gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
@@ -189,20 +197,20 @@ gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
     post_objection (element, capture, io, wanted);
   else if (gst_mmio_caps_differ_in_time (caps, wanted, &what, &remedy))
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
-        ("Downstream takes the picture in %s, but not %s, as mmiovidsrc sends "
-            "it; leave that out of the caps, or put %s behind mmiovidsrc.",
+        ("Cannot negotiate caps for %s: downstream does not accept %s. "
+            "Correct the caps, or put %s behind mmiovidsrc.",
             address, what, remedy),
-        ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,
+        ("can send %" GST_PTR_FORMAT ", downstream accepts %" GST_PTR_FORMAT,
             caps, wanted));
   else
     GST_ELEMENT_ERROR (element, STREAM, FORMAT,
-        ("The picture in %s is %ux%u %s, and downstream wants %s%s; "
-            "properties say what the device has, and for the rest put "
-            "videoconvert and videoscale behind mmiovidsrc.", address,
+        ("Cannot negotiate caps for %s: its frame is %ux%u %s, and downstream "
+            "wants %s%s. Correct the properties of mmiovidsrc, or put "
+            "videoconvert and videoscale behind it.", address,
             layout->width, layout->height, layout->format.name,
-            difference ? "another " : "something else",
+            difference ? "another " : "other caps",
             difference ? difference : ""),
-        ("can send %" GST_PTR_FORMAT ", downstream takes %" GST_PTR_FORMAT,
+        ("can send %" GST_PTR_FORMAT ", downstream accepts %" GST_PTR_FORMAT,
             caps, wanted));
 }
 
@@ -249,7 +257,7 @@ get_error_code (const GError * error, GQuark * domain, gint * code)
   }
 }
 
-/* Takes @text */
+/* Posts a message. @text: (transfer full) */
 static void
 post (GstElement * element, GstMessageType type, const GError * error,
     char *text, const char *file, const char *function, gint line)
@@ -272,10 +280,12 @@ post (GstElement * element, GstMessageType type, const GError * error,
  * gst_mmio_message_post_error_full:
  * @element: the element that posts it
  * @error: an error of the library, or of the plugin with GStreamer's codes
- * @file: place of the call, as @function and @line
+ * @file: source file of the call
+ * @function: function of the call
+ * @line: line of the call
  *
- * Posts @error with the code that applications know it by; the system's words
- * go into the debug string.
+ * Posts @error with the matching GStreamer code. The system's error text becomes
+ * the debug string.
  */
 void
 gst_mmio_message_post_error_full (GstElement * element, const GError * error,
@@ -289,10 +299,12 @@ gst_mmio_message_post_error_full (GstElement * element, const GError * error,
  * gst_mmio_message_post_warning_full:
  * @element: the element that posts it
  * @error: an error of the library
- * @more: what follows from it, a sentence
- * @file: place of the call, as @function and @line
+ * @more: the consequence; a sentence
+ * @file: source file of the call
+ * @function: function of the call
+ * @line: line of the call
  *
- * Posts @error as a warning, without the advice to start again.
+ * Posts @error as a warning. Its hint to start again is replaced with @more.
  */
 void
 gst_mmio_message_post_warning_full (GstElement * element, const GError * error,

@@ -24,7 +24,7 @@ void gst_mmio_message_post_missed (GstElement * element, GstBuffer * buffer,
 void gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
     MmioCapture * capture, const GstMmioIO * io);
 
-/* The message has the file and line of the call */
+/* Posts a message with the file and line of the caller */
 #define gst_mmio_message_post_error(element, error) \
     gst_mmio_message_post_error_full (element, error, __FILE__, GST_FUNCTION, \
         __LINE__)

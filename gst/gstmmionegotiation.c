@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The element and downstream: which caps, which way frames take, whose buffers.
+ * Negotiation with downstream: caps, I/O mode and buffer pool.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -17,15 +17,15 @@
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
 
-/* FullHD at 50 Hz is what the element is made for */
+/* The main use of the element is Full HD at 50 Hz */
 #define PREFERRED_FPS_N 50
 #define PREFERRED_FPS_D 1
 
-/* The capture thread parks at once, unless a frame of a slow bus is being read, or
- * a pool waits although it is asked not to: microseconds */
+/* Microseconds. The capture thread parks at once, unless it reads a frame from a
+ * slow bus, or a pool waits in spite of GST_BUFFER_POOL_ACQUIRE_FLAG_DONTWAIT. */
 #define PARK_TIME (200 * G_TIME_SPAN_MILLISECOND)
 
-/* A device that starts the frames itself does so at any rate */
+/* A device that starts the frames has any rate */
 static void
 set_rates (GstMmioVidSrc * self, GstCaps * caps)
 {
@@ -58,7 +58,7 @@ gst_mmio_negotiation_get_caps (GstBaseSrc * base, GstCaps * filter)
   return caps;
 }
 
-/* Whether frames may come as the device starts them */
+/* Returns: whether downstream accepts a variable rate */
 static gboolean
 takes_variable_rate (const GstStructure * s)
 {
@@ -70,7 +70,7 @@ takes_variable_rate (const GstStructure * s)
   return gst_value_intersect (NULL, rate, &variable);
 }
 
-/* The rate that the device has, if it is known */
+/* Gets the rate of the device. Returns: FALSE if it is unknown */
 static gboolean
 get_device_rate (GstMmioVidSrc * self, gint * fps_n, gint * fps_d)
 {
@@ -109,8 +109,8 @@ prefer_string (GstStructure * s, const gchar * field, const gchar * value)
     gst_structure_fixate_field_string (s, field, value);
 }
 
-/* What the frame's format and size imply, and not what a list happens to begin
- * with */
+/* Fixates the colorimetry that format and size imply, instead of the first one
+ * of a list */
 static void
 fixate_colors (GstMmioVidSrc * self, GstStructure * s)
 {
@@ -121,7 +121,7 @@ fixate_colors (GstMmioVidSrc * self, GstStructure * s)
 
   prefer_string (s, "multiview-mode", "mono");
 
-  /* Those of a dma-buf are the picture's, under another name */
+  /* The caps of a dma-buf do not name the format, which is that of the frame */
   if (!name || g_str_equal (name, "DMA_DRM"))
     name = layout->format.name;
   if (!gst_video_info_set_format (&info, gst_video_format_from_string (name),
@@ -148,8 +148,8 @@ gst_mmio_negotiation_fixate (GstBaseSrc * base, GstCaps * caps)
   return gst_mmio_vid_src_get_parent ()->fixate (base, caps);
 }
 
-/* As the base class does it, but that a peer is not trusted to have answered
- * within what was offered: some ignore the filter, and some take anything */
+/* Negotiates caps as the base class does. In addition, intersects the answer of
+ * the peer with the offer: some elements ignore the filter, and some accept ANY. */
 static gboolean
 negotiate_caps (GstBaseSrc * base, GstCaps * offered)
 {
@@ -159,7 +159,7 @@ negotiate_caps (GstBaseSrc * base, GstCaps * offered)
       gst_caps_intersect_full (answer, offered, GST_CAPS_INTERSECT_FIRST);
 
   if (gst_caps_is_empty (caps)) {
-    GST_INFO_OBJECT (base, "offered %" GST_PTR_FORMAT ", downstream answers %"
+    GST_INFO_OBJECT (base, "offered %" GST_PTR_FORMAT ", downstream answered %"
         GST_PTR_FORMAT, offered, answer);
     return FALSE;
   }
@@ -168,8 +168,8 @@ negotiate_caps (GstBaseSrc * base, GstCaps * offered)
   return gst_base_src_set_caps (base, caps);
 }
 
-/* Whether nothing has changed but the rate of the dma-bufs that are sent.  Then
- * on_query() drops the ALLOCATION query, as frames come out of the ring as before. */
+/* Returns: whether only the frame rate of sent dma-bufs has changed. Then
+ * on_query() drops the ALLOCATION query, as the ring of memories stays. */
 static gboolean
 changes_only_rate (GstMmioVidSrc * self, GstCaps * before, GstCaps * downstream)
 {
@@ -182,11 +182,11 @@ changes_only_rate (GstMmioVidSrc * self, GstCaps * before, GstCaps * downstream)
       gst_mmio_caps_equal_but_rate (self->downstream, downstream);
 }
 
-/* At an ALLOCATION query, kmssink copies the frame that it shows, with plain loads from
- * the BAR, so that it can return the buffer.  GstBaseSrc sends the query in each
- * negotiation, before decide_allocation(), and calls no virtual method in between; so
- * the element's own pad drops it.  The base class takes that for a peer without an
- * answer. */
+/* At an ALLOCATION query, kmssink copies the frame that it shows, with plain
+ * loads from the BAR, so that it can return the buffer. GstBaseSrc sends the
+ * query in each negotiation, before decide_allocation(), and calls no virtual
+ * method in between. So a probe on the element's pad drops it. The base class
+ * treats that as a peer without an answer. */
 static GstPadProbeReturn
 on_query (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
 {
@@ -197,8 +197,8 @@ on_query (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
       GST_QUERY_ALLOCATION ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
 }
 
-/* Makes a dma-buf of the frames as soon as downstream names dma-bufs.  It is no use
- * before, and takes long, so no lock is held. */
+/* Exports the frames when downstream names dma-bufs.
+ * Locking: called without the object lock, as an export takes long. */
 static void
 export_frames (GstMmioVidSrc * self, GstCaps * downstream)
 {
@@ -216,8 +216,8 @@ export_frames (GstMmioVidSrc * self, GstCaps * downstream)
 
 static gboolean is_refused (GstPad * pad, const GstCaps * sent);
 
-/* Whether an element behind @pad has refused the caps that @pad itself has.  Where
- * another thread passes them on, that is not known yet. */
+/* Returns: whether an element behind @pad has rejected the caps that @pad has
+ * accepted. It is unknown if another thread passes them on. */
 static gboolean
 is_refused_behind (GstPad * pad, const GstCaps * sent)
 {
@@ -261,25 +261,28 @@ is_refused (GstPad * pad, const GstCaps * sent)
       is_refused_behind (peer, sent);
 }
 
-/* Whether downstream has accepted the caps that @pad has sent, as far as this thread can
- * know.
+/*
+ * Checks whether downstream has accepted the caps that @pad has sent, as far as
+ * this thread can know.
  *
- * Sinks that name memory:DMABuf may still refuse the caps of a dma-buf: they learn only
- * then whether their display takes its modifier, size or format.  The element can step
- * down to copies, if it learns of the refusal before it sends a frame.  GStreamer does
- * not report it: gst_pad_push_event(), and so gst_base_src_set_caps(), ignores the
- * result of a CAPS event, and the next buffer fails with not-negotiated, which ends the
- * stream.
+ * Sinks that name memory:DMABuf may still reject the caps of a dma-buf: only the
+ * CAPS event shows whether their display supports the modifier, size or format. The
+ * element can fall back to copies if it detects the rejection before it sends a
+ * frame. GStreamer does not report it: gst_pad_push_event(), and so
+ * gst_base_src_set_caps(), ignores the result of a CAPS event. The next buffer
+ * fails with not-negotiated, which ends the stream.
  *
- * - An ACCEPT_CAPS query does not help: it compares with the caps that a sink names.
- * - A serialized event after the caps returns the refusal, but has each refusing
- *   element handle the CAPS event once more, and post its error twice.
- * - What is left is to look at the caps that the pads have: a refused CAPS event is not
- *   stored.  The element's peer alone is not enough, as a sink may be in a bin
- *   (autovideosink) or behind a capsfilter, which store what they pass on.
+ * - An ACCEPT_CAPS query does not help: it compares with the caps that a sink
+ * names.
+ * - A serialized event after the caps returns the rejection. But each rejecting
+ * element handles the CAPS event once more, and posts its error twice.
+ * - The caps of the pads show the rejection: a pad does not store rejected caps.
+ * The peer of the element is not enough: bins (autovideosink) and capsfilters store
+ * the caps that they pass on to a sink.
  *
- * The walk only reads, goes only through pads that have the same caps, and ends at a
- * thread of another element. */
+ * So this function compares the caps of the pads. It only reads, follows only pads
+ * that have the same caps, and stops at a thread of another element.
+ */
 static gboolean
 has_accepted_caps (GstPad * pad)
 {
@@ -288,7 +291,7 @@ has_accepted_caps (GstPad * pad)
   return !sent || !is_refused (pad, sent);
 }
 
-/* Negotiates about what @self offers to the current downstream */
+/* Negotiates the offer of @self with the current downstream */
 static gboolean
 negotiate (GstMmioVidSrc * self)
 {
@@ -308,7 +311,7 @@ negotiate (GstMmioVidSrc * self)
   GST_OBJECT_UNLOCK (self);
 
   ret = negotiate_caps (base, offered);
-  /* Copies that are refused fail as they always do */
+  /* Rejected caps of copies fail in the usual sequence */
   if (ret && self->is_dma_buf)
     ret = has_accepted_caps (GST_BASE_SRC_PAD (base));
 
@@ -318,7 +321,7 @@ negotiate (GstMmioVidSrc * self)
   return ret;
 }
 
-/* Whether it is worth trying once more without dma-bufs */
+/* Returns: whether to negotiate again without dma-bufs */
 static gboolean
 can_step_down (GstMmioVidSrc * self)
 {
@@ -328,16 +331,16 @@ can_step_down (GstMmioVidSrc * self)
     return FALSE;
 
   GST_OBJECT_LOCK (self);
-  ret = gst_mmio_io_refuse (self->io, "Downstream offers to take dma-bufs, "
-      "and refuses them.");
+  ret = gst_mmio_io_refuse (self->io, "Downstream has dma-bufs in its caps, "
+      "but rejects them.");
   GST_OBJECT_UNLOCK (self);
 
   return ret;
 }
 
-/* Holds the capture thread until create(), when buffers are negotiated, too.  A
- * pool that waits although it is asked not to may wait for a buffer that is in
- * the queue, from which nobody takes it now. */
+/* Holds the capture thread until create(), when buffers are negotiated too. A
+ * pool that waits in spite of the flag may wait for a buffer in the queue, which
+ * is not popped now; so it is set flushing. */
 static void
 park (GstMmioVidSrc * self)
 {
@@ -361,7 +364,7 @@ gst_mmio_negotiation_negotiate (GstBaseSrc * base)
   GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
   gboolean failed;
 
-  /* A pad that somebody activated without the element */
+  /* The pad may have been activated without a state change of the element */
   if (!self->capture)
     return FALSE;
 
@@ -374,7 +377,7 @@ gst_mmio_negotiation_negotiate (GstBaseSrc * base)
     return FALSE;
   }
 
-  /* There may be a new consumer, though the caps are as before */
+  /* The consumer may be a new one, even with the same caps */
   GST_OBJECT_LOCK (self);
   self->forget = TRUE;
   failed = self->failure != NULL;
@@ -388,8 +391,8 @@ gst_mmio_negotiation_negotiate (GstBaseSrc * base)
   return TRUE;
 }
 
-/* Frames in the queue are not what was agreed upon: in the place of the newest
- * one another is captured.  The capture thread is parked. */
+/* Discards the queue, as its frames do not match the negotiation. A new frame is
+ * captured instead of the newest one. The capture thread is parked. */
 static void
 discard_queue (GstMmioVidSrc * self)
 {
@@ -443,13 +446,13 @@ gst_mmio_negotiation_set_caps (GstBaseSrc * base, GstCaps * caps)
   self->period = period;
   GST_OBJECT_UNLOCK (self);
 
-  /* These caps are sent before the next frame */
+  /* The base class sends these caps before the next frame */
   discard_queue (self);
   return TRUE;
 }
 
-/* Frames in the queue are of the allocation before, and say with a video meta
- * where their rows are: one who knows of none may not have them */
+/* Queued frames are of the previous allocation, and need a video meta for their
+ * strides. A consumer that does not support video metas may not get them. */
 static void
 check_queue (GstMmioVidSrc * self, GstQuery * query)
 {
@@ -461,8 +464,8 @@ check_queue (GstMmioVidSrc * self, GstQuery * query)
   self->has_video_meta = has_video_meta;
 }
 
-/* Takes the way that was agreed upon, and tells of it if it is another one than
- * before; @again tells whether there is none yet. */
+/* Selects the I/O mode, and posts it if its reason has changed. @again: (out):
+ * whether to negotiate again */
 static gboolean
 select_io_mode (GstMmioVidSrc * self, GstQuery * query, gboolean * again)
 {
@@ -472,7 +475,9 @@ select_io_mode (GstMmioVidSrc * self, GstQuery * query, gboolean * again)
 
   GST_OBJECT_LOCK (self);
   before = g_strdup (gst_mmio_io_get_reason (self->io));
-  ret = gst_mmio_io_select_mode (self->io, query, self->is_dma_buf, again, &error);
+  ret =
+      gst_mmio_io_select_mode (self->io, query, self->is_dma_buf, again,
+      &error);
   is_new = g_strcmp0 (before, gst_mmio_io_get_reason (self->io)) != 0;
   GST_OBJECT_UNLOCK (self);
 
@@ -495,7 +500,7 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
   if (!self->keeps_allocation && !select_io_mode (self, query, &again))
     return FALSE;
 
-  /* With less to offer, before the next frame */
+  /* Negotiates again with less to offer, before the next frame */
   if (again) {
     gst_mmio_pool_remove_all (query);
     gst_pad_mark_reconfigure (GST_BASE_SRC_PAD (base));
@@ -508,13 +513,14 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
   copies = gst_mmio_io_get_mode (self->io) == GST_MMIO_IO_MODE_COPY;
   if (!copies) {
     gst_mmio_pool_remove_all (query);
-    /* Of a map there is no end */
+    /* A mapping has no buffer limit */
     max_buffers = gst_mmio_io_get_mode (self->io) ==
         GST_MMIO_IO_MODE_DMABUF ? GST_MMIO_RING_MAX : 0;
   } else if (!gst_mmio_pool_decide (query, &self->info, &max_buffers)) {
     GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
-        ("No buffers can be had for a picture of %dx%d; set width and height "
-            "lower.", GST_VIDEO_INFO_WIDTH (&self->info),
+        ("Cannot allocate buffers for a %dx%d frame: no buffer pool accepts "
+            "the size. Reduce width or height.",
+            GST_VIDEO_INFO_WIDTH (&self->info),
             GST_VIDEO_INFO_HEIGHT (&self->info)), ("%" GST_PTR_FORMAT, query));
     return FALSE;
   }
@@ -549,8 +555,8 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
   return TRUE;
 }
 
-/* Negotiates until an I/O mode is agreed upon: a frame in between would not match
- * its caps.  For the streaming thread. */
+/* Negotiates until an I/O mode is selected: a frame before that would not match
+ * its caps. Called by the streaming thread. */
 gboolean
 gst_mmio_negotiation_renew (GstMmioVidSrc * self)
 {
@@ -562,7 +568,7 @@ gst_mmio_negotiation_renew (GstMmioVidSrc * self)
   return TRUE;
 }
 
-/* Takes over the negotiation of the class */
+/* Installs the virtual methods of the negotiation */
 void
 gst_mmio_negotiation_init_class (GstBaseSrcClass * klass)
 {
@@ -573,7 +579,7 @@ gst_mmio_negotiation_init_class (GstBaseSrcClass * klass)
   klass->decide_allocation = gst_mmio_negotiation_decide_allocation;
 }
 
-/* Makes the pad of a new element ready */
+/* Prepares the pad of a new element */
 void
 gst_mmio_negotiation_init (GstMmioVidSrc * self)
 {

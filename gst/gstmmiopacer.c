@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Frame pacing, as arithmetic: no clock is read here and nobody waits.  Times
- * are computed from tick numbers, so nothing adds up and drifts.
+ * Frame pacing: pure arithmetic, reads no clock. Times are computed from tick
+ * numbers, so that errors do not accumulate.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -9,14 +9,16 @@
 
 #include "gstmmiopacer.h"
 
-/* A frame that is captured so soon after its tick has begun is stamped with the
- * tick's time, which keeps timestamps regular.  It is what a wake-up takes on a
- * machine that is not overloaded. */
+/* A frame that is captured this soon after its tick began gets the time of the
+ * tick, so that timestamps are regular. It is the time of a wake-up on a machine
+ * that is not overloaded. */
 #define WAKE_UP_TIME GST_MSECOND
 
 /**
  * gst_mmio_pacer_init:
- * @pacer: (out): a pacer without a rate
+ * @pacer: (out): the pacer
+ *
+ * Initialises a pacer without a rate.
  */
 void
 gst_mmio_pacer_init (GstMmioPacer * pacer)
@@ -27,10 +29,10 @@ gst_mmio_pacer_init (GstMmioPacer * pacer)
 
 /**
  * gst_mmio_pacer_set_rate:
- * @fps_n: frames
- * @fps_d: in so many seconds
+ * @fps_n: numerator of the frame rate
+ * @fps_d: denominator of the frame rate
  *
- * Sets or changes the rate; frame numbers go on.
+ * Sets or changes the rate. Frame numbers continue.
  */
 void
 gst_mmio_pacer_set_rate (GstMmioPacer * pacer, gint fps_n, gint fps_d)
@@ -46,7 +48,9 @@ gst_mmio_pacer_set_rate (GstMmioPacer * pacer, gint fps_n, gint fps_d)
 /**
  * gst_mmio_pacer_get_period:
  *
- * Returns: duration of a frame, or %GST_CLOCK_TIME_NONE without a rate
+ * Gets the period.
+ *
+ * Returns: nanoseconds between two frames, or %GST_CLOCK_TIME_NONE without a rate
  */
 GstClockTime
 gst_mmio_pacer_get_period (const GstMmioPacer * pacer)
@@ -57,8 +61,8 @@ gst_mmio_pacer_get_period (const GstMmioPacer * pacer)
   return gst_util_uint64_scale_int (GST_SECOND, pacer->fps_d, pacer->fps_n);
 }
 
-/* Running time at which a tick begins, rounded up, or it would not have begun
- * yet */
+/* Returns: running time at which a tick begins, rounded up, so that the tick has
+ * begun then */
 static GstClockTime
 get_begin (const GstMmioPacer * pacer, guint64 tick)
 {
@@ -88,7 +92,7 @@ stamp (const GstMmioPacer * pacer, GstClockTime now, GstMmioFrameTime * frame)
 /**
  * gst_mmio_pacer_set_discont:
  *
- * Has the frames before the next one not count as missed.
+ * Excludes the frames before the next one from the missed frames.
  */
 void
 gst_mmio_pacer_set_discont (GstMmioPacer * pacer)
@@ -99,10 +103,10 @@ gst_mmio_pacer_set_discont (GstMmioPacer * pacer)
 /**
  * gst_mmio_pacer_next:
  * @now: running time
- * @frame: (out): the next frame; it is due now if its time is past
+ * @frame: (out): the next frame; it is due if its @due is not after @now
  *
- * Finds the frame to capture next.  Changes nothing: the frame counts when it
- * is taken.
+ * Finds the frame to capture next. The state does not change before
+ * gst_mmio_pacer_take().
  */
 void
 gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
@@ -111,10 +115,10 @@ gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
   const guint64 tick = get_tick (pacer, now);
 
   frame->missed = 0;
-  /* More than a tick back: running time began anew, after a flush */
+  /* More than a tick back: running time has begun again after a flush */
   if (!pacer->started || tick + 1 < pacer->tick) {
     frame->tick = tick;
-    /* At another rate: the tick that the last frame was in has had one */
+    /* After a change of rate: the tick of the last frame has had a frame */
     if (pacer->next_number > 0 && pacer->last <= now &&
         tick == get_tick (pacer, pacer->last))
       frame->tick++;
@@ -132,7 +136,7 @@ gst_mmio_pacer_next (const GstMmioPacer * pacer, GstClockTime now,
 
 /**
  * gst_mmio_pacer_take:
- * @frame: what gst_mmio_pacer_next() said
+ * @frame: the frame of gst_mmio_pacer_next()
  *
  * Counts the frame as captured.
  */
@@ -149,11 +153,11 @@ gst_mmio_pacer_take (GstMmioPacer * pacer, const GstMmioFrameTime * frame)
 /**
  * gst_mmio_pacer_retry:
  * @now: running time
- * @frame: (inout): a frame that was taken, and could not be captured
+ * @frame: (inout): a frame that was taken and could not be captured
  *
- * Stamps the frame anew, to capture it now.
+ * Stamps the frame again, to capture it now.
  *
- * Returns: FALSE if another frame is due by now
+ * Returns: FALSE if the next frame is due
  */
 gboolean
 gst_mmio_pacer_retry (GstMmioPacer * pacer, GstClockTime now,

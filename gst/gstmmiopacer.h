@@ -8,9 +8,11 @@ G_BEGIN_DECLS
 /**
  * GstMmioPacer:
  *
- * Which frame is due when.  Running time is divided into ticks of one frame
- * each; tick n begins at n / rate.  A frame is due as soon as a tick begins, and
- * is missed if the next tick begins before it is taken.
+ * Computes when frames are due. Running time is divided into ticks of one period
+ * each; tick n begins at n / rate. A frame is due when its tick begins, and is
+ * missed if the next tick begins before it is taken.
+ *
+ * Locking: none.
  */
 typedef struct {
   /*< private >*/
@@ -25,12 +27,14 @@ typedef struct {
 
 /**
  * GstMmioFrameTime:
- * @due: running time at which the frame is to be captured
+ * @due: running time at which the frame has to be captured
  * @pts: running time at which it is captured
  * @duration: nanoseconds to the next frame, or %GST_CLOCK_TIME_NONE
- * @tick: its tick
- * @number: its number since the start, counting the missed ones
- * @missed: frames missed before it
+ * @tick: number of its tick
+ * @number: its number since the start, including missed frames
+ * @missed: number of frames missed before it
+ *
+ * The time and number of a frame.
  */
 typedef struct {
   GstClockTime due;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The pool that frames are copied into: downstream's where there is one, so
- * that what is copied there need not be copied again.
+ * The pool of the buffers that frames are copied to: downstream's pool if it
+ * proposes one, so that downstream does not copy again.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -27,8 +27,8 @@ get_config (GstBufferPool * pool, GstCaps * caps, guint size, guint min,
   return config;
 }
 
-/* With the first allocator and parameters that downstream proposes, as the base
- * class does it */
+/* Configures @pool with the first allocator and parameters that downstream
+ * proposes, as the base class does */
 static gboolean
 configure_pool (GstBufferPool * pool, GstQuery * query, GstCaps * caps,
     guint size, guint min, guint max, gboolean has_video_meta)
@@ -47,7 +47,7 @@ configure_pool (GstBufferPool * pool, GstQuery * query, GstCaps * caps,
   if (gst_buffer_pool_set_config (pool, config))
     return TRUE;
 
-  /* It wants something else, which may do as well */
+  /* The pool has changed the configuration, which may still be usable */
   config = gst_buffer_pool_get_config (pool);
   if (gst_buffer_pool_config_validate_params (config, caps, size, min, max))
     return gst_buffer_pool_set_config (pool, config);
@@ -62,7 +62,7 @@ create_own_pool (GstQuery * query, GstCaps * caps, guint size, guint min,
 {
   GstBufferPool *pool = gst_video_buffer_pool_new ();
 
-  /* An allocator that cannot serve a video pool is left out */
+  /* If a video pool cannot use the allocator, the default allocator is used */
   if (!configure_pool (pool, query, caps, size, min, 0, has_video_meta) &&
       !gst_buffer_pool_set_config (pool, get_config (pool, caps, size, min, 0,
               has_video_meta)))
@@ -71,8 +71,8 @@ create_own_pool (GstQuery * query, GstCaps * caps, guint size, guint min,
   return pool;
 }
 
-/* Returns: (transfer full) (nullable): the first of downstream's pools that takes the
- * configuration */
+/* Returns: (transfer full) (nullable): the first pool of downstream that accepts
+ * the configuration */
 static GstBufferPool *
 choose_pool (GstQuery * query, GstCaps * caps, const GstVideoInfo * info,
     gboolean has_video_meta)
@@ -88,8 +88,8 @@ choose_pool (GstQuery * query, GstCaps * caps, const GstVideoInfo * info,
                 GST_VIDEO_INFO_SIZE (info)), min, max, has_video_meta))
       return pool;
 
-    GST_WARNING ("downstream's %" GST_PTR_FORMAT " refuses the configuration",
-        pool);
+    GST_WARNING ("downstream's pool %" GST_PTR_FORMAT
+        " rejects the configuration", pool);
     gst_object_unref (pool);
   }
 
@@ -98,11 +98,14 @@ choose_pool (GstQuery * query, GstCaps * caps, const GstVideoInfo * info,
 
 /**
  * gst_mmio_pool_decide:
- * @query: a finished allocation query; its pools are replaced by the chosen one
- * @info: what goes into the buffers
- * @max_buffers: (out): how many buffers the pool has, 0 for any number
+ * @query: an answered allocation query; its pools are replaced with the selected
+ *   pool
+ * @info: the video info of the negotiated caps
+ * @max_buffers: (out): maximum number of buffers of the pool, 0 for no limit
  *
- * Returns: FALSE if there can be no pool for such a picture
+ * Selects the buffer pool.
+ *
+ * Returns: FALSE if no pool accepts @info
  */
 gboolean
 gst_mmio_pool_decide (GstQuery * query, const GstVideoInfo * info,
@@ -118,7 +121,7 @@ gst_mmio_pool_decide (GstQuery * query, const GstVideoInfo * info,
   gst_query_parse_allocation (query, &caps, NULL);
   pool = choose_pool (query, caps, info, has_video_meta);
 
-  /* It may insist on other figures */
+  /* The pool may have changed the values */
   if (pool) {
     config = gst_buffer_pool_get_config (pool);
     gst_buffer_pool_config_get_params (config, NULL, &size, &min, &max);
@@ -145,9 +148,9 @@ gst_mmio_pool_decide (GstQuery * query, const GstVideoInfo * info,
 
 /**
  * gst_mmio_pool_remove_all:
- * @query: a finished allocation query
+ * @query: an answered allocation query
  *
- * Leaves @query without a pool, where buffers come from elsewhere.
+ * Removes all pools, for buffers that do not come from a pool.
  */
 void
 gst_mmio_pool_remove_all (GstQuery * query)

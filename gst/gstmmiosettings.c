@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The writable properties, and their conversion to the library's configuration.
+ * The writable properties, and their conversion to the configuration of the
+ * library.
+ *
  * Locking: the owner of the settings holds a lock.
  */
 #ifdef HAVE_CONFIG_H
@@ -15,7 +17,7 @@
 #include "gstmmioformat.h"
 #include "gstmmioframequeue.h"
 
-/* Of a register of which only the offset or the BAR is set, in bits */
+/* Default size in bits of a register that has a BAR or an offset */
 #define REGISTER_SIZE 32
 
 static const GstMmioRegisterSettings no_register = {
@@ -72,7 +74,10 @@ static const GstMmioSetting setting_table[N_PROPS] = {
  * gst_mmio_settings_find:
  * @prop_id: ID of a property
  *
- * Returns: (transfer none) (nullable): the setting; NULL if the property is none
+ * Finds the setting of a property.
+ *
+ * Returns: (transfer none) (nullable): the setting; NULL if the property is not a
+ *   setting
  */
 const GstMmioSetting *
 gst_mmio_settings_find (guint prop_id)
@@ -82,7 +87,9 @@ gst_mmio_settings_find (guint prop_id)
 
 /**
  * gst_mmio_settings_init:
- * @settings: (out): the defaults
+ * @settings: (out): the settings
+ *
+ * Sets all settings to their defaults.
  */
 void
 gst_mmio_settings_init (GstMmioSettings * settings)
@@ -104,7 +111,7 @@ gst_mmio_settings_init (GstMmioSettings * settings)
 /**
  * gst_mmio_settings_clear:
  *
- * Frees what @settings own.
+ * Frees the members of the settings.
  */
 void
 gst_mmio_settings_clear (GstMmioSettings * settings)
@@ -116,8 +123,10 @@ gst_mmio_settings_clear (GstMmioSettings * settings)
  * gst_mmio_settings_list_specs:
  * @object_class: class of an element that has settings
  *
- * Returns: (transfer full) (element-type GParamSpec): what has been installed,
- *   in that order
+ * Lists the properties of the settings.
+ *
+ * Returns: (transfer container) (element-type GParamSpec): the properties, in the
+ *   order of installation
  */
 GPtrArray *
 gst_mmio_settings_list_specs (GObjectClass * object_class)
@@ -136,12 +145,16 @@ gst_mmio_settings_list_specs (GObjectClass * object_class)
   return own;
 }
 
-/* The value of a setting */
+/* The member of a setting */
 #define FIELD(type, settings, setting) \
   G_STRUCT_MEMBER (type, settings, (setting)->offset)
 
 /**
  * gst_mmio_settings_set_property:
+ * @prop_id: ID of a property
+ * @value: the new value
+ *
+ * Sets a setting.
  *
  * Returns: whether @prop_id is a setting
  */
@@ -185,6 +198,10 @@ gst_mmio_settings_set_property (GstMmioSettings * settings, guint prop_id,
 
 /**
  * gst_mmio_settings_get_property:
+ * @prop_id: ID of a property
+ * @value: (out): the value
+ *
+ * Gets a setting.
  *
  * Returns: whether @prop_id is a setting
  */
@@ -227,9 +244,11 @@ gst_mmio_settings_get_property (const GstMmioSettings * settings,
 
 /**
  * gst_mmio_settings_is_default:
- * @spec: of a setting
+ * @spec: property of a setting
  *
- * Returns: whether the setting is not set
+ * Compares a setting with its default.
+ *
+ * Returns: whether the setting has its default value, which means not set
  */
 gboolean
 gst_mmio_settings_is_default (const GstMmioSettings * settings,
@@ -244,11 +263,13 @@ gst_mmio_settings_is_default (const GstMmioSettings * settings,
 
 /**
  * gst_mmio_settings_list_changes:
- * @others: settings to compare with
- * @object_class: class of the element that has settings
+ * @others: other settings
+ * @object_class: class of the element that has the settings
  *
- * Returns: (transfer full) (element-type GParamSpec): those properties that
- *   are not the same
+ * Compares settings.
+ *
+ * Returns: (transfer container) (element-type GParamSpec): the properties that
+ *   differ
  */
 GPtrArray *
 gst_mmio_settings_list_changes (const GstMmioSettings * settings,
@@ -280,7 +301,7 @@ is_register_set (const GstMmioRegisterSettings * settings)
       settings->size != DEFAULT_REGISTER_SIZE;
 }
 
-/* A register is set as soon as one of its properties is */
+/* A register is set if one of its properties is set */
 static MmioRegisterSpec
 get_register (const GstMmioRegisterSettings * settings)
 {
@@ -297,8 +318,10 @@ get_register (const GstMmioRegisterSettings * settings)
 /**
  * gst_mmio_settings_get_queue_size:
  *
- * Returns: frames that may wait, 1 to %GST_MMIO_FRAME_QUEUE_MAX; 0: not set.  It may be
- *   set at any time, and is checked only when the device is opened.
+ * Gets the size of the queue. It may change at any time, and is checked only when
+ * the device is opened.
+ *
+ * Returns: number of frames, 1 to %GST_MMIO_FRAME_QUEUE_MAX; 0 if not set
  */
 guint
 gst_mmio_settings_get_queue_size (const GstMmioSettings * settings)
@@ -308,8 +331,9 @@ gst_mmio_settings_get_queue_size (const GstMmioSettings * settings)
 
 /**
  * gst_mmio_settings_get_config:
- * @config: (out): the same in the library's words; its device belongs to
- *   @settings
+ * @config: (out): the configuration; its device belongs to @settings
+ *
+ * Converts the settings to a configuration of the library.
  *
  * Returns: TRUE, or FALSE with %MMIO_ERROR_FORMAT or %MMIO_ERROR_SETTINGS
  */
@@ -344,8 +368,8 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
   if (settings->format != GST_VIDEO_FORMAT_UNKNOWN &&
       !gst_mmio_format_from_video (&result.spec.format, settings->format)) {
     mmio_set_error (error, MMIO_ERROR_FORMAT,
-        "%s is no format that lies in a BAR row by row; set format to a packed "
-        "or planar raw one, such as rgb, bgrx or nv12.",
+        "Cannot capture format %s: frames in a BAR are rows of pixels. Set "
+        "format to a packed or planar raw format, such as rgb, bgrx or nv12.",
         gst_mmio_enum_get_nick (GST_TYPE_VIDEO_FORMAT, settings->format));
     return FALSE;
   }
@@ -354,16 +378,16 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
           settings->io_mode == GST_MMIO_IO_MODE_DMABUF) &&
       settings->changes != MMIO_CHANGES_IGNORE) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "To find changes the picture has to be read, but io-mode=%s sends it "
-        "unread; set changes=ignore or io-mode=copy.",
+        "Cannot find changes with io-mode=%s: it sends frames without a read. "
+        "Set changes=ignore or io-mode=copy.",
         gst_mmio_enum_get_nick (GST_TYPE_MMIO_IO_MODE, settings->io_mode));
     return FALSE;
   }
 
   if (settings->counter_is_seqlock && result.spec.counter.bits == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "Cannot use counter-seqlock: the frame counter has no place; set "
-        "counter-offset.");
+        "Cannot use counter-seqlock: the offset of the frame counter is not "
+        "set. Set counter-offset.");
     return FALSE;
   }
 

@@ -8,20 +8,20 @@
 
 G_BEGIN_DECLS
 
-/* IDs of the element's other properties start here */
+/* First ID of the other properties of the element */
 #define GST_MMIO_SETTINGS_N_PROPS 25
 
-/* Why a value is refused: the setting's name, the value, the name again, and
- * gst_mmio_settings_describe_values() */
+/* Error text of an invalid value. Arguments: the setting, the value, the
+ * setting, and gst_mmio_settings_describe_values(). */
 #define GST_MMIO_SETTINGS_REFUSAL "Cannot set %s to '%s': %s is %s."
 
 /**
  * GstMmioRegisterSettings:
- * @bar: the BAR, -1 if not set
- * @offset: bytes from its start, -1 if not set
+ * @bar: number of the BAR, -1 if not set
+ * @offset: bytes from the start of the BAR, -1 if not set
  * @size: bits, 0 if not set
  *
- * A register of the device, as the properties have it.
+ * The location of a register, as the properties have it.
  */
 typedef struct {
   gint bar;
@@ -32,8 +32,8 @@ typedef struct {
 /**
  * GstMmioSettings:
  *
- * What a user says of the device and of the way its picture shall take: the
- * writable properties.
+ * The writable properties: the device, the layout of its frame, and how it is
+ * captured and sent.
  */
 typedef struct {
   char *device;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Shared by gstmmiosettings.c and gstmmiosettingsspecs.c: the properties, and their
- * defaults */
+/* The properties and their defaults, for gstmmiosettings.c and
+ * gstmmiosettingsspecs.c */
 
 #include "gstmmiosettings.h"
 
@@ -55,13 +55,16 @@ G_STATIC_ASSERT (N_PROPS == GST_MMIO_SETTINGS_N_PROPS);
 
 /**
  * GstMmioSetting:
- * @name: of the property
+ * @name: name of the property
  * @type: its fundamental type
- * @offset: of the value in #GstMmioSettings
- * @min, @max: of a number: the values that the element can start with.  The property
- *   takes all values of its type: GLib drops others with a warning on standard error,
- *   and the element would run with another value than the user's.
- * @is_size: a number that is the size of a register
+ * @offset: offset of its value in #GstMmioSettings
+ * @min: minimum of a number, checked when the device is opened
+ * @max: maximum of a number, likewise; 0 if the setting is not a number
+ * @is_size: whether it is the size of a register
+ *
+ * A setting. The property accepts all values of its type, also those outside @min
+ * to @max. GLib would drop such values with a warning on standard error, and the
+ * element would run with another value than the user has set.
  */
 typedef struct {
   const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The writable properties as gst-inspect shows them, and the values that they may have.
+ * Installs the writable properties, and checks their values.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -102,7 +102,7 @@ G_STATIC_ASSERT (PROP_INDEX_SIZE == PROP_INDEX_BAR + 2);
  * gst_mmio_settings_install_properties:
  * @object_class: class of an element that has settings
  *
- * A property that has its default value is not set.
+ * Installs the properties. A property with its default value is not set.
  */
 void
 gst_mmio_settings_install_properties (GObjectClass * object_class)
@@ -110,77 +110,248 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
   const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
       GST_PARAM_MUTABLE_READY;
 
+  /**
+   * GstMmioVidSrc:device:
+   *
+   * The device. Possible values are sim (a simulated device), a PCI address
+   * (0000:03:00.0), and vendor and device in hex (10ee:7024). 10ee:7024@1 is the
+   * second device of several. A path with a slash names a file or character device.
+   */
   g_object_class_install_property (object_class, PROP_DEVICE,
       g_param_spec_string ("device", "Device",
-          "The device: " MMIO_ADDRESS_FORMS, DEFAULT_DEVICE, flags));
+          "Device (sim, PCI address, vendor:device[@n] in hex, or path)",
+          DEFAULT_DEVICE, flags));
+
+  /**
+   * GstMmioVidSrc:access:
+   *
+   * How to open a PCI device. auto selects vfio or UIO if the device is bound to
+   * such a driver and its node may be opened, otherwise sysfs.
+   */
   g_object_class_install_property (object_class, PROP_ACCESS,
-      g_param_spec_enum ("access", "Access", "How to reach a PCI device",
+      g_param_spec_enum ("access", "Access", "How to open a PCI device",
           GST_TYPE_MMIO_ACCESS, DEFAULT_ACCESS, flags));
+
+  /**
+   * GstMmioVidSrc:bar:
+   *
+   * The BAR that contains the frame, 0 to 5. For a UIO node it is the number of
+   * the map. -1 selects the first memory BAR that is large enough.
+   */
   install_number (object_class, PROP_BAR, "BAR",
-      "BAR that holds the frame, 0 to 5 (-1 = first large enough)",
-      DEFAULT_BAR);
+      "BAR of the frame, 0 to 5 (-1 = first large enough)", DEFAULT_BAR);
+
+  /**
+   * GstMmioVidSrc:format:
+   *
+   * The pixel format of the frame in device memory: a packed or planar raw
+   * format. unknown selects the format that the device describes, or RGB.
+   */
   g_object_class_install_property (object_class, PROP_FORMAT,
       g_param_spec_enum ("format", "Format",
           "Pixel format (unknown = as the device describes, or RGB)",
           GST_TYPE_VIDEO_FORMAT, DEFAULT_FORMAT, flags));
+
+  /**
+   * GstMmioVidSrc:width:
+   *
+   * The width of the frame in pixels. If width or height is 0, the device has to
+   * describe its frame.
+   */
   install_number (object_class, PROP_WIDTH, "Width",
       "Width of the frame (pixels, 0 = as the device describes)", 0);
+
+  /**
+   * GstMmioVidSrc:height:
+   *
+   * The height of the frame in pixels. If width or height is 0, the device has
+   * to describe its frame.
+   */
   install_number (object_class, PROP_HEIGHT, "Height",
       "Height of the frame (pixels, 0 = as the device describes)", 0);
+
+  /**
+   * GstMmioVidSrc:offset:
+   *
+   * The offset of the first pixel in the BAR, in bytes.
+   */
   install_number (object_class, PROP_OFFSET, "Offset",
       "Offset of the first pixel in the BAR (bytes)", 0);
+
+  /**
+   * GstMmioVidSrc:stride:
+   *
+   * Bytes from one row of the first plane to the next. 0 means rows without
+   * padding. The other planes follow without a gap, and their strides follow
+   * from this one.
+   */
   install_number (object_class, PROP_STRIDE, "Stride",
       "Bytes from one row of the first plane to the next (0 = no padding)", 0);
+
+  /**
+   * GstMmioVidSrc:io-mode:
+   *
+   * How frames are sent. auto sends dma-bufs if the device, the kernel and
+   * downstream support them, and copies otherwise. The property
+   * #GstMmioVidSrc:stats has the selected mode and its reason.
+   */
   g_object_class_install_property (object_class, PROP_IO_MODE,
       g_param_spec_enum ("io-mode", "IO mode",
-          "How frames are sent: as a dma-buf, as a copy, or as the mapped BAR",
+          "How frames are sent (dma-buf, copy or mapped BAR)",
           GST_TYPE_MMIO_IO_MODE, DEFAULT_IO_MODE, flags));
+
+  /**
+   * GstMmioVidSrc:mapping:
+   *
+   * How the BAR is mapped. write-combining needs a prefetchable BAR and access by
+   * sysfs, as vfio and UIO map uncached.
+   */
   g_object_class_install_property (object_class, PROP_MAPPING,
       g_param_spec_enum ("mapping", "Mapping", "How the BAR is mapped",
           GST_TYPE_MMIO_MAPPING, DEFAULT_MAPPING, flags));
+
+  /**
+   * GstMmioVidSrc:engine:
+   *
+   * The load instructions of a copy. Set u32 for a device that does not support
+   * wider loads. An engine that is not possible is an error.
+   */
   g_object_class_install_property (object_class, PROP_ENGINE,
       g_param_spec_enum ("engine", "Engine", "How a copy loads from the BAR",
           GST_TYPE_MMIO_ENGINE, DEFAULT_ENGINE, flags));
+
+  /**
+   * GstMmioVidSrc:changes:
+   *
+   * How to handle unchanged frames. mark attaches a region-of-interest meta of
+   * type damage to a buffer for each range of changed rows. drop also drops
+   * unchanged frames. Both keep a copy of the frame for the comparison.
+   */
   g_object_class_install_property (object_class, PROP_CHANGES,
-      g_param_spec_enum ("changes", "Changes", "How to handle unchanged "
-          "frames and changed rows (mark: regions of interest named damage)",
+      g_param_spec_enum ("changes", "Changes",
+          "How to handle unchanged frames and changed rows",
           GST_TYPE_MMIO_CHANGES, DEFAULT_CHANGES, flags));
+
+  /**
+   * GstMmioVidSrc:frame-sync:
+   *
+   * What starts a frame: the clock of the pipeline at the negotiated rate, the
+   * frame counter of the device, or its interrupt by vfio or UIO.
+   */
   g_object_class_install_property (object_class, PROP_FRAME_SYNC,
       g_param_spec_enum ("frame-sync", "Frame sync", "What starts a frame",
           GST_TYPE_MMIO_FRAME_SYNC, DEFAULT_FRAME_SYNC, flags));
+
+  /**
+   * GstMmioVidSrc:counter-bar:
+   *
+   * The BAR of the frame counter, 0 to 5. -1 means the BAR of the frame. The
+   * counter is used if its BAR, offset or size is set. Otherwise the counter
+   * that the device describes is used with frame-sync=counter.
+   */
+  /**
+   * GstMmioVidSrc:counter-offset:
+   *
+   * The offset of the frame counter in its BAR in bytes, a multiple of its size.
+   * -1 means not set, and offset 0 if the BAR or size is set.
+   */
+  /**
+   * GstMmioVidSrc:counter-size:
+   *
+   * The size of the frame counter in bits: 8, 16, 32 or 64. It is little-endian.
+   * 0 means not set, and 32 bits if the BAR or offset is set.
+   */
   install_register (object_class, PROP_COUNTER_BAR,
       "Counter BAR", "BAR of the frame counter, 0 to 5 (-1 = the frame's)",
       "Counter offset",
       "Offset of the frame counter in its BAR (bytes, -1 = not set)",
       "Counter size",
       "Size of the frame counter (bits: 8, 16, 32, 64; 0 = 32)");
+
+  /**
+   * GstMmioVidSrc:counter-seqlock:
+   *
+   * Whether the frame counter is incremented before and after each frame, so
+   * that it is odd while the device writes. Otherwise it is incremented once for
+   * each frame.
+   */
   g_object_class_install_property (object_class, PROP_COUNTER_SEQLOCK,
       g_param_spec_boolean ("counter-seqlock", "Counter seqlock",
           "The frame counter is odd while the device writes a frame", FALSE,
           flags));
+
+  /**
+   * GstMmioVidSrc:buffers:
+   *
+   * Number of slots that the device writes in turn, 1 to 4. The index register
+   * names the complete one. 0 means the number that the device describes, or 1.
+   */
   install_number (object_class, PROP_BUFFERS, "Buffers",
-      "Buffers that the device writes in turn (0 = as it describes)", 0);
+      "Number of slots in device memory, 1 to 4 (0 = as described)", 0);
+
+  /**
+   * GstMmioVidSrc:buffer-step:
+   *
+   * Bytes from the start of a slot to the start of the next one. 0 means the
+   * distance that the device describes, or slots without a gap.
+   */
   install_number (object_class, PROP_BUFFER_STEP, "Buffer step",
-      "Bytes from one buffer to the next (0 = as described, or no gap)", 0);
+      "Bytes from one slot to the next (0 = as described, or contiguous)", 0);
+
+  /**
+   * GstMmioVidSrc:index-bar:
+   *
+   * The BAR of the index register, 0 to 5. -1 means the BAR of the frame. The
+   * index is used if its BAR, offset or size is set. Otherwise the index that
+   * the device describes is used.
+   */
+  /**
+   * GstMmioVidSrc:index-offset:
+   *
+   * The offset of the index register in its BAR in bytes, a multiple of its
+   * size. -1 means not set, and offset 0 if the BAR or size is set.
+   */
+  /**
+   * GstMmioVidSrc:index-size:
+   *
+   * The size of the index register in bits: 8, 16, 32 or 64. It is
+   * little-endian. 0 means not set, and 32 bits if the BAR or offset is set.
+   */
   install_register (object_class, PROP_INDEX_BAR,
       "Index BAR", "BAR of the index register, 0 to 5 (-1 = the frame's)",
       "Index offset",
-      "Offset of the index of the complete buffer (bytes, -1 = not set)",
-      "Index size", "Size of the index (bits: 8, 16, 32, 64; 0 = 32)");
+      "Offset of the index register in its BAR (bytes, -1 = not set)",
+      "Index size", "Size of the index register (bits: 8, 16, 32, 64; 0 = 32)");
+
+  /**
+   * GstMmioVidSrc:reconnect:
+   *
+   * Whether the element waits for a removed device to return, and posts a
+   * warning. Otherwise the removal is an error, which ends the stream.
+   */
   g_object_class_install_property (object_class, PROP_RECONNECT,
       g_param_spec_boolean ("reconnect", "Reconnect",
-          "Wait for a removed device to return (false = its removal is an error)",
-          FALSE, flags));
+          "Wait for a removed device to return (false = error)", FALSE, flags));
+
+  /**
+   * GstMmioVidSrc:queue-size:
+   *
+   * Maximum number of frames between capture and downstream, 1 to 128. A full
+   * queue drops its oldest frame, which counts as missed. 0 means as many as the
+   * latency of the pipeline needs. May be changed at any time.
+   */
   install_number (object_class, PROP_QUEUE_SIZE, "Queue size",
-      "Maximum number of queued frames (0 = as the latency needs)", 0);
+      "Maximum number of queued frames, 1 to 128 (0 = as latency needs)", 0);
 }
 
 /**
  * gst_mmio_settings_describes_frame:
- * @spec: of a setting
+ * @spec: property of a setting
  *
- * Returns: whether it describes the device's frame and where that is, so that it is
- *   good for no other device
+ * Checks whether a setting describes the frame of the device or its location, so
+ * that it does not apply to another device.
+ *
+ * Returns: whether that is so
  */
 gboolean
 gst_mmio_settings_describes_frame (const GParamSpec * spec)
@@ -203,8 +374,10 @@ gst_mmio_settings_describes_frame (const GParamSpec * spec)
 
 /**
  * gst_mmio_settings_is_allowed:
- * @spec: of a setting
+ * @spec: property of a setting
  * @value: a value of its type
+ *
+ * Checks a value.
  *
  * Returns: whether the element can start with it
  */
@@ -218,9 +391,11 @@ gst_mmio_settings_is_allowed (const GParamSpec * spec, const GValue * value)
 
 /**
  * gst_mmio_settings_describe_values:
- * @spec: of a setting
+ * @spec: property of a setting
  *
- * Returns: (transfer full): what its value may be, in words
+ * Describes the allowed values, for an error text.
+ *
+ * Returns: (transfer full): the description
  */
 char *
 gst_mmio_settings_describe_values (const GParamSpec * spec)
@@ -248,8 +423,9 @@ gst_mmio_settings_describe_values (const GParamSpec * spec)
 /**
  * gst_mmio_settings_check_numbers:
  *
- * Returns: TRUE, or FALSE with %MMIO_ERROR_SETTINGS if one has a value that it may
- *   not have
+ * Checks all numbers.
+ *
+ * Returns: TRUE, or FALSE with %MMIO_ERROR_SETTINGS if a value is not allowed
  */
 gboolean
 gst_mmio_settings_check_numbers (const GstMmioSettings * settings,

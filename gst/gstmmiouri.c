@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Settings as a URI, and back: mmio://DEVICE?PROPERTY=VALUE&PROPERTY=VALUE...
- * What a URI does not say is not set.
+ * Converts settings from and to a URI:
+ * mmio://DEVICE?PROPERTY=VALUE&PROPERTY=VALUE...
+ * A property that the URI does not have is not set.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -21,7 +22,7 @@ is_parameter (const GParamSpec * spec)
   return strcmp (spec->name, DEVICE) != 0;
 }
 
-/* --- From text ------------------------------------------------------------- */
+/* From text */
 
 static char *
 print_value (const GParamSpec * spec, const GValue * value)
@@ -35,7 +36,7 @@ print_value (const GParamSpec * spec, const GValue * value)
   return gst_value_serialize (value);
 }
 
-/* A caps' format name, too */
+/* Accepts the format names of caps, too */
 static gboolean
 parse_format (const char *text, GValue * value)
 {
@@ -46,7 +47,7 @@ parse_format (const char *text, GValue * value)
 }
 
 /* Returns: (transfer full): the number @text in lower case and without leading
- * zeros, which GStreamer takes for octal numbers */
+ * zeros, which GStreamer parses as octal */
 static char *
 normalize_number (const char *text)
 {
@@ -60,7 +61,8 @@ normalize_number (const char *text)
   return g_strconcat (is_hex ? "0x" : "", lower, NULL);
 }
 
-/* As @normal is spelled; negative numbers, and those of BARs, only in decimal */
+/* Prints @value in the base of @normal. Negative numbers and BARs are only valid
+ * in decimal. */
 static char *
 print_number (const GValue * value, const char *normal)
 {
@@ -78,8 +80,8 @@ print_number (const GValue * value, const char *normal)
       g_value_get_uint64 (&wide));
 }
 
-/* GStreamer takes more than a URI may say: names such as "max" and values that
- * wrap around.  What is meant is printed as it was written. */
+/* GStreamer parses more than a URI may have: names such as "max", and values
+ * that wrap around. So a value is valid only if it is printed as it was written. */
 static gboolean
 parse_number (GParamSpec * spec, const char *text, GValue * value)
 {
@@ -94,8 +96,8 @@ parse_number (GParamSpec * spec, const char *text, GValue * value)
       gst_mmio_settings_is_allowed (spec, value);
 }
 
-/* For the same reason: the numbers and the C names of enumerations, from 1.28 on in
- * any case, and words such as "yes" */
+/* Rejects the other texts that GStreamer parses: numbers and C names of
+ * enumerations, any case from 1.28 on, and words such as "yes" */
 static gboolean
 parse_word (GParamSpec * spec, const char *text, GValue * value)
 {
@@ -108,7 +110,7 @@ parse_word (GParamSpec * spec, const char *text, GValue * value)
   return strcmp (printed, text) == 0;
 }
 
-/* The value that @text says, if it is one that is allowed */
+/* Parses an allowed value */
 static gboolean
 parse_value (GParamSpec * spec, const char *text, GValue * value)
 {
@@ -134,7 +136,7 @@ set_unknown_error (GObjectClass * klass, const char *name, GError ** error)
   }
 
   g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
-      "There is no parameter %s; it may be one of %s.", name, names->str);
+      "Cannot set %s: it is not a parameter. Use one of %s.", name, names->str);
 }
 
 static GParamSpec *
@@ -178,10 +180,13 @@ apply_parameter (GObjectClass * klass, const MmioUriParameter * parameter,
 
 /**
  * gst_mmio_uri_parse:
- * @klass: class of the element that has settings
+ * @klass: class of the element that has the settings
  * @text: a URI
- * @settings: (out caller-allocates): what it says, and the defaults of what it
- *   does not say, set if successful; gst_mmio_settings_clear() it
+ * @settings: (out caller-allocates): the settings of the URI, with defaults for
+ *   properties that it does not have; set if successful; free with
+ *   gst_mmio_settings_clear()
+ *
+ * Parses a URI.
  *
  * Returns: TRUE, or FALSE with %GST_URI_ERROR_BAD_URI
  */
@@ -215,14 +220,16 @@ gst_mmio_uri_parse (GObjectClass * klass, const char *text,
   return TRUE;
 }
 
-/* --- To text --------------------------------------------------------------- */
+/* To text */
 
 /**
  * gst_mmio_uri_to_string:
  * @klass: class of the element that has @settings
+ * @settings: the settings
  *
- * Returns: (transfer full) (nullable): the URI that says the same, without what
- *   is as if it had never been set; NULL if there is no device
+ * Prints settings as a URI, without the properties that have their default value.
+ *
+ * Returns: (transfer full) (nullable): the URI; NULL if no device is set
  */
 char *
 gst_mmio_uri_to_string (GObjectClass * klass, const GstMmioSettings * settings)

@@ -3,20 +3,20 @@
  * SECTION:element-mmiovidsrc
  * @title: mmiovidsrc
  *
- * Captures the picture that a PCI device has in its memory (a BAR), for
- * devices without a driver that reads it: FPGA boards, simple capture cards,
- * BMC and VGA framebuffers, shared memory devices of virtual machines.
+ * Captures frames from the memory (BARs) of a PCI device. It is for devices that have
+ * no driver to read them: FPGA boards, simple capture cards, BMC and VGA framebuffers,
+ * shared memory devices of virtual machines.
  *
- * Properties describe the device: its address, and the layout of the picture in
- * its memory.  Caps select the frame rate, and whether 24-bit pixels become
- * 32-bit ones or 32-bit ones change the order of their bytes.  Each byte of the
- * BAR is loaded at most once a frame, in wide loads, straight into downstream's
- * buffers.
+ * Properties describe the device: its address, and the layout of the frame in its
+ * memory.  Caps select the frame rate and the pixel format.  The element converts
+ * 24-bit pixels to 32-bit ones, and changes the byte order of 32-bit pixels.  A copy
+ * loads each byte of the BAR at most once a frame, in wide loads, and writes it to
+ * the buffers of downstream's pool.
  *
  * A thread of the element captures frames and puts them into a queue
- * (#mmiovidsrc:queue-size).  A frame's timestamp is the moment of its capture,
- * and a sink that synchronises delays no capture.  A full queue drops its oldest
- * frame, which counts as missed.
+ * (#GstMmioVidSrc:queue-size).  The timestamp of a frame is the moment of its capture,
+ * and a sink that synchronises does not delay a capture.  A full queue drops its
+ * oldest frame, which counts as missed.
  *
  * ## Example launch lines
  *
@@ -33,18 +33,18 @@
  * |[
  * gst-launch-1.0 mmiovidsrc device=/dev/shm/board format=bgrx width=1920 height=1080 offset=4096 ! video/x-raw,framerate=60/1 ! autovideosink
  * ]|
- * Shows what another program has written to shared memory.
+ * Shows frames that another program writes to shared memory.
  *
  * |[
  * gst-launch-1.0 mmiovidsrc device=1af4:1110 frame-sync=counter ! autovideosink
  * ]|
- * Shows the picture of a shared memory device that has a header, in a virtual
- * machine.  The caps change when the header does.
+ * In a virtual machine, shows the frames of a shared memory device that has a header.
+ * The caps follow changes of the header.
  *
  * |[
  * gst-play-1.0 'mmio://0000:03:00.0?bar=2&format=bgrx&width=640&height=480'
  * ]|
- * The same properties in a URI, for applications that play one.
+ * Sets the same properties by a URI, for applications that play a URI.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -81,7 +81,8 @@ G_DEFINE_TYPE_WITH_CODE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC,
 GST_ELEMENT_REGISTER_DEFINE (mmiovidsrc, "mmiovidsrc", GST_RANK_NONE,
     GST_TYPE_MMIO_VID_SRC);
 
-/* With the object lock held */
+/* Creates the statistics.
+ * Locking: called with the object lock. */
 static GstStructure *
 get_stats (GstMmioVidSrc * self)
 {
@@ -171,8 +172,8 @@ gst_mmio_vid_src_uri_get_uri (GstURIHandler * handler)
   return uri;
 }
 
-/* Returns: (transfer full) (nullable): the properties that are others now; NULL
- *   if the element is running */
+/* Returns: (transfer container) (nullable): the changed properties; NULL if the
+ * settings are in use */
 static GPtrArray *
 take_settings (GstMmioVidSrc * self, const GstMmioSettings * settings)
 {
@@ -205,8 +206,8 @@ gst_mmio_vid_src_uri_set_uri (GstURIHandler * handler, const gchar * uri,
   if (!changes) {
     gst_mmio_settings_clear (&settings);
     g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE,
-        "%s has its device open; set its state to READY before its URI.",
-        GST_OBJECT_NAME (self));
+        "Cannot set the URI of %s: its device is open. Set its state to READY "
+        "first.", GST_OBJECT_NAME (self));
     return FALSE;
   }
 
@@ -269,9 +270,10 @@ notify_device (GstMmioVidSrc * self)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE_ADDRESS]);
 }
 
-/* With the object lock held.  How long it may take to capture a frame, as long as
- * it is not measured: a BAR gives 64 bytes per microsecond, cached memory 500 to
- * buffers that are new.  @copies: whether frames are copied */
+/* Estimates the duration of a capture until it is measured: 64 bytes per
+ * microsecond from a BAR, 500 from cached memory to new buffers. @copies:
+ * whether frames are copied.
+ * Locking: called with the object lock. */
 void
 gst_mmio_vid_src_estimate_latency (GstMmioVidSrc * self, gboolean copies)
 {
@@ -301,8 +303,8 @@ close_capture (GstMmioVidSrc * self)
   g_clear_pointer (&capture, mmio_capture_close);
 }
 
-/* From READY to PAUSED.  Not the base class's start(), after whose failure that
- * posts an error of its own, which says nothing. */
+/* Opens the device, from READY to PAUSED. It is not the start() of the base
+ * class, which posts a second, generic error after a failure. */
 static gboolean
 start (GstMmioVidSrc * self)
 {
@@ -329,9 +331,9 @@ start (GstMmioVidSrc * self)
       layout->plane[0].stride, info->mapping,
       mmio_reader_get_name (info->reader), info->engine_reason);
   if (info->has_unused_header) {
-    g_autofree char *text = g_strdup_printf ("%s has an mmiovid header that "
-        "describes its frame. It is not used, because width and height are set; "
-        "leave both at 0 to use it.",
+    g_autofree char *text = g_strdup_printf ("The mmiovid header of %s "
+        "is not used, because width and height are set. Set both to 0 to use "
+        "it.",
         info->device_address);
 
     gst_mmio_message_post_info (GST_ELEMENT_CAST (self), text);
@@ -355,8 +357,8 @@ start (GstMmioVidSrc * self)
 
   if (!gst_mmio_capture_loop_start (self, &error)) {
     GST_ELEMENT_ERROR (self, RESOURCE, FAILED,
-        ("Cannot start the capture thread: the process has too many threads; "
-            "raise the limit with: ulimit -u"), ("%s", error->message));
+        ("Cannot start the capture thread: the process has too many threads. "
+            "Raise the limit with: ulimit -u NUMBER"), ("%s", error->message));
     close_capture (self);
     return FALSE;
   }
@@ -384,10 +386,10 @@ stop (GstMmioVidSrc * self)
   GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
 }
 
-/* A pause in the same thread is no flush: the base class calls unlock() and
- * unlock_stop() for one, too, from 1.24 on.  With a create() that ends in a
- * pause, 1.22 ends the stream, and newer ones stop the task for ever if the
- * pause is over before that has stopped. */
+/* Checks for a pause by the calling thread, which is not a flush: from 1.24 on,
+ * the base class calls unlock() and unlock_stop() for a pause, too. If create()
+ * ended in a pause, 1.22 would end the stream. Newer versions would stop the
+ * task for ever if the pause ended before the task has stopped. */
 static gboolean
 is_pausing (GstMmioVidSrc * self)
 {
@@ -424,15 +426,15 @@ gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
   gboolean retries;
 
   GST_OBJECT_LOCK (self);
-  /* After a flush, and not after a pause: from 1.24 on, the streaming thread
-   * calls it when that is over */
+  /* Handles only a flush, not a pause: from 1.24 on, the streaming thread also
+   * calls this function after a pause */
   if (!self->is_unlocked) {
     GST_OBJECT_UNLOCK (self);
     return TRUE;
   }
   self->is_unlocked = FALSE;
   self->forget = TRUE;
-  /* What has failed is tried again, but a device that is gone stays so */
+  /* A failed capture is tried again, unless the device was removed */
   retries = self->failure &&
       !g_error_matches (self->failure, MMIO_ERROR, MMIO_ERROR_GONE);
   if (retries) {
@@ -484,8 +486,8 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
   ret = GST_ELEMENT_CLASS (gst_mmio_vid_src_parent_class)->change_state
       (element, transition);
 
-  /* A pause ends when it is over for the base class, too: from 1.24 on that
-   * drops what is created before */
+  /* The pause ends after that of the base class: from 1.24 on, the base class
+   * drops frames that are created before */
   if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING &&
       ret != GST_STATE_CHANGE_FAILURE)
     set_paused (self, FALSE);
@@ -499,10 +501,11 @@ gst_mmio_vid_src_change_state (GstElement * element, GstStateChange transition)
   return ret;
 }
 
-/* An event that goes downstream does so with the next frame.  A seek is refused
- * here: the base class does not ask whether the source is seekable when the
- * event reaches the element and not its pad.  It flushes, and from 1.24 on the
- * stream does not resume afterwards. */
+/* The base class sends a serialized downstream event with the next frame, so
+ * that frame must not be dropped as unchanged. A seek event is rejected here:
+ * the base class does not check whether the source is seekable if the element
+ * gets the event, and not its pad. It flushes, and from 1.24 on the stream does
+ * not resume afterwards. */
 static gboolean
 gst_mmio_vid_src_send_event (GstElement * element, GstEvent * event)
 {
@@ -511,7 +514,7 @@ gst_mmio_vid_src_send_event (GstElement * element, GstEvent * event)
   gboolean ret;
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK) {
-    GST_DEBUG_OBJECT (element, "refusing to seek: a live source");
+    GST_DEBUG_OBJECT (element, "rejecting a seek event: the source is live");
     gst_event_unref (event);
     return FALSE;
   }
@@ -535,7 +538,7 @@ gst_mmio_vid_src_event (GstBaseSrc * base, GstEvent * event)
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY) {
     gst_event_parse_latency (event, &latency);
-    GST_DEBUG_OBJECT (self, "the pipeline's latency is %" GST_TIME_FORMAT,
+    GST_DEBUG_OBJECT (self, "latency of the pipeline: %" GST_TIME_FORMAT,
         GST_TIME_ARGS (latency));
 
     GST_OBJECT_LOCK (self);
@@ -565,11 +568,11 @@ query_latency (GstMmioVidSrc * self, GstQuery * query)
   GST_OBJECT_UNLOCK (self);
 
   if (!is_open) {
-    GST_DEBUG_OBJECT (self, "no latency before the device is open");
+    GST_DEBUG_OBJECT (self, "latency is unknown before the device is open");
     return FALSE;
   }
 
-  /* Frames may wait until the queue, or the pool, has no more room */
+  /* The limit is the queue or the pool, whichever holds fewer frames */
   if (period < (GST_CLOCK_TIME_NONE - min) / n)
     max = min + n * period;
   gst_query_set_latency (query, TRUE, min, max);
@@ -589,8 +592,9 @@ gst_mmio_vid_src_query (GstBaseSrc * base, GstQuery * query)
 
 /* Frames */
 
-/* The capture thread has given up, and all that it captured was sent.  The base
- * class may begin again after a pause, in which it has not heard of the error. */
+/* Posts the failure of the capture thread, after all captured frames are sent.
+ * The base class may call create() again after a pause in which it has ignored
+ * the error. */
 static GstFlowReturn
 post_failure (GstMmioVidSrc * self)
 {
@@ -610,7 +614,7 @@ post_failure (GstMmioVidSrc * self)
   return GST_FLOW_ERROR;
 }
 
-/* Counts a frame that is sent, and the frames missed before it */
+/* Counts a sent frame and the frames missed before it */
 static GstBuffer *
 take_buffer (GstMmioVidSrc * self, GstMmioFrame * frame)
 {
@@ -635,7 +639,7 @@ take_buffer (GstMmioVidSrc * self, GstMmioFrame * frame)
   return g_steal_pointer (&frame->buffer);
 }
 
-/* Returns: whether the capture thread has given up */
+/* Returns: whether the capture has failed */
 static gboolean
 has_failed (GstMmioVidSrc * self)
 {
@@ -658,8 +662,8 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
     GstMmioFrame frame;
     gint left;
 
-    /* From 1.24 on, an unlock_stop() that is left of a pause may undo the
-     * unlock() of the deactivation */
+    /* From 1.24 on, the late unlock_stop() of a pause may undo the unlock() of
+     * the deactivation */
     if (GST_PAD_IS_FLUSHING (pad))
       return GST_FLOW_FLUSHING;
 
@@ -667,8 +671,8 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
       return GST_PAD_IS_FLUSHING (pad) ? GST_FLOW_FLUSHING :
           GST_FLOW_NOT_NEGOTIATED;
 
-    /* Caps and buffers are agreed upon, and one more frame is asked for: also
-     * for one that the base class has dropped */
+    /* Caps and buffers are negotiated. One more frame is wanted, also for a
+     * frame that the base class has dropped. */
     left = GST_BASE_SRC (self)->num_buffers_left;
     gst_mmio_frame_queue_set_wanted (&self->queue,
         left < 0 ? G_MAXUINT64 : (guint64) left + 1);
@@ -693,8 +697,8 @@ gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
   }
 }
 
-/* After EOS, from whatever cause, the streaming thread takes no more frames.
- * Holds the capture thread until create() is called again. */
+/* After each EOS, the streaming thread takes no frames. Holds the capture thread
+ * until create() is called again. */
 static GstPadProbeReturn
 on_event (GstPad * pad, GstPadProbeInfo * info, gpointer user_data)
 {
@@ -725,17 +729,36 @@ install_properties (GObjectClass * object_class)
 
   gst_mmio_settings_install_properties (object_class);
 
+  /**
+   * GstMmioVidSrc:stats:
+   *
+   * Statistics since the start, also after the stop. The numbers of frames are frames
+   * (sent), missed, dropped (from the queue), unchanged, and torn (sent, flagged as
+   * corrupted). The loads are bytes-read (from the BAR) and copy-time (nanoseconds).
+   * The other fields are io-mode, io-mode-reason, mapping, engine, engine-reason and
+   * access.
+   */
   properties[PROP_STATS] = g_param_spec_boxed ("stats", "Statistics",
-      "Since the start: frames (sent), missed, dropped (from the queue), "
-      "unchanged, torn, bytes-read (from the BAR), copy-time (nanoseconds), "
-      "io-mode, io-mode-reason, mapping, engine, engine-reason and access",
+      "Statistics since the start (frames, missed, dropped, torn, ...)",
       GST_TYPE_STRUCTURE, flags);
+
+  /**
+   * GstMmioVidSrc:device-name:
+   *
+   * The name of the device while it is open.
+   */
   properties[PROP_DEVICE_NAME] =
       g_param_spec_string ("device-name", "Device name",
-      "What the device is, in words (while it is open)", NULL, flags);
+      "Name of the open device", NULL, flags);
+
+  /**
+   * GstMmioVidSrc:device-address:
+   *
+   * The full PCI address or the path of the device while it is open.
+   */
   properties[PROP_DEVICE_ADDRESS] =
       g_param_spec_string ("device-address", "Device address",
-      "Full PCI address, or path, of the device (while open)", NULL, flags);
+      "Full PCI address or path of the open device", NULL, flags);
 
   for (guint i = PROP_STATS; i < N_PROPS; i++)
     g_object_class_install_property (object_class, i, properties[i]);
@@ -760,7 +783,7 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
 
   gst_element_class_set_static_metadata (element_class,
       "PCI memory video source", "Source/Video/Hardware",
-      "Captures the picture that a PCI device has in its memory (a BAR)",
+      "Captures frames from the memory (BARs) of a PCI device",
       "The mmiovid authors");
   gst_element_class_add_pad_template (element_class,
       gst_pad_template_new ("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));

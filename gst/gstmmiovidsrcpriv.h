@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The element's structure, for its own files: gstmmiovidsrc.c,
- * gstmmionegotiation.c, gstmmiocaptureloop.c and gstmmiodevicestate.c. */
+/* The structure of the element, for gstmmiovidsrc.c, gstmmionegotiation.c,
+ * gstmmiocaptureloop.c and gstmmiodevicestate.c. */
 
 #include <gst/video/video.h>
 
@@ -21,8 +21,8 @@ G_BEGIN_DECLS GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
 /**
  * GstMmioStep:
  * @GST_MMIO_STEP_DONE: the next step follows
- * @GST_MMIO_STEP_AGAIN: there is nothing to send; begin again
- * @GST_MMIO_STEP_GONE: the device is gone
+ * @GST_MMIO_STEP_AGAIN: no frame to send; the loop starts again
+ * @GST_MMIO_STEP_GONE: the device is removed
  * @GST_MMIO_STEP_FAILED: gst_mmio_capture_loop_fail() was called
  *
  * The result of a step of the capture loop.
@@ -37,10 +37,10 @@ typedef enum
 
 /**
  * GstMmioState:
- * @GST_MMIO_STATE_LIVE: the device shows what is captured
- * @GST_MMIO_STATE_MODE_CHANGING: it shows nothing, or something else
- * @GST_MMIO_STATE_STALLED: it has no new frame
- * @GST_MMIO_STATE_AWAY: it is gone
+ * @GST_MMIO_STATE_LIVE: the device has the captured mode
+ * @GST_MMIO_STATE_MODE_CHANGING: the device has no mode, or another one
+ * @GST_MMIO_STATE_STALLED: the device starts no frame
+ * @GST_MMIO_STATE_AWAY: the device is removed
  *
  * The state of the device.
  */
@@ -55,20 +55,22 @@ typedef enum
 /**
  * GstMmioDeviceState:
  * @state: the state
- * @is_outdated: while %GST_MMIO_STATE_MODE_CHANGING: the device has shown
- *   something else, so it is captured anew
- * @has_pending: a frame was due that could not be read yet
- * @pending: that frame
- * @is_retried: it was read in vain once
- * @next_attempt: while %GST_MMIO_STATE_AWAY: when to look for the device, as
- *   g_get_monotonic_time() has it
- * @returned_at: when it came back; 0: it was never away
- * @last_count: when the device started its last frame, or was first waited for
- * @is_unlinked: its file was deleted or renamed, and applications were warned
- * @doubt: what applications were warned of its frame counter
- * @health: what applications are warned of
+ * @is_outdated: with %GST_MMIO_STATE_MODE_CHANGING: the mode has changed, so that
+ *   the capture has to be replaced
+ * @has_pending: a frame was due and could not be read yet
+ * @pending: the pending frame
+ * @is_retried: the pending frame was read once without success
+ * @next_attempt: with %GST_MMIO_STATE_AWAY: when to reopen the device
+ *   (g_get_monotonic_time())
+ * @returned_at: when the device last returned (g_get_monotonic_time()); 0 if it was
+ *   never removed
+ * @last_count: when the device started its last frame, or when the wait for its
+ *   first one began (g_get_monotonic_time())
+ * @is_unlinked: the file was deleted or renamed, and a warning was posted
+ * @doubt: the last warning about the frame counter
+ * @health: the health report
  *
- * What the capture thread knows of the device.
+ * The state of the device, used by the capture thread.
  */
 typedef struct
 {
@@ -89,31 +91,31 @@ struct _GstMmioVidSrc
 {
   GstPushSrc parent;
 
-  /* Under the object lock */
+  /* Locking: protected by the object lock */
   GstMmioSettings settings;
-  GstStructure *last_stats;     /* of the last run, for after the stop */
-  GstClockTime configured_latency;      /* as the LATENCY event has it */
-  GstMmioLatency latency;       /* the element's own */
-  gboolean copies;              /* what latency is the latency of */
+  GstStructure *last_stats;     /* of the last run */
+  GstClockTime configured_latency;      /* of the LATENCY event */
+  GstMmioLatency latency;       /* of the element */
+  gboolean copies;              /* whether latency includes a copy */
   GstClockTime period;          /* negotiated, or GST_CLOCK_TIME_NONE */
   GstClockTime device_period;   /* measured, or GST_CLOCK_TIME_NONE */
   GstClockTime posted_period;   /* at the last latency message */
   guint max_buffers;            /* of the pool; 0: no limit */
-  guint max_frames;             /* that fit into the queue's memory */
+  guint max_frames;             /* that the memory of the queue allows */
   gboolean latency_changed;
   guint64 sent;
   guint64 torn;
-  gboolean forget;              /* the consumer may not have the last frame */
-  GError *failure;              /* why the capture thread has given up */
+  gboolean forget;              /* downstream may not have the last frame */
+  GError *failure;              /* why the capture has failed */
   gboolean is_failure_posted;
-  GThread *changing;            /* the thread that pauses or resumes */
+  GThread *changing;            /* thread that pauses or resumes */
   gboolean is_unlocked;         /* between unlock() and unlock_stop() */
 
-  /* From the start, in which they are read, to the stop */
+  /* From the read of the settings at the start to the stop */
   gboolean are_settings_used;
 
-  /* From start to stop.  The thread that captures, or that holds it, replaces
-   * them under the object lock, as others read them under it. */
+  /* From start to stop. The capture thread, or the thread that holds it,
+   * replaces them under the object lock. Other threads read them under it. */
   MmioCapture *capture;
   GstMmioIO *io;
 
@@ -124,9 +126,9 @@ struct _GstMmioVidSrc
   GstMmioPacer pacer;
 
   /* Streaming thread only */
-  GstCaps *downstream;          /* all that it took at the last negotiation */
+  GstCaps *downstream;          /* caps that it accepted at the last negotiation */
   gboolean keeps_allocation;
-  gboolean has_video_meta;      /* it knows of them since the last allocation */
+  gboolean has_video_meta;      /* of the last allocation */
 
   /* Capture thread only */
   GstMmioDeviceState device;
@@ -137,15 +139,15 @@ struct _GstMmioVidSrc
   GstMmioCaptureThread thread;
 };
 
-/* The parent class.  The element's type is final, so it is always the same. */
+/* Returns: the parent class, which is always the same, as the type of the
+ * element is final */
 static inline GstBaseSrcClass *
 gst_mmio_vid_src_get_parent (void)
 {
   return GST_BASE_SRC_CLASS (g_type_class_peek (GST_TYPE_PUSH_SRC));
 }
 
-/* Whether it is the device that starts a frame, so that there may be no
- * constant rate */
+/* Returns: whether the device starts the frames, so that the rate may vary */
 static inline gboolean
 gst_mmio_vid_src_is_device_synced (GstMmioVidSrc * self)
 {

@@ -15,6 +15,6 @@ plugin_init (GstPlugin * plugin)
 
 /* *INDENT-OFF* */
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, mmiovid,
-    "Pictures from the memory of PCI devices", plugin_init, PACKAGE_VERSION,
+    "Video capture from the memory of PCI devices", plugin_init, PACKAGE_VERSION,
     "LGPL", PACKAGE_NAME, PACKAGE_ORIGIN)
 /* *INDENT-ON* */

@@ -249,8 +249,8 @@ GST_START_TEST (test_bad_index)
       if (i == 1)
         g_usleep (1100000);
     }
-    check_warning (h, round == 0 ? "picture 2 is complete" :
-        "picture 3 is complete", "only 0 to 1", "index-offset", NULL);
+    check_warning (h, round == 0 ? "is 2, but its slots" :
+        "is 3, but its slots", "are 0 to 1", "index-offset", NULL);
     fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_WARNING), 0);
     check_stat (h, "torn", torn);
 
@@ -316,7 +316,7 @@ GST_START_TEST (test_never_rests)
   if (__i__ == 0 && !RUNNING_ON_VALGRIND)
     fail_unless (frames > pictures / (is_late ? 4 : 2), "%u of %u", frames,
         pictures);
-  check_warning (h, "writes its picture all the time", "flagged as corrupted",
+  check_warning (h, "writes its frame all the time", "flagged as corrupted",
       NULL);
   source_stop (h);
   g_atomic_int_set (&stop, TRUE);
@@ -338,7 +338,7 @@ GST_START_TEST (test_dead_writer)
   gst_harness_play (h);
   gst_buffer_unref (source_pull (h));
   store (COUNTER, 5);
-  check_warning (h, "has been writing one picture for a second", "is odd",
+  check_warning (h, "has been writing one frame for a second", "is odd",
       "counter-seqlock", NULL);
   fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);
   store (COUNTER, 6);
@@ -601,7 +601,7 @@ GST_START_TEST (test_dmabuf_demand_layout)
   gst_harness_set_sink_caps_str (h, "video/x-raw");
   gst_harness_play (h);
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-      "has 2 pictures", "io-mode=auto", bar.path, NULL);
+      "has 2 frames", "io-mode=auto", bar.path, NULL);
   source_teardown (h);
 }
 

@@ -460,7 +460,7 @@ GST_START_TEST (test_drop_refused)
   gst_harness_set_sink_caps_str (h, "video/x-raw,format=NV12");
   gst_harness_crank_single_clock_wait (h);
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-      "downstream takes", "wants another format;", "videoconvert", NULL);
+      "downstream accepts", "wants another format.", "videoconvert", NULL);
   source_teardown (h);
 }
 

@@ -65,7 +65,7 @@ GST_START_TEST (test_too_fast)
   gst_harness_set_sink_caps_str (h, "video/x-raw,framerate=1000000001/1");
   gst_harness_play (h);
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-      "downstream takes", NULL);
+      "downstream accepts", NULL);
   source_teardown (h);
 }
 

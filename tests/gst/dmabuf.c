@@ -32,7 +32,7 @@ GST_START_TEST (test_buffer)
   propose_video_meta (h);
   gst_harness_play (h);
   buffer = source_pull (h);
-  dmabuf_check_way (h, "dmabuf", "Downstream takes the dma-buf of ", bar.path,
+  dmabuf_check_way (h, "dmabuf", "Downstream accepts the dma-buf of ", bar.path,
       NULL);
   fail_unless (dmabuf_in_caps (h));
 
@@ -259,7 +259,7 @@ GST_START_TEST (test_demand_without_importer)
   gst_harness_play (h);
   buffer = source_pull (h);
   dmabuf_check_way (h, "dmabuf", "The dma-buf of ", bar.path,
-      " is sent, as io-mode=dmabuf asks for it. ", "no display hardware", NULL);
+      " is sent, because io-mode=dmabuf is set. ", "no display hardware", NULL);
   fail_unless (dmabuf_is (buffer));
   dmabuf_check_picture (buffer, &odd);
   gst_buffer_unref (buffer);
@@ -273,7 +273,7 @@ GST_START_TEST (test_demand_without_importer)
   gst_message_parse_info (message, &error, NULL);
   fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
           GST_RESOURCE_ERROR_SETTINGS));
-  fail_unless (strstr (error->message, "io-mode=dmabuf asks for it") != NULL,
+  fail_unless (strstr (error->message, "io-mode=dmabuf is set") != NULL,
       "%s", error->message);
   g_error_free (error);
   gst_message_unref (message);
@@ -351,7 +351,7 @@ GST_START_TEST (test_demand_with_obstacle)
   gst_util_set_object_arg (G_OBJECT (h->element), "io-mode", "copy");
   gst_harness_set_sink_caps_str (h, "video/x-raw");
   source_start (h, 1);
-  dmabuf_check_way (h, "copy", "io-mode=copy asks for it.", NULL);
+  dmabuf_check_way (h, "copy", "io-mode=copy is set.", NULL);
   source_teardown (h);
 }
 
@@ -370,7 +370,8 @@ GST_START_TEST (test_changes)
   propose_video_meta (h);
   gst_harness_play (h);
   buffer = source_pull (h);
-  dmabuf_check_way (h, "copy", "To find changes, every frame is read.", NULL);
+  dmabuf_check_way (h, "copy",
+      "The property changes requires a read of each frame.", NULL);
   fail_if (dmabuf_is (buffer));
   dmabuf_check_picture (buffer, &odd);
   gst_buffer_unref (buffer);
@@ -400,7 +401,7 @@ GST_START_TEST (test_other_modes)
   propose_video_meta (h);
   gst_harness_play (h);
   buffer = source_pull (h);
-  dmabuf_check_way (h, others[__i__], " asks for it.", NULL);
+  dmabuf_check_way (h, others[__i__], " is set.", NULL);
   fail_if (dmabuf_is (buffer));
   gst_buffer_unref (buffer);
   fail_unless_equals_int (fakekernel_count_udmabufs (), 0);

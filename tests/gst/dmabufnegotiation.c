@@ -141,34 +141,37 @@ static const struct
   const char *format;           /* of copies */
   const char *reason;
 } kinds[] = {
-  {"auto", DMABUF_RGB, "dmabuf", TRUE, NULL, "Downstream takes the dma-buf"},
-  {"auto", DMABUF, "dmabuf", TRUE, NULL, "Downstream takes the dma-buf"},
+  {"auto", DMABUF_RGB, "dmabuf", TRUE, NULL, "Downstream accepts the dma-buf"},
+  {"auto", DMABUF, "dmabuf", TRUE, NULL, "Downstream accepts the dma-buf"},
   {"auto", "video/x-raw;" DMABUF, "dmabuf", TRUE, NULL,
-      "Downstream takes the dma-buf"},
+      "Downstream accepts the dma-buf"},
   {"auto", "video/x-raw,format=BGRx;" DMABUF_RGB, "dmabuf", TRUE, NULL,
-      "Downstream takes the dma-buf"},
-  {"auto", NULL, "copy", FALSE, "RGB", "Downstream takes no dma-bufs; kmssink"},
-  {"auto", "video/x-raw", "copy", FALSE, "RGB", "Downstream takes no dma-bufs"},
+      "Downstream accepts the dma-buf"},
+  {"auto", NULL, "copy", FALSE, "RGB",
+      "Downstream accepts no dma-bufs. Use kmssink"},
+  {"auto", "video/x-raw", "copy", FALSE, "RGB",
+      "Downstream accepts no dma-bufs"},
   {"auto", "video/x-raw(ANY)", "copy", FALSE, "RGB",
-      "Downstream takes no dma-bufs"},
+      "Downstream accepts no dma-bufs"},
   {"auto", "video/x-raw,format=BGRx", "copy", FALSE, "BGRx",
-      "Downstream takes no dma-bufs"},
+      "Downstream accepts no dma-bufs"},
   {"auto", DMABUF_BGRX ";video/x-raw", "copy", FALSE, "RGB",
-      "Downstream takes dma-bufs, but none of 13x6 RGB pixels."},
+      "Downstream accepts dma-bufs, but not of 13x6 RGB pixels."},
   {"auto", DMABUF_BGRX ";video/x-raw,format=BGRx", "copy", FALSE, "BGRx",
-      "Downstream takes dma-bufs, but none of 13x6 RGB pixels."},
+      "Downstream accepts dma-bufs, but not of 13x6 RGB pixels."},
   {"auto", DMABUF_RGB ",width=12;video/x-raw", "copy", FALSE, "RGB",
-      "Downstream takes dma-bufs, but none of 13x6 RGB pixels."},
+      "Downstream accepts dma-bufs, but not of 13x6 RGB pixels."},
   {"copy", DMABUF_RGB ";video/x-raw", "copy", FALSE, "RGB",
-      "io-mode=copy asks for it."},
-  {"dmabuf", DMABUF_RGB, "dmabuf", TRUE, NULL, "Downstream takes the dma-buf"},
+      "io-mode=copy is set."},
+  {"dmabuf", DMABUF_RGB, "dmabuf", TRUE, NULL,
+      "Downstream accepts the dma-buf"},
   {"dmabuf", "video/x-raw;" DMABUF_RGB, "dmabuf", TRUE, NULL,
-      "Downstream takes the dma-buf"},
-  {"dmabuf", NULL, "dmabuf", TRUE, NULL, "Downstream takes the dma-buf"},
+      "Downstream accepts the dma-buf"},
+  {"dmabuf", NULL, "dmabuf", TRUE, NULL, "Downstream accepts the dma-buf"},
   {"dmabuf", "video/x-raw(ANY)", "dmabuf", TRUE, NULL,
-      "Downstream takes the dma-buf"},
+      "Downstream accepts the dma-buf"},
   {"dmabuf", "video/x-raw", "dmabuf", FALSE, NULL,
-      "Downstream takes the dma-buf"},
+      "Downstream accepts the dma-buf"},
 };
 
 GST_START_TEST (test_kind)
@@ -236,7 +239,7 @@ GST_START_TEST (test_not_negotiated)
   propose_video_meta (h);
   gst_harness_play (h);
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-      "downstream takes", bar.path, "13x6 RGB", NULL);
+      "downstream accepts", bar.path, "13x6 RGB", NULL);
   fail_unless_equals_int (dmabuf_count_ways (h), 0);
   source_stop (h);
   source_teardown (h);
@@ -261,7 +264,7 @@ GST_START_TEST (test_asked_when_wanted)
     gst_harness_set_sink_caps_str (h, caps[__i__]);
   propose_video_meta (h);
   source_start (h, 3);
-  dmabuf_check_way (h, "copy", "Downstream takes no dma-bufs", NULL);
+  dmabuf_check_way (h, "copy", "Downstream accepts no dma-bufs", NULL);
   fail_unless_equals_int (fakekernel_count_udmabuf_opens (), 0);
   fail_unless_equals_int (fakekernel_get_drm_counts (0).opens, 0);
   fail_unless_equals_int (fakekernel_get_drm_counts (drm).opens, 0);
@@ -315,7 +318,7 @@ GST_END_TEST;
 
 /* --- Where the picture lies ----------------------------------------------- */
 
-#define NOT_FOUND "Downstream does not understand where the picture lies"
+#define NOT_FOUND "Downstream does not support the layout of the frame"
 
 /* Who does not ask for video metas would not find it, and gets copies; the
  * user is told once */
@@ -408,7 +411,7 @@ GST_START_TEST (test_layout_again)
   source_wait_for_clock_wait (h);
   gst_harness_set_sink_caps_str (h, "video/x-raw,format=BGRx");
   source_drop (h, 2);
-  dmabuf_check_way (h, "copy", "Downstream takes no dma-bufs", NULL);
+  dmabuf_check_way (h, "copy", "Downstream accepts no dma-bufs", NULL);
   source_wait_for_clock_wait (h);
   gst_harness_set_sink_caps_str (h, DMABUF_RGB ";video/x-raw");
   source_drop (h, 1);
@@ -514,8 +517,8 @@ GST_START_TEST (test_demand_layout)
     dmabuf_check_quiet (h);
   } else {
     source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
-        NULL, "starts at byte 3 of a dma-buf and has a stride of 41 bytes",
-        bar.path, "use io-mode=auto", NULL);
+        NULL, "starts at byte 3 and has a stride of 41 bytes",
+        bar.path, "Set io-mode=auto", NULL);
     fail_unless_equals_int (dmabuf_count_ways (h), 0);
   }
   source_teardown (h);
@@ -635,7 +638,7 @@ GST_START_TEST (test_refused_again_and_again)
 
   /* Three times a dma-buf's, and the others after it */
   fail_unless_equals_int (g_atomic_int_get (&n_caps), 6);
-  dmabuf_check_way (h, "copy", "refuses them", NULL);
+  dmabuf_check_way (h, "copy", "rejects them", NULL);
   gst_object_unref (pad);
   source_teardown (h);
 }
@@ -655,7 +658,7 @@ GST_START_TEST (test_refused)
   gst_harness_play (h);
   buffer = source_pull (h);
   dmabuf_check_way (h, "copy",
-      "Downstream offers to take dma-bufs, and refuses them.",
+      "Downstream has dma-bufs in its caps, but rejects them.",
       "Each frame of ", NULL);
   fail_if (dmabuf_is (buffer));
   fail_if (dmabuf_in_caps (h));
@@ -706,7 +709,7 @@ GST_START_TEST (test_refused_in_bin)
   gst_harness_play (h);
   buffer = source_pull (h);
   dmabuf_check_way (h, "copy",
-      "Downstream offers to take dma-bufs, and refuses them.", NULL);
+      "Downstream has dma-bufs in its caps, but rejects them.", NULL);
   fail_if (dmabuf_is (buffer));
   gst_buffer_unref (buffer);
 
@@ -767,7 +770,7 @@ GST_START_TEST (test_refused_behind)
   gst_harness_play (h);
   buffer = source_pull (h);
   dmabuf_check_way (h, "copy",
-      "Downstream offers to take dma-bufs, and refuses them.", NULL);
+      "Downstream has dma-bufs in its caps, but rejects them.", NULL);
   fail_if (dmabuf_is (buffer));
   gst_buffer_unref (buffer);
 
@@ -806,9 +809,9 @@ GST_START_TEST (test_refused_for_good)
   propose_video_meta (h);
   gst_harness_play (h);
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-      "downstream takes", "Downstream offers to take dma-bufs, and refuses "
-      "them. It takes nothing else of ", bar.path, "leave memory:DMABuf out",
-      NULL);
+      "downstream accepts", "Downstream has dma-bufs in its caps, but "
+      "rejects them.", "downstream accepts only dma-bufs", bar.path,
+      "Remove memory:DMABuf", NULL);
   source_stop (h);
   fail_unless_equals_int (dmabuf_count_ways (h), 0);
   source_teardown (h);
@@ -826,9 +829,9 @@ GST_START_TEST (test_refused_on_demand)
   propose_video_meta (h);
   gst_harness_play (h);
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-      "downstream takes", "Downstream offers to take dma-bufs, and refuses "
-      "them. io-mode=dmabuf sends nothing else of ", bar.path,
-      "use io-mode=auto", NULL);
+      "downstream accepts", "Downstream has dma-bufs in its caps, but "
+      "rejects them.", "which io-mode=dmabuf requires", bar.path,
+      "Set io-mode=auto", NULL);
   source_stop (h);
   fail_unless_equals_int (dmabuf_count_ways (h), 0);
   source_teardown (h);
@@ -844,8 +847,8 @@ GST_START_TEST (test_layout_for_good)
   gst_harness_set_sink_caps_str (h, DMABUF_RGB);
   gst_harness_play (h);
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-      "downstream takes", NOT_FOUND, " It takes nothing else of ", bar.path,
-      "leave memory:DMABuf out", NULL);
+      "downstream accepts", NOT_FOUND, "downstream accepts only dma-bufs",
+      bar.path, "Remove memory:DMABuf", NULL);
   source_stop (h);
   source_teardown (h);
 }

@@ -339,7 +339,7 @@ GST_START_TEST (test_small_buffers)
   propose_pool (h, pool, 0, 0, 0);
   gst_harness_play (h);
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE, NULL,
-      "cannot be written", "drop-allocation", NULL);
+      "Cannot write to a buffer", "drop-allocation", NULL);
   fail_unless_equals_int (gst_harness_buffers_received (h), 0);
   source_stop (h);
   fail_unless_equals_int (count_maps (file.path), 0);

@@ -339,17 +339,17 @@ static const Setting settings[] = {
   {"counter-bar", "1", NULL, NULL, gst_resource_error_quark, SETTINGS,
       {"a register in BAR 1", "Leave counter-bar at -1"}},
   {"counter-seqlock", "true", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"Cannot use counter-seqlock", "set counter-offset"}},
+      {"Cannot use counter-seqlock", "Set counter-offset"}},
   {"index-offset", "0", NULL, NULL, gst_resource_error_quark, SETTINGS,
       {"set buffers"}},
   {"frame-sync", "interrupt", NULL, NULL, gst_resource_error_quark, SETTINGS,
       {"has no interrupt", "frame-sync=counter or clock"}},
   {"format", "encoded", NULL, NULL, gst_stream_error_quark,
-      GST_STREAM_ERROR_FORMAT, {"encoded", "set format"}},
+      GST_STREAM_ERROR_FORMAT, {"encoded", "Set format"}},
   {"format", "rgb8p", NULL, NULL, gst_stream_error_quark,
-      GST_STREAM_ERROR_FORMAT, {"rgb8p", "set format"}},
+      GST_STREAM_ERROR_FORMAT, {"rgb8p", "Set format"}},
   {"format", "nv12-64z32", NULL, NULL, gst_stream_error_quark,
-      GST_STREAM_ERROR_FORMAT, {"nv12-64z32", "set format"}},
+      GST_STREAM_ERROR_FORMAT, {"nv12-64z32", "Set format"}},
 };
 
 GST_START_TEST (test_setting)

@@ -448,7 +448,7 @@ count_warnings (GstHarness * h, const char *words)
   return n;
 }
 
-#define NO_MODE "no picture for a second"
+#define NO_MODE "shown no frame for a second"
 
 static void
 wait_for_warning (GstHarness * h, const char *words)
@@ -718,7 +718,7 @@ GST_START_TEST (test_restless)
   for (guint i = 0; i < 2; i++) {
     begin = g_get_monotonic_time ();
     g_atomic_int_set (&changes_left, G_MAXINT);
-    wait_for_warning (h, "faster than it can be read");
+    wait_for_warning (h, "faster than a frame can be read");
     fail_unless (g_get_monotonic_time () - begin >= G_TIME_SPAN_SECOND);
     begin = g_get_monotonic_time ();
     while (g_get_monotonic_time () - begin < 1500 * G_TIME_SPAN_MILLISECOND) {
@@ -861,7 +861,7 @@ GST_START_TEST (test_fixed_downstream)
   set_mode (16, 12, 2);
   fail_unless (gst_harness_crank_single_clock_wait (h));
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, NULL,
-      "16x12 RGB", "wants another width;", "videoscale", NULL);
+      "16x12 RGB", "wants another width.", "videoscale", NULL);
   source_teardown (h);
 }
 

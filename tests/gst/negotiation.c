@@ -234,26 +234,27 @@ typedef struct
   const char *why, *advice;
 } Refusal;
 
-#define TIMING "not at a constant rate,"
+#define TIMING "not accept frames at a constant rate."
 
 static const Refusal refusals[] = {
-  {RGB, "video/x-raw,format=NV12", "wants another format;", "videoconvert"},
-  {RGB, "video/x-raw,format=BGR", "wants another format;", "videoconvert"},
-  {RGB, "video/x-raw,format=BGRA", "wants another format;", "videoconvert"},
+  {RGB, "video/x-raw,format=NV12", "wants another format.", "videoconvert"},
+  {RGB, "video/x-raw,format=BGR", "wants another format.", "videoconvert"},
+  {RGB, "video/x-raw,format=BGRA", "wants another format.", "videoconvert"},
   {GST_VIDEO_FORMAT_BGRx, "video/x-raw,format=BGRA",
-      "wants another format;", "videoconvert"},
+      "wants another format.", "videoconvert"},
   {GST_VIDEO_FORMAT_BGRx, "video/x-raw,format=RGB",
-      "wants another format;", "videoconvert"},
-  {RGB, "video/x-raw,width=32", "wants another width;", "videoconvert"},
-  {RGB, "video/x-raw,height=8", "wants another height;", "videoconvert"},
+      "wants another format.", "videoconvert"},
+  {RGB, "video/x-raw,width=32", "wants another width.", "videoconvert"},
+  {RGB, "video/x-raw,height=8", "wants another height.", "videoconvert"},
   {RGB, "video/x-raw,width=32,height=8,format=I420",
-      "wants another width, height, format;", "videoconvert"},
-  {RGB, "video/x-raw,width=[1,30]", "wants another width;", "videoconvert"},
-  {RGB, "video/x-raw(memory:DMABuf)", "wants something else;", "videoconvert"},
-  {RGB, "image/jpeg", "wants something else;", "videoconvert"},
-  {RGB, "video/x-raw,pixel-aspect-ratio=4/3", "not with square pixels,",
+      "wants another width, height, format.", "videoconvert"},
+  {RGB, "video/x-raw,width=[1,30]", "wants another width.", "videoconvert"},
+  {RGB, "video/x-raw(memory:DMABuf)", "wants other caps.", "videoconvert"},
+  {RGB, "image/jpeg", "wants other caps.", "videoconvert"},
+  {RGB, "video/x-raw,pixel-aspect-ratio=4/3", "not accept square pixels.",
       "put videoscale behind"},
-  {RGB, "video/x-raw,interlace-mode=interleaved", "not progressive,",
+  {RGB, "video/x-raw,interlace-mode=interleaved",
+        "not accept progressive frames.",
       "put interlace behind"},
   {RGB, FPS ("0/1"), TIMING, "put videorate behind"},
   /* Less than a nanosecond a frame */
@@ -270,7 +271,7 @@ GST_START_TEST (test_refused)
 
   /* Before what the base class says of it */
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-      "downstream takes", refusal->why, refusal->advice, NULL);
+      "downstream accepts", refusal->why, refusal->advice, NULL);
   fail_unless_equals_int (gst_harness_buffers_received (h), 0);
 
   /* And when downstream has come to its senses, it goes */
@@ -350,7 +351,7 @@ GST_START_TEST (test_careless_peer)
     source_check_no_error (h);
   } else {
     source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-        "downstream takes", NULL);
+        "downstream accepts", NULL);
   }
   source_teardown (h);
 }
@@ -509,7 +510,7 @@ GST_START_TEST (test_change_refused)
   gst_harness_set_sink_caps_str (h, "video/x-raw,format=NV12");
   gst_harness_crank_single_clock_wait (h);
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-      "downstream takes", "wants another format;", "videoconvert", NULL);
+      "downstream accepts", "wants another format.", "videoconvert", NULL);
   source_teardown (h);
 }
 

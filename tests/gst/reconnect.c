@@ -119,7 +119,7 @@ check_told (GstHarness * h, gboolean wanted, const char *word)
 static void
 check_gone (GstHarness * h, const char *word)
 {
-  check_warning (h, word, "Frames go on when it is back.");
+  check_warning (h, word, "The capture continues when the device returns.");
   check_told (h, FALSE, word);
 }
 
@@ -430,7 +430,7 @@ GST_START_TEST (test_obstacle)
 
   lose (h);
   check_gone (h, "shorter");
-  check_warning (h, "is empty", "It is tried again until that works.");
+  check_warning (h, "is empty", "The element retries until it succeeds.");
   /* A few more tries */
   g_usleep (1200 * G_TIME_SPAN_MILLISECOND);
   bring_back ();

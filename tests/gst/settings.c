@@ -197,7 +197,7 @@ GST_START_TEST (test_seqlock_nowhere)
   set (COUNTER_SEQLOCK, G_TYPE_BOOLEAN, TRUE);
   fail_if (gst_mmio_settings_get_config (&settings, &config, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, "counter-seqlock",
-      "set counter-offset", NULL);
+      "Set counter-offset", NULL);
   set (COUNTER_OFFSET, G_TYPE_INT64, (gint64) 0);
   fail_unless (gst_mmio_settings_get_config (&settings, &config, NULL));
   fail_unless (config.spec.counter_is_seqlock);
@@ -237,7 +237,7 @@ GST_START_TEST (test_format_refused)
     config = before;
     set (FORMAT, GST_TYPE_VIDEO_FORMAT, refused[i].format);
     fail_if (gst_mmio_settings_get_config (&settings, &config, &error));
-    check_error (&error, MMIO_ERROR_FORMAT, refused[i].nick, "set format to",
+    check_error (&error, MMIO_ERROR_FORMAT, refused[i].nick, "Set format to",
         "nv12", NULL);
     fail_unless (memcmp (&config, &before, sizeof (config)) == 0);
     fail_if (gst_mmio_settings_get_config (&settings, &config, NULL));

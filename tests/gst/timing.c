@@ -117,7 +117,7 @@ GST_START_TEST (test_waits)
 
 GST_END_TEST;
 
-/* It starts at once, with a frame that lasts until the next slot begins, and is
+/* It starts at once, with a frame that lasts until the next tick begins, and is
  * in step from then on */
 GST_START_TEST (test_start_in_between)
 {
@@ -225,7 +225,7 @@ wake_late (GstHarness * h, GstClockTime time)
   return source_crank (h);
 }
 
-/* Slots that the machine had no time for are gaps in the numbers, a count, and a
+/* Ticks that the machine had no time for are gaps in the numbers, a count, and a
  * message each time */
 GST_START_TEST (test_missed)
 {
@@ -264,7 +264,7 @@ GST_START_TEST (test_missed)
 
 GST_END_TEST;
 
-/* Late, within the slot: nothing is missed, the timestamp is the moment of the
+/* Late, within the tick: nothing is missed, the timestamp is the moment of the
  * capture, and the frame ends where the next one begins */
 GST_START_TEST (test_late)
 {
@@ -643,7 +643,7 @@ GST_START_TEST (test_base_time_changes)
   source_start (h, 3);
   source_wait_for_clock_wait (h);
   gst_element_set_base_time (h->element, 30 * MS);
-  /* It is woken up at 60, which is 30 now, in slot 1: that begins anew */
+  /* It is woken up at 60, which is 30 now, in tick 1: that begins anew */
   fail_unless (gst_harness_crank_single_clock_wait (h));
   source_wait_for_clock_wait (h);
   fail_unless_equals_int (gst_harness_buffers_in_queue (h), 0);

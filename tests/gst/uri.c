@@ -176,14 +176,18 @@ static const struct
   {"mmio://sim?bar", "write name=value", "'bar'"},
   {"mmio://sim?bar=1&bar=1", "bar= is there twice", "once"},
   /* Names */
-  {"mmio://sim?foo=1", "There is no parameter foo; it may be one of access, "
+  {"mmio://sim?foo=1",
+      "Cannot set foo: it is not a parameter. Use one of access, "
         "bar, format, ", "changes"},
-  {"mmio://sim?Bar=1", "There is no parameter Bar;", "bar, "},
-  {"mmio://sim?device=sim", "There is no parameter device;", "bar, "},
-  {"mmio://sim?stats=1", "There is no parameter stats;", "bar, "},
-  {"mmio://sim?device-name=1", "There is no parameter device-name;", "bar, "},
-  {"mmio://sim?num-buffers=1", "There is no parameter num-buffers;", "bar, "},
-  {"mmio://sim?name=x", "There is no parameter name;", "bar, "},
+  {"mmio://sim?Bar=1", "Cannot set Bar: it is not a parameter.", "bar, "},
+  {"mmio://sim?device=sim", "Cannot set device: it is not a parameter.",
+      "bar, "},
+  {"mmio://sim?stats=1", "Cannot set stats: it is not a parameter.", "bar, "},
+  {"mmio://sim?device-name=1", "Cannot set device-name: it is not a parameter.",
+      "bar, "},
+  {"mmio://sim?num-buffers=1", "Cannot set num-buffers: it is not a parameter.",
+      "bar, "},
+  {"mmio://sim?name=x", "Cannot set name: it is not a parameter.", "bar, "},
   /* Numbers */
   {"mmio://sim?bar=6",
         "Cannot set bar to '6': bar is a whole number from -1 to 5.",

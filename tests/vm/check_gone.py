@@ -102,7 +102,7 @@ def until_error(watch, *words):
         expect(word in errors[0], f"no {word} in: {errors[0]}")
 
 
-_WAITS = "Frames go on when it is back."
+_WAITS = "The capture continues when the device returns."
 
 
 def until_told(watch, *states):

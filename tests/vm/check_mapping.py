@@ -94,7 +94,7 @@ def not_prefetchable(bench):
     # Maps do count: an error after mapping leaves one
     message, maps = start_error(bench, f"device={IVSHMEM} {SMALL.properties()} "
                                 "! video/x-raw,width=1")
-    expect("downstream wants another width;" in message, message)
+    expect("downstream wants another width." in message, message)
     expect(maps == 1, f"{maps} maps")
 
 
