@@ -231,7 +231,7 @@ wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
     deadline = now;
 
   if (self->device.last_count == 0) {
-    mmio_capture_interrupt (self->capture);
+    mmio_capture_mark_discontinuity (self->capture);
     gst_mmio_device_state_note_count (self, now);
   }
   if (!has_pending)

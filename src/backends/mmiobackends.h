@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The back ends, for mmioopen.c, which chooses one */
+/* The constructors of the back ends.  Only back ends and mmioopen.c, which
+ * chooses one, include this file. */
 
 #include "device/mmiobackend.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Character devices whose driver maps memory: /dev/kvmfr0 of Looking Glass,
- * /dev/xdma0_user, /dev/fb0.
+ * Back end of character devices whose driver maps memory: /dev/kvmfr0 of Looking
+ * Glass, /dev/xdma0_user, /dev/fb0.
  *
- * A node has no length.  The driver of KVMFR reports one; of all others, mmap()
- * finds out whether the driver maps as much as the frame needs.
+ * A device node has no length.  The KVMFR driver reports one.  For other drivers,
+ * mmap() shows whether the driver maps as many bytes as the frame needs.
  */
 #include "backends/mmiofile.h"
 
@@ -19,7 +19,8 @@
 #include "base/mmioerror.h"
 #include "base/mmiosystem.h"
 
-/* module/kvmfr.h of Looking Glass: returns the bytes of the device's memory */
+/* From module/kvmfr.h of Looking Glass: returns the size of the device's memory
+ * (bytes) */
 #define KVMFR_CLASS "kvmfr"
 #define KVMFR_DMABUF_GETSIZE _IO ('u', 0x44)
 
@@ -28,16 +29,16 @@
 #define MADV_POPULATE_READ 22
 #endif
 
-/* Classes of devices that opening or closing changes: a serial line raises DTR,
- * a tape rewinds, a watchdog starts, and the first opener of a display becomes
- * its DRM master */
+/* Opening or closing a device of these classes changes its state.  A serial
+ * line raises DTR, a tape rewinds, a watchdog starts.  The first program that
+ * opens a display becomes its DRM master. */
 static const char *const active_classes[] = {
   "drm", "scsi_tape", "tty", "watchdog",
 };
 
-/* @base: (out) (transfer full) (nullable): the last part of the path to which the
- * device's link in sysfs leads; NULL where there is none.  Returns: 0, or the errno of
- * a shortage */
+/* Resolves a link of the device in sysfs.  @base: (out) (transfer full)
+ * (nullable): the last part of the target; NULL if there is no link.  Returns:
+ * 0, or the errno of a shortage */
 static int
 get_link (const struct statx *status, const char *link, char **base)
 {
@@ -57,7 +58,7 @@ get_class (const struct statx *status, char **class)
   return get_link (status, "/subsystem", class);
 }
 
-/* The oldest of the watchdogs has a second node, of the class "misc" */
+/* The first watchdog has a second node, /dev/watchdog, of the class "misc" */
 static gboolean
 is_active (const char *class, const char *name)
 {
@@ -69,8 +70,8 @@ is_active (const char *class, const char *name)
   return g_strcmp0 (name, "watchdog") == 0;
 }
 
-/* For mmiofile.c: whether a character device may be opened, as sysfs describes
- * it; nothing is opened */
+/* For mmiofile.c: checks by sysfs whether a character device may be opened;
+ * opens nothing */
 gboolean
 mmio_chardev_may_open (const struct statx *status, const char *path,
     GError ** error)
@@ -83,7 +84,7 @@ mmio_chardev_may_open (const struct statx *status, const char *path,
     errnum = get_link (status, "", &name);
   if (errnum != 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "realpath",
-        "Cannot find out what %s is; try again.", path);
+        "Cannot determine the type of %s; try again.", path);
     return FALSE;
   }
 
@@ -91,8 +92,9 @@ mmio_chardev_may_open (const struct statx *status, const char *path,
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "Cannot capture %s: it is a terminal, tape, display or watchdog, which "
-      "changes when it is opened. Set device to " MMIO_ADDRESS_FORMS ".", path);
+      "Cannot capture %s: it is a terminal, tape, display or watchdog, and "
+      "opening it changes its state. Set device to " MMIO_ADDRESS_FORMS ".",
+      path);
   return FALSE;
 }
 
@@ -119,19 +121,19 @@ set_map_error (GError ** error, const MmioDevice * device, guint64 offset,
     case EACCES:
     case EPERM:
       mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, call,
-          "Cannot map %s: the kernel or its driver does not permit it; look "
-          "for the reason with: sudo dmesg", device->address);
+          "Cannot map %s: the kernel or its driver does not permit it; find "
+          "the reason with: sudo dmesg", device->address);
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
-          "Cannot map %s; look for the reason with: sudo dmesg",
-          device->address);
+          "Cannot map %s; find the reason with: sudo dmesg", device->address);
   }
 }
 
-/* Some drivers look at the length only when a page is needed for the first time
- * (fbdev with deferred I/O).  The kernel is asked for the last page here, which
- * loads nothing from it.  Other errors say that it does not know in advance. */
+/* Some drivers check the length only when a page is first accessed (fbdev with
+ * deferred I/O). madvise() makes the kernel populate the last page, without a
+ * load from it.  EFAULT: the driver does not map it.  Other errors: not known in
+ * advance. */
 static gboolean
 has_last_page (const MmioRegion * region)
 {
@@ -176,7 +178,8 @@ mmio_chardev_map (MmioDevice * device, guint bar, guint64 offset,
     return NULL;
   }
 
-  /* It may be memory or registers: only what suits both is done with it */
+  /* The device may be memory or registers: UNCACHED allows only accesses that
+   * suit both */
   return map (device, offset, length, MMIO_MAPPING_UNCACHED, error);
 }
 
@@ -188,8 +191,8 @@ mmio_chardev_map_memory (MmioDevice * device, guint bar, guint64 offset,
       map (device, offset, length, MMIO_MAPPING_CACHED, error) : NULL;
 }
 
-/* devtmpfs removes a node with its device, and makes a new one when the device
- * is back: what is mapped is the old one's then */
+/* devtmpfs removes a node with its device, and creates another one when the
+ * device returns: the maps are then those of the former device */
 static gboolean
 mmio_chardev_check (MmioDevice * device, guint bar, GError ** error)
 {
@@ -203,18 +206,18 @@ mmio_chardev_check (MmioDevice * device, guint bar, GError ** error)
   errnum = mmio_file_get_status (-1, file->path, &now);
   if (errnum == ENOENT || errnum == ENOTDIR) {
     mmio_set_error (error, MMIO_ERROR_GONE,
-        "%s has gone: it was unplugged, or its driver was removed"
+        "Cannot read %s: it was unplugged, or its driver was removed"
         MMIO_START_AGAIN " when it is back.", device->address);
     return FALSE;
   }
 
-  /* A file system that does not answer is no other device */
+  /* A failed check does not mean that the device was replaced */
   if (errnum != 0 || mmio_file_is_same (&now, &file->opened))
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_GONE,
-      "%s has been replaced by another device, or its driver was loaded again"
-      MMIO_START_AGAIN ".", device->address);
+      "Cannot read %s: it was replaced by another device, or its driver was "
+      "reloaded" MMIO_START_AGAIN ".", device->address);
   return FALSE;
 }
 
@@ -222,7 +225,7 @@ static void
 mmio_chardev_set_lost_error (MmioDevice * device, gsize length, GError ** error)
 {
   mmio_set_error (error, MMIO_ERROR_GONE,
-      "The driver of %s has taken its memory away while it was read, or maps "
+      "Cannot read %s: its driver removed the memory during the read, or maps "
       "less than the frame needs" MMIO_START_AGAIN " when it is back, or "
       "reduce width and height.", device->address);
 }
@@ -238,7 +241,7 @@ static const MmioBackend mmio_chardev_backend = {
   .free = mmio_file_free,
 };
 
-/* A device that has ordinary memory */
+/* For a device with ordinary memory */
 static const MmioBackend mmio_chardev_memory_backend = {
   .name = "chardev",
   .header_place = MMIO_HEADER_AT_START,
@@ -248,8 +251,8 @@ static const MmioBackend mmio_chardev_memory_backend = {
   .free = mmio_file_free,
 };
 
-/* Its pages are cached, of the guest's memory or of an ivshmem device that the
- * driver maps as memory */
+/* The KVMFR driver maps cached pages: of the guest's memory, or of an ivshmem
+ * device that the driver maps as memory */
 static gboolean
 is_kvmfr (const struct statx *status)
 {
@@ -258,7 +261,8 @@ is_kvmfr (const struct statx *status)
   return get_class (status, &class) == 0 && g_strcmp0 (class, KVMFR_CLASS) == 0;
 }
 
-/* Only the driver that defines the number is asked */
+/* Only for a device of KVMFR: other drivers may give the ioctl number another
+ * meaning */
 static guint64
 get_kvmfr_size (int fd)
 {
@@ -267,8 +271,8 @@ get_kvmfr_size (int fd)
   return size > 0 ? (guint64) size : MMIO_SIZE_UNKNOWN;
 }
 
-/* For mmiofile.c: takes @fd.  The memory counts as BAR 0 of a device that has
- * no other. */
+/* For mmiofile.c: creates the device and takes ownership of @fd.  The memory
+ * counts as BAR 0; there is no other BAR. */
 MmioDevice *
 mmio_chardev_new (const char *path, int fd, const struct statx *status)
 {

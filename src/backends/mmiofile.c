@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Files as devices: a virtual machine's shared memory seen from the host, a
- * dump of a BAR.  Character devices are opened here, too.
+ * Back end of regular files: shared memory of a virtual machine on its host, or a
+ * dump of a BAR.  Also opens character devices, for mmiochardev.c.
  */
 #include "backends/mmiofile.h"
 
@@ -16,8 +16,8 @@
 #include "base/mmiosystem.h"
 #include "dmabuf/mmioudmabuf.h"
 
-/* It may have been made larger, for a picture that was not there when it was
- * opened */
+/* The file may have grown since it was opened, for a frame that it could not
+ * hold before */
 static void
 mmio_file_refresh (MmioDevice * device)
 {
@@ -28,7 +28,7 @@ mmio_file_refresh (MmioDevice * device)
     device->bar[0].size = st.st_size;
 }
 
-/* In huge pages, a read may take one of the few that are left */
+/* With huge pages, a read may allocate one of the few that are free */
 static gboolean
 mmio_file_reads_are_free (const MmioDevice * device)
 {
@@ -43,19 +43,19 @@ set_map_error (GError ** error, const MmioFile * file, guint64 offset,
 {
   const gsize page = mmio_pages_get_size (file->fd);
 
-  /* The kernel sees to it that there are pages for what a map may show first */
+  /* mmap() fails unless there are huge pages for all unwritten parts of the map */
   if (errnum == ENOMEM && page > (gsize) sysconf (_SC_PAGESIZE)) {
     g_autofree char *command = mmio_pages_get_command (page,
         offset % page + length);
 
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
-        "The kernel has no huge pages left for parts of %s that nobody has "
-        "written yet; make more with: %s", file->parent.address, command);
+        "Cannot map %s: the kernel has no huge pages left for its unwritten "
+        "parts; allocate more with: %s", file->parent.address, command);
     return;
   }
 
   mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
-      "%s cannot be mapped; set device to a file that can, such as one in "
+      "Cannot map %s; set device to a file that can be mapped, such as one in "
       "/dev/shm.", file->parent.address);
 }
 
@@ -75,11 +75,11 @@ mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
     return NULL;
   }
 
-  /* It may have shrunk since it was opened */
+  /* The file may have shrunk since it was opened */
   if ((guint64) st.st_size < offset + length) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s is being truncated" MMIO_START_AGAIN " when it is complete.",
-        device->address);
+        "Cannot map %s: it is being truncated" MMIO_START_AGAIN " when it is "
+        "complete.", device->address);
     return NULL;
   }
 
@@ -91,8 +91,8 @@ mmio_file_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   return region;
 }
 
-/* Memory that a program shares by handing on its descriptor, which then is
- * /proc/PID/fd/N here */
+/* Memory that another program shares by its descriptor, which is /proc/PID/fd/N
+ * here, can be exported if it is a sealed memfd */
 static gboolean
 mmio_file_can_export (MmioDevice * device, GError ** error)
 {
@@ -105,13 +105,11 @@ mmio_file_can_export (MmioDevice * device, GError ** error)
 
   if (errnum != 0)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "fcntl",
-        "The kernel makes no dma-buf of the memory of %s" MMIO_USE_COPY,
-        device->address);
+        "Cannot make a dma-buf of %s" MMIO_USE_COPY, device->address);
   else
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s is no memfd that is sealed against shrinking but not against "
-        "writing, so the kernel makes no dma-buf of it" MMIO_USE_COPY,
-        device->address);
+        "Cannot make a dma-buf of %s: it is not a memfd with F_SEAL_SHRINK and "
+        "without F_SEAL_WRITE" MMIO_USE_COPY, device->address);
   return FALSE;
 }
 
@@ -124,9 +122,10 @@ mmio_file_export (MmioDevice * device, guint bar, guint64 offset,
   return mmio_udmabuf_export (file->fd, offset, length, device->address, error);
 }
 
-/* A file that is copied up from a lower layer of an overlay keeps its numbers, as
- * does one that takes those of a deleted one; but it was made later.  The numbers
- * of the device are zeros for a regular file. */
+/* Compares inode, device and time of creation.  A file that is copied up from a
+ * lower layer of an overlay keeps its inode number.  A new file may reuse the
+ * number of a deleted one.  Both have a later time of creation.  The rdev
+ * numbers are 0 for a regular file. */
 gboolean
 mmio_file_is_same (const struct statx *one, const struct statx *other)
 {
@@ -149,8 +148,8 @@ mmio_file_get_status (int fd, const char *path, struct statx *status)
           status)) == 0 ? 0 : errno;
 }
 
-/* What is there now by the file's path; or what was opened, if the path is none of
- * a file or there is none: a file that has no name now still is what it was */
+/* Gets the status of the file that the path names now; or of the opened file if
+ * the path names a descriptor or no file.  A file without a name is unchanged. */
 static gboolean
 get_current (MmioFile * file, struct statx *status)
 {
@@ -166,7 +165,8 @@ get_current (MmioFile * file, struct statx *status)
   return mmio_file_get_status (file->fd, NULL, status) == 0;
 }
 
-/* Returns: how many bytes there are no more of what is needed */
+/* @needed: (out): the size that the maps need.  Returns: how many bytes of it
+ * are missing */
 static guint64
 get_missing (MmioFile * file, guint64 size, guint64 * needed)
 {
@@ -178,8 +178,8 @@ static void
 set_shorter_error (const MmioFile * file, GError ** error)
 {
   mmio_set_error (error, MMIO_ERROR_GONE,
-      "%s has become shorter than its picture" MMIO_START_AGAIN
-      " when it is complete.", file->parent.address);
+      "Cannot read %s: it became shorter than its frame" MMIO_START_AGAIN " "
+      "when it is complete.", file->parent.address);
 }
 
 static gboolean
@@ -189,19 +189,19 @@ mmio_file_check (MmioDevice * device, guint bar, GError ** error)
   struct statx now;
   guint64 needed;
 
-  /* A file system that does not answer is no other file */
+  /* A failed check does not mean that the file was replaced */
   if (!get_current (file, &now))
     return TRUE;
 
   if (!mmio_file_is_same (&now, &file->opened)) {
     mmio_set_error (error, MMIO_ERROR_GONE,
-        "%s has been replaced by another file" MMIO_START_AGAIN
-        " to see that one.", device->address);
+        "Cannot read %s: it was replaced by another file" MMIO_START_AGAIN " "
+        "to read that one.", device->address);
     return FALSE;
   }
 
-  /* No load may find out: by less than a page, where the rest of it is zeros, or where
-   * it is a consumer that reads the map */
+  /* Loads may not detect it: the rest of the last page reads as zeros, and
+   * downstream may read the map instead of this process */
   if (get_missing (file, now.stx_size, &needed) > 0) {
     set_shorter_error (file, error);
     return FALSE;
@@ -224,26 +224,25 @@ mmio_file_set_lost_error (MmioDevice * device, gsize length, GError ** error)
     return;
   }
 
-  /* Whoever copies a file over another one makes that an empty one first, and
-   * may be ready by now */
+  /* A program that copies a file over this one truncates it first, and may have
+   * written it completely since */
   if (page > (gsize) sysconf (_SC_PAGESIZE)) {
     g_autofree char *command = mmio_pages_get_command (page, length);
 
     mmio_set_error (error, MMIO_ERROR_GONE,
-        "The kernel has no huge pages left for parts of %s that nobody has "
-        "written yet, or it was shorter than its picture for a moment"
-        MMIO_START_AGAIN " when there are more, which are made with: %s",
-        device->address, command);
+        "Cannot read %s: the kernel has no huge pages left for its unwritten "
+        "parts, or it was too short for a moment" MMIO_START_AGAIN " after you "
+        "allocate more pages with: %s", device->address, command);
     return;
   }
 
   mmio_set_error (error, MMIO_ERROR_GONE,
-      "%s was shorter than its picture for a moment, or could not be read, as "
-      "its file system is full or has failed (dmesg may say so)"
-      MMIO_START_AGAIN " when it is complete.", device->address);
+      "Cannot read %s: it was too short for a moment, or its file system is "
+      "full or has failed (sudo dmesg may show it)" MMIO_START_AGAIN " when it "
+      "is complete.", device->address);
 }
 
-/* The last page may have an end within it */
+/* A load from the last page succeeds even if the file ends within it */
 static gboolean
 mmio_file_has_memory (MmioDevice * device, guint64 end)
 {
@@ -286,7 +285,8 @@ set_open_error (GError ** error, const char *path, int errnum)
     case ENOENT:
     case ENOTDIR:
       mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
-          "There is no file %s; set device to " MMIO_ADDRESS_FORMS ".", path);
+          "Cannot open %s: there is no such file; set device to "
+          MMIO_ADDRESS_FORMS ".", path);
       break;
     case EACCES:
     case EPERM:
@@ -300,19 +300,20 @@ set_open_error (GError ** error, const char *path, int errnum)
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
-          "%s cannot be opened; set device to a file that can be read.", path);
+          "Cannot open %s; set device to a file that can be read.", path);
   }
 }
 
-/* Whether a file shows what the kernel has, as all in a sysfs does wherever it
- * is mounted.  A BAR there would be taken for ordinary memory. */
+/* Whether the file is in sysfs or procfs, at any mount point.  A BAR there would
+ * be treated as ordinary memory. */
 static gboolean
 is_kernels (const struct statfs *fs)
 {
   return fs->f_type == SYSFS_MAGIC || fs->f_type == PROC_SUPER_MAGIC;
 }
 
-/* /proc/PID/fd/N, /dev/fd/N: whose number that is next is another matter */
+/* Whether the path is /proc/PID/fd/N or /dev/fd/N.  The number may later belong
+ * to another file. */
 static gboolean
 is_descriptor (const char *path)
 {
@@ -349,22 +350,23 @@ check_content (int fd, const struct statx *status, const char *path,
 
   if (is_kernels (&fs)) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s is the kernel's and no memory; for a PCI device's BAR set device to "
-        "its address, as lspci -D shows it.", path);
+        "Cannot capture %s: it is a file of sysfs or procfs, not memory. For a "
+        "BAR of a PCI device, set device to its address from: lspci -D", path);
     return FALSE;
   }
 
   if (status->stx_size == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s is empty; start when it holds a picture, or set device to another "
-        "file.", path);
+        "Cannot capture %s: it is empty. Start when it holds a frame, or set "
+        "device to another file.", path);
     return FALSE;
   }
 
   return TRUE;
 }
 
-/* For back ends of what has a path.  Takes @fd.  @kind: for the name */
+/* For mmiochardev.c and this file: creates a device and takes ownership of @fd.
+ * @kind: the first word of its name */
 MmioDevice *
 mmio_file_new (const MmioBackend * backend, const char *kind,
     const char *path, int fd, const struct statx *status)
@@ -382,8 +384,8 @@ mmio_file_new (const MmioBackend * backend, const char *kind,
   return &file->parent;
 }
 
-/* Opens a file of memory, or a character device; it counts as BAR 0 of a device
- * that has no other */
+/* Opens a regular file or a character device.  Its memory counts as BAR 0; there
+ * is no other BAR. */
 MmioDevice *
 mmio_file_open (const char *path, GError ** error)
 {
@@ -391,8 +393,8 @@ mmio_file_open (const char *path, GError ** error)
   MmioDevice *device;
   int fd, errnum;
 
-  /* Opening has effects on some that are no regular files: a pipe waits for
-   * its other end, a watchdog starts */
+  /* Checked before open(), which has side effects on other kinds of file: a
+   * pipe waits for its other end, a watchdog starts */
   errnum = mmio_file_get_status (-1, path, &status);
   if (errnum != 0) {
     set_open_error (error, path, errnum);
@@ -411,7 +413,7 @@ mmio_file_open (const char *path, GError ** error)
     return NULL;
   }
 
-  /* Another one may have taken its place */
+  /* The path may name another file since the first check */
   if (!check_type (&status, path, error)) {
     close (fd);
     return NULL;

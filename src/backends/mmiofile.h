@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the back ends of regular files and of character devices share.  No other
- * file includes this. */
+/* Shared by the back ends of regular files and of character devices.  No other
+ * file includes it. */
 
 #include "device/mmiobackend.h"
 
@@ -13,12 +13,12 @@ G_BEGIN_DECLS
 /**
  * MmioFile:
  * @parent: the device
- * @path: its path, which need not be text
+ * @path: its path, as bytes that need not be UTF-8
  * @fd: the open file
- * @opened: what was opened
+ * @opened: its status when it was opened
  * @is_descriptor: the path names a descriptor of a process (/proc/PID/fd/N)
  *
- * Back ends put it first into a structure of their own, or use it as it is.
+ * A device with a path.
  */
 typedef struct {
   MmioDevice parent;

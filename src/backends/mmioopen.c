@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Chooses the back end for an address.  No other file knows them all.
+ * Chooses the back end for an address.  This is the only file that knows all of them.
  */
 #include "backends/mmioopen.h"
 
@@ -13,11 +13,11 @@
 
 /**
  * PciBackend:
- * @access: its name in the API
- * @is_usable: (nullable): whether the device is bound to a driver that it needs, and
- *   this process may open it.  Returns 0, or the errno of a shortage.  NULL where it
- *   always is.
- * @open: opens the device by it
+ * @access: its value in the API
+ * @is_usable: (nullable): whether the device is bound to the driver that the back end
+ *   needs, and this process may open it.  Returns 0, or the errno of a shortage.  NULL:
+ *   always usable.
+ * @open: opens the device by this back end
  */
 typedef struct
 {
@@ -43,16 +43,16 @@ uio_is_usable (const MmioPciInfo * info, gboolean * is_usable)
   return mmio_uio_has_all (MMIO_PCI_SYSFS, info, is_usable);
 }
 
-/* In the order in which they are tried: vfio and UIO have interrupts */
+/* In the order of preference: vfio and UIO support interrupts */
 static const PciBackend pci_backends[] = {
   {MMIO_ACCESS_VFIO, vfio_is_usable, mmio_vfio_open},
   {MMIO_ACCESS_UIO, uio_is_usable, mmio_uio_open},
   {MMIO_ACCESS_SYSFS, NULL, mmio_sysfs_open},
 };
 
-/* The next back end is tried if the device cannot be reached by one, but not if another
- * program has it, which may reset it or put it to sleep meanwhile, nor after a
- * shortage, which does not say that it cannot be reached */
+/* Whether another back end may be tried after a failure.  Not if another program
+ * uses the device, since that program may reset it or suspend it at any time.
+ * Not after a shortage, which says nothing about the device. */
 static gboolean
 may_fall_through (const GError * error)
 {
@@ -60,8 +60,8 @@ may_fall_through (const GError * error)
       !g_error_matches (error, MMIO_ERROR, MMIO_ERROR_BUSY);
 }
 
-/* Returns: (nullable): the device; NULL with @error set if no other back end is to be
- * tried, or without */
+/* Returns: (nullable): the device; NULL without @error if another back end may
+ * be tried, or with @error set if not */
 static MmioDevice *
 try_backend (const PciBackend * backend, const MmioPciInfo * info,
     GError ** error)
@@ -75,7 +75,7 @@ try_backend (const PciBackend * backend, const MmioPciInfo * info,
     g_autofree char *slot = mmio_address_to_string (&info->slot);
 
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "read driver",
-        "Cannot open %s; dmesg may say why.", slot);
+        "Cannot open %s; find the reason with: sudo dmesg", slot);
     return NULL;
   }
   if (!is_usable)
@@ -83,7 +83,7 @@ try_backend (const PciBackend * backend, const MmioPciInfo * info,
 
   device = backend->open (info, &local);
   if (!device && may_fall_through (local))
-    g_debug ("not by vfio or UIO: %s", local->message);
+    g_debug ("Cannot use vfio or UIO: %s", local->message);
   else if (!device)
     g_propagate_error (error, g_steal_pointer (&local));
   return device;
@@ -94,7 +94,7 @@ open_best (const MmioPciInfo * info, GError ** error)
 {
   GError *local = NULL;
 
-  /* sysfs can always be tried, and is last */
+  /* sysfs is the last entry and needs no test */
   for (guint i = 0; i < G_N_ELEMENTS (pci_backends) - 1; i++) {
     MmioDevice *device = try_backend (&pci_backends[i], info, &local);
 
@@ -125,8 +125,9 @@ open_pci (const MmioAddress * address, MmioAccess access, GError ** error)
   return open_best (&info, error);
 }
 
-/* Takes @device, which has one access only: it is no PCI device, or named by its UIO
- * node.  What is wrong with the device itself comes first. */
+/* Takes ownership of @device, which supports one access only: it is not a PCI
+ * device, or is named by its UIO node.  An error of the device itself takes
+ * precedence. */
 static MmioDevice *
 check_access (MmioDevice * device, MmioAccess access, GError ** error)
 {
@@ -137,14 +138,14 @@ check_access (MmioDevice * device, MmioAccess access, GError ** error)
     return device;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "Cannot use access=%s: %s is %s; leave access at auto.", names[access],
+      "Cannot use access=%s: %s is %s. Leave access at auto.", names[access],
       device->address, device->backend->access == MMIO_ACCESS_AUTO ?
-      "no PCI device" : "a UIO device");
+      "not a PCI device" : "a UIO device");
   mmio_device_unref (device);
   return NULL;
 }
 
-/* A path is a file, unless it is one of those by which the kernel shows a PCI
+/* Opens a path: a file, unless it is a path by which the kernel presents a PCI
  * device */
 static MmioDevice *
 open_path (const char *path, MmioAccess access, GError ** error)
@@ -178,7 +179,7 @@ open_path (const char *path, MmioAccess access, GError ** error)
     return open_pci (&slot, access == MMIO_ACCESS_AUTO ? MMIO_ACCESS_VFIO :
         access, error);
 
-  /* Its maps have numbers of their own, which need not be those of BARs */
+  /* The numbers of UIO maps need not be those of BARs */
   if (mmio_uio_parse_path (path, &number, &map))
     return check_access (mmio_uio_open_path (number, map, error), access,
         error);
@@ -188,10 +189,10 @@ open_path (const char *path, MmioAccess access, GError ** error)
 
 /**
  * mmio_device_open:
- * @address: which device
- * @access: how to reach it; other than %MMIO_ACCESS_AUTO only for a PCI device
+ * @address: the device
+ * @access: how to access it; %MMIO_ACCESS_AUTO unless it is a PCI device
  *
- * Finds the device and learns what it is; nothing is mapped.
+ * Finds the device and reads its description from the system.  Maps nothing.
  *
  * Returns: (transfer full) (nullable): the device, or NULL with @error set
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is the same for a PCI device, whatever way leads to it.
+ * The part of a PCI device that its back ends share.
  */
 #include "backends/mmiopcidevice.h"
 
@@ -9,7 +9,7 @@
 #include "base/mmioerror.h"
 #include "pci/mmiopcistate.h"
 
-/* For back ends: begins a device that was found */
+/* For back ends: initialises a device that was found */
 void
 mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
     const MmioPciInfo * info)
@@ -26,15 +26,15 @@ mmio_pci_device_init (MmioPciDevice * pci, const MmioBackend * backend,
   memcpy (pci->parent.bar, info->bar, sizeof (info->bar));
 }
 
-/* For back ends: ends it */
+/* For back ends: frees the members */
 void
 mmio_pci_device_clear (MmioPciDevice * pci)
 {
   g_clear_pointer (&pci->identity, mmio_identity_free);
 }
 
-/* For back ends: remembers what it is, before anything of it is mapped.  It may be
- * another one than was found by then. */
+/* For back ends: records the identity of the device before its first map.
+ * Another device may be in its place since it was found. */
 gboolean
 mmio_pci_device_identify (MmioPciDevice * pci, GError ** error)
 {
@@ -56,12 +56,12 @@ mmio_pci_device_identify (MmioPciDevice * pci, GError ** error)
   }
 
   mmio_set_error (error, MMIO_ERROR_GONE,
-      "%s has been unplugged, or another one is in its place; see what there is "
-      "with: lspci -Dnn", address);
+      "Cannot open %s: it was unplugged, or another device is in its place. "
+      "List the devices with: lspci -Dnn", address);
   return FALSE;
 }
 
-/* For back ends: whether it is still what it was */
+/* For back ends: checks that the device is the one that was identified */
 gboolean
 mmio_pci_device_check (MmioDevice * device, guint bar, GError ** error)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the back ends of PCI devices have in common.  Nobody else includes
- * this. */
+/* Shared by the back ends of PCI devices.  No other file includes it. */
 
 #include "device/mmiobackend.h"
 #include "pci/mmioidentity.h"
@@ -12,10 +11,10 @@ G_BEGIN_DECLS
 /**
  * MmioPciDevice:
  * @parent: the device
- * @info: what the bus says of it; its name is in @parent
- * @identity: what it was when it was first mapped, or NULL
+ * @info: its description by the bus, with a NULL name: the name is in @parent
+ * @identity: (nullable): its identity at the first map
  *
- * Back ends put it first into a structure of their own.
+ * Back ends embed it as the first member of their own structure.
  */
 typedef struct {
   MmioDevice parent;

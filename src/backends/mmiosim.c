@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The simulated device: memory that a thread of its own repaints at its own
- * rate, whatever the consumer does, and that raises no interrupts.
+ * Back end of the simulated device: memory that a thread writes at a fixed rate,
+ * independent of the consumer.  It raises no interrupts.
  */
 #include "backends/mmiobackends.h"
 
@@ -17,20 +17,19 @@
 #include "base/mmiosystem.h"
 #include "dmabuf/mmioudmabuf.h"
 
-/* What the device that this project was made for shows */
+/* The size of the device that this project was made for (pixels) */
 #define DEFAULT_WIDTH 640
 #define DEFAULT_HEIGHT 480
 
-/* Its registers, from the start of the page behind its pictures on: 32 bits
- * each, little-endian */
+/* Registers, in the page after the frames: 32 bits each, little-endian */
 enum
 {
   REGISTER_COUNTER,             /* a seqlock */
-  REGISTER_INDEX,               /* which picture is complete */
+  REGISTER_INDEX,               /* the slot with the complete frame */
 };
 
-/* Frames per second: not the rate that consumers ask for by default, so that
- * the two drift past each other as they do with real devices */
+/* Frames per second.  It differs from the rate that consumers request by
+ * default, so the two drift against each other as with real devices. */
 #define RATE 60
 
 #define ALLOCATED_AT_ONCE ((guint64) 256 * 1024)
@@ -43,10 +42,10 @@ typedef struct
   int fd;
   guint8 *memory;
   gsize size;
-  guint32 *registers;           /* in the memory */
+  guint32 *registers;           /* within @memory */
 
-  guint process;                /* whose the memory and the painter are */
-  GThread *painter;
+  guint process;                /* the owner; see mmioprocess.h */
+  GThread *writer;
   GMutex lock;
   GCond wake;
   gboolean stop;
@@ -76,19 +75,20 @@ mmio_sim_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
 
   if (!mmio_pattern_can_paint (&spec->format)) {
     mmio_set_error (error, MMIO_ERROR_FORMAT,
-        "The simulated device cannot paint %s; set format to one whose samples "
-        "start at byte boundaries, such as rgb or nv12.", spec->format.name);
+        "Cannot simulate format %s: its samples do not start at byte "
+        "boundaries. Set format to one such as rgb or nv12.",
+        spec->format.name);
     return FALSE;
   }
 
   if (!mmio_layout_init (&sim->layout, spec, error))
     return FALSE;
 
-  /* It has as much memory as its picture needs, and a page of registers */
+  /* The memory is as large as the frames, plus one page of registers */
   if (sim->layout.end > MIN (G_MAXINT64, G_MAXSIZE) - 2 * page) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The simulated device has no memory at offset %" G_GUINT64_FORMAT
-        "; set offset lower.", sim->layout.start);
+        "Cannot simulate a device with a frame at offset %" G_GUINT64_FORMAT
+        ": there is no memory for it. Reduce offset.", sim->layout.start);
     return FALSE;
   }
   device->bar[0].size = (sim->layout.end + page - 1) / page * page + page;
@@ -109,20 +109,19 @@ mmio_sim_store (MmioSim * sim, guint n, guint32 value)
   __atomic_thread_fence (__ATOMIC_SEQ_CST);
   __atomic_store_n (&sim->registers[n], GUINT32_TO_LE (value),
       __ATOMIC_SEQ_CST);
-  /* A store by itself keeps later ones of the picture behind it on no CPU but
-   * x86 */
+  /* Only on x86 does a store keep later stores to the frame behind it */
   __atomic_thread_fence (__ATOMIC_SEQ_CST);
 }
 
-/* Paints a frame where it is its slot.  It counts before the picture changes and
- * after it, so that who reads it meanwhile can know; and names the one that is
- * complete before it counts. */
+/* Writes a frame into its slot.  The counter becomes odd before the frame
+ * changes and even after it, so that readers detect the change.  The index names
+ * the complete slot before the counter becomes even. */
 static void
-mmio_sim_paint_frame (MmioSim * sim, guint number)
+mmio_sim_write_frame (MmioSim * sim, guint number)
 {
   const guint n_buffers = sim->layout.n_buffers;
   const guint slot = number % n_buffers;
-  /* The first ones are all the same */
+  /* All slots start with frame 0 */
   const guint before = number < n_buffers ? 0 : number - n_buffers;
 
   mmio_sim_store (sim, REGISTER_COUNTER, 2 * number - 1);
@@ -134,7 +133,7 @@ mmio_sim_paint_frame (MmioSim * sim, guint number)
 }
 
 static gpointer
-mmio_sim_paint (gpointer data)
+mmio_sim_run (gpointer data)
 {
   MmioSim *sim = data;
   const gint64 period = G_TIME_SPAN_SECOND / RATE;
@@ -143,12 +142,12 @@ mmio_sim_paint (gpointer data)
 
   g_mutex_lock (&sim->lock);
   while (!sim->stop) {
-    /* After a stall it goes on from now, rather than to make up for it */
+    /* After a stall, continue from now instead of making up for lost frames */
     next = MAX (next + period, g_get_monotonic_time ());
     while (!sim->stop && g_cond_wait_until (&sim->wake, &sim->lock, next));
 
     g_mutex_unlock (&sim->lock);
-    mmio_sim_paint_frame (sim, number++);
+    mmio_sim_write_frame (sim, number++);
     g_mutex_lock (&sim->lock);
   }
   g_mutex_unlock (&sim->lock);
@@ -156,7 +155,7 @@ mmio_sim_paint (gpointer data)
   return NULL;
 }
 
-/* A size beyond the limit of a file's would be a signal (SIGXFSZ), too */
+/* Checks RLIMIT_FSIZE first, since exceeding it also raises SIGXFSZ */
 static gboolean
 set_size (int fd, guint64 size)
 {
@@ -171,8 +170,8 @@ set_size (int fd, guint64 size)
   return MMIO_RETRY (ftruncate (fd, size)) == 0;
 }
 
-/* Without it, a store to a page that there is no memory for is a SIGBUS.  A signal
- * undoes what a call has allocated, so each takes little. */
+/* Allocates the pages; otherwise a store raises SIGBUS when memory runs out.  A
+ * signal undoes the work of a call, so each call allocates little. */
 static gboolean
 allocate (int fd, guint64 start, guint64 length)
 {
@@ -189,9 +188,9 @@ allocate (int fd, guint64 start, guint64 length)
   return TRUE;
 }
 
-/* What is painted, and the registers: there may be more before it */
+/* Allocates the frames and the registers, but not the memory before the frames */
 static gboolean
-allocate_painted (const MmioSim * sim)
+allocate_written (const MmioSim * sim)
 {
   const MmioLayout *layout = &sim->layout;
   const guint64 size = sim->parent.bar[0].size;
@@ -213,31 +212,31 @@ set_power_error (guint64 size, int errnum, GError ** error)
 
   if (errnum == EFBIG)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
-        "There is no memory for a simulated device of %" G_GUINT64_FORMAT
-        " bytes: no file may be as long; raise the limit with: ulimit -f "
-        "unlimited, or set width, height or offset lower.", size);
+        "Cannot allocate %" G_GUINT64_FORMAT " bytes for the simulated device: "
+        "the limit of file sizes is lower; raise it with: ulimit -f unlimited, "
+        "or reduce width, height or offset.", size);
   else if (errnum == ENOMEM || errnum == ENOSPC || errnum == EINVAL)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
-        "There is no memory for a simulated device of %" G_GUINT64_FORMAT
-        " bytes; set width, height or offset lower.", size);
+        "Cannot allocate %" G_GUINT64_FORMAT " bytes for the simulated device: "
+        "there is no memory for them; reduce width, height or offset.", size);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
-        "Cannot make a simulated device of %" G_GUINT64_FORMAT
-        " bytes; dmesg may say why.", size);
+        "Cannot create a simulated device of %" G_GUINT64_FORMAT " bytes; find "
+        "the reason with: sudo dmesg", size);
 }
 
 static gboolean
-start_painter (MmioSim * sim, GError ** error)
+start_writer (MmioSim * sim, GError ** error)
 {
   g_autoptr (GError) local = NULL;
 
-  sim->painter = g_thread_try_new ("mmiovid-sim", mmio_sim_paint, sim, &local);
-  if (sim->painter)
+  sim->writer = g_thread_try_new ("mmiovid-sim", mmio_sim_run, sim, &local);
+  if (sim->writer)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_FAILED,
       "Cannot start the simulated device: %s; raise the limit of processes "
-      "(ulimit -u).", local->message);
+      "with: ulimit -u", local->message);
   munmap (sim->memory, sim->size);
   sim->memory = NULL;
   return FALSE;
@@ -248,14 +247,14 @@ mmio_sim_power_on (MmioSim * sim, GError ** error)
 {
   const guint64 size = sim->parent.bar[0].size;
 
-  /* If it failed before */
+  /* After an earlier failure */
   if (sim->fd >= 0)
     close (sim->fd);
   sim->fd = memfd_create ("mmiovid-sim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (sim->fd < 0 || !set_size (sim->fd, size) || !allocate_painted (sim))
+  if (sim->fd < 0 || !set_size (sim->fd, size) || !allocate_written (sim))
     goto failed;
 
-  /* Of fixed size, as a BAR is; whoever has a map may rely on it */
+  /* The size is constant, like that of a BAR, and users of maps rely on it */
   if (fcntl (sim->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
     goto failed;
 
@@ -272,7 +271,7 @@ mmio_sim_power_on (MmioSim * sim, GError ** error)
 
   for (guint i = 0; i < sim->layout.n_buffers; i++)
     mmio_pattern_paint (&sim->layout, sim->memory + sim->layout.buffer[i], 0);
-  return start_painter (sim, error);
+  return start_writer (sim, error);
 
 failed:
   set_power_error (size, errno, error);
@@ -284,7 +283,7 @@ set_map_error (const char *path, int errnum, GError ** error)
 {
   mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, path,
       "Cannot map the simulated device; %s", errnum == ENOENT ||
-      errnum == ENOTDIR ? "is /proc mounted?" : "dmesg may say why.");
+      errnum == ENOTDIR ? "mount /proc." : "find the reason with: sudo dmesg");
 }
 
 static MmioRegion *
@@ -299,11 +298,11 @@ mmio_sim_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   if (!mmio_device_check_cached (device, wanted, error))
     return NULL;
 
-  if (!sim->painter && !mmio_sim_power_on (sim, error))
+  if (!sim->writer && !mmio_sim_power_on (sim, error))
     return NULL;
 
-  /* A descriptor of its own that is open for reading only: such maps cannot
-   * be made writable later */
+  /* Maps through a read-only descriptor, so that mprotect() cannot make the
+   * maps writable */
   path = g_strdup_printf ("/proc/self/fd/%d", sim->fd);
   fd = MMIO_RETRY (open (path, O_RDONLY | O_CLOEXEC));
   if (fd >= 0)
@@ -329,12 +328,12 @@ mmio_sim_export (MmioDevice * device, guint bar, guint64 offset,
 static void
 power_off (MmioSim * sim)
 {
-  if (sim->painter) {
+  if (sim->writer) {
     g_mutex_lock (&sim->lock);
     sim->stop = TRUE;
     g_cond_signal (&sim->wake);
     g_mutex_unlock (&sim->lock);
-    g_thread_join (sim->painter);
+    g_thread_join (sim->writer);
   }
 
   if (sim->memory)
@@ -351,8 +350,8 @@ mmio_sim_free (MmioDevice * device)
 
   if (mmio_process_is_current (sim->process))
     power_off (sim);
-  else if (sim->painter)
-    g_thread_unref (sim->painter);
+  else if (sim->writer)
+    g_thread_unref (sim->writer);
   if (sim->fd >= 0)
     close (sim->fd);
   g_free (sim);
@@ -366,7 +365,7 @@ static const MmioBackend mmio_sim_backend = {
   .free = mmio_sim_free,
 };
 
-/* Makes a simulated device; it takes any picture that it can paint */
+/* Creates a simulated device.  It accepts any frame whose pattern it can write. */
 MmioDevice *
 mmio_sim_new (void)
 {

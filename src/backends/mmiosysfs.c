@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PCI devices through the resource files of sysfs.  They are opened and mapped
- * here rather than by libpciaccess, which falls back from one kind of map to
- * another silently and forgets that a small BAR need not start on a page.
+ * Back end of PCI devices by the resource files of sysfs.  It maps them itself:
+ * libpciaccess silently falls back from one kind of map to another.  It also ignores
+ * that a small BAR need not start on a page.
  */
 #include "backends/mmiopcidevice.h"
 
@@ -30,15 +30,16 @@ set_open_error (const MmioDevice * device, const char *path,
     case ENOENT:
       if (mapping == MMIO_MAPPING_WRITE_COMBINING)
         mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, "open",
-            "This kernel maps no BAR of %s write-combining (%s is missing); "
-            "set mapping to auto or uncached.", device->address, path);
+            "Cannot map %s write-combining: the kernel has no %s; set mapping "
+            "to auto or uncached.", device->address, path);
       else
         mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
-            "%s is missing; is %s still in lspci -D?", path, device->address);
+            "Cannot open %s: there is no such file; check that the device is "
+            "listed with: lspci -D -s %s", path, device->address);
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
-          "%s cannot be opened; dmesg may say why.", path);
+          "Cannot open %s; find the reason with: sudo dmesg", path);
   }
 }
 
@@ -51,26 +52,26 @@ set_map_error (const MmioDevice * device, guint bar, int errnum,
   mmio_pci_get_driver (MMIO_PCI_SYSFS, device->address, &driver);
   if (errnum == EPERM) {
     mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "mmap",
-        "The kernel is locked down and lets nobody map BAR %u of %s; switch "
-        "Secure Boot off, or boot without lockdown= (see "
+        "Cannot map BAR %u of %s: the kernel is locked down; switch Secure "
+        "Boot off, or boot without lockdown= (see "
         "/sys/kernel/security/lockdown).", bar, device->address);
   } else if (errnum == EINVAL && driver) {
     mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "mmap",
-        "The driver %s holds BAR %u of %s; unbind it with: echo %s | sudo tee "
-        "/sys/bus/pci/drivers/%s/unbind (or boot with iomem=relaxed).", driver,
-        bar, device->address, device->address, driver);
+        "Cannot map BAR %u of %s: the driver %s uses it; unbind it with: echo "
+        "%s | sudo tee /sys/bus/pci/drivers/%s/unbind (or boot with "
+        "iomem=relaxed).", bar,
+        device->address, driver, device->address, driver);
   } else if (errnum == EINVAL) {
     mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "mmap",
-        "The kernel holds BAR %u of %s (sudo cat /proc/iomem says for what); "
-        "boot with iomem=relaxed.", bar, device->address);
+        "Cannot map BAR %u of %s: the kernel uses it (sudo cat /proc/iomem "
+        "shows the user); boot with iomem=relaxed.", bar, device->address);
   } else {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
-        "BAR %u of %s cannot be mapped; dmesg may say why.", bar,
+        "Cannot map BAR %u of %s; find the reason with: sudo dmesg", bar,
         device->address);
   }
 }
 
-/* The file that maps to a BAR */
 static char *
 get_path (const MmioDevice * device, guint bar, MmioMapping mapping)
 {
@@ -78,8 +79,8 @@ get_path (const MmioDevice * device, guint bar, MmioMapping mapping)
       bar, mapping == MMIO_MAPPING_WRITE_COMBINING ? "_wc" : "");
 }
 
-/* Whether the kernel can map it write-combining; not all can, and those that
- * can do so for prefetchable BARs only */
+/* Whether the kernel can map the BAR write-combining.  Not all kernels can, and
+ * only prefetchable BARs. */
 static gboolean
 has_write_combining (const MmioPciDevice * pci, guint bar)
 {
@@ -90,7 +91,7 @@ has_write_combining (const MmioPciDevice * pci, guint bar)
       g_file_test (path, G_FILE_TEST_EXISTS);
 }
 
-/* The way to map a BAR: as wanted, or what is best for reading it */
+/* Chooses the mapping: as wanted, or the one that is read fastest */
 static gboolean
 choose_mapping (MmioPciDevice * pci, guint bar, MmioMapping wanted,
     MmioMapping * mapping, GError ** error)
@@ -98,12 +99,13 @@ choose_mapping (MmioPciDevice * pci, guint bar, MmioMapping wanted,
   if (wanted == MMIO_MAPPING_WRITE_COMBINING &&
       !pci->info.bar[bar].is_prefetchable) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "BAR %u of %s is not prefetchable, so the kernel maps it uncached "
-        "only; set mapping to auto or uncached.", bar, pci->parent.address);
+        "Cannot map BAR %u of %s write-combining: it is not prefetchable, so "
+        "the kernel maps it uncached. Set mapping to auto or uncached.", bar,
+        pci->parent.address);
     return FALSE;
   }
 
-  /* Write-combining is only better for loads that make use of it */
+  /* Write-combining is faster only for streaming loads */
   if (wanted == MMIO_MAPPING_AUTO)
     wanted = mmio_cpu_has_streaming_loads () && !mmio_cpu_is_virtual () &&
         has_write_combining (pci, bar) ? MMIO_MAPPING_WRITE_COMBINING :
@@ -137,8 +139,8 @@ mmio_sysfs_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
     return NULL;
   }
 
-  /* The file starts at the page that holds the BAR's start; BARs smaller than
-   * a page may lie anywhere in it */
+  /* The file starts at the page that contains the BAR's start; a BAR smaller
+   * than a page may start anywhere in it */
   region = mmio_device_map_fd (device, fd, offset + base % page, length,
       mapping);
   if (!region)
@@ -168,7 +170,8 @@ static const MmioBackend mmio_sysfs_backend = {
   .free = mmio_sysfs_free,
 };
 
-/* A PCI device by its resource files, none of which is opened yet; cannot fail */
+/* Creates a PCI device by its resource files, without opening any of them;
+ * cannot fail */
 MmioDevice *
 mmio_sysfs_open (const MmioPciInfo * info, GError ** error)
 {
@@ -178,10 +181,10 @@ mmio_sysfs_open (const MmioPciInfo * info, GError ** error)
   return &pci->parent;
 }
 
-/* Recognises the path of a PCI device's resource file, by whatever links it
- * is reached, and takes it apart: such a file is the device's BAR, and wants
- * the same checks as if the device had been named by its address.  @error is set
- * if it cannot be known. */
+/* Parses the path of a resource file of a PCI device, after resolving links.
+ * Such a path is treated as the device's address, with the same checks.
+ * Returns: whether it is such a path; FALSE with @error set if that cannot be
+ * determined. */
 gboolean
 mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar,
     MmioMapping * mapping, GError ** error)
@@ -193,7 +196,8 @@ mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar,
   g_autofree char *slot = NULL;
   gboolean ret = FALSE;
 
-  /* A BAR is not to be taken for a file; what else there may be, opening tells */
+  /* After a shortage, a BAR must not be treated as a file. open() reports other
+   * errors. */
   if (mmio_is_shortage (errnum))
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "realpath",
         "Cannot open %s; dmesg may say why.", path);

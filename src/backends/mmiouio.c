@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Devices through UIO: by their node, whose maps count as BARs, or PCI devices
- * by their address, where the map that is a BAR is found.
+ * Back end of UIO devices.  A device is named by its node, whose maps count as BARs,
+ * or by its PCI address; then the map of each BAR is searched for.
  */
 #include "backends/mmiopcidevice.h"
 
@@ -23,8 +23,8 @@ typedef struct
   MmioPciDevice pci;
   MmioUioNode node;
   int fd;
-  /* An attribute of the node, which cannot be read any more when that has gone,
-   * be there another one of its name */
+  /* An attribute of the node.  Reads of it fail after the node is removed, even
+   * if another node has its name. */
   int name_fd;
   MmioUioIrq *irq;
 } MmioUio;
@@ -39,13 +39,13 @@ set_open_error (const MmioUioNode * node, int errnum, GError ** error)
       break;
     case ENOENT:
       mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
-          "%s is missing, although the device is there; if this is a "
-          "container, give it that, too: docker run --device %s", node->path,
+          "Cannot open %s: there is no such node, although the device exists; "
+          "in a container, pass it with: docker run --device %s", node->path,
           node->path);
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
-          "%s cannot be opened; dmesg may say why.", node->path);
+          "Cannot open %s; find the reason with: sudo dmesg", node->path);
   }
 }
 
@@ -57,15 +57,15 @@ set_map_error (const MmioUio * uio, gint map, int errnum, GError ** error)
   mmio_uio_node_exists (&uio->node, &exists);
   if (!exists)
     mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "mmap",
-        "%s has gone, for the driver was unbound" MMIO_START_AGAIN
-        " when it is back " "in: ls /sys/class/uio", uio->node.path);
+        "Cannot map %s: its driver was unbound" MMIO_START_AGAIN " when it is "
+        "listed by: ls /sys/class/uio", uio->node.path);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
-        "Map %d of %s cannot be mapped; dmesg may say why.", map,
+        "Cannot map map %d of %s; find the reason with: sudo dmesg", map,
         uio->node.path);
 }
 
-/* The map that a BAR is, by its number or its address */
+/* Finds the map of a BAR, by its number or its address */
 static gint
 find_map (const MmioUio * uio, guint bar, GError ** error)
 {
@@ -82,13 +82,13 @@ find_map (const MmioUio * uio, guint bar, GError ** error)
 
   mmio_pci_get_driver (MMIO_PCI_SYSFS, device->address, &driver);
   mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
-      "%s has no map of BAR %u of %s (uio_pci_generic leaves out all that are "
-      "64-bit or prefetchable); use access=sysfs, or bind the device to "
-      "vfio-pci.", driver ? driver : uio->node.path, bar, device->address);
+      "Cannot map BAR %u of %s: %s has no map of it (uio_pci_generic omits "
+      "64-bit and prefetchable BARs). Use access=sysfs, or bind the device to "
+      "vfio-pci.", bar, device->address, driver ? driver : uio->node.path);
   return -1;
 }
 
-/* The map may be smaller than the BAR, and than the picture */
+/* The map may be smaller than the BAR, and than the frame */
 static gboolean
 check_size (const MmioUio * uio, guint bar, gint map, guint64 end,
     GError ** error)
@@ -97,8 +97,8 @@ check_size (const MmioUio * uio, guint bar, gint map, guint64 end,
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The picture ends at byte %" G_GUINT64_FORMAT " of BAR %u of %s, but "
-      "map %d of %s has only %" G_GUINT64_FORMAT " bytes of it; use "
+      "Cannot map the frame: it ends at byte %" G_GUINT64_FORMAT " of BAR %u "
+      "of %s, but map %d of %s has only %" G_GUINT64_FORMAT " bytes. Use "
       "access=sysfs.", end, bar, uio->pci.parent.address, map, uio->node.path,
       uio->node.map[map].size);
   return FALSE;
@@ -116,7 +116,8 @@ mmio_uio_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
 
   if (wanted == MMIO_MAPPING_WRITE_COMBINING) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "UIO maps uncached only, %s too; set mapping to auto%s.",
+        "Cannot map %s write-combining: UIO maps uncached only. Set mapping to "
+        "auto%s.",
         device->address, uio->node.slot ? ", or use access=sysfs" : "");
     return NULL;
   }
@@ -126,7 +127,7 @@ mmio_uio_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
       (uio->node.slot && !mmio_pci_check_awake (uio->node.slot, error)))
     return NULL;
 
-  /* Each map is one number of pages, from its start on */
+  /* The offset in the file selects the map: its number, in pages */
   facts = &uio->node.map[map];
   region = mmio_device_map_fd_within (device, uio->fd, map * page,
       facts->skip + offset, length, MMIO_MAPPING_UNCACHED);
@@ -160,20 +161,22 @@ mmio_uio_close_interrupt (MmioDevice * device)
   g_clear_pointer (&((MmioUio *) device)->irq, mmio_uio_irq_close);
 }
 
-/* Whether the driver still has it: nothing else says so, for the map stays */
+/* Checks that the node still exists.  Only this detects its removal, since
+ * existing maps stay. */
 static gboolean
 check_node (const MmioUio * uio, GError ** error)
 {
   char first;
 
-  /* Other errors do not say that it has gone */
+  /* Other errors do not mean that it is removed */
   if (uio->name_fd < 0 || MMIO_RETRY (pread (uio->name_fd, &first, 1, 0)) >= 0
       || !mmio_pci_is_removed (errno))
     return TRUE;
 
   mmio_set_system_error (error, MMIO_ERROR_GONE, errno, "pread name",
-      "%s has gone, for it was unplugged or its driver unbound" MMIO_START_AGAIN
-      " when it is back in: ls /sys/class/uio", uio->pci.parent.address);
+      "Cannot read %s: it was unplugged or its driver was unbound"
+      MMIO_START_AGAIN " when it is listed by: ls /sys/class/uio",
+      uio->pci.parent.address);
   return FALSE;
 }
 
@@ -184,7 +187,8 @@ mmio_uio_pci_check (MmioDevice * device, guint bar, GError ** error)
       mmio_pci_device_check (device, bar, error);
 }
 
-/* Of a node; where a PCI device is behind it, of that as well */
+/* For a device named by its node: checks the node, and the PCI device behind it
+ * if there is one */
 static gboolean
 mmio_uio_check (MmioDevice * device, guint bar, GError ** error)
 {
@@ -243,7 +247,7 @@ static const MmioBackend mmio_uio_backend = {
   .free = mmio_uio_free,
 };
 
-/* Opens the node, and the attribute by which check_node() asks.  Returns: 0 or errno */
+/* Opens the node, and the attribute for check_node().  Returns: 0 or errno */
 static int
 open_files (MmioUio * uio)
 {
@@ -256,7 +260,7 @@ open_files (MmioUio * uio)
   return uio->fd < 0 ? errno : 0;
 }
 
-/* Opens the node of a device that has been begun; takes @uio if it cannot */
+/* Opens the node of an initialised device.  Frees @uio after a failure. */
 static MmioDevice *
 open_node (MmioUio * uio, GError ** error)
 {
@@ -271,16 +275,16 @@ open_node (MmioUio * uio, GError ** error)
   return NULL;
 }
 
-/* Where sysfs does not say what there is */
+/* For a failure to read sysfs */
 static void
 set_unknown_error (const char *address, int errnum, GError ** error)
 {
   mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
-      "read /sys/class/uio", "Cannot open %s by UIO; dmesg may say why.",
-      address);
+      "read /sys/class/uio", "Cannot open %s by UIO; find the reason with: "
+      "sudo dmesg", address);
 }
 
-/* A PCI device that is bound to a UIO driver; opens its node */
+/* Opens the node of a PCI device that is bound to a UIO driver */
 MmioDevice *
 mmio_uio_open (const MmioPciInfo * info, GError ** error)
 {
@@ -313,7 +317,7 @@ mmio_uio_open (const MmioPciInfo * info, GError ** error)
     unbind = g_strdup_printf ("echo %s | sudo tee " MMIO_PCI_SYSFS
         "/%s/driver/unbind; ", address, address);
   mmio_set_error (error, MMIO_ERROR_BUSY,
-      "%s is bound to %s, not to a UIO driver; bind it with: sudo modprobe "
+      "Cannot open %s by UIO: it is bound to %s. Bind it with: sudo modprobe "
       "uio_pci_generic; echo uio_pci_generic | sudo tee " MMIO_PCI_SYSFS
       "/%s/driver_override; %secho %s | sudo tee /sys/bus/pci/drivers_probe",
       address, driver ? driver : "no driver", address, unbind ? unbind : "",
@@ -321,7 +325,7 @@ mmio_uio_open (const MmioPciInfo * info, GError ** error)
   return NULL;
 }
 
-/* The number of the map that has this name */
+/* Returns: the number of the map with this name; or -1 with @error set */
 static gint
 find_name (const MmioUioNode * node, const char *name, GError ** error)
 {
@@ -331,7 +335,7 @@ find_name (const MmioUioNode * node, const char *name, GError ** error)
 
   for (guint i = 0; i < node->n_maps; i++) {
     g_string_append_printf (names, "%s%u (%s)", i > 0 ? ", " : "", i,
-        node->map[i].name ? node->map[i].name : "without a name");
+        node->map[i].name ? node->map[i].name : "unnamed");
     if (g_strcmp0 (node->map[i].name, name) == 0) {
       found = i;
       n++;
@@ -342,14 +346,14 @@ find_name (const MmioUioNode * node, const char *name, GError ** error)
     return found;
 
   mmio_set_error (error, n == 0 ? MMIO_ERROR_NOT_FOUND : MMIO_ERROR_AMBIGUOUS,
-      "%s has %u maps with the name %s; set device to %s and bar to the number "
-      "of one of these: %s.", node->path, n, name, node->path,
+      "Cannot use %s: %u of its maps are called %s. Set device to %s and bar "
+      "to the number of one of: %s.", node->path, n, name, node->path,
       n == 0 && node->n_maps == 0 ? "none" : names->str);
   return -1;
 }
 
-/* The kernel rounds maps up to pages, which may have other BARs behind this one.  Of a
- * device on no bus there is nothing else to know. */
+/* Limits maps to the sizes of their BARs: the kernel rounds maps up to pages,
+ * which may contain other BARs.  Without a PCI device, no size is known. */
 static gboolean
 limit_to_bars (MmioUioNode * node, GError ** error)
 {
@@ -371,8 +375,7 @@ limit_to_bars (MmioUioNode * node, GError ** error)
   return TRUE;
 }
 
-/* The device of a node, by its number, and perhaps one of its maps, by its
- * name; opens the node */
+/* Opens a node by its number.  @map: (nullable): the name of the only map to use */
 MmioDevice *
 mmio_uio_open_path (guint number, const char *map, GError ** error)
 {
@@ -391,8 +394,8 @@ mmio_uio_open_path (guint number, const char *map, GError ** error)
 
   if (!exists) {
     mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
-        "There is no UIO device %s; see which there are with: ls -l "
-        "/sys/class/uio", node.path);
+        "Cannot open %s: there is no such UIO device. List the devices with: "
+        "ls -l /sys/class/uio", node.path);
     return NULL;
   }
 

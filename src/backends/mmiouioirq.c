@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Interrupts by UIO: the kernel counts them, and read() tells the count.
+ * Interrupts by UIO: the kernel counts them, and read() returns the count.
  *
- * The driver's handler silences the device until it is told to let the next
- * one come.  Drivers that have a function for that are told by a write to the
- * node; uio_pci_generic has none and leaves it to programs to clear the bit
- * that it has set in the device's command register.
+ * The interrupt handler of the driver disables the device's interrupt until it is
+ * enabled again.  A driver with an irqcontrol function enables it on a write to the
+ * node.  uio_pci_generic has none: a program clears the bit that the driver has set
+ * in the device's command register.
  */
 #include "backends/mmiouioirq.h"
 
@@ -25,12 +25,12 @@
 
 struct _MmioUioIrq
 {
-  guint process;                /* whose it is; see mmioprocess.h */
+  guint process;                /* the owner; see mmioprocess.h */
   int fd;
-  /* The device's configuration, or -1 where that is not needed */
+  /* The device's configuration space; -1 if it is not needed */
   int config;
   gboolean has_control;
-  gboolean is_silent;           /* the next could not be let come for now */
+  gboolean is_disabled;         /* the next one is not enabled, after a shortage */
   guint32 last;
 };
 
@@ -39,25 +39,28 @@ set_open_error (const char *path, int errnum, GError ** error)
 {
   if (errnum == EACCES || errnum == EPERM)
     mmio_set_denied_error (error, errnum, path, MMIO_FILE_READ_WRITE,
-        ", which lets the next interrupt come");
+        ", which enables the next interrupt");
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
-        "%s cannot be opened for its interrupts; dmesg may say why.", path);
+        "Cannot open %s for its interrupts; find the reason with: sudo dmesg",
+        path);
 }
 
 static void
 set_read_error (const MmioUioNode * node, int errnum, GError ** error)
 {
-  /* The driver has none (uio_read() of the kernel) */
+  /* The driver has no interrupt (uio_read() of the kernel) */
   if (errnum == EIO)
     mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, "read",
-        "%s has no interrupt; use frame-sync=counter or clock.", node->path);
+        "Cannot wait for interrupts of %s: it has none; use frame-sync=counter "
+        "or clock.", node->path);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "read",
-        "Cannot take interrupts of %s; dmesg may say why.", node->path);
+        "Cannot wait for interrupts of %s; find the reason with: sudo dmesg",
+        node->path);
 }
 
-/* Where counting begins */
+/* Reads the start value of the count */
 static gboolean
 read_first (MmioUioIrq * irq, const MmioUioNode * node, GError ** error)
 {
@@ -70,8 +73,7 @@ read_first (MmioUioIrq * irq, const MmioUioNode * node, GError ** error)
   }
   irq->last = event ? g_ascii_strtoull (event, NULL, 10) : 0;
 
-  /* If nothing has come since the node was opened, that was the count then,
-   * as it still is */
+  /* EAGAIN: no interrupt since open(), so the attribute has the count of then */
   if (MMIO_RETRY (read (irq->fd, &irq->last, sizeof (irq->last))) >= 0 ||
       errno == EAGAIN)
     return TRUE;
@@ -80,7 +82,7 @@ read_first (MmioUioIrq * irq, const MmioUioNode * node, GError ** error)
   return FALSE;
 }
 
-/* Lets the next one come.  Returns 0 or errno. */
+/* Enables the next interrupt.  Returns: 0 or errno */
 static int
 clear_disable_bit (int config)
 {
@@ -94,12 +96,11 @@ clear_disable_bit (int config)
   return n < 0 ? errno : 0;
 }
 
-/* Lets interrupts come, or not.  Returns 0 or errno; ENOSYS if the driver has no
- * function for it */
+/* Enables or disables interrupts by the driver.  Returns: 0 or errno; ENOSYS if
+ * the driver has no function for it */
 static int
 call_control (int fd, gint32 on)
 {
-
   return MMIO_RETRY (write (fd, &on, sizeof (on))) < 0 ? errno : 0;
 }
 
@@ -118,26 +119,27 @@ open_config (MmioUioIrq * irq, const char *slot, GError ** error)
   if (errnum == 0)
     return TRUE;
 
-  /* EPERM, although it could be opened */
+  /* A kernel that is locked down refuses the write, not open() */
   if (irq->config >= 0 && errnum == EPERM)
     mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "pwrite",
-        "The kernel is locked down, so uio_pci_generic cannot be told to let "
-        "the interrupts of %s in; use vfio, or frame-sync=counter or clock.",
-        slot);
+        "Cannot enable interrupts of %s: the kernel is locked down, and "
+        "uio_pci_generic needs a write to configuration space; use vfio, or "
+        "frame-sync=counter or clock.", slot);
   else if (errnum == EACCES || errnum == EPERM)
     mmio_set_denied_error (error, errnum, path, MMIO_FILE_READ_WRITE,
-        ", where uio_pci_generic wants interrupts to be let in again");
+        ", where interrupts of uio_pci_generic are enabled");
   else if (mmio_is_shortage (errnum))
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "pwrite",
-        "Cannot take interrupts of %s; dmesg may say why.", slot);
+        "Cannot wait for interrupts of %s; find the reason with: sudo dmesg",
+        slot);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "pwrite",
-        "%s, where uio_pci_generic wants interrupts to be let in again, cannot "
-        "be written; is %s still in lspci -D?", path, slot);
+        "Cannot write %s, where interrupts of uio_pci_generic are enabled; "
+        "check that the device is listed with: lspci -D -s %s", path, slot);
   return FALSE;
 }
 
-/* Finds the way to let interrupts come, and does so */
+/* Enables interrupts: by the driver, or else by configuration space */
 static gboolean
 find_control (MmioUioIrq * irq, const MmioUioNode * node, GError ** error)
 {
@@ -147,14 +149,14 @@ find_control (MmioUioIrq * irq, const MmioUioNode * node, GError ** error)
   if (irq->has_control)
     return TRUE;
 
-  /* By other drivers that have no such function, it need not be done */
+  /* Other drivers without such a function need no enabling */
   if (errnum == ENOSYS)
     return g_strcmp0 (node->name, "uio_pci_generic") != 0 || !node->slot ||
         open_config (irq, node->slot, error);
 
   mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "write",
-      "The driver of %s does not let interrupts come; dmesg may say why, or "
-      "use frame-sync=counter or clock.", node->path);
+      "Cannot enable interrupts of %s; use frame-sync=counter or clock, or "
+      "find the reason with: sudo dmesg", node->path);
   return FALSE;
 }
 
@@ -162,7 +164,7 @@ find_control (MmioUioIrq * irq, const MmioUioNode * node, GError ** error)
  * mmio_uio_irq_open:
  * @node: a UIO device
  *
- * Lets its interrupts come, and counts them from now on.
+ * Enables the interrupts of a UIO device and counts them from now on.
  *
  * Returns: (transfer full) (nullable): the interrupt, or NULL with @error set
  */
@@ -187,16 +189,16 @@ mmio_uio_irq_open (const MmioUioNode * node, GError ** error)
  * mmio_uio_irq_close:
  * @irq: (transfer full): an interrupt
  *
- * Lets no more come, where the driver has a function for that.  Who else has the
- * device open lets them come again with mmio_uio_irq_take().  A forked child leaves
- * that to its parent.
+ * Disables the interrupt if the driver has a function for that.  Other users of the
+ * device enable it again by mmio_uio_irq_take().  A forked child leaves it to its
+ * parent.
  */
 void
 mmio_uio_irq_close (MmioUioIrq * irq)
 {
   int errnum;
 
-  /* It may have gone */
+  /* This fails after the device was removed */
   if (irq->has_control && mmio_process_is_current (irq->process)) {
     errnum = call_control (irq->fd, 0);
     if (errnum != 0)
@@ -212,7 +214,7 @@ mmio_uio_irq_close (MmioUioIrq * irq)
 /**
  * mmio_uio_irq_get_fd:
  *
- * Returns: (transfer none): polls as readable when an interrupt has come
+ * Returns: (transfer none): a descriptor that polls as readable after an interrupt
  */
 int
 mmio_uio_irq_get_fd (const MmioUioIrq * irq)
@@ -220,26 +222,28 @@ mmio_uio_irq_get_fd (const MmioUioIrq * irq)
   return irq->fd;
 }
 
-/* After a shortage the next call tries again.  Returns: FALSE if no more can come */
+/* Enables the next interrupt.  After a shortage the next call tries again.
+ * Returns: FALSE if no more interrupts can come */
 static gboolean
-let_come (MmioUioIrq * irq)
+enable_next (MmioUioIrq * irq)
 {
   const int errnum = irq->has_control ? call_control (irq->fd, 1) :
       clear_disable_bit (irq->config);
 
-  irq->is_silent = mmio_is_shortage (errnum);
-  return errnum == 0 || irq->is_silent;
+  irq->is_disabled = mmio_is_shortage (errnum);
+  return errnum == 0 || irq->is_disabled;
 }
 
 /**
  * mmio_uio_irq_take:
  * @count: (out): interrupts since the last call
  *
- * Takes note of them and lets the next one come.  It is let come where there was
- * none, too: who else had the device open may have ended that.
+ * Counts the interrupts and enables the next one.  With a driver that has a function
+ * for it, enables it also without an interrupt: another user of the device may have
+ * disabled it.
  *
- * Returns: FALSE if no more can come: the driver was unbound, or the device
- *   unplugged
+ * Returns: FALSE if no more interrupts can come: the driver was unbound, or the
+ *   device unplugged
  */
 gboolean
 mmio_uio_irq_take (MmioUioIrq * irq, guint * count)
@@ -250,12 +254,12 @@ mmio_uio_irq_take (MmioUioIrq * irq, guint * count)
       !mmio_is_shortage (errno))
     return FALSE;
 
-  /* The kernel's count wraps around, too */
+  /* The kernel's count wraps around in the same width */
   *count = now - irq->last;
   irq->last = now;
 
   if (!irq->has_control && (irq->config < 0 ||
-          (*count == 0 && !irq->is_silent)))
+          (*count == 0 && !irq->is_disabled)))
     return TRUE;
-  return let_come (irq);
+  return enable_next (irq);
 }

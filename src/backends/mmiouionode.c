@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What sysfs says of UIO devices: which node is whose, and what there is to
- * map.  The node itself is not opened.
+ * Reads the description of UIO devices from sysfs: nodes, PCI devices and maps.
+ * Does not open the node itself.
  */
 #include "backends/mmiouionode.h"
 
@@ -15,7 +15,7 @@
 
 #define CLASS "/sys/class/uio"
 
-/* "uio12", and nothing behind it */
+/* "uio12", without a suffix */
 static gboolean
 parse_name (const char *name, guint * number)
 {
@@ -35,7 +35,7 @@ parse_node (const char *path, guint * number)
   return g_str_has_prefix (path, "/dev/") && parse_name (path + 5, number);
 }
 
-/* The node, by whatever links it is reached */
+/* Also accepts links to a node */
 static gboolean
 parse_link (const char *path, guint * number)
 {
@@ -48,10 +48,10 @@ parse_link (const char *path, guint * number)
 /**
  * mmio_uio_parse_path:
  * @path: /dev/uioN, a link to it, or one of these with :MAP
- * @number: (out): which UIO device
- * @map: (out) (transfer full) (nullable): the name of a map of it
+ * @number: (out): the number of the UIO device
+ * @map: (out) (transfer full) (nullable): the name of one of its maps
  *
- * Returns: whether @path is one of a UIO device; there need not be one
+ * Returns: whether @path names a UIO device, which need not exist
  */
 gboolean
 mmio_uio_parse_path (const char *path, guint * number, char **map)
@@ -77,7 +77,7 @@ mmio_uio_parse_path (const char *path, guint * number, char **map)
  * mmio_uio_find:
  * @devices: the directory of the PCI devices, %MMIO_PCI_SYSFS
  * @address: a full PCI address
- * @number: (out): which UIO device it is
+ * @number: (out): the number of its UIO device
  *
  * Returns: 0; ENOENT if the device is not bound to a UIO driver; or another errno
  */
@@ -106,9 +106,9 @@ get_file (guint number, const char *attribute)
 
 /**
  * mmio_uio_node_open:
- * @attribute: a file of the device's directory
+ * @attribute: a file in the device's directory of sysfs
  *
- * Returns: a descriptor of it, for reading, which the caller closes; or -1
+ * Returns: a descriptor for reading that the caller closes; or -1 with errno set
  */
 int
 mmio_uio_node_open (const MmioUioNode * node, const char *attribute)
@@ -120,9 +120,9 @@ mmio_uio_node_open (const MmioUioNode * node, const char *attribute)
 
 /**
  * mmio_uio_node_read:
- * @attribute: a file of the device's directory, "maps/map0/size"
- * @text: (out) (transfer full) (nullable): what is in it, without a newline; NULL if
- *   there is no such file
+ * @attribute: a file in the device's directory of sysfs, "maps/map0/size"
+ * @text: (out) (transfer full) (nullable): its content without a newline; NULL if there
+ *   is no such file
  *
  * Returns: 0 or errno
  */
@@ -153,12 +153,12 @@ read_number (const MmioUioNode * node, guint i, const char *name,
   g_autofree char *text = NULL;
   const int errnum = mmio_uio_node_read (node, attribute, &text);
 
-  /* In hexadecimal, with 0x */
+  /* The kernel writes hexadecimal with 0x */
   *value = text ? g_ascii_strtoull (text, NULL, 16) : 0;
   return errnum;
 }
 
-/* Where there is no such map, its size is 0.  Returns: 0 or errno */
+/* Sets a size of 0 if there is no such map.  Returns: 0 or errno */
 static int
 read_map (MmioUioNode * node, guint i)
 {
@@ -218,12 +218,12 @@ find_slot (guint number, char **slot)
 
 /**
  * mmio_uio_node_init:
- * @node: (out caller-allocates): what is known; mmio_uio_node_clear() it
- * @number: which UIO device; where there is none, there are no maps
+ * @node: (out caller-allocates): the description; free with mmio_uio_node_clear()
+ * @number: the number of a UIO device; without such a device there are no maps
  *
- * Learns what sysfs says of a UIO device.
+ * Reads the description of a UIO device from sysfs.
  *
- * Returns: 0; or errno, after which only a part of it is known
+ * Returns: 0; or errno, with a part of @node filled in
  */
 int
 mmio_uio_node_init (MmioUioNode * node, guint number)
@@ -256,7 +256,7 @@ mmio_uio_node_clear (MmioUioNode * node)
 
 /**
  * mmio_uio_node_exists:
- * @exists: (out): whether there may be such a UIO device now; FALSE is certain
+ * @exists: (out): FALSE if there is certainly no such UIO device now
  *
  * Returns: 0 or errno
  */
@@ -274,7 +274,7 @@ mmio_uio_node_exists (const MmioUioNode * node, gboolean * exists)
  * mmio_uio_node_find_bar:
  * @bar: a BAR of the device
  *
- * Returns: the number of the map that starts where the BAR does, or -1
+ * Returns: the number of the map that starts at the address of the BAR, or -1
  */
 gint
 mmio_uio_node_find_bar (const MmioUioNode * node, const MmioBar * bar)
@@ -291,9 +291,11 @@ mmio_uio_node_find_bar (const MmioUioNode * node, const MmioBar * bar)
  * mmio_uio_has_all:
  * @devices: the directory of the PCI devices, %MMIO_PCI_SYSFS
  * @info: a PCI device
- * @has_all: (out): whether the device is bound to a UIO driver, the user may read its
- *   node, and nothing is lost by that: all its memory BARs are there, and none
- *   is prefetchable, which sysfs could map write-combining
+ * @has_all: (out): whether UIO is as good as sysfs for the device
+ *
+ * UIO is as good if the device is bound to a UIO driver, the user may read its node, and
+ * all its memory BARs have maps.  None may be prefetchable: sysfs could map such a BAR
+ * write-combining.
  *
  * Returns: 0, or the errno of a shortage
  */

@@ -5,17 +5,17 @@
 
 G_BEGIN_DECLS
 
-/* As many as the kernel shows (MAX_UIO_MAPS) */
+/* The limit of the kernel (MAX_UIO_MAPS) */
 #define MMIO_UIO_MAX_MAPS 5
 
 /**
  * MmioUioMap:
- * @name: (nullable): what the driver calls it
+ * @name: (nullable): its name by the driver
  * @base: physical address of the memory
  * @skip: bytes from the start of the map to @base, less than a page
  * @size: bytes from @base to the end of the map; drivers round it up to pages
  *
- * Something to map of a UIO device.
+ * A map of a UIO device.
  */
 typedef struct {
   char *name;
@@ -26,14 +26,14 @@ typedef struct {
 
 /**
  * MmioUioNode:
- * @number: of the node: N of /dev/uioN
+ * @number: the number N of /dev/uioN
  * @path: the node
- * @name: (nullable): what the driver calls the device
- * @slot: (nullable): the PCI address of the device, if it is on that bus
- * @n_maps: how many maps there are
+ * @name: (nullable): the name of the device by the driver
+ * @slot: (nullable): the PCI address of the device; NULL if it is not on that bus
+ * @n_maps: number of maps
  * @map: the maps
  *
- * What sysfs says of a UIO device.
+ * The description of a UIO device in sysfs.
  */
 typedef struct {
   guint number;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PCI devices through vfio.  A program needs no more for it than the device's
- * node, works where the kernel is locked down, and can hand the BAR on as a
- * dma-buf.
+ * Back end of PCI devices by vfio.  It needs access to the device's node only, works
+ * when the kernel is locked down, and can export BARs as dma-bufs.
  */
 #include "backends/mmiopcidevice.h"
 
@@ -51,7 +50,7 @@ is_part_of_page (const MmioDevice * device, guint bar)
   return device->bar[bar].size < (guint64) sysconf (_SC_PAGESIZE);
 }
 
-/* Where the BAR lies in the device's descriptor */
+/* Finds the offset of the BAR in the device's descriptor */
 static gboolean
 get_region (MmioVfio * vfio, guint bar, struct vfio_region_info *info,
     GError ** error)
@@ -65,16 +64,16 @@ get_region (MmioVfio * vfio, guint bar, struct vfio_region_info *info,
               VFIO_DEVICE_GET_REGION_INFO, info)) < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
         "VFIO_DEVICE_GET_REGION_INFO",
-        "vfio does not describe BAR %u of %s; dmesg may say why.", bar,
-        address);
+        "Cannot map BAR %u of %s: vfio does not describe it; find the reason "
+        "with: sudo dmesg", bar, address);
     return FALSE;
   }
 
   if (!(info->flags & VFIO_REGION_INFO_FLAG_MMAP)) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "BAR %u of %s cannot be mapped by vfio%s; use access=sysfs.", bar,
+        "Cannot map BAR %u of %s by vfio%s. Use access=sysfs.", bar,
         address, is_part_of_page (&vfio->pci.parent, bar) ?
-        ", as it shares a page with others" : "");
+        ": it shares a page with others" : "");
     return FALSE;
   }
 
@@ -85,16 +84,15 @@ static void
 set_map_error (const MmioDevice * device, guint bar, int errnum,
     GError ** error)
 {
-  /* Such as the framebuffer that the firmware has left */
+  /* For instance, the framebuffer of the firmware */
   if (errnum == EBUSY)
     mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "mmap",
-        "The kernel holds BAR %u of %s for something else, so vfio cannot map "
-        "it; find out for what with: sudo cat /proc/iomem", bar,
-        device->address);
+        "Cannot map BAR %u of %s by vfio: the kernel uses it for another "
+        "purpose; find it with: sudo cat /proc/iomem", bar, device->address);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "mmap",
-        "BAR %u of %s cannot be mapped by vfio; dmesg may say why.", bar,
-        device->address);
+        "Cannot map BAR %u of %s by vfio; find the reason with: sudo dmesg",
+        bar, device->address);
 }
 
 static MmioRegion *
@@ -107,8 +105,8 @@ mmio_vfio_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
 
   if (wanted == MMIO_MAPPING_WRITE_COMBINING) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "vfio maps BARs uncached only, that of %s too; set mapping to auto, or "
-        "use access=sysfs.", device->address);
+        "Cannot map %s write-combining: vfio maps BARs uncached only. Set "
+        "mapping to auto, or use access=sysfs.", device->address);
     return NULL;
   }
 
@@ -134,27 +132,26 @@ set_export_error (const MmioDevice * device, guint bar, int errnum,
 
   if (errnum == ENOTTY)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
-        "This kernel makes no dma-bufs of BARs such as that of %s; Linux 6.19 "
-        "or newer does (CONFIG_VFIO_PCI_DMABUF)" MMIO_OR_USE_COPY,
-        device->address);
+        "Cannot make a dma-buf of a BAR of %s: this kernel does not support "
+        "it; use Linux 6.19 or newer with CONFIG_VFIO_PCI_DMABUF"
+        MMIO_OR_USE_COPY, device->address);
   else if (errnum == EINVAL && is_part_of_page (device, bar))
     mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, call,
-        "BAR %u of %s is smaller than a page, and the kernel makes dma-bufs of "
-        "whole pages only" MMIO_USE_COPY, bar, device->address);
+        "Cannot make a dma-buf of BAR %u of %s: it is smaller than a page"
+        MMIO_USE_COPY, bar, device->address);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
-        "The kernel makes no dma-buf of BAR %u of %s" MMIO_USE_COPY, bar,
+        "Cannot make a dma-buf of BAR %u of %s" MMIO_USE_COPY, bar,
         device->address);
 }
 
-/* The dma-buf has no map of its own; whoever wants to look at it needs
- * mmio_vfio_map(). */
+/* The dma-buf does not support mmap(); CPU access needs mmio_vfio_map() */
 static int
 mmio_vfio_export (MmioDevice * device, guint bar, guint64 offset,
     guint64 length, GError ** error)
 {
   MmioVfio *vfio = (MmioVfio *) device;
-  /* The header, what there is to know of the dma-buf, and one range */
+  /* The header, the arguments and one range */
   const gsize size = sizeof (struct vfio_device_feature) +
       sizeof (struct vfio_device_feature_dma_buf) +
       sizeof (struct vfio_region_dma_range);
@@ -242,7 +239,7 @@ static const MmioBackend mmio_vfio_backend = {
   .free = mmio_vfio_free,
 };
 
-/* A PCI device that is bound to vfio-pci; opens it there */
+/* Opens a PCI device that is bound to vfio-pci */
 MmioDevice *
 mmio_vfio_open (const MmioPciInfo * info, GError ** error)
 {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How a program comes to a device that is bound to vfio-pci: through its IOMMU
- * group, which is put into a container, as kernels of the last ten years all
- * have it.  Each step has its own ways to fail, and what helps is different
- * for each.  (Where a kernel has IOMMUFD, /dev/vfio/devices/ is another way to
- * the device's descriptor; its place would be mmio_vfio_group_open().)
+ * Opens a device that is bound to vfio-pci: its IOMMU group, which is added to a
+ * container.  All kernels of the last ten years support this.  Each step can fail for
+ * its own reasons, and has its own errors.  (Kernels with IOMMUFD also provide the
+ * device's descriptor in /dev/vfio/devices/.  mmio_vfio_group_open() could use it.)
  */
 #include "backends/mmiovfiogroup.h"
 
@@ -30,11 +29,11 @@ struct _MmioVfioGroup
   int container;
   int group;
   int device;
-  int nothing;                  /* leads nowhere; to have it in time */
+  int replacement;              /* an eventfd that replaces the others on release */
 };
 
-/* @group: (out) (transfer full) (nullable): the number of the device's IOMMU group, as
- * text; NULL if it has none.  Returns: 0 or errno */
+/* @group: (out) (transfer full) (nullable): the number of the device's IOMMU
+ * group, as text; NULL if it has none.  Returns: 0 or errno */
 static int
 get_group (const char *devices, const char *address, char **group)
 {
@@ -72,9 +71,9 @@ mmio_vfio_is_bound (const char *address, gboolean * is_bound)
 
 /**
  * mmio_vfio_may_open:
- * @devices: the directory of the devices, %MMIO_PCI_SYSFS
+ * @devices: the directory of the PCI devices, %MMIO_PCI_SYSFS
  * @address: a full PCI address
- * @may_open: (out): whether the user may open the device's group
+ * @may_open: (out): whether the user may open the node of the device's IOMMU group
  *
  * Opens nothing.
  *
@@ -100,7 +99,7 @@ set_unknown_error (const char *call, int errnum, const char *address,
     GError ** error)
 {
   mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, call,
-      "Cannot open %s by vfio; dmesg may say why.", address);
+      "Cannot open %s by vfio; find the reason with: sudo dmesg", address);
 }
 
 static gboolean
@@ -112,8 +111,8 @@ check_bound (const char *address, const char *group, GError ** error)
 
   if (!group) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "There is no IOMMU for %s, and vfio needs one; switch it on in the "
-        "firmware and boot with intel_iommu=on, or use access=sysfs.", address);
+        "Cannot open %s by vfio: it has no IOMMU. Switch it on in the firmware "
+        "and boot with intel_iommu=on, or use access=sysfs.", address);
     return FALSE;
   }
 
@@ -129,7 +128,7 @@ check_bound (const char *address, const char *group, GError ** error)
     unbind = g_strdup_printf ("echo %s | sudo tee " MMIO_PCI_SYSFS
         "/%s/driver/unbind; ", address, address);
   mmio_set_error (error, MMIO_ERROR_BUSY,
-      "%s is bound to %s, not to vfio-pci; bind it with: sudo modprobe "
+      "Cannot open %s by vfio: it is bound to %s. Bind it with: sudo modprobe "
       "vfio-pci; echo vfio-pci | sudo tee " MMIO_PCI_SYSFS
       "/%s/driver_override; %secho %s | sudo tee /sys/bus/pci/drivers_probe",
       address, driver ? driver : "no driver", address, unbind ? unbind : "",
@@ -141,7 +140,7 @@ static void
 set_open_error (const char *address, const char *node, int errnum,
     GError ** error)
 {
-  g_autofree char *purpose = g_strdup_printf (", which %s is reached by",
+  g_autofree char *purpose = g_strdup_printf (", which %s needs",
       address);
 
   switch (errnum) {
@@ -152,25 +151,26 @@ set_open_error (const char *address, const char *node, int errnum,
       break;
     case EBUSY:
       mmio_set_system_error (error, MMIO_ERROR_BUSY, errnum, "open",
-          "Another program has %s open, or this one already, which %s is "
-          "reached by; find it with: sudo fuser -v %s", node, address, node);
+          "Cannot open %s, which %s needs: this process or another one uses "
+          "it; find it with: sudo fuser -v %s", node, address, node);
       break;
     case ENOENT:
-      /* vfio-pci has the device, so it is loaded */
+      /* The device is bound to vfio-pci, so the module is loaded */
       mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
-          "%s is missing, which %s is reached by; if this is a container, give "
-          "it that, too (docker run --device %s), or use access=sysfs (kernels "
-          "without CONFIG_VFIO_GROUP never have it).", node, address, node);
+          "Cannot open %s, which %s needs: there is no such node; in a "
+          "container, pass it with docker run --device %s, or use access=sysfs "
+          "(kernels without CONFIG_VFIO_GROUP never have it).", node, address,
+          node);
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
-          "%s, which %s is reached by, cannot be opened; dmesg may say why.",
+          "Cannot open %s, which %s needs; find the reason with: sudo dmesg",
           node, address);
   }
 }
 
-/* @others: (out) (transfer full): the others in a group that stand in the way: in the
- * hands of a driver that is not vfio's.  Returns: 0 or errno */
+/* Lists the devices of a group that keep it from use: other drivers than vfio's
+ * are bound to them.  @others: (out): text.  Returns: 0 or errno */
 static int
 list_others (const char *group, const char *address, GString * others)
 {
@@ -182,7 +182,7 @@ list_others (const char *group, const char *address, GString * others)
     const char *name = g_ptr_array_index (names, i);
     g_autofree char *driver = NULL;
 
-    /* Not all of them need be on the PCI bus */
+    /* Not all devices of the group need be on the PCI bus */
     errnum = mmio_pci_get_driver (devices, name, &driver);
     if (strcmp (name, address) != 0 && driver &&
         !g_str_has_prefix (driver, "vfio") && strcmp (driver, "pci-stub") != 0
@@ -204,8 +204,8 @@ check_viable (int fd, const char *group, const char *address, GError ** error)
   if (MMIO_RETRY (ioctl (fd, VFIO_GROUP_GET_STATUS, &status)) < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
         "VFIO_GROUP_GET_STATUS",
-        "The kernel does not say whether IOMMU group %s of %s can be used; "
-        "dmesg may say why.", group, address);
+        "Cannot use IOMMU group %s of %s: the kernel does not report its "
+        "state; find the reason with: sudo dmesg", group, address);
     return FALSE;
   }
 
@@ -216,19 +216,21 @@ check_viable (int fd, const char *group, const char *address, GError ** error)
   if (errnum != 0)
     set_unknown_error ("read " GROUPS, errnum, address, error);
   else if (others->len > 0)
-    /* Not MMIO_ERROR_BUSY: nobody has the device itself */
+    /* Not MMIO_ERROR_BUSY: no program uses the device itself */
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s shares IOMMU group %s with devices that drivers hold: %s; unbind "
-        "them, too, or use access=sysfs.", address, group, others->str);
+        "Cannot open %s by vfio: drivers are bound to other devices in its "
+        "IOMMU group %s: %s. Unbind them too, or use access=sysfs.", address,
+        group, others->str);
   else
     mmio_set_error (error, MMIO_ERROR_BUSY,
-        "Another program has IOMMU group %s of %s; find it with: sudo sh -c "
-        "'fuser -v /dev/vfio/* /dev/vfio/devices/*'", group, address);
+        "Cannot use IOMMU group %s of %s: another program uses it. Find it "
+        "with: sudo sh -c 'fuser -v /dev/vfio/* /dev/vfio/devices/*'", group,
+        address);
   return FALSE;
 }
 
-/* Then EPERM has another reason, such as memory of the firmware's that Intel's
- * IOMMU has to show to the device (RMRR) */
+/* If so, EPERM has another reason, such as firmware memory that Intel's IOMMU
+ * has to map for the device (RMRR) */
 static gboolean
 is_unsafe_allowed (void)
 {
@@ -237,7 +239,7 @@ is_unsafe_allowed (void)
   return mmio_read_file (ALLOW_UNSAFE, &text, NULL) == 0 && text[0] == 'Y';
 }
 
-/* Whether the container can have an IOMMU of type 1.  Returns: 0 or errno */
+/* Whether the container supports a type 1 IOMMU.  Returns: 0 or errno */
 static int
 find_type1 (int container, gboolean * has_type1)
 {
@@ -250,7 +252,7 @@ find_type1 (int container, gboolean * has_type1)
     *has_type1 = ret == 1;
   }
 
-  /* What is no container does not know the requests */
+  /* ENOTTY: the node is not a vfio container */
   return ret < 0 && errno != ENOTTY ? errno : 0;
 }
 
@@ -267,8 +269,8 @@ set_iommu (MmioVfioGroup * vfio, const char *address, GError ** error)
 
   if (!has_type1) {
     mmio_set_error (error, MMIO_ERROR_FAILED,
-        "This kernel's vfio has no type 1 IOMMU, so %s cannot be reached by "
-        "it; load it with: sudo modprobe vfio_iommu_type1", address);
+        "Cannot open %s by vfio: the kernel has no type 1 IOMMU. Load it with: "
+        "sudo modprobe vfio_iommu_type1", address);
     return FALSE;
   }
 
@@ -276,7 +278,8 @@ set_iommu (MmioVfioGroup * vfio, const char *address, GError ** error)
               &vfio->container)) < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
         "VFIO_GROUP_SET_CONTAINER",
-        "The IOMMU group of %s cannot be used; dmesg may say why.", address);
+        "Cannot use the IOMMU group of %s; find the reason with: sudo dmesg",
+        address);
     return FALSE;
   }
 
@@ -288,19 +291,21 @@ set_iommu (MmioVfioGroup * vfio, const char *address, GError ** error)
   if (errnum == EPERM && !is_unsafe_allowed ())
     mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum,
         "VFIO_SET_IOMMU",
-        "This machine's IOMMU does not remap interrupts, so the kernel gives "
-        "%s to nobody; use access=sysfs, or, if the device is trusted: echo 1 "
-        "| sudo tee " ALLOW_UNSAFE, address);
+        "Cannot open %s by vfio: this machine's IOMMU does not remap "
+        "interrupts, so the kernel refuses access; use access=sysfs, or, if "
+        "the device is trusted: echo 1 | sudo tee " ALLOW_UNSAFE, address);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "VFIO_SET_IOMMU",
-        "The IOMMU cannot be set up for %s; dmesg may say why.", address);
+        "Cannot set up the IOMMU for %s; find the reason with: sudo dmesg",
+        address);
   return FALSE;
 }
 
 static gboolean
 open_node (int *fd, const char *node, const char *address, GError ** error)
 {
-  /* vfio wants to write to it: to configure, not the device */
+  /* vfio needs write access to configure the container and the group, not the
+   * device */
   *fd = MMIO_RETRY (open (node, O_RDWR | O_CLOEXEC));
   if (*fd >= 0)
     return TRUE;
@@ -309,12 +314,12 @@ open_node (int *fd, const char *node, const char *address, GError ** error)
   return FALSE;
 }
 
-/* What can be opened everywhere, and takes no call that is for the others */
+/* An eventfd needs no file, and rejects the ioctls of the others */
 static gboolean
-open_nothing (MmioVfioGroup * vfio, const char *address, GError ** error)
+open_replacement (MmioVfioGroup * vfio, const char *address, GError ** error)
 {
-  vfio->nothing = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (vfio->nothing >= 0)
+  vfio->replacement = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (vfio->replacement >= 0)
     return TRUE;
 
   set_unknown_error ("eventfd", errno, address, error);
@@ -336,14 +341,14 @@ open_all (MmioVfioGroup * vfio, const char *address, GError ** error)
     return FALSE;
 
   node = get_node (group);
-  if (!open_nothing (vfio, address, error) ||
+  if (!open_replacement (vfio, address, error) ||
       !open_node (&vfio->container, CONTAINER, address, error) ||
       !open_node (&vfio->group, node, address, error) ||
       !check_viable (vfio->group, group, address, error) ||
       !set_iommu (vfio, address, error))
     return FALSE;
 
-  /* The kernel makes it O_CLOEXEC by itself */
+  /* The kernel sets O_CLOEXEC */
   vfio->device = MMIO_RETRY (ioctl (vfio->group, VFIO_GROUP_GET_DEVICE_FD,
           address));
   if (vfio->device >= 0)
@@ -351,7 +356,7 @@ open_all (MmioVfioGroup * vfio, const char *address, GError ** error)
 
   mmio_set_system_error (error, MMIO_ERROR_FAILED, errno,
       "VFIO_GROUP_GET_DEVICE_FD",
-      "vfio cannot open %s; dmesg may say why.", address);
+      "Cannot open %s by vfio; find the reason with: sudo dmesg", address);
   return FALSE;
 }
 
@@ -361,15 +366,14 @@ open_all (MmioVfioGroup * vfio, const char *address, GError ** error)
  *
  * Opens a device that is bound to vfio-pci.
  *
- * Returns: (transfer full) (nullable): the open device, or NULL with @error
- *   set
+ * Returns: (transfer full) (nullable): the open device, or NULL with @error set
  */
 MmioVfioGroup *
 mmio_vfio_group_open (const char *address, GError ** error)
 {
   MmioVfioGroup *vfio = g_new (MmioVfioGroup, 1);
 
-  vfio->container = vfio->group = vfio->device = vfio->nothing = -1;
+  vfio->container = vfio->group = vfio->device = vfio->replacement = -1;
   if (open_all (vfio, address, error))
     return vfio;
 
@@ -386,33 +390,34 @@ mmio_vfio_group_close (MmioVfioGroup * vfio)
     close (vfio->group);
   if (vfio->container >= 0)
     close (vfio->container);
-  if (vfio->nothing >= 0)
-    close (vfio->nothing);
+  if (vfio->replacement >= 0)
+    close (vfio->replacement);
   g_free (vfio);
 }
 
 /**
  * mmio_vfio_group_release:
  *
- * Gives the device back to the kernel, which may be waiting for it, as soon as
- * nothing of it is mapped.  Its descriptors lead nowhere from now on, so that
- * whoever is using one does no harm: what they were, no other file becomes
- * meanwhile.  For any thread.
+ * Returns the device to the kernel, which may be waiting for it, as soon as no part of
+ * it is mapped.  The vfio descriptors are replaced with dup3(), not closed: threads
+ * that use one get errors, and its number cannot become another file.
+ *
+ * Locking: any thread may call it.
  */
 void
 mmio_vfio_group_release (MmioVfioGroup * vfio)
 {
   const int fds[] = { vfio->device, vfio->group, vfio->container };
 
-  /* gcc's analyzer takes the descriptor that dup3() returns for a new one, but it
-   * is fds[i], which the group owns and closes */
+  /* gcc's analyzer reports the result of dup3() as a leak; it is fds[i], which
+   * the group owns and closes */
 #if !defined (__clang__) && __GNUC__ >= 13
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wanalyzer-fd-leak"
 #endif
-  /* It cannot fail, but for a signal: both are open */
+  /* Only a signal can make it fail: both descriptors are open */
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    while (dup3 (vfio->nothing, fds[i], O_CLOEXEC) < 0 && errno == EINTR);
+    while (dup3 (vfio->replacement, fds[i], O_CLOEXEC) < 0 && errno == EINTR);
 #if !defined (__clang__) && __GNUC__ >= 13
 #pragma GCC diagnostic pop
 #endif
@@ -421,7 +426,7 @@ mmio_vfio_group_release (MmioVfioGroup * vfio)
 /**
  * mmio_vfio_group_get_device_fd:
  *
- * Returns: the device's descriptor, which stays the group's
+ * Returns: (transfer none): the descriptor of the device
  */
 int
 mmio_vfio_group_get_device_fd (const MmioVfioGroup * vfio)
@@ -429,8 +434,9 @@ mmio_vfio_group_get_device_fd (const MmioVfioGroup * vfio)
   return vfio->device;
 }
 
-/* @found: (out) (transfer full) (nullable): the last of the @n devices in the directory
- * that are bound to vfio-pci.  Returns: 0 or errno */
+/* Finds the devices in the directory that are bound to vfio-pci.  @found: (out)
+ * (transfer full) (nullable): the last one; @n: (out): their number.  Returns: 0
+ * or errno */
 static int
 find_bound (const char *devices, char **found, guint * n)
 {
@@ -458,9 +464,9 @@ find_bound (const char *devices, char **found, guint * n)
  * mmio_vfio_find_in_group:
  * @path: a group's node, /dev/vfio/N
  *
- * Returns: (transfer full) (nullable): the address of the one device in the
- *   group that is bound to vfio-pci; or NULL, with @error set if @path is a
- *   group but not one of such a device
+ * Returns: (transfer full) (nullable): the address of the only device in the group that
+ *   is bound to vfio-pci; NULL without @error if @path is not a group's node, or with
+ *   @error set if there is no such device or several
  */
 char *
 mmio_vfio_find_in_group (const char *path, GError ** error)
@@ -486,7 +492,8 @@ mmio_vfio_find_in_group (const char *path, GError ** error)
     return g_steal_pointer (&found);
 
   mmio_set_error (error, n == 0 ? MMIO_ERROR_NOT_FOUND : MMIO_ERROR_AMBIGUOUS,
-      "IOMMU group %s has %u devices that are bound to vfio-pci; set device to "
-      "the address of one, of those that this lists: ls %s", group, n, devices);
+      "Cannot choose a device of IOMMU group %s: %u of its devices are bound "
+      "to vfio-pci. Set device to the address of one from: ls %s", group, n,
+      devices);
   return NULL;
 }

@@ -8,10 +8,10 @@ G_BEGIN_DECLS
 /**
  * MmioVfioGroup:
  *
- * A PCI device opened through vfio: container, group and device.  Opening and
- * closing may reset the device; nothing else is done to it, and it gets no
- * access to any memory.  The kernel opens a group once: nobody else, in this
- * program either, can have it or another device of it meanwhile.
+ * A PCI device opened by vfio: container, group and device.  Opening and closing may
+ * reset the device.  Nothing else is done to it, and no memory is mapped for its DMA.
+ * The kernel opens a group only once: meanwhile neither this process nor another can
+ * open the group again, not even for another device of it.
  */
 typedef struct _MmioVfioGroup MmioVfioGroup;
 

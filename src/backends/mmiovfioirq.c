@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Interrupts by vfio: an eventfd that counts them.
+ * Interrupts by vfio: an eventfd counts them.
  *
- * MSI-X and MSI are writes to memory, and a device that is no bus master makes
- * none: vfio switches that off and leaves it to its users, so here, and here
- * only, it is switched on.  That is no danger to the machine's memory: nobody
- * has mapped any for the device, so the IOMMU lets nothing through but the
- * interrupt.
+ * MSI-X and MSI are writes to memory, for which a device must be a bus master.  vfio
+ * disables bus mastering and leaves it to its users; only this file enables it.  It is
+ * no risk for the machine's memory: the device has no mappings in the IOMMU, so only
+ * the interrupt passes.
  */
 #include "backends/mmiovfioirq.h"
 
@@ -24,25 +23,25 @@
 
 struct _MmioVfioIrq
 {
-  guint process;                /* whose it is; see mmioprocess.h */
+  guint process;                /* the owner; see mmioprocess.h */
   int device;
   int event;
   guint32 index;
-  gboolean is_masked;           /* INTx could not be unmasked for now */
-  /* Where the command register is in the device's descriptor; 0: nothing was
-   * changed there */
+  gboolean is_masked;           /* INTx is still masked after a shortage */
+  /* The offset of the command register in the device's descriptor; 0 if the
+   * register is unchanged */
   guint64 command;
 };
 
-/* @has: (out): whether the device has this kind of interrupt, and vfio can deliver it.
- * Returns: 0 or errno */
+/* @has: (out): whether the device has this kind of interrupt and vfio can
+ * deliver it.  Returns: 0 or errno */
 static int
 find_kind (int device, guint32 index, gboolean * has)
 {
   struct vfio_irq_info info = {.argsz = sizeof (info),.index = index };
 
   *has = FALSE;
-  /* EINVAL: there is no such kind */
+  /* EINVAL: the device has no such kind */
   if (MMIO_RETRY (ioctl (device, VFIO_DEVICE_GET_IRQ_INFO, &info)) < 0)
     return errno == EINVAL ? 0 : errno;
 
@@ -50,7 +49,7 @@ find_kind (int device, guint32 index, gboolean * has)
   return 0;
 }
 
-/* The first interrupt of a kind to an eventfd.  Returns 0 or errno. */
+/* Connects the first interrupt of a kind to an eventfd.  Returns: 0 or errno */
 static int
 switch_on (int device, guint32 index, gint32 event)
 {
@@ -73,7 +72,7 @@ switch_on (int device, guint32 index, gint32 event)
       errno;
 }
 
-/* Without data.  Returns 0 or errno. */
+/* Sends a request without data.  Returns: 0 or errno */
 static int
 act (int device, guint32 index, guint32 action, guint32 count)
 {
@@ -88,14 +87,14 @@ act (int device, guint32 index, guint32 action, guint32 count)
       errno;
 }
 
-/* Returns 0 or errno */
+/* Sets or clears the bus master bit.  Returns: 0 or errno */
 static int
 set_master (MmioVfioIrq * irq, gboolean on)
 {
   guint8 command;
   gssize n;
 
-  /* The bit is in the lower one of two bytes */
+  /* The bit is in the lower byte of the register */
   n = MMIO_RETRY (pread (irq->device, &command, 1, irq->command));
   if (n != 1)
     return n < 0 ? errno : ENODATA;
@@ -122,12 +121,12 @@ become_master (MmioVfioIrq * irq, const char *address, GError ** error)
     return TRUE;
 
   mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "pwrite",
-      "%s cannot be made bus master, which its interrupt needs (it is a write "
-      "to memory); use frame-sync=counter or clock.", address);
+      "Cannot make %s bus master, which its interrupt needs (it is a write to "
+      "memory); use frame-sync=counter or clock.", address);
   return FALSE;
 }
 
-/* The best kind of interrupt that there is */
+/* Chooses the best kind of interrupt that works */
 static gboolean
 choose_kind (MmioVfioIrq * irq, const char *address, GError ** error)
 {
@@ -155,13 +154,13 @@ choose_kind (MmioVfioIrq * irq, const char *address, GError ** error)
 
   if (errnum == 0)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s has no interrupt that vfio can deliver; use frame-sync=counter or "
-        "clock.", address);
+        "Cannot wait for interrupts of %s: it has none that vfio can deliver; "
+        "use frame-sync=counter or clock.", address);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
         "VFIO_DEVICE_GET_IRQ_INFO or _SET_IRQS",
-        "vfio does not deliver the interrupt of %s; "
-        "dmesg may say why, or use frame-sync=counter or clock.", address);
+        "Cannot wait for interrupts of %s; use frame-sync=counter or clock, or "
+        "find the reason with: sudo dmesg", address);
   return FALSE;
 }
 
@@ -170,8 +169,7 @@ choose_kind (MmioVfioIrq * irq, const char *address, GError ** error)
  * @device: the device's descriptor, which must stay open
  * @address: the device's PCI address
  *
- * Switches the device's first interrupt on: MSI-X if there is one, else MSI,
- * else INTx.
+ * Enables the device's first interrupt: MSI-X if it has that, else MSI, else INTx.
  *
  * Returns: (transfer full) (nullable): the interrupt, or NULL with @error set
  */
@@ -186,13 +184,14 @@ mmio_vfio_irq_open (int device, const char *address, GError ** error)
   irq->event = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (irq->event < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "eventfd",
-        "Cannot take interrupts of %s; dmesg may say why.", address);
-  } else if (choose_kind (irq, address, error) &&
-      (irq->index == VFIO_PCI_INTX_IRQ_INDEX ||
-          become_master (irq, address, error))) {
-    g_debug ("%s interrupts by %s", address,
-        irq->index == VFIO_PCI_MSIX_IRQ_INDEX ? "MSI-X" :
-        irq->index == VFIO_PCI_MSI_IRQ_INDEX ? "MSI" : "INTx");
+        "Cannot wait for interrupts of %s; find the reason with: sudo dmesg",
+        address);
+  } else if (choose_kind (irq, address, error)
+      && (irq->index == VFIO_PCI_INTX_IRQ_INDEX
+          || become_master (irq, address, error))) {
+    g_debug ("%s: interrupts by %s", address,
+        irq->index == VFIO_PCI_MSIX_IRQ_INDEX ? "MSI-X" : irq->index ==
+        VFIO_PCI_MSI_IRQ_INDEX ? "MSI" : "INTx");
     return irq;
   }
 
@@ -204,8 +203,8 @@ mmio_vfio_irq_open (int device, const char *address, GError ** error)
  * mmio_vfio_irq_close:
  * @irq: (transfer full): an interrupt
  *
- * Leaves the device as it was: silent, and no bus master.  A forked child leaves it
- * as its parent has it.
+ * Restores the device: no interrupts, no bus master.  A forked child does not change
+ * it, since the parent uses it.
  */
 void
 mmio_vfio_irq_close (MmioVfioIrq * irq)
@@ -224,7 +223,7 @@ mmio_vfio_irq_close (MmioVfioIrq * irq)
 /**
  * mmio_vfio_irq_get_fd:
  *
- * Returns: (transfer none): polls as readable when an interrupt has come
+ * Returns: (transfer none): a descriptor that polls as readable after an interrupt
  */
 int
 mmio_vfio_irq_get_fd (const MmioVfioIrq * irq)
@@ -232,8 +231,9 @@ mmio_vfio_irq_get_fd (const MmioVfioIrq * irq)
   return irq->event;
 }
 
-/* INTx is masked by the kernel, as a device that keeps the line down would interrupt
- * for ever.  After a shortage the next call tries again. */
+/* Unmasks INTx.  The kernel masks it on each interrupt, since a device that
+ * keeps the line low would interrupt forever.  After a shortage the next call
+ * tries again.  Returns: FALSE if no more interrupts can come */
 static gboolean
 unmask (MmioVfioIrq * irq)
 {
@@ -248,7 +248,9 @@ unmask (MmioVfioIrq * irq)
  * mmio_vfio_irq_take:
  * @count: (out): interrupts since the last call
  *
- * Returns: FALSE if no more can come
+ * Counts the interrupts and unmasks the next one.
+ *
+ * Returns: FALSE if no more interrupts can come
  */
 gboolean
 mmio_vfio_irq_take (MmioVfioIrq * irq, guint * count)
@@ -270,12 +272,12 @@ mmio_vfio_irq_take (MmioVfioIrq * irq, guint * count)
  * @device: the device's descriptor
  * @address: the device's PCI address
  *
- * Has the kernel tell when somebody wants the device back: its driver is being
- * unbound, as when it is unplugged, and that waits until @device is closed and
- * nothing of it is mapped.
+ * Asks the kernel to signal requests for the device.  The kernel requests it when its
+ * driver is being unbound, also by an unplug.  It then waits until @device is closed and
+ * no part of it is mapped.
  *
- * Returns: an eventfd of the caller's, which is told every few seconds from then
- *   on; or -1 if there is none to be had
+ * Returns: an eventfd that the caller closes, which the kernel signals every few
+ *   seconds from a request on; or -1 if the kernel cannot signal requests
  */
 int
 mmio_vfio_request_open (int device, const char *address)
@@ -287,7 +289,7 @@ mmio_vfio_request_open (int device, const char *address)
   if (errnum == 0)
     return event;
 
-  g_debug ("%s: no request interrupt: %s", address, g_strerror (errnum));
+  g_debug ("%s: cannot watch for requests: %s", address, g_strerror (errnum));
   if (event >= 0)
     close (event);
   return -1;

@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 /**
  * MmioVfioIrq:
  *
- * The interrupt of a device that is open by vfio.
+ * The interrupt of a device that is opened by vfio.
  */
 typedef struct _MmioVfioIrq MmioVfioIrq;
 

@@ -17,8 +17,9 @@
  * (microseconds). */
 #define TRANSIENT (100 * G_TIME_SPAN_MILLISECOND)
 
-/* Write-combining is for streaming loads.  A user who asks for other loads may have a
- * device that supports no others, and the CPU might combine them. */
+/* Write-combining is for streaming loads.  An engine that the user sets may be
+ * needed as the device supports no other loads, and the CPU might combine its
+ * loads. */
 static MmioMapping
 choose_mapping (const MmioCaptureConfig * config, const MmioDevice * device)
 {
@@ -40,9 +41,9 @@ check_index (const MmioCaptureConfig * config, const MmioDevice * device,
 
   if (n_buffers > 1 && spec->index.bits == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s does not tell which of its %u pictures is complete; set "
-        "index-offset (and index-bar, index-size), or buffers to 1.", address,
-        n_buffers);
+        "Cannot find the complete frame of %s: it has %u buffers, and no index "
+        "is set. Set index-offset (and index-bar, index-size), or set buffers "
+        "to 1.", address, n_buffers);
     return FALSE;
   }
 
@@ -50,9 +51,8 @@ check_index (const MmioCaptureConfig * config, const MmioDevice * device,
   if (n_buffers == 1 && config->spec.index.bits > 0 &&
       config->spec.n_buffers == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "index-offset, index-bar or index-size say where %s tells which of its "
-        "pictures is complete, but not how many there are; set buffers.",
-        address);
+        "Cannot use index-offset, index-bar or index-size of %s: the number of "
+        "buffers is not known. Set buffers.", address);
     return FALSE;
   }
 
@@ -76,7 +76,7 @@ check_buffer_step (const MmioCaptureConfig * config, const MmioDevice * device,
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "Cannot use buffer-step: %s does not describe several buffers; set "
+      "Cannot use buffer-step: %s does not describe several buffers. Set "
       "buffers.", mmio_device_get_address (device));
   return FALSE;
 }
@@ -90,9 +90,9 @@ check_counter (const MmioCaptureConfig * config, const MmioDevice * device,
 
   if (needed && spec->counter.bits == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s does not tell where it counts its frames; set counter-offset (and "
-        "counter-bar, counter-size), or frame-sync=clock.",
-        mmio_device_get_address (device));
+        "Cannot wait for frames of %s: it does not describe a frame counter. "
+        "Set counter-offset (and counter-bar, counter-size), or "
+        "frame-sync=clock.", mmio_device_get_address (device));
     return FALSE;
   }
 
@@ -145,8 +145,8 @@ find_frame (MmioCapture * capture, MmioSpec * spec, GError ** error)
     capture->shadow = mmio_shadow_new (&capture->info.layout);
     if (!capture->shadow) {
       mmio_set_error (error, MMIO_ERROR_SETTINGS,
-          "There is no memory for the frame before, which changes are found by; "
-          "set changes=ignore, or width and height lower.");
+          "Cannot detect unchanged frames: there is no memory for the last "
+          "frame. Set changes=ignore, or reduce width and height.");
       return FALSE;
     }
   }
@@ -345,9 +345,9 @@ mmio_capture_open (const MmioCaptureConfig * config, GError ** error)
   return device ? begin_capture (device, &resolved, error) : NULL;
 }
 
-/* The address to find @device by again: its slot, as other names, such as the number of
- * an IOMMU group, may then be those of another device.  A path may also name the
- * BAR. */
+/* Returns the address to find @device by again, which is its slot.  Other
+ * names, such as the number of an IOMMU group, may then be those of another
+ * device.  A path may also name the BAR. */
 static const char *
 get_place (const MmioCaptureConfig * config, const MmioDevice * device)
 {

@@ -73,8 +73,7 @@ typedef struct {
  * @device_name: the device, in words
  * @device_address: its full PCI address, its path, or "sim"; valid UTF-8
  * @access: the name of its back end
- * @shares_bar: it is a PCI device, reached in a way by which the kernel may make
- *   dma-bufs of its BARs
+ * @shares_bar: it is a PCI device whose back end can export its BARs as dma-bufs
  * @bar: the BAR of the frame
  * @layout: the frame's layout in the BAR
  * @region: the mapped part of the BAR, from the frame's start to its end; of several
@@ -173,7 +172,7 @@ gboolean mmio_capture_check_present (MmioCapture * capture);
 gboolean mmio_capture_is_unlinked (const MmioCapture * capture);
 gint64 mmio_capture_get_period (const MmioCapture * capture);
 
-void mmio_capture_interrupt (MmioCapture * capture);
+void mmio_capture_mark_discontinuity (MmioCapture * capture);
 const GError *mmio_capture_get_removal (const MmioCapture * capture);
 MmioWait mmio_capture_wait (MmioCapture * capture, gint64 deadline,
     MmioCount * count);

@@ -122,9 +122,9 @@ new_silence_error (const MmioCapture * capture)
   GError *error = NULL;
 
   mmio_set_error (&error, MMIO_ERROR_GONE,
-      "%s has gone, for it was unplugged or its driver unbound" MMIO_START_AGAIN
-      " when it is back in: %s", capture->info.device_address,
-      is_uio ? "ls /sys/class/uio" : "lspci -D");
+      "Cannot read %s: it was unplugged or its driver was unbound"
+      MMIO_START_AGAIN " when it is listed by: %s",
+      capture->info.device_address, is_uio ? "ls /sys/class/uio" : "lspci -D");
   return error;
 }
 
@@ -166,7 +166,7 @@ mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
   MmioWait wait;
   MmioGuardEntry entry;
 
-  /* The interrupt and what wakes are its parent's */
+  /* The interrupt and the wake-up descriptor belong to the parent process */
   if (!mmio_process_is_current (capture->process)) {
     check (capture);
     return MMIO_WAIT_GONE;
@@ -178,7 +178,7 @@ mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
       mmio_sync_wait (capture->sync, capture->counter, deadline, count);
   mmio_guard_leave (&entry);
 
-  /* A register of a device that has gone stands still, or reads as anything */
+  /* A register of a removed device does not change, or reads as any value */
   if (!mmio_capture_check_present (capture))
     return MMIO_WAIT_GONE;
 
@@ -190,15 +190,15 @@ mmio_capture_wait (MmioCapture * capture, gint64 deadline, MmioCount * count)
 }
 
 /**
- * mmio_capture_interrupt:
+ * mmio_capture_mark_discontinuity:
  *
- * Notes a discontinuity after a while without mmio_capture_wait(): the time of the
- * next frame says nothing about the device's rate.
+ * Notes a discontinuity after a time without mmio_capture_wait(): the time of the next
+ * frame says nothing about the device's rate.
  *
  * Locking: only the thread that waits calls it.
  */
 void
-mmio_capture_interrupt (MmioCapture * capture)
+mmio_capture_mark_discontinuity (MmioCapture * capture)
 {
   capture->interrupt_time = 0;
   capture->interrupt_is_stale = TRUE;
@@ -233,7 +233,6 @@ mmio_capture_wake (MmioCapture * capture)
     mmio_sync_wake (capture->sync);
 }
 
-/* One pass */
 static gboolean
 read_once (MmioCapture * capture, const MmioTarget * target,
     MmioDamage * damage)
@@ -271,7 +270,7 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
   do {
     woken = !mmio_buffer_wait_run (&capture->buffer_wait, capture->select,
         capture->sync, obstacle);
-    /* What there is already is no worse than one that is not complete */
+    /* The frame that was read before is no worse than an incomplete one */
     if (woken || (*obstacle != MMIO_OBSTACLE_NONE && *tries > 0))
       break;
 
@@ -281,11 +280,12 @@ read_whole (MmioCapture * capture, const MmioTarget * target,
       *obstacle = mmio_buffer_select_end_read (capture->select);
   } while (*obstacle == MMIO_OBSTACLE_MOVED && *tries < max_tries);
 
-  /* A whole one is worth sending after it, be it the same */
+  /* Send the next whole frame even if it is unchanged */
   if (*obstacle != MMIO_OBSTACLE_NONE && *tries > 0 && capture->shadow)
     mmio_shadow_forget (capture->shadow);
 
-  /* What differs from a frame that nobody got tells nothing */
+  /* Differences from a frame that downstream did not get are meaningless:
+   * report all rows */
   if (*tries > 1 && *written) {
     damage->n_ranges = 1;
     damage->range[0] = (MmioRows) {

@@ -11,12 +11,12 @@ G_BEGIN_DECLS
 
 struct _MmioCapture
 {
-  MmioCaptureConfig config;     /* what the user says; with a device of ours */
+  MmioCaptureConfig config;     /* of the user; owns its `device` */
   MmioDevice *device;
   MmioLiveness *liveness;
-  guint process;                /* whose it is; see mmioprocess.h */
-  gboolean is_checked;          /* present, and nothing was read since */
-  MmioModeWatch *mode;               /* NULL if the device does not tell */
+  guint process;                /* the owner; see mmioprocess.h */
+  gboolean is_checked;          /* present; no read since */
+  MmioModeWatch *mode;          /* NULL if the device does not describe its frame */
   MmioCaptureInfo info;
   MmioShadow *shadow;
 
@@ -25,9 +25,9 @@ struct _MmioCapture
   MmioCounter *counter;
   MmioBufferSelect *select;
   MmioSync *sync;
-  int interrupt_fd;             /* the device's */
+  int interrupt_fd;             /* owned by the device */
   gint64 interrupt_time;        /* 0: not known */
-  gboolean interrupt_is_stale;  /* it may have come before anybody waited */
+  gboolean interrupt_is_stale;  /* it may be older than the wait */
   MmioRate interrupt_rate;
 
   MmioBufferWait buffer_wait;

@@ -69,7 +69,7 @@ on_unmapped (gpointer data)
   GError *reason = NULL;
 
   mmio_set_error (&reason, MMIO_ERROR_GONE,
-      "%s is not captured any more" MMIO_START_AGAIN ".",
+      "Cannot read %s: its capture is closed" MMIO_START_AGAIN ".",
       mmio_device_get_address (liveness->device));
   mmio_device_revoke (liveness->device, reason);
   mmio_hotplug_device_end (liveness->hotplug);
@@ -91,9 +91,9 @@ mmio_liveness_ref (MmioLiveness * liveness)
  * mmio_liveness_unref:
  * @liveness: (transfer full): a liveness
  *
- * Calls no function any more after the last reference.  If others still have the
- * device mapped, such as buffers of an application, the thread keeps listening until
- * they unmap it, and revokes their maps if the device is removed.
+ * Calls no function any more after the last reference.  The device may still be mapped,
+ * by buffers of an application.  Then the thread keeps listening until these are unmapped,
+ * and revokes their maps if the device is removed.
  */
 void
 mmio_liveness_unref (MmioLiveness * liveness)
@@ -129,8 +129,9 @@ new_request_error (const MmioDevice * device)
   GError *error = NULL;
 
   mmio_set_error (&error, MMIO_ERROR_GONE,
-      "%s is being unplugged, or its driver unbound, so it was let go; look "
-      "for it with: lspci -Dk", mmio_device_get_address (device));
+      "Cannot read %s: it was released, since it is being unplugged or its "
+      "driver unbound. Find it with: lspci -Dk",
+      mmio_device_get_address (device));
   return error;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Completes what the user says of a frame with what the device says: by a back end
- * that makes the frame itself, by registers that the device table knows, or by a
- * header.
+ * Completes the user's description of a frame with that of the device.  It comes from a
+ * back end that makes the frame itself, from registers that the device table lists, or
+ * from a header.
  */
 #include "describe/mmiodescribe.h"
 
@@ -11,9 +11,10 @@
 #include "describe/mmioheader.h"
 #include "device/mmiobackend.h"
 
-/* Some variants of a device have no registers (std VGA with mmio=off) */
+/* Whether the registers are within their BAR.  Some variants of a device have
+ * none (std VGA with mmio=off). */
 static gboolean
-has_room (const MmioDevice * device, const MmioDescriptorPlace * place)
+fits (const MmioDevice * device, const MmioDescriptorPlace * place)
 {
   const gsize length = place->descriptor->length;
   const MmioBar *bar = place->bar < MMIO_MAX_BARS ?
@@ -36,7 +37,8 @@ find_prefetchable (const MmioDevice * device)
   return -1;
 }
 
-/* See MmioHeaderPlace.  Returns: the BAR, or -1 */
+/* Finds the BAR that may have a header, see MmioHeaderPlace.  Returns: the BAR,
+ * or -1 */
 static gint
 find_header_bar (const MmioDevice * device, gint bar)
 {
@@ -57,9 +59,9 @@ find_header_bar (const MmioDevice * device, gint bar)
  * @bar: the BAR that the user names, or -1
  * @place: (out): where its descriptor may be
  *
- * Decides it by what is known; the device is not accessed.
+ * Decides by known facts, without access to the device.
  *
- * Returns: FALSE if there is no place that may be read
+ * Returns: FALSE if no place may be read
  */
 gboolean
 mmio_describe_find_place (const MmioDevice * device, gint bar,
@@ -71,7 +73,7 @@ mmio_describe_find_place (const MmioDevice * device, gint bar,
   if (known) {
     *place = *known;
     /* A header describes the BAR that it is in */
-    return has_room (device, place) && (known->descriptor !=
+    return fits (device, place) && (known->descriptor !=
         &mmio_header_descriptor || bar < 0 || (guint) bar == known->bar);
   }
 
@@ -81,10 +83,10 @@ mmio_describe_find_place (const MmioDevice * device, gint bar,
 
   *place = (MmioDescriptorPlace) {
   .descriptor = &mmio_header_descriptor,.bar = bar,.frame_bar = bar};
-  return has_room (device, place);
+  return fits (device, place);
 }
 
-/* Reads the descriptor, if there is one */
+/* Reads the descriptor if the device has one */
 static gboolean
 read_descriptor (MmioDevice * device, gint * bar, MmioSpec * spec,
     MmioModeWatch ** watch, GError ** error)
@@ -99,8 +101,8 @@ read_descriptor (MmioDevice * device, gint * bar, MmioSpec * spec,
     if (!*watch)
       return TRUE;
     mmio_set_error (error, MMIO_ERROR_NO_MODE,
-        "The memory of %s is too short for what describes its frame; write it "
-        "again.", device->address);
+        "Cannot read the description of the frame of %s: the memory is too "
+        "short for it. Write it again.", device->address);
     return FALSE;
   }
 
@@ -114,7 +116,7 @@ read_descriptor (MmioDevice * device, gint * bar, MmioSpec * spec,
   return TRUE;
 }
 
-/* The manual's page about the header: installed, or in the source tree */
+/* The page of the manual about the header: installed, or in the source tree */
 static const char *
 get_header_page (void)
 {
@@ -137,17 +139,17 @@ complete (MmioDevice * device, gint * bar, MmioSpec * spec,
       !device->backend->describe (device, bar, spec, error))
     return FALSE;
 
-  /* Reads the device only if the user leaves the size open */
+  /* Read the device only if the user has not set the size */
   if ((spec->width == 0 || spec->height == 0) &&
       !read_descriptor (device, bar, spec, watch, error))
     return FALSE;
 
   if (spec->width == 0 || spec->height == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s (%s) cannot tell how large its picture is; set width and height "
-        "(and format, offset and stride if it is not RGB from the BAR's "
-        "start on without padding), or have the device tell by a header, as "
-        "%s shows.", device->name, device->address, get_header_page ());
+        "Cannot determine the size of the frame of %s (%s). Set width and "
+        "height, and format, offset and stride unless it is RGB without "
+        "padding at the BAR's start; or let the device describe it in a "
+        "header, see %s", device->name, device->address, get_header_page ());
     return FALSE;
   }
 
@@ -164,18 +166,18 @@ complete (MmioDevice * device, gint * bar, MmioSpec * spec,
 
 /**
  * mmio_describe:
- * @bar: (inout): the BAR of the frame, -1 for unknown
+ * @bar: (inout): the BAR of the frame; -1 if not known
  * @spec: (inout): the frame; empty format, zero width, height, stride and offset are
  *   completed
- * @watch: (inout) (optional): NULL, and the descriptor's watch afterwards, if the
- *   device has a descriptor; or the watch of an earlier call, which reads it again and
- *   is kept also when it describes no frame at the moment
+ * @watch: (inout) (optional): NULL; afterwards the descriptor's watch if the device has
+ *   a descriptor.  Or the watch of an earlier call, which reads the descriptor again and
+ *   is kept also if the device describes no frame at the moment.
  *
- * Completes what the user says of the frame with what the device says.  The device is
- * read only if width or height are open.  The default format is RGB.
+ * Completes the user's description of the frame with that of the device.  Reads the
+ * device only if width or height are not set.  The default format is RGB.
  *
- * Returns: TRUE with format, width and height set; or FALSE with @error set,
- *   to %MMIO_ERROR_NO_MODE if the device may describe a frame later
+ * Returns: TRUE with format, width and height set; or FALSE with @error set, to
+ *   %MMIO_ERROR_NO_MODE if the device may describe a frame later
  */
 gboolean
 mmio_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
@@ -190,7 +192,7 @@ mmio_describe (MmioDevice * device, gint * bar, MmioSpec * spec,
  * mmio_describe_has_header:
  * @bar: the BAR of the frame
  *
- * Loads the first bytes of memory whose reads have no side effects, and of no other.
+ * Loads the first bytes of the memory, if its reads have no side effects.
  *
  * Returns: whether a header describes the frame
  */

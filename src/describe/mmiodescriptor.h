@@ -30,7 +30,7 @@ typedef enum {
 /**
  * MmioModeKey:
  *
- * The words that distinguish one mode of a device from another.
+ * The words that distinguish the modes of a device.
  */
 typedef struct {
   guint32 word[MMIO_MODE_KEY_WORDS];
@@ -41,7 +41,7 @@ typedef struct {
  * @registers: the mapped registers
  * @key: (out): the mode
  *
- * Loads only what distinguishes modes.
+ * Loads only the registers that distinguish modes.
  *
  * Returns: FALSE if the device shows no frame at the moment
  */

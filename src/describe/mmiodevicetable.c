@@ -14,21 +14,22 @@ typedef struct
   MmioDescriptorPlace place;
 } MmioDeviceTableEntry;
 
-/* To add a device, add a line; and a descriptor if its registers are of a new kind */
+/* To add a device, add a line here, and a descriptor if its registers are of a
+ * new kind */
 static const MmioDeviceTableEntry entries[] = {
   /* QEMU's std VGA and bochs-display */
   {0x1234, 0x1111, {&mmio_vbe_descriptor, 2, MMIO_VBE_OFFSET, 0}},
-  /* ivshmem: its BAR 0 has registers that change when they are read */
+  /* ivshmem: reads of registers in its BAR 0 have side effects */
   {0x1af4, 0x1110, {&mmio_header_descriptor, 2, 0, 2}},
 };
 
 /**
  * mmio_device_table_find:
- * @vendor_id: of a PCI device
- * @device_id: likewise
+ * @vendor_id: vendor of a PCI device
+ * @device_id: its device ID
  *
- * Returns: (transfer none) (nullable): where the device describes its frame; NULL if
- *   the table does not have it
+ * Returns: (transfer none) (nullable): where the device describes its frame; NULL if it
+ *   is not in the table
  */
 const MmioDescriptorPlace *
 mmio_device_table_find (guint16 vendor_id, guint16 device_id)
@@ -43,11 +44,11 @@ mmio_device_table_find (guint16 vendor_id, guint16 device_id)
 
 /**
  * mmio_device_table_has:
- * @vendor_id: of a PCI device
- * @device_id: likewise
+ * @vendor_id: vendor of a PCI device
+ * @device_id: its device ID
  * @bar: (out): the BAR in which the device describes its frame
  *
- * Returns: whether the table has the device
+ * Returns: whether the device is in the table
  */
 gboolean
 mmio_device_table_has (guint16 vendor_id, guint16 device_id, guint * bar)

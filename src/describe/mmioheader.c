@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The mmiovid header, by which a device describes its picture itself: loaded,
- * and checked, since a device may say anything.
+ * The mmiovid header, in which a device describes its frame: loads it, and checks it,
+ * since a device may write any values.
  */
 #include "describe/mmioheader.h"
 
@@ -13,13 +13,13 @@
 #include "frame/mmiofourcc.h"
 #include "load/mmioreader.h"
 
-/* What describes the picture ends where the registers begin that change with
- * each one */
+/* The description ends where the registers begin that change with each frame */
 #define DESCRIPTION offsetof (MmiovidHeader, counter)
 
 G_STATIC_ASSERT (MMIOVID_HEADER_MAX_SLOTS == MMIO_MAX_BUFFERS);
 
-/* The installed header includes no other one, but its format codes are the kernel's */
+/* The installed header includes no other header, but its format codes are those
+ * of the kernel */
 G_STATIC_ASSERT (MMIOVID_FORMAT_RGB == DRM_FORMAT_BGR888);
 G_STATIC_ASSERT (MMIOVID_FORMAT_BGR == DRM_FORMAT_RGB888);
 G_STATIC_ASSERT (MMIOVID_FORMAT_RGBX == DRM_FORMAT_XBGR8888);
@@ -34,18 +34,19 @@ G_STATIC_ASSERT (MMIOVID_FORMAT_UYVY == DRM_FORMAT_UYVY);
 G_STATIC_ASSERT (MMIOVID_FORMAT_NV12 == DRM_FORMAT_NV12);
 G_STATIC_ASSERT (MMIOVID_FORMAT_I420 == DRM_FORMAT_YUV420);
 
-/* How long it is waited for the end of a change: as long as a program may need
- * to paint the first picture after it.  Looks, microseconds between. */
-#define MAX_LOOKS 100
-#define LOOK_PAUSE 200
+/* How long to wait for the end of a change: as long as a program may need to
+ * write the first frame after it.  Number of polls, and microseconds between
+ * them. */
+#define MAX_POLLS 100
+#define POLL_PAUSE 200
 
-#define ADVICE "; correct that in the device, or set width, height, format, " \
-    "stride and offset, and its header is not asked."
+#define ADVICE "; correct it in the device, or set width, height, format, " \
+    "stride and offset, so that the header is not read."
 
 #define LOAD(registers, member) \
   mmio_reader_load_u32 ((registers) + offsetof (MmiovidHeader, member))
 
-/* In loads of 32 bits, which every device takes */
+/* In loads of 32 bits, which all devices support */
 static guint64
 load_u64 (const guint8 * registers)
 {
@@ -56,9 +57,9 @@ load_u64 (const guint8 * registers)
 
 /**
  * mmio_header_is_at:
- * @registers: what may be a header
+ * @registers: memory that may be a header
  *
- * Returns: whether it begins as a header does
+ * Returns: whether it begins with the magic number of a header
  */
 gboolean
 mmio_header_is_at (const guint8 * registers)
@@ -80,10 +81,10 @@ load_description (const guint8 * registers, MmiovidHeader * header)
         offsetof (MmiovidHeader, slot_offset) + (gsize) 8 * i);
 }
 
-/* The sequence tells it all, unless it has begun anew and come to the same
- * number again: gateware after a reset, a machine that was started again.  Then
- * the picture still is not taken for what it is not any more.  Returns: FALSE while
- * the sequence is odd */
+/* Loads the sequence and the main values.  The sequence alone suffices unless
+ * it restarts and reaches the same number again, after a reset of gateware or a
+ * restart of a machine.  The values detect another frame then.  Returns: FALSE
+ * while the sequence is odd */
 static gboolean
 load_key (const guint8 * registers, MmioModeKey * key)
 {
@@ -106,8 +107,8 @@ load_key (const guint8 * registers, MmioModeKey * key)
   return TRUE;
 }
 
-/* A header that was wiped, by a guest or a board that starts again, describes no
- * frame for the time being */
+/* A header of zeros describes no frame at the moment: a guest or a board is
+ * restarting */
 static gboolean
 mmio_header_poll (const guint8 * registers, MmioModeKey * key)
 {
@@ -115,14 +116,15 @@ mmio_header_poll (const guint8 * registers, MmioModeKey * key)
       key->word[2] != 0 && key->word[3] != 0;
 }
 
-/* Reads it until it stands still meanwhile */
+/* Reads the header until it does not change during the read.  Returns: FALSE if
+ * it changes each time */
 static gboolean
 read_description (const guint8 * registers, MmiovidHeader * header,
     MmioModeKey * key)
 {
-  for (guint i = 0; i < MAX_LOOKS; i++) {
+  for (guint i = 0; i < MAX_POLLS; i++) {
     if (i > 0)
-      g_usleep (LOOK_PAUSE);
+      g_usleep (POLL_PAUSE);
     if (!load_key (registers, key))
       continue;
 
@@ -142,17 +144,17 @@ check_version (const char *address, const MmiovidHeader * header,
 {
   if (header->version != MMIOVID_HEADER_VERSION) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The mmiovid header of %s has version=%u, and version %u is what is "
-        "understood here" ADVICE, address, header->version,
+        "Cannot use the mmiovid header of %s: it has version=%u, but only "
+        "version %u is supported" ADVICE, address, header->version,
         MMIOVID_HEADER_VERSION);
     return FALSE;
   }
 
   if (header->size < MMIOVID_HEADER_SIZE || header->size > bar_size) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The mmiovid header of %s says size=%u, but it has %u bytes at least, "
-        "and its memory %" G_GUINT64_FORMAT ADVICE, address, header->size,
-        MMIOVID_HEADER_SIZE, bar_size);
+        "Cannot use the mmiovid header of %s: it has size=%u, but the size is "
+        "at least %u bytes, and the memory has %" G_GUINT64_FORMAT ADVICE,
+        address, header->size, MMIOVID_HEADER_SIZE, bar_size);
     return FALSE;
   }
 
@@ -167,13 +169,13 @@ check_side (const char *address, const char *what, guint32 value,
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The mmiovid header of %s says %s=%u, and a picture has 1 to %u" ADVICE,
-      address, what, value, MMIO_LAYOUT_MAX_SIDE);
+      "Cannot use the mmiovid header of %s: it has %s=%u, but the range is 1 "
+      "to %u" ADVICE, address, what, value, MMIO_LAYOUT_MAX_SIDE);
   return FALSE;
 }
 
-/* The picture as it would be at the BAR's start.  With its sides checked, it is
- * the stride that is wrong, or what comes of it. */
+/* Checks the stride for a frame at the BAR's start.  Width and height are
+ * checked before, so only the stride or the size that results can be wrong. */
 static gboolean
 check_stride (const char *address, const MmioSpec * described, GError ** error)
 {
@@ -183,9 +185,9 @@ check_stride (const char *address, const MmioSpec * described, GError ** error)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The mmiovid header of %s says stride=%u, which cannot be: a row of "
+      "Cannot use the mmiovid header of %s: it has stride=%u, but a row of "
       "width=%u %s pixels has %" G_GUINT64_FORMAT " bytes, and with height=%u "
-      "the picture may have 2 GiB at most" ADVICE, address, described->stride,
+      "the frame may have 2 GiB at most" ADVICE, address, described->stride,
       described->width, described->format.name,
       mmio_format_row_bytes (&described->format, 0, described->width),
       described->height);
@@ -206,9 +208,10 @@ check_offset (const char *address, const MmiovidHeader * header, guint i,
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The mmiovid header of %s says slot_offset[%u]=%" G_GUINT64_FORMAT
-      ", but %u x %u %s pixels do not lie between its end at byte %u and that "
-      "of its memory at byte %" G_GUINT64_FORMAT ADVICE, address, i, offset,
+      "Cannot use the mmiovid header of %s: it has slot_offset[%u]=%"
+      G_GUINT64_FORMAT ", where %u x %u %s pixels do not fit between byte %u "
+      "(the end of the header) and byte %" G_GUINT64_FORMAT " (the end of the "
+      "memory)" ADVICE, address, i, offset,
       described->width, described->height, described->format.name, header->size,
       bar_size);
   return FALSE;
@@ -222,8 +225,8 @@ check_n_slots (const char *address, const MmiovidHeader * header,
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The mmiovid header of %s says n_slots=%u, and there are 1 to %u"
-      ADVICE, address, header->n_slots, MMIOVID_HEADER_MAX_SLOTS);
+      "Cannot use the mmiovid header of %s: it has n_slots=%u, but the range "
+      "is 1 to %u" ADVICE, address, header->n_slots, MMIOVID_HEADER_MAX_SLOTS);
   return FALSE;
 }
 
@@ -237,14 +240,14 @@ find_format (const char *address, const MmiovidHeader * header, GError ** error)
     g_autofree char *known = mmio_fourcc_list ();
 
     mmio_set_error (error, MMIO_ERROR_FORMAT,
-        "The mmiovid header of %s says format=%s, which is none of %s" ADVICE,
-        address, fourcc, known);
+        "Cannot use the mmiovid header of %s: it has format=%s, which is not "
+        "one of %s" ADVICE, address, fourcc, known);
   }
 
   return format;
 }
 
-/* Registers of its own that the header has in the BAR */
+/* Describes a register of the header */
 static MmioRegisterSpec
 get_register (guint bar, gsize offset)
 {
@@ -252,7 +255,7 @@ get_register (guint bar, gsize offset)
   .bar = bar,.offset = offset,.bits = 32};
 }
 
-/* Each of them is possible; all of them together? */
+/* Checks that the slots do not overlap; each of them is checked before */
 static gboolean
 check_buffers (const char *address, const MmioSpec * described, GError ** error)
 {
@@ -267,8 +270,8 @@ check_buffers (const char *address, const MmioSpec * described, GError ** error)
     g_string_append_printf (offsets, "%sslot_offset[%u]=%"
         G_GUINT64_FORMAT, i == 0 ? "" : ", ", i, described->buffer_offset[i]);
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The mmiovid header of %s says %s, but %u x %u %s pixels overlap there, "
-      "or lie over more than 2 GiB" ADVICE, address, offsets->str,
+      "Cannot use the mmiovid header of %s: it has %s, where %u x %u %s pixels "
+      "overlap or need more than 2 GiB" ADVICE, address, offsets->str,
       described->width, described->height, described->format.name);
   return FALSE;
 }
@@ -336,14 +339,15 @@ mmio_header_read (const MmioDevice * device, guint bar,
 
   if (!read_description (registers, &header, key)) {
     mmio_set_error (error, MMIO_ERROR_NO_MODE,
-        "The mmiovid header of %s is being changed all the time (sequence=%u); "
-        "see that whoever paints there makes it even, or set width, height, "
-        "format, stride and offset.", address, key->word[0]);
+        "Cannot read the mmiovid header of %s: it keeps changing "
+        "(sequence=%u). Make the sequence even in the program that writes it, "
+        "or set width, height, format, stride and offset.", address,
+        key->word[0]);
     return MMIO_DESCRIPTION_NO_MODE;
   }
 
   g_debug ("%s: header %u, size %u, sequence %u, format %#x, %ux%u, stride %u, "
-      "flags %#x, %u pictures", address, header.version, header.size,
+      "flags %#x, %u slots", address, header.version, header.size,
       key->word[0], header.format, header.width, header.height,
       header.stride, header.flags, header.n_slots);
 

@@ -57,9 +57,9 @@ map (const MmioModeWatch * watch, GError ** error)
       watch->place.offset, watch->place.descriptor->length, error);
 }
 
-/* The device's buffers are taken as a whole, and only where the user gives none:
- * offsets of the user's together with offsets of the device's fit no device.  The same
- * number from the user changes nothing. */
+/* The slots of the device are used as a whole, and only if the user sets none:
+ * offsets of both cannot be combined.  The same number set by the user changes
+ * nothing. */
 static void
 complete_buffers (MmioSpec * spec, const MmioSpec * described)
 {
@@ -88,10 +88,10 @@ complete (const MmioModeWatch * watch, gint * bar, MmioSpec * spec,
     spec->format = described->format;
   } else if (!mmio_format_equal (&spec->format, &described->format)) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The device %s shows %s, not %s; leave format unset, or set width and "
-        "height too so that it is not asked.",
-        mmio_device_get_address (watch->device), described->format.name,
-        spec->format.name);
+        "Cannot capture %s as %s: it describes %s frames. Leave format unset, "
+        "or set width and height too, so that the description is not read.",
+        mmio_device_get_address (watch->device), spec->format.name,
+        described->format.name);
     return FALSE;
   }
 
@@ -112,8 +112,8 @@ complete (const MmioModeWatch * watch, gint * bar, MmioSpec * spec,
   return TRUE;
 }
 
-/* Registers that have described a frame and describe none now are still a descriptor:
- * a guest or a board that restarts has not written them yet */
+/* Registers without a frame are still a descriptor if they described one
+ * before: a guest or a board that restarts has not written them yet */
 static MmioDescription
 read_descriptor (const MmioModeWatch * watch, const guint8 * registers,
     MmioModeKey * key, MmioSpec * described, GError ** error)
@@ -125,22 +125,21 @@ read_descriptor (const MmioModeWatch * watch, const guint8 * registers,
     return ret;
 
   mmio_set_error (error, MMIO_ERROR_NO_MODE,
-      "The device %s does not describe its frame any more; write its header "
-      "again, or set width, height, format, stride and offset.",
-      mmio_device_get_address (watch->device));
+      "Cannot read the description of the frame of %s: it is missing now. "
+      "Write its header again, or set width, height, format, stride and "
+      "offset.", mmio_device_get_address (watch->device));
   return MMIO_DESCRIPTION_NO_MODE;
 }
 
 /**
  * mmio_mode_watch_read:
  * @bar: (inout): the BAR of the frame, filled in if -1
- * @spec: (inout): the frame; what is unset in it is filled in
- * @has_frame: (out): whether the device describes a frame at all; if not, nothing is
- *   filled in
+ * @spec: (inout): the frame; its unset members are filled in
+ * @has_frame: (out): whether the device describes a frame; if not, nothing is filled in
  *
- * Reads the descriptor.  Its registers are mapped as long as this takes, or until
+ * Reads the descriptor.  Its registers are mapped during the call, or until
  * mmio_mode_watch_free() after mmio_mode_watch_start().  After a failure,
- * mmio_mode_watch_poll() compares with the mode before.
+ * mmio_mode_watch_poll() compares with the former mode.
  *
  * Returns: FALSE with @error set if the description cannot be used;
  *   %MMIO_ERROR_NO_MODE if the device shows no frame at the moment
@@ -197,8 +196,8 @@ mmio_mode_watch_start (MmioModeWatch * watch, GError ** error)
  * mmio_mode_watch_poll:
  * @watch: a watch after mmio_mode_watch_start()
  *
- * Compares the device's mode with the one that was read last, in a few loads, which
- * are ordered after all loads before this call and before all loads after it.
+ * Compares the device's mode with the last one that was read, in a few loads.  These are
+ * ordered after all loads before this call and before all loads after it.
  *
  * Returns: the result
  */
@@ -213,8 +212,8 @@ mmio_mode_watch_poll (const MmioModeWatch * watch)
       (watch->region), &key);
   mmio_reader_fence ();
 
-  /* A lost region reads as zeros.  The caller finds the loss when it reads the new
-   * mode. */
+  /* A lost region reads as zeros.  The caller detects the loss when it reads
+   * the new mode. */
   if (mmio_region_is_lost (watch->region))
     return MMIO_MODE_CHANGED;
   if (!has_mode)

@@ -8,16 +8,17 @@ G_BEGIN_DECLS
 /**
  * MmioModeWatch:
  *
- * The descriptor of a device, and the mode that was read from it last.  For one
- * thread at a time.
+ * The descriptor of a device, and the last mode that was read from it.
+ *
+ * Locking: one thread at a time uses it.
  */
 typedef struct _MmioModeWatch MmioModeWatch;
 
 /**
  * MmioModeState:
- * @MMIO_MODE_SAME: the device is in the mode that was read last
- * @MMIO_MODE_CHANGED: it is in another one
- * @MMIO_MODE_NONE: it shows no frame at the moment
+ * @MMIO_MODE_SAME: the device is in the last mode that was read
+ * @MMIO_MODE_CHANGED: the device is in another mode
+ * @MMIO_MODE_NONE: the device shows no frame at the moment
  *
  * The result of a poll.
  */

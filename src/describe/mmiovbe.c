@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The mode registers of the Bochs display interface (VBE), as QEMU has them in
- * BAR 2 of std VGA and of bochs-display: 16 bits each; source: QEMU's
- * docs/specs/standard-vga.rst and include/hw/display/bochs-vbe.h.
+ * The mode registers of the Bochs display interface (VBE), as QEMU implements them in
+ * BAR 2 of std VGA and bochs-display: 16 bits each.  Source: docs/specs/standard-vga.rst
+ * and include/hw/display/bochs-vbe.h of QEMU.
  */
 #include "describe/mmiovbe.h"
 
@@ -30,8 +30,8 @@ G_STATIC_ASSERT (VBE_N_REGISTERS <= MMIO_MODE_KEY_WORDS);
 #define VBE_ID_VALUE 0xb0c0
 #define VBE_ENABLED 0x01
 
-/* How often they are read that change meanwhile: a driver writes all of them
- * within microseconds */
+/* How often to read registers that change during the read; a driver writes all
+ * of them within microseconds */
 #define MAX_TRIES 4
 
 static const char *
@@ -52,7 +52,7 @@ get_format (guint bpp)
 }
 
 static gboolean
-answers (const MmioModeKey * vbe)
+is_vbe (const MmioModeKey * vbe)
 {
   return (vbe->word[VBE_ID] & VBE_ID_MASK) == VBE_ID_VALUE;
 }
@@ -64,9 +64,9 @@ has_mode (const MmioModeKey * vbe)
       vbe->word[VBE_YRES] > 0;
 }
 
-/* Loads what a picture depends on, and not all that there is.  Drivers clear
- * `enable` before they write the others, and set it after them.  What does not
- * answer has no mode either, but not for the time being. */
+/* Loads only the registers that determine the frame.  Drivers clear `enable`
+ * before they write the others, and set it after them.  A device without VBE
+ * has no mode either, but that is not temporary. */
 static gboolean
 mmio_vbe_poll (const guint8 * registers, MmioModeKey * key)
 {
@@ -80,10 +80,11 @@ mmio_vbe_poll (const guint8 * registers, MmioModeKey * key)
         mmio_reader_load_u16 (registers + (gsize) 2 * numbers[i]);
   key->word[VBE_ENABLE] &= VBE_ENABLED;
 
-  return !answers (key) || has_mode (key);
+  return !is_vbe (key) || has_mode (key);
 }
 
-/* Reads them until they stand still */
+/* Reads the registers until two reads agree.  Returns: FALSE if they keep
+ * changing */
 static gboolean
 read_mode (const guint8 * registers, MmioDescriptorPoll poll, MmioModeKey * vbe)
 {
@@ -103,11 +104,11 @@ read_mode (const guint8 * registers, MmioDescriptorPoll poll, MmioModeKey * vbe)
 
 /**
  * mmio_vbe_read_by:
- * @poll: how to load them
+ * @poll: loads the registers
  *
- * What #MmioDescriptor has as ask(), for registers that are loaded in any way.
+ * Implements @read of #MmioDescriptor for any kind of load.
  *
- * Returns: what came of it
+ * Returns: the result
  */
 MmioDescription
 mmio_vbe_read_by (const MmioDevice * device, const guint8 * registers,
@@ -115,7 +116,7 @@ mmio_vbe_read_by (const MmioDevice * device, const guint8 * registers,
     GError ** error)
 {
   const char *address = mmio_device_get_address (device);
-  const gboolean stands_still = read_mode (registers, poll, key);
+  const gboolean is_stable = read_mode (registers, poll, key);
   const guint32 *vbe = key->word;
   const char *format;
   guint bytes;
@@ -125,25 +126,26 @@ mmio_vbe_read_by (const MmioDevice * device, const guint8 * registers,
       vbe[VBE_ENABLE], vbe[VBE_VIRT_WIDTH], vbe[VBE_X_OFFSET],
       vbe[VBE_Y_OFFSET]);
 
-  if (!answers (key)) {
+  if (!is_vbe (key)) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The mode registers of %s do not answer; set width, height, format and "
-        "stride.", address);
+        "Cannot read the mode of %s: its mode registers have no VBE id. Set "
+        "width, height, format and stride.", address);
     return MMIO_DESCRIPTION_INVALID;
   }
 
-  if (!stands_still || !has_mode (key)) {
+  if (!is_stable || !has_mode (key)) {
     mmio_set_error (error, MMIO_ERROR_NO_MODE,
-        "The display %s shows no graphics mode now; set width, height, format "
-        "and stride, or let its driver set a mode.", address);
+        "Cannot read the mode of %s: the display has no graphics mode at the "
+        "moment. Set width, height, format and stride, or let its driver set a "
+        "mode.", address);
     return MMIO_DESCRIPTION_NO_MODE;
   }
 
   format = get_format (vbe[VBE_BPP]);
   if (!format) {
     mmio_set_error (error, MMIO_ERROR_FORMAT,
-        "The display %s has a mode of %u bits a pixel, which is no picture "
-        "without its palette; set a mode of 16, 24 or 32 bits.", address,
+        "Cannot capture %s: the display has a mode of %u bits per pixel, which "
+        "needs a palette. Set a mode of 16, 24 or 32 bits.", address,
         vbe[VBE_BPP]);
     return MMIO_DESCRIPTION_INVALID;
   }

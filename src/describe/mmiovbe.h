@@ -5,7 +5,7 @@
 
 G_BEGIN_DECLS
 
-/* In the BAR that QEMU's std VGA and bochs-display have them in */
+/* The offset of the registers in BAR 2 of QEMU's std VGA and bochs-display */
 #define MMIO_VBE_OFFSET 0x500
 
 extern const MmioDescriptor mmio_vbe_descriptor;

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How a device describes its picture itself: a structure at byte 0 of the BAR
- * that holds the picture, or of the file.  Whoever finds it there needs no
- * settings.
+ * The header by which a device describes its frame: a structure at byte 0 of the BAR
+ * or file that contains the frame.  Readers that find it need no settings.
  *
- * This file is for those who paint: firmware, drivers, programs in virtual
- * machines.  It needs nothing but <stdint.h>, in C99 or C++11; copy it.
+ * This file is for firmware, drivers and programs in virtual machines that write
+ * frames.  It needs only <stdint.h> and <stddef.h>, in C99 or C++11; copy it.
  *
- * All numbers are little-endian and naturally aligned.  Each may be written in
- * one store; those of 64 bits in two of 32 bits, low half first or last, as
- * `sequence` guards them.  docs/manual/describing.md has it all in words, and
- * tests/examples/painter.c is a program that does it.
+ * All numbers are little-endian and naturally aligned.  Write each of 32 bits in one
+ * store.  Write each of 64 bits in one store, or in two of 32 bits in any order: `sequence`
+ * guards them.  docs/manual/describing.md explains the header, and
+ * tests/examples/painter.c is an example program.
  */
 #ifndef MMIOVID_HEADER_H
 #define MMIOVID_HEADER_H
@@ -21,27 +20,27 @@
 /* The bytes "mmiovid" and a 0, as a little-endian number */
 #define MMIOVID_HEADER_MAGIC UINT64_C (0x006469766f696d6d)
 
-/* A reader takes the version that it knows, and no other.  What is added within
- * a version takes reserved bytes or makes the header larger, and readers that
- * do not know of it still get the right picture. */
+/* A reader accepts only the version that it knows.  Additions within a version
+ * use reserved bytes or make the header larger; readers that do not know them
+ * still find the right frame. */
 #define MMIOVID_HEADER_VERSION 1
 
-/* The header of this version has so many bytes; the first picture may begin
- * right after it.  On the next page (4096) is better: there the CPU may have the
- * picture mapped in another way than the header. */
+/* The size of the header of this version (bytes).  The first frame may begin
+ * right after it.  Beginning on the next page (4096) is better: then the CPU
+ * can map the frame with another cache mode than the header. */
 #define MMIOVID_HEADER_SIZE 128
 
-/* Double and triple buffers, and one more */
+/* Enough for double and triple buffers, plus one */
 #define MMIOVID_HEADER_MAX_SLOTS 4
 
-/* flags: `counter` counts the pictures */
+/* flags: `counter` counts frames */
 #define MMIOVID_HEADER_COUNTER (UINT32_C (1) << 0)
-/* flags: ... and is odd while `index` or the picture that it names changes;
- * without this flag it goes up by one for each picture, and as long as it
- * stands, the picture does */
+/* flags: `counter` is odd while `index` or the frame in its slot changes.
+ * Without this flag it goes up by one for each frame, and the frame does not
+ * change while it stays the same. */
 #define MMIOVID_HEADER_SEQLOCK (UINT32_C (1) << 1)
 
-/* The kernel's DRM has a number for each format, four characters.  They name
+/* The format codes of the kernel's DRM: four characters.  They name
  * little-endian words: XRGB8888, "XR24", is the bytes B, G, R, x in memory. */
 #define MMIOVID_FOURCC(a, b, c, d) \
   ((uint32_t) (a) | (uint32_t) (b) << 8 | (uint32_t) (c) << 16 | \
@@ -70,27 +69,24 @@
  * @magic: MMIOVID_HEADER_MAGIC
  * @version: MMIOVID_HEADER_VERSION
  * @size: bytes of the header, MMIOVID_HEADER_SIZE or more
- * @sequence: odd while something up to slot_offset changes, and even
- *   otherwise.  Whoever changes something there makes it odd (adds 1), changes
- *   it, and makes it even (adds 1), with a write barrier between.
+ * @sequence: odd while a member up to @slot_offset changes, and even otherwise.  To
+ *   change one, make it odd (add 1), change the member, and make it even (add 1),
+ *   with write barriers in between.
  * @format: MMIOVID_FORMAT_*
- * @width: pixels a row, 1 to 65535
+ * @width: pixels per row, 1 to 65535
  * @height: rows, 1 to 65535
- * @stride: bytes from one row to the next; 0: no padding.  In a planar format
- *   it is that of the first plane, and the planes follow each other.
+ * @stride: bytes from one row to the next; 0: no padding.  In a planar format, the
+ *   stride of the first plane; the planes follow each other.
  * @flags: MMIOVID_HEADER_COUNTER, MMIOVID_HEADER_SEQLOCK; others are 0
- * @n_slots: pictures that are written in turn, 0, 1, 2, 0, ..., 1 to
- *   MMIOVID_HEADER_MAX_SLOTS; all have the same geometry
- * @slot_offset: bytes from the BAR's start to each of them, @size or more;
- *   those after @n_slots are 0
- * @counter: counts the pictures, where the flag says so; begins again at 0
- *   after its highest value.  A write barrier before it is written, and one
- *   after it, before anything of the next picture is.
- * @index: which of the pictures is complete, from 0; with one picture nobody
- *   looks
+ * @n_slots: number of slots, 1 to MMIOVID_HEADER_MAX_SLOTS, which are written in the
+ *   order 0, 1, 2, 0, ...; all have the same geometry
+ * @slot_offset: bytes from the BAR's start to each slot, @size or more; 0 after @n_slots
+ * @counter: counts frames if the flag is set; continues at 0 after its highest value.
+ *   Needs a write barrier before each write to it, and another one before the next
+ *   frame is written.
+ * @index: the slot with the complete frame, from 0; ignored if there is one slot
  *
- * The reserved words are 0 when they are written, and ignored when they are
- * read.
+ * Write the reserved words as 0.  Readers ignore them.
  */
 typedef struct MmiovidHeader
 {
@@ -111,8 +107,7 @@ typedef struct MmiovidHeader
   uint32_t reserved[10];
 } MmiovidHeader;
 
-/* That the compiler sees it as it is written here: an array cannot have less
- * than no elements */
+/* Checks the layout at compile time: an array cannot have a negative size */
 #define MMIOVID_HEADER_CHECK(name, condition) \
   typedef char mmiovid_header_check_##name[(condition) ? 1 : -1]
 MMIOVID_HEADER_CHECK (size, sizeof (MmiovidHeader) == MMIOVID_HEADER_SIZE);

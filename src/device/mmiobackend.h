@@ -15,7 +15,7 @@ G_BEGIN_DECLS
  * @MMIO_HEADER_IN_BAR: at the start of the BAR that the user names, or else of the
  *   first prefetchable one: reads of other BARs may have side effects
  *
- * Where a header that describes the frame may be searched for.
+ * Where a header that describes the frame may be.
  */
 typedef enum {
   MMIO_HEADER_NOWHERE,
@@ -25,7 +25,7 @@ typedef enum {
 
 /**
  * MmioBackend:
- * @name: its name, as `access` in the statistics has it
+ * @name: its name, the `access` of the statistics
  * @access: the same as a value; %MMIO_ACCESS_AUTO if it is not for PCI devices
  * @has_bars: the device has BARs, or maps like them; other memory counts as BAR 0
  * @part: (nullable): the term for its parts if they are no BARs

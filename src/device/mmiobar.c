@@ -25,9 +25,10 @@ mmio_device_apply_fixed_bar (const MmioDevice * device, gint * bar,
 
   if (*bar >= 0 && *bar != device->fixed_bar) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The device names %s %d of %s, but bar is %d; leave bar at -1.",
-        mmio_device_get_part (device), device->fixed_bar, device->address,
-        *bar);
+        "Cannot use bar=%d: the device property names %s %d of %s. Leave bar "
+        "at -1.",
+        *bar, mmio_device_get_part (device), device->fixed_bar,
+        device->address);
     return FALSE;
   }
 
@@ -55,16 +56,15 @@ describe_bars (const MmioDevice * device, GString * text)
   }
 
   if (text->len == 0)
-    g_string_append_printf (text, "no %s at all",
-        mmio_device_get_part (device));
+    g_string_append_printf (text, "no %s", mmio_device_get_part (device));
 }
 
-/* Returns: (transfer full): the first words of an error about its end */
+/* Returns: (transfer full): the start of an error about the end of the frame */
 static char *
 get_subject (const MmioLayout * layout)
 {
-  return g_strdup_printf ("The %s of %ux%u %s ends",
-      layout->n_buffers > 1 ? "last picture" : "picture", layout->width,
+  return g_strdup_printf ("Cannot map the %s of %ux%u %s: it ends",
+      layout->n_buffers > 1 ? "last frame" : "frame", layout->width,
       layout->height, layout->format.name);
 }
 
@@ -91,11 +91,11 @@ check_size (const MmioDevice * device, gint bar, const MmioLayout * layout,
         device->address);
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "%s at byte %" G_GUINT64_FORMAT ", but %s has only %" G_GUINT64_FORMAT
-      " bytes; correct width, height, format, %soffset or stride%s.",
+      "%s at byte %" G_GUINT64_FORMAT ", but %s has only %" G_GUINT64_FORMAT " "
+      "bytes. Correct width, height, format, %soffset or stride%s.",
       subject, layout->end, which ? which : device->address,
       device->bar[bar].size, get_more (layout),
-      which ? ", or choose another bar" : "");
+      which ? ", or set another bar" : "");
   return FALSE;
 }
 
@@ -107,8 +107,8 @@ check_bar (const MmioDevice * device, gint bar, const MmioLayout * layout,
 
   if (!device->backend->has_bars && bar > 0) {
     mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
-        "%s has no BARs, so there is no BAR %d; leave bar at -1.",
-        device->address, bar);
+        "Cannot use bar=%d: %s has no BARs. Leave bar at -1.",
+        bar, device->address);
     return FALSE;
   }
 
@@ -116,15 +116,17 @@ check_bar (const MmioDevice * device, gint bar, const MmioLayout * layout,
 
   if (bar >= MMIO_MAX_BARS || device->bar[bar].size == 0) {
     mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
-        "%s has no %s %d; it has %s, so set bar to one of these.",
-        device->address, mmio_device_get_part (device), bar, bars->str);
+        "Cannot use bar=%d: %s has no %s %d; it has %s. Set bar to one of "
+        "these.",
+        bar, device->address, mmio_device_get_part (device), bar, bars->str);
     return FALSE;
   }
 
   if (device->bar[bar].is_io) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "BAR %d of %s is a range of I/O ports and holds no picture; it has "
-        "%s, so set bar to a memory BAR.", bar, device->address, bars->str);
+        "Cannot map BAR %d of %s: it is a range of I/O ports, not memory. Set "
+        "bar to a memory BAR; the device has %s.", bar, device->address,
+        bars->str);
     return FALSE;
   }
 
@@ -149,7 +151,7 @@ find_bar (const MmioDevice * device, const MmioLayout * layout, GError ** error)
   describe_bars (device, bars);
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
       "%s at byte %" G_GUINT64_FORMAT ", but no memory %s of %s is that large: "
-      "it has %s; correct width, height, format, %soffset or stride.", subject,
+      "it has %s. Correct width, height, format, %soffset or stride.", subject,
       layout->end, mmio_device_get_part (device), device->address, bars->str,
       get_more (layout));
   return -1;
@@ -167,9 +169,9 @@ apply_fixed_mapping (const MmioDevice * device, MmioMapping * wanted,
 
   if (*wanted != MMIO_MAPPING_AUTO) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The device's path names BAR %d of %s mapped %s, but mapping is %s; "
-        "leave mapping at auto.", device->fixed_bar, device->address,
-        mmio_mapping_get_name (fixed), mmio_mapping_get_name (*wanted));
+        "Cannot use mapping=%s: the device's path names BAR %d of %s mapped "
+        "%s. Leave mapping at auto.", mmio_mapping_get_name (*wanted),
+        device->fixed_bar, device->address, mmio_mapping_get_name (fixed));
     return FALSE;
   }
 
@@ -250,9 +252,8 @@ mmio_device_map (MmioDevice * device, gint * bar, const MmioLayout * layout,
   /* On 32-bit machines a BAR may be larger than the address space */
   if ((gsize) length != length) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "Cannot map %" G_GUINT64_FORMAT
-        " bytes of %s: a process has no room for "
-        "as many here; set width, height or length lower.", length,
+        "Cannot map %" G_GUINT64_FORMAT " bytes of %s: the address space of a "
+        "process is too small here. Reduce width, height or length.", length,
         device->address);
     return NULL;
   }
@@ -313,13 +314,13 @@ mmio_device_can_export (MmioDevice * device, GError ** error)
 
   if (mmio_device_is_pci (device))
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The kernel makes no dma-buf of the memory of %s when it is reached by "
-        "%s; bind the device to vfio-pci and use access=vfio" MMIO_OR_USE_COPY,
+        "Cannot make a dma-buf of the memory of %s: %s does not support it; "
+        "bind the device to vfio-pci and use access=vfio" MMIO_OR_USE_COPY,
         device->address, device->backend->name);
   else
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The kernel makes no dma-buf of the memory of %s" MMIO_USE_COPY,
-        device->address);
+        "Cannot make a dma-buf of the memory of %s: the kernel does not "
+        "support it" MMIO_USE_COPY, device->address);
   return FALSE;
 }
 
@@ -329,9 +330,9 @@ mmio_device_can_export (MmioDevice * device, GError ** error)
  * @layout: the frame's layout
  * @skip: (out): bytes from the dma-buf's start to the frame's, less than a page
  *
- * Exports the pages that contain the frame, with the padding of its last row if the
- * BAR has it, as a dma-buf that other devices read without a copy.  It does not keep
- * @device alive, and the kernel revokes it with the last reference to the device: hold
+ * Exports the pages of the frame as a dma-buf that other devices read without a copy.
+ * They include the padding of the last row if the BAR has it.  The dma-buf does not keep
+ * @device alive, and the kernel revokes it with the last reference to the device.  Hold
  * a reference, or a region, as long as it is used.
  *
  * Returns: a descriptor that the caller closes, or -1 with @error set

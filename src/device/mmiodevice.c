@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The device object: what is the same for all back ends.
+ * The device object: the part that all back ends share.
  */
 #include "device/mmiobackend.h"
 
 #include "base/mmioerror.h"
 
-/* A path is bytes.  Takes @text. */
+/* Converts bytes, such as a path, to valid UTF-8.  Takes ownership of @text. */
 static char *
 make_valid (char *text)
 {
@@ -16,8 +16,9 @@ make_valid (char *text)
   return valid;
 }
 
-/* For back ends: @name and @address become the device's, as text.  A back end that
- * opens its path again keeps a copy of its own. */
+/* For back ends: initialises a device.  Takes ownership of @name and @address
+ * and makes them valid UTF-8; a back end that opens its path again keeps its
+ * own copy of it. */
 void
 mmio_device_init (MmioDevice * device, const MmioBackend * backend, char *name,
     char *address)
@@ -31,7 +32,8 @@ mmio_device_init (MmioDevice * device, const MmioBackend * backend, char *name,
   mmio_device_maps_init (&device->maps);
 }
 
-/* For back ends of ordinary memory, which maps in one way only */
+/* For back ends of ordinary memory, which can be mapped cached only.  Returns:
+ * FALSE with @error set if @wanted is another mapping */
 gboolean
 mmio_device_check_cached (MmioDevice * device, MmioMapping wanted,
     GError ** error)
@@ -40,7 +42,7 @@ mmio_device_check_cached (MmioDevice * device, MmioMapping wanted,
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "%s is ordinary memory and cannot be mapped %s; set mapping to auto.",
+      "Cannot map %s %s: it is ordinary memory. Set mapping to auto.",
       device->address, mmio_mapping_get_name (wanted));
   return FALSE;
 }
@@ -85,7 +87,7 @@ mmio_device_unref (MmioDevice * device)
 /**
  * mmio_device_get_name:
  *
- * Returns: (transfer none): what the device is, in words
+ * Returns: (transfer none): the name of the device, in words
  */
 const char *
 mmio_device_get_name (const MmioDevice * device)
@@ -96,8 +98,8 @@ mmio_device_get_name (const MmioDevice * device)
 /**
  * mmio_device_get_address:
  *
- * Returns: (transfer none): the full PCI address, the path, or "sim", in valid UTF-8:
- *   a path that is none cannot be opened by it
+ * Returns: (transfer none): the full PCI address, the path, or "sim", in valid UTF-8.  If
+ *   the path itself is not valid UTF-8, this text cannot be opened.
  */
 const char *
 mmio_device_get_address (const MmioDevice * device)
@@ -108,8 +110,8 @@ mmio_device_get_address (const MmioDevice * device)
 /**
  * mmio_device_get_slot:
  *
- * Returns: (transfer none) (nullable): the full PCI address, however the device
- *   is called; NULL if it is not on that bus
+ * Returns: (transfer none) (nullable): the full PCI address, also if the device is named
+ *   by something else; NULL if it is not on that bus
  */
 const char *
 mmio_device_get_slot (const MmioDevice * device)
@@ -131,7 +133,7 @@ mmio_device_get_access_name (const MmioDevice * device)
 /**
  * mmio_device_get_access:
  *
- * Returns: what to ask mmio_device_open() for to reach it in the same way
+ * Returns: the access for mmio_device_open() that selects the same back end
  */
 MmioAccess
 mmio_device_get_access (const MmioDevice * device)
@@ -142,8 +144,8 @@ mmio_device_get_access (const MmioDevice * device)
 /**
  * mmio_device_is_unlinked:
  *
- * Returns: whether the last mmio_device_check() has found that the device's file
- *   was deleted or renamed, and its memory is still there
+ * Returns: whether the last mmio_device_check() found the device's file deleted or
+ *   renamed, and its memory present
  */
 gboolean
 mmio_device_is_unlinked (const MmioDevice * device)
@@ -154,8 +156,8 @@ mmio_device_is_unlinked (const MmioDevice * device)
 /**
  * mmio_device_has_bars:
  *
- * Returns: whether its memory is a device's, in BARs or the like; what has none
- *   counts as BAR 0
+ * Returns: whether its memory is in BARs or in similar parts; other memory counts as
+ *   BAR 0
  */
 gboolean
 mmio_device_has_bars (const MmioDevice * device)
@@ -163,7 +165,7 @@ mmio_device_has_bars (const MmioDevice * device)
   return device->backend->has_bars;
 }
 
-/* Whether it is reached as a PCI device, so that another driver may offer more */
+/* Whether it is accessed as a PCI device, so that another driver may offer more */
 gboolean
 mmio_device_is_pci (const MmioDevice * device)
 {
@@ -173,7 +175,7 @@ mmio_device_is_pci (const MmioDevice * device)
 /**
  * mmio_device_get_part:
  *
- * Returns: (transfer none): what its memory is in, "BAR" or "map"
+ * Returns: (transfer none): the term for a part of its memory, "BAR" or "map"
  */
 const char *
 mmio_device_get_part (const MmioDevice * device)
@@ -185,7 +187,7 @@ mmio_device_get_part (const MmioDevice * device)
  * mmio_device_get_bar:
  * @bar: less than %MMIO_MAX_BARS
  *
- * Returns: (transfer none): what is known of the BAR without touching it
+ * Returns: (transfer none): the description of the BAR, known without access to it
  */
 const MmioBar *
 mmio_device_get_bar (const MmioDevice * device, guint bar)
@@ -207,8 +209,7 @@ mmio_device_get_fixed_bar (const MmioDevice * device)
 /**
  * mmio_device_get_fixed_mapping:
  *
- * Returns: how the device's address itself says to map that BAR, or
- *   %MMIO_MAPPING_AUTO
+ * Returns: the mapping that the device's address itself names, or %MMIO_MAPPING_AUTO
  */
 MmioMapping
 mmio_device_get_fixed_mapping (const MmioDevice * device)
@@ -219,18 +220,15 @@ mmio_device_get_fixed_mapping (const MmioDevice * device)
 /**
  * mmio_device_open_interrupt:
  *
- * Makes the device's interrupt ready, once; from then on they are counted.
- * Several calls return the same.  By vfio, that is its first MSI-X or MSI
- * vector, or else INTx.
+ * Enables the device's interrupt and counts it from then on.  Further calls return the
+ * same descriptor.  vfio uses the first MSI-X or MSI vector, or else INTx.
  *
  * An MSI is a write to memory, so the device becomes a bus master until
- * mmio_device_close_interrupt(), or the last reference to it goes.  The IOMMU
- * shows it no memory at all; the write that is the interrupt is all that comes
- * through.
+ * mmio_device_close_interrupt() or the last mmio_device_unref().  It has no mappings in
+ * the IOMMU, so only the write of the interrupt passes.
  *
- * Returns: (transfer none): a descriptor that polls as readable (%POLLIN) when
- *   one has come, valid until mmio_device_close_interrupt(); or -1 with @error
- *   set
+ * Returns: (transfer none): a descriptor that polls as readable (%POLLIN) after an
+ *   interrupt, valid until mmio_device_close_interrupt(); or -1 with @error set
  */
 int
 mmio_device_open_interrupt (MmioDevice * device, GError ** error)
@@ -241,8 +239,8 @@ mmio_device_open_interrupt (MmioDevice * device, GError ** error)
         "access=vfio, or", device->backend->name) : g_strdup (";");
 
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s has no interrupt%s use frame-sync=counter or clock.",
-        device->address, advice);
+        "Cannot wait for interrupts of %s: it has none%s use "
+        "frame-sync=counter or clock.", device->address, advice);
     return -1;
   }
 
@@ -259,9 +257,10 @@ mmio_device_open_interrupt (MmioDevice * device, GError ** error)
 /**
  * mmio_device_close_interrupt:
  *
- * Has the device silent again, and no bus master, whoever still holds it or a
- * region of it.  Nothing happens where no interrupt was made ready.  It is not
- * called while mmio_device_take_interrupts() runs.
+ * Disables the interrupt and bus mastering, also if others hold the device or a region
+ * of it.  Does nothing if no interrupt is enabled.
+ *
+ * Locking: not called while mmio_device_take_interrupts() runs.
  */
 void
 mmio_device_close_interrupt (MmioDevice * device)
@@ -275,16 +274,15 @@ mmio_device_close_interrupt (MmioDevice * device)
 
 /**
  * mmio_device_take_interrupts:
- * @device: a device with mmio_device_open_interrupt() done
- * @count: (out): how many interrupts have come since the last call, or since
- *   they were made ready; 0 for none
+ * @device: a device after mmio_device_open_interrupt()
+ * @count: (out): interrupts since the last call, or since they were enabled
  *
- * Takes note of interrupts and lets the next one come; never waits.
+ * Counts interrupts and enables the next one; never waits.
  *
- * A device that wants its INTx acknowledged in a register keeps interrupting
- * until somebody does so, which is never done here.
+ * Some devices raise INTx until it is acknowledged in a register.  Nothing is written to
+ * the device here, so these keep interrupting.
  *
- * Returns: FALSE where there will be no more: the device has gone
+ * Returns: FALSE if no more interrupts will come, as the device is removed
  */
 gboolean
 mmio_device_take_interrupts (MmioDevice * device, guint * count)
@@ -294,7 +292,7 @@ mmio_device_take_interrupts (MmioDevice * device, guint * count)
       device->backend->take_interrupts (device, count);
 }
 
-/* All that tells one from another */
+/* Describes a device by the properties that distinguish it from others */
 static char *
 describe (const char *name, const char *address, const char *model)
 {
@@ -316,20 +314,20 @@ check (const MmioDevice * device, const char *name, const char *address,
   wanted = describe (device->name, device->address, device->model);
   found = describe (name, address, model);
   mmio_set_error (error, MMIO_ERROR_GONE,
-      "Where %s was there is another device now, %s; plug the right one in, "
-      "or start again to see that.", wanted, found);
+      "Cannot reopen %s: another device is in its place, %s. Plug in the right "
+      "one, or start again to capture the other one.", wanted, found);
   return FALSE;
 }
 
 /**
  * mmio_device_check_place:
- * @device: a device that has gone
+ * @device: a device that is removed
  *
- * Asks what is in its place, if that is one on the PCI bus, without opening it:
- * to open a device has effects on it.
+ * Checks which device is in its slot if it is on the PCI bus, without opening it, which
+ * would have effects on it.
  *
- * Returns: FALSE with @error set if there is nothing, or with %MMIO_ERROR_GONE if
- *   there is another device
+ * Returns: FALSE with @error set if the slot is empty, or with %MMIO_ERROR_GONE if it
+ *   has another device
  */
 gboolean
 mmio_device_check_place (const MmioDevice * device, GError ** error)
@@ -351,12 +349,11 @@ mmio_device_check_place (const MmioDevice * device, GError ** error)
 
 /**
  * mmio_device_check_same:
- * @other: what was opened where @device was
+ * @other: a device that was opened at the address of @device
  *
- * Asks whether it can be the same, come back: it has the same address, and is of
- * the same kind.
+ * Checks whether it can be the same device after a return: address and model match.
  *
- * Returns: FALSE with %MMIO_ERROR_GONE set if it cannot
+ * Returns: FALSE with %MMIO_ERROR_GONE set if not
  */
 gboolean
 mmio_device_check_same (const MmioDevice * device, const MmioDevice * other,

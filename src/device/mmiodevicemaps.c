@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * All maps of a device, which are revoked together, whoever holds them: the unplug of
- * a vfio device waits for that, and the maps of a removed device may show the next
+ * All maps of a device.  They are revoked together, also those that others hold.  The
+ * unplug of a vfio device waits for that.  Maps of a removed device may access the next
  * device in its place.
  */
 #include "device/mmiobackend.h"
@@ -11,7 +11,7 @@
 #include "base/mmioerror.h"
 #include "base/mmioprocess.h"
 
-/* A map; owned by its region */
+/* A map.  Owned by its region. */
 typedef struct
 {
   MmioDevice *device;
@@ -48,7 +48,7 @@ mmio_device_maps_clear (MmioDeviceMaps * maps)
 {
   g_ptr_array_unref (maps->regions);
   g_clear_error (&maps->removal);
-  /* In a child it may be locked for good */
+  /* In a forked child it may stay locked */
   if (mmio_process_is_current (maps->process))
     g_mutex_clear (&maps->lock);
 }
@@ -143,8 +143,8 @@ mmio_device_map_fd_within (MmioDevice * device, int fd, guint64 start,
  * @reason: (transfer full): why, with %MMIO_ERROR_GONE; the error of each later
  *   mmio_device_check()
  *
- * Revokes all maps of the device and returns it to the kernel: maps read as zeros,
- * nothing can be mapped or exported any more, and the kernel revokes dma-bufs of vfio.
+ * Revokes all maps of the device and returns it to the kernel.  Maps read as zeros, new
+ * maps and exports fail, and the kernel revokes dma-bufs of vfio.
  * The device stays revoked; open it again.  The first call sets the reason; later ones
  * revoke maps that a lack of memory has kept.  Does nothing in a forked child.
  *
@@ -176,7 +176,7 @@ mmio_device_revoke (MmioDevice * device, GError * reason)
   }
   unlock (maps);
 
-  /* The last one to let go of a region takes the lock */
+  /* The unref of a last reference takes the lock */
   for (guint i = 0; i < held->len; i++)
     mmio_region_revoke (g_ptr_array_index (held, i));
   if (is_first && device->backend->release)
@@ -240,7 +240,7 @@ mmio_device_is_held (MmioDevice * device, GError ** error)
   if (!mmio_process_is_current (maps->process)) {
     g_clear_error (error);
     mmio_set_error (error, MMIO_ERROR_GONE,
-        "Cannot use %s: it was opened before this process was forked; open it "
+        "Cannot use %s: it was opened before this process was forked. Open it "
         "again here.", device->address);
     return FALSE;
   }
@@ -304,9 +304,9 @@ set_lost_error (MmioDevice * device, gsize length, GError ** error)
     device->backend->set_lost_error (device, length, error);
   else
     mmio_set_error (error, MMIO_ERROR_GONE,
-        "The memory of %s was taken away while it was read, by a driver that "
-        "was bound to it or a device that was switched off (dmesg may say "
-        "which)" MMIO_START_AGAIN " when it is free.", device->address);
+        "Cannot read %s: its memory was removed during the read, by a bound "
+        "driver or a device that was switched off (see sudo dmesg)"
+        MMIO_START_AGAIN " when it is free.", device->address);
 }
 
 /**
@@ -331,7 +331,7 @@ mmio_device_check (MmioDevice * device, guint bar, GError ** error)
 
   lost_length = get_lost_length (&device->maps);
 
-  /* The removal says more than its consequence */
+  /* The error of the removal is better than that of its consequence */
   if (device->backend->check && !device->backend->check (device, bar, error))
     return FALSE;
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What follows from what was measured: which engine, which map, and what the
- * user's picture costs.
+ * Derives advice from measurements: which engine and which map to use, and the cost of
+ * the user's frame.
  */
 #include "probe/mmioprobereport.h"
 
 #include <string.h>
 
-/* What is this much slower than the fastest is as good: measurements differ by
- * as much */
+/* An engine that reaches this part of the fastest rate counts as equally good:
+ * measurements vary by as much */
 #define AS_GOOD 0.95
 
 static const MmioProbeResult *
@@ -19,8 +19,8 @@ find_fastest (const MmioProbeReport * report, const MmioProbeMap ** map)
   for (guint i = 0; i < report->maps->len; i++) {
     const MmioProbeMap *m = g_ptr_array_index (report->maps, i);
 
-    /* The kernel gave the other one instead, which has its own numbers */
-    if (m->asked != MMIO_MAPPING_AUTO && m->asked != m->obtained)
+    /* The kernel returned the other mapping, which has its own results */
+    if (m->requested != MMIO_MAPPING_AUTO && m->requested != m->obtained)
       continue;
 
     for (guint j = 0; m->results && j < m->results->len; j++) {
@@ -38,7 +38,7 @@ find_fastest (const MmioProbeReport * report, const MmioProbeMap ** map)
   return fastest;
 }
 
-/* The engine that would be taken anyway, if it is as good */
+/* Prefers the engine of engine=auto if it is equally good */
 static const MmioProbeResult *
 prefer_automatic (const MmioProbeMap * map, const MmioProbeResult * fastest)
 {
@@ -72,11 +72,10 @@ count_frame_bytes (const MmioProbeReport * report)
 
 /**
  * mmio_probe_advise:
- * @advice: (out caller-allocates): what follows; valid as long as @report
- * @report: what was measured
+ * @advice: (out caller-allocates): the advice; valid as long as @report
+ * @report: the measurements
  *
- * Returns: FALSE if no engine could be measured, or too little for advice:
- *   less than %MMIO_PROBE_ADVICE_BYTES
+ * Returns: FALSE if no engine was measured, or less than %MMIO_PROBE_ADVICE_BYTES
  */
 gboolean
 mmio_probe_advise (MmioProbeAdvice * advice, const MmioProbeReport * report)
@@ -120,8 +119,8 @@ append_layout (GString * text, const MmioSpec * spec)
     g_string_append_printf (text, " stride=%u", spec->stride);
 }
 
-/* As gst-launch-1.0 takes it from a shell; what needs no quotes gets none.  No
- * command line has characters that control a terminal. */
+/* Quotes the device for gst-launch-1.0 in a shell, if it needs quotes.
+ * Replaces characters that control a terminal, which no command line has. */
 static void
 append_device (GString * text, const char *device)
 {
@@ -142,8 +141,8 @@ append_device (GString * text, const char *device)
 
 /**
  * mmio_probe_advice_get_properties:
- * @advice: what follows from
- * @report: what was measured
+ * @advice: the advice for @report
+ * @report: the measurements
  *
  * Returns: (transfer full): the properties of mmiovidsrc to type
  */
@@ -158,20 +157,20 @@ mmio_probe_advice_get_properties (const MmioProbeAdvice * advice,
     g_string_append_printf (text, " bar=%d", report->bar);
   append_layout (text, &report->config->spec);
   g_string_append_printf (text, " engine=%s", advice->engine->name);
-  if (advice->map->asked != MMIO_MAPPING_AUTO)
+  if (advice->map->requested != MMIO_MAPPING_AUTO)
     g_string_append_printf (text, " mapping=%s",
-        mmio_mapping_get_name (advice->map->asked));
+        mmio_mapping_get_name (advice->map->requested));
 
   return g_string_free (text, FALSE);
 }
 
-/* The element, so that the memory itself goes out */
+/* The command up to the element, which exports its memory */
 static char *
 get_exporting_source (const MmioProbeReport * report)
 {
   GString *text = g_string_new ("gst-launch-1.0 mmiovidsrc ");
 
-  /* What was typed may name a file of sysfs */
+  /* The user may have named a file of sysfs */
   append_device (text, report->bar >= 0 ? report->address :
       report->config->device);
   if (report->bar >= 0)
@@ -184,10 +183,10 @@ get_exporting_source (const MmioProbeReport * report)
 
 /**
  * mmio_probe_advise_import:
- * @report: what was measured, and who can import it
+ * @report: the measurements, with its importers
  *
- * Returns: (transfer full) (nullable): what follows for showing it without a
- *   copy; NULL if nobody imports it, which has been said
+ * Returns: (transfer full) (nullable): advice for a display without a copy; NULL if no
+ *   device imports the memory, which the list of importers shows
  */
 char *
 mmio_probe_advise_import (const MmioProbeReport * report)
@@ -200,26 +199,26 @@ mmio_probe_advise_import (const MmioProbeReport * report)
     return NULL;
 
   if (!report->has_frame)
-    return g_strdup ("Without a copy: add --width, --height and --format, to "
-        "learn who can show it.");
+    return g_strdup ("Without a copy: add --width, --height and --format for "
+        "advice about displays.");
 
   source = get_exporting_source (report);
   if (node->scanout == MMIO_PROBE_SCANOUT_YES && node->importer->copies)
-    return g_strdup_printf ("With no copy but the driver's own: %s ! kmssink "
+    return g_strdup_printf ("With only the driver's copy: %s ! kmssink "
         "driver-name=%s", source, node->importer->driver);
 
   if (node->scanout == MMIO_PROBE_SCANOUT_YES)
     return g_strdup_printf ("Without a copy%s: %s ! kmssink driver-name=%s",
         node->importer->is_late ? ", if its displays scan out foreign memory "
-        "(else end it with glimagesink)" : "", source, node->importer->driver);
+        "(otherwise use glimagesink)" : "", source, node->importer->driver);
 
   if (import->is_packed24)
-    return g_strdup ("Without a copy: not as it is, for who imports it "
-        "scans out no 24 bits a pixel, as few do. If the device can have 32, "
-        "use those, as format=bgrx; otherwise each frame is copied once, into "
-        "32 bits.");
+    return g_strdup ("Without a copy: not possible with 24 bits per pixel, "
+        "which the displays of the importers do not scan out. If the device "
+        "supports 32, use those, as format=bgrx; otherwise each frame is "
+        "copied once, into 32 bits.");
 
-  return g_strdup_printf ("Without a copy, if GL takes %s: %s ! glimagesink",
+  return g_strdup_printf ("Without a copy, if GL supports %s: %s ! glimagesink",
       import->fourcc[0] != '\0' ? import->fourcc :
       report->layout.format.name, source);
 }

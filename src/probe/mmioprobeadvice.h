@@ -5,20 +5,20 @@
 
 G_BEGIN_DECLS
 
-/* Bytes that have to be measured for the figures to say anything of pictures:
- * below, what surrounds the loads counts as much as they do */
+/* The minimum of measured bytes for advice.  With fewer, the overhead of the
+ * calls dominates. */
 #define MMIO_PROBE_ADVICE_BYTES 4096
 
 /**
  * MmioProbeAdvice:
  * @map: the map to use
  * @engine: the engine to use on it
- * @frame_bytes: bytes that a picture has the CPU load; 0: nobody said
- * @frame_rate: pictures a second
- * @load: how much of one core they take; 1: all of it
- * @highest_rate: pictures a second that take all of it
+ * @frame_bytes: bytes that the CPU loads for a frame; 0 if not known
+ * @frame_rate: frames per second
+ * @load: the part of one core that they take; 1: all of it
+ * @highest_rate: frames per second that take one core
  *
- * What follows from what was measured.
+ * Advice from measurements.
  */
 typedef struct {
   const MmioProbeMap *map;

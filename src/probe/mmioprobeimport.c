@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who can import a device's memory, and so show it without a copy: makes a
- * dma-buf of it and tries, and asks the displays for the picture's format.
+ * Finds the devices that can import a device's memory and show it without a copy.
+ * Exports a dma-buf, tries each importer, and queries the displays for the format.
  */
 #include "probe/mmioprobeimport.h"
 
@@ -15,9 +15,9 @@
 #include "dmabuf/mmiodrm.h"
 #include "frame/mmiofourcc.h"
 
-/* A PCI device that is not reached by vfio may be reached by that all the
- * same; if not, what is in the way is what has to be told.  Others have no
- * other way. */
+/* Opens a PCI device that is accessed by sysfs again by vfio, which may work
+ * too.  If not, its error names the remedy.  Other devices support one access
+ * only. */
 static MmioDevice *
 open_by_vfio (MmioDevice * device, GError ** error)
 {
@@ -33,7 +33,7 @@ open_by_vfio (MmioDevice * device, GError ** error)
 }
 
 static void
-ask_displays (MmioProbeNode * node, guint32 code)
+query_displays (MmioProbeNode * node, guint32 code)
 {
   const char *card = node->importer->card;
   int fd, ret;
@@ -73,7 +73,7 @@ try_all (MmioProbeImport * import, const MmioDevice * exporter, int dma_buf,
     };
 
     if (import->code != 0)
-      ask_displays (&node, import->code);
+      query_displays (&node, import->code);
     g_array_append_val (import->nodes, node);
   }
   return TRUE;
@@ -83,14 +83,14 @@ try_all (MmioProbeImport * import, const MmioDevice * exporter, int dma_buf,
  * mmio_probe_import:
  * @device: the device
  * @bar: the BAR
- * @range: the part of it; only its start and its end count
- * @format: (nullable): the format of the picture there
+ * @range: the part of it; only its start and end are used
+ * @format: (nullable): the format of the frame in it
  *
- * Makes a dma-buf of the pages that the range lies in, and has each DRM device
- * of this machine import it and let go of it.  Nothing is read or shown.  If a
- * PCI device is reached by sysfs, vfio is tried for it.
+ * Exports the pages of the range as a dma-buf, and lets each DRM device of this machine
+ * import it and release it.  Nothing is read or shown.  If a PCI device is accessed by
+ * sysfs, tries vfio.
  *
- * Returns: (transfer full): who can import it, or why nobody can
+ * Returns: (transfer full): the importers, or why there is no dma-buf
  */
 MmioProbeImport *
 mmio_probe_import (MmioDevice * device, guint bar, const MmioLayout * range,
@@ -110,12 +110,12 @@ mmio_probe_import (MmioDevice * device, guint bar, const MmioLayout * range,
   import->is_packed24 = format && (strcmp (format->name, "RGB") == 0 ||
       strcmp (format->name, "BGR") == 0);
 
-  /* It has to stay open: what vfio exports ends with that */
+  /* The device must stay open: closing it revokes what vfio exports */
   exporter = open_by_vfio (device, &local);
   if (exporter)
     fd = mmio_device_export (exporter, bar, range, &skip, &local);
   if (fd < 0 || !try_all (import, exporter, fd, &local)) {
-    /* Who fails sets an error */
+    /* Each failure sets an error */
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     import->why_not = mmio_error_get_reason (local);
     import->system = g_strdup (mmio_error_get_system (local));
@@ -128,7 +128,7 @@ mmio_probe_import (MmioDevice * device, guint bar, const MmioLayout * range,
 
 /**
  * mmio_probe_import_free:
- * @import: (transfer full): who can import it
+ * @import: (transfer full): the importers
  */
 void
 mmio_probe_import_free (MmioProbeImport * import)
@@ -140,10 +140,11 @@ mmio_probe_import_free (MmioProbeImport * import)
   g_free (import);
 }
 
-/* A display that reads the memory itself, better than a driver that only
- * promises to, better than one that copies, better than no such display */
+/* Ranks an importer.  The best is a display that reads the memory itself.  Next
+ * is a driver that maps it later, then one that copies, then one without such a
+ * display. */
 static guint
-rate (const MmioProbeNode * node)
+rank (const MmioProbeNode * node)
 {
   if (!node->importer->imports)
     return 0;
@@ -156,10 +157,10 @@ rate (const MmioProbeNode * node)
 
 /**
  * mmio_probe_import_find:
- * @import: who can import it
+ * @import: the importers
  *
- * Returns: (transfer none) (nullable): the node that can do most with it, the
- *   first of several; NULL if nobody imports it
+ * Returns: (transfer none) (nullable): the importer of the highest rank, the first of
+ *   several; NULL if no device imports the memory
  */
 const MmioProbeNode *
 mmio_probe_import_find (const MmioProbeImport * import)
@@ -170,7 +171,7 @@ mmio_probe_import_find (const MmioProbeImport * import)
     const MmioProbeNode *node = &g_array_index (import->nodes, MmioProbeNode,
         i);
 
-    if (rate (node) > (best ? rate (best) : 0))
+    if (rank (node) > (best ? rank (best) : 0))
       best = node;
   }
 

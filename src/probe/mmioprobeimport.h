@@ -9,12 +9,12 @@ G_BEGIN_DECLS
 
 /**
  * MmioProbeScanout:
- * @MMIO_PROBE_SCANOUT_UNKNOWN: nobody asked, or could
+ * @MMIO_PROBE_SCANOUT_UNKNOWN: not queried, or the query failed
  * @MMIO_PROBE_SCANOUT_NO_DISPLAY: it has no displays
  * @MMIO_PROBE_SCANOUT_NO: none of its planes lists the format
- * @MMIO_PROBE_SCANOUT_YES: one of them does
+ * @MMIO_PROBE_SCANOUT_YES: at least one plane lists it
  *
- * Whether a DRM device can put a format on a screen.
+ * Whether a DRM device can scan out a format.
  */
 typedef enum {
   MMIO_PROBE_SCANOUT_UNKNOWN,
@@ -25,8 +25,8 @@ typedef enum {
 
 /**
  * MmioProbeNode:
- * @importer: (transfer none): what it makes of the dma-buf
- * @scanout: whether it has the picture's format
+ * @importer: (transfer none): the result of the import
+ * @scanout: whether it scans out the format of the frame
  * @scanout_errno: why that is not known, or 0
  *
  * A DRM device.
@@ -39,18 +39,16 @@ typedef struct {
 
 /**
  * MmioProbeImport:
- * @code: what displays call the picture's format; 0 if there is no name of
- *   theirs for it
- * @fourcc: the same in letters, "XR24"; "" if there is no
- *   picture, or none that they have a name for
- * @is_packed24: the picture has 24 bits a pixel
- * @why_not: (nullable): why there is no dma-buf for anybody to import
- * @system: (nullable): the system's own words for that
- * @importers: (nullable): what keeps the importers of @nodes
- * @nodes: (nullable) (element-type MmioProbeNode): the DRM devices; NULL if
- *   there is no dma-buf
+ * @code: the DRM code of the frame's format; 0 if it has none
+ * @fourcc: the same in letters, "XR24"; "" without a frame or a code
+ * @is_packed24: the frame has 24 bits per pixel
+ * @why_not: (nullable): why there is no dma-buf
+ * @system: (nullable): the system's message for that
+ * @importers: (nullable): owns the importers of @nodes
+ * @nodes: (nullable) (element-type MmioProbeNode): the DRM devices; NULL if there is no
+ *   dma-buf
  *
- * Who can import the memory.
+ * The devices that can import the memory.
  */
 typedef struct {
   guint32 code;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What was found and what was measured, for programs: JSON.  Rates are bytes
- * a second; what is not known is left out.
+ * Reports as JSON, for programs.  Rates are in bytes per second; unknown values are
+ * omitted.
  */
 #include "probe/mmioprobereport.h"
 
 #include <json-glib/json-glib.h>
 
-/* What is no UTF-8, as the name of a file may be, becomes it: JSON is nothing
- * else */
+/* Makes the value valid UTF-8, as JSON requires; the name of a file may be
+ * other bytes */
 static void
 add_string (JsonBuilder * builder, const char *name, const char *value)
 {
@@ -43,7 +43,7 @@ add_boolean (JsonBuilder * builder, const char *name, gboolean value)
   json_builder_add_boolean_value (builder, value);
 }
 
-/* Ends the object that was begun first, too */
+/* Also ends the outermost object */
 static char *
 builder_to_text (JsonBuilder * builder)
 {
@@ -139,7 +139,7 @@ add_map (JsonBuilder * builder, const MmioProbeMap * map)
 {
   json_builder_begin_object (builder);
   add_string (builder, "mapping", mmio_mapping_get_name (map->obtained));
-  add_string (builder, "asked", mmio_mapping_get_name (map->asked));
+  add_string (builder, "requested", mmio_mapping_get_name (map->requested));
   add_string (builder, "skipped", map->skipped);
 
   json_builder_set_member_name (builder, "results");
@@ -154,7 +154,7 @@ add_map (JsonBuilder * builder, const MmioProbeMap * map)
 static void
 add_frame (JsonBuilder * builder, const MmioLayout * layout)
 {
-  json_builder_set_member_name (builder, "picture");
+  json_builder_set_member_name (builder, "frame");
   json_builder_begin_object (builder);
   add_string (builder, "format", layout->format.name);
   add_int (builder, "width", layout->width);
@@ -239,9 +239,9 @@ add_import (JsonBuilder * builder, const MmioProbeReport * report)
 
 /**
  * mmio_probe_report_to_json:
- * @report: what was measured
+ * @report: the measurements
  *
- * Returns: (transfer full): an object with all of it, and what follows
+ * Returns: (transfer full): an object with the measurements and the advice
  */
 char *
 mmio_probe_report_to_json (const MmioProbeReport * report)

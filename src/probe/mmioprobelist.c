@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The table of the machine's memory BARs.  It knows what configuration space
- * and the names and permissions of sysfs files tell; no resource file is
- * opened, let alone mapped.  A device that slept in D3cold has been woken
- * before: the kernel does so for mmio_pci_list(), which reads the configuration.
+ * Lists the memory BARs of the machine, from configuration space and from the names
+ * and permissions of sysfs files.  No resource file is opened or mapped.  The kernel
+ * wakes a device in D3cold for mmio_pci_list(), which reads the configuration.
  */
 #include "probe/mmioprobelist.h"
 
@@ -16,8 +15,8 @@
 #include "backends/mmiovfiogroup.h"
 #include "base/mmiosystem.h"
 
-/* Whether the kernel keeps root from mapping device memory, too; the mode in
- * force is in brackets: "none [integrity] confidentiality" */
+/* Whether the kernel keeps even root from mapping device memory.  The active
+ * mode is in brackets: "none [integrity] confidentiality". */
 static gboolean
 is_locked_down (const char *path)
 {
@@ -27,8 +26,8 @@ is_locked_down (const char *path)
       strchr (modes, '[') && !strstr (modes, "[none]");
 }
 
-/* access() as who opens files, which opens nothing itself.  Returns 0 or
- * errno. */
+/* Checks access with the effective IDs, as open() does, without opening the
+ * file.  Returns: 0 or errno */
 static int
 try_access (const char *devices, const MmioProbeBar * bar, const char *suffix)
 {
@@ -39,7 +38,7 @@ try_access (const char *devices, const MmioProbeBar * bar, const char *suffix)
 }
 
 static void
-look_for_files (MmioProbeFiles * files, const char *devices,
+find_files (MmioProbeFiles * files, const char *devices,
     const MmioProbeBar * bar)
 {
   const int err = try_access (devices, bar, "");
@@ -52,26 +51,26 @@ look_for_files (MmioProbeFiles * files, const char *devices,
       &files->may_open_vfio) != 0;
 }
 
-/* Whatever is certain to be in the way, the most telling first: of the
- * device */
+/* Finds an obstacle of the device itself, the most informative first.  Returns:
+ * (nullable): its name */
 static const char *
-find_silence (const MmioProbeBar * bar, const MmioPciState * state)
+find_device_obstacle (const MmioProbeBar * bar, const MmioPciState * state)
 {
   if (state->config_errno != 0)
     return "its configuration cannot be read";
   if (state->is_gone)
     return "it does not answer";
   if (bar->base == 0)
-    return "it was given no address";
+    return "it has no address";
   if (!state->is_decoding)
     return "memory decoding is off";
 
   return NULL;
 }
 
-/* ... and of the files by which it is reached */
+/* Finds an obstacle of the files.  Returns: (nullable): its name */
 static const char *
-find_obstacle (const MmioProbeFiles * files)
+find_file_obstacle (const MmioProbeFiles * files)
 {
   if (!files->has_file)
     return "the kernel has no resource file";
@@ -83,8 +82,9 @@ find_obstacle (const MmioProbeFiles * files)
   return NULL;
 }
 
-/* vfio wakes a device, switches its decoding on, and works where the kernel is
- * locked down; it maps no BAR that shares a page */
+/* Whether vfio works for the BAR.  It wakes a device, enables its decoding, and
+ * works when the kernel is locked down.  It does not map a BAR that shares a
+ * page. */
 static gboolean
 is_for_vfio (const MmioProbeBar * bar, const MmioPciState * state,
     const MmioProbeFiles * files)
@@ -96,20 +96,20 @@ is_for_vfio (const MmioProbeBar * bar, const MmioPciState * state,
 
 /**
  * mmio_probe_bar_judge:
- * @bar: the BAR; how it can be reached is filled in
- * @state: what its device is doing
- * @files: what the system has for it
+ * @bar: (inout): the BAR; @access, @reach, @write_combining and @why are filled in
+ * @state: the state of its device
+ * @files: its files in the system
  *
- * Judges how a BAR can be reached.  A driver that is bound may hold it or not,
- * and a kernel may keep us from what is held or not: that shows in mapping
- * only.
+ * Determines how a BAR can be accessed.  A bound driver may use the BAR or not, and a
+ * kernel may refuse maps of used BARs or not: only mapping shows that.
  */
 void
 mmio_probe_bar_judge (MmioProbeBar * bar, const MmioPciState * state,
     const MmioProbeFiles * files)
 {
-  const char *silence = find_silence (bar, state);
-  const char *obstacle = silence ? silence : find_obstacle (files);
+  const char *device_obstacle = find_device_obstacle (bar, state);
+  const char *obstacle =
+      device_obstacle ? device_obstacle : find_file_obstacle (files);
 
   bar->access = "sysfs";
   bar->write_combining = FALSE;
@@ -119,7 +119,7 @@ mmio_probe_bar_judge (MmioProbeBar * bar, const MmioPciState * state,
   } else if (state->is_asleep) {
     bar->reach = MMIO_PROBE_REACH_NO;
     bar->why = g_strdup_printf ("asleep (%s)", state->power_state);
-  } else if (files->has_uio && !silence) {
+  } else if (files->has_uio && !device_obstacle) {
     bar->access = "uio";
     bar->reach = MMIO_PROBE_REACH_YES;
   } else if (obstacle) {
@@ -130,7 +130,7 @@ mmio_probe_bar_judge (MmioProbeBar * bar, const MmioPciState * state,
     bar->write_combining = bar->is_prefetchable && files->may_read_wc;
     if (files->is_unknown) {
       bar->reach = MMIO_PROBE_REACH_MAYBE;
-      bar->why = g_strdup ("the system has no memory to say");
+      bar->why = g_strdup ("cannot be checked without memory and descriptors");
     } else if (state->driver) {
       bar->reach = MMIO_PROBE_REACH_MAYBE;
       bar->why = g_strdup_printf ("bound to %s", state->driver);
@@ -166,7 +166,7 @@ list_device (GPtrArray * bars, const MmioPciInfo * info, const char *devices,
     bar->size = info->bar[i].size;
     bar->is_prefetchable = info->bar[i].is_prefetchable;
     bar->driver = g_strdup (state.driver);
-    look_for_files (&files, devices, bar);
+    find_files (&files, devices, bar);
     mmio_probe_bar_judge (bar, &state, &files);
     g_ptr_array_add (bars, bar);
   }
@@ -175,11 +175,11 @@ list_device (GPtrArray * bars, const MmioPciInfo * info, const char *devices,
 /**
  * mmio_probe_list:
  * @infos: (element-type MmioPciInfo): the devices
- * @devices: the directory of the devices, %MMIO_PCI_SYSFS
- * @lockdown: the file of the lockdown mode, %MMIO_PROBE_LOCKDOWN
+ * @devices: the directory of the PCI devices, %MMIO_PCI_SYSFS
+ * @lockdown: the file with the lockdown mode, %MMIO_PROBE_LOCKDOWN
  *
- * Returns: (transfer full) (element-type MmioProbeBar): their memory BARs;
- *   ranges of I/O ports are left out
+ * Returns: (transfer full) (element-type MmioProbeBar): their memory BARs, without
+ *   ranges of I/O ports
  */
 GPtrArray *
 mmio_probe_list (const GArray * infos, const char *devices,
@@ -198,7 +198,7 @@ mmio_probe_list (const GArray * infos, const char *devices,
 
 /**
  * mmio_probe_bar_free:
- * @bar: (transfer full): a line of the table
+ * @bar: (transfer full): a BAR
  */
 void
 mmio_probe_bar_free (MmioProbeBar * bar)

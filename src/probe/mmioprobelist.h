@@ -6,16 +6,16 @@
 
 G_BEGIN_DECLS
 
-/* Where the kernel says whether it is locked down */
+/* The file with the lockdown mode of the kernel */
 #define MMIO_PROBE_LOCKDOWN "/sys/kernel/security/lockdown"
 
 /**
  * MmioProbeReach:
  * @MMIO_PROBE_REACH_YES: it can be mapped
- * @MMIO_PROBE_REACH_MAYBE: only trying can tell
- * @MMIO_PROBE_REACH_NO: it cannot
+ * @MMIO_PROBE_REACH_MAYBE: only mapping it shows that
+ * @MMIO_PROBE_REACH_NO: it cannot be mapped
  *
- * Whether a BAR can be reached.
+ * Whether a BAR can be mapped.
  */
 typedef enum {
   MMIO_PROBE_REACH_YES,
@@ -26,14 +26,14 @@ typedef enum {
 /**
  * MmioProbeFiles:
  * @has_file: there is a resourceN
- * @may_read: and whoever asks may read it
- * @may_read_wc: there is a resourceN_wc and he may read that
- * @is_unknown: the system had no memory to say whether he may, or what else there is
- * @is_locked_down: the kernel lets nobody map them
- * @may_open_vfio: he may open the node of the device's IOMMU group
- * @has_uio: the device is bound to a UIO driver, and that is the way to it
+ * @may_read: the user may read it
+ * @may_read_wc: there is a resourceN_wc and the user may read it
+ * @is_unknown: a shortage prevented a check of permissions or drivers
+ * @is_locked_down: the kernel permits no maps of them
+ * @may_open_vfio: the user may open the node of the device's IOMMU group
+ * @has_uio: the device is bound to a UIO driver, and mmio_uio_has_all() is true
  *
- * What the system has for a BAR.
+ * The files of a BAR in the system.
  */
 typedef struct {
   gboolean has_file;
@@ -49,15 +49,15 @@ typedef struct {
  * MmioProbeBar:
  * @address: the device's PCI address
  * @name: the device in words
- * @number: which BAR
- * @base: bus address; 0: the firmware has given it none
+ * @number: the number of the BAR
+ * @base: bus address; 0: the firmware has assigned none
  * @size: bytes
- * @is_prefetchable: reading has no side effects, says the device
+ * @is_prefetchable: the device declares that reads have no side effects
  * @driver: (nullable): the driver that is bound to the device
- * @access: by what: sysfs, vfio or uio
- * @reach: whether it can be reached
- * @write_combining: and mapped write-combining
- * @why: (nullable): why not, or why only trying can tell
+ * @access: sysfs, vfio or uio
+ * @reach: whether it can be mapped
+ * @write_combining: whether it can be mapped write-combining
+ * @why: (nullable): why it cannot be mapped, or why that is not known
  *
  * A line in the table of BARs.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Measures what it costs to load from a map: by each width of load, and by
- * each engine.  All of them have their turn in each round, so that whatever
- * else the machine does meets all alike, and the median of the rounds counts.
+ * Measures the cost of loads from a map: with each width of load, and with each engine.
+ * Each round measures all of them, so other load of the machine affects all alike.  The
+ * result is the median of the rounds.
  */
 #include "probe/mmioprobemeasure.h"
 
@@ -12,9 +12,9 @@
 #include "load/mmioloadbench.h"
 #include "load/mmioreader.h"
 
-/* Bytes before the first look at the clock, and the most between two.  A load
- * from a device may take tens of microseconds, one from the cache a fraction
- * of a nanosecond. */
+/* Bytes before the first check of the clock, and the maximum between two
+ * checks.  A load from a device may take tens of microseconds, one from the
+ * cache a fraction of a nanosecond. */
 #define FIRST_BATCH MMIO_LOADS_ALIGN
 #define LARGEST_BATCH ((gsize) 1024 * 1024)
 
@@ -29,7 +29,7 @@ static const struct
   {MMIO_ENGINE_U32, "u32"},
 };
 
-/* A way of loading: one of @load and @reader */
+/* A load kind or an engine: either @load or @reader is set */
 typedef struct
 {
   const MmioLoadKind *load;
@@ -70,8 +70,8 @@ static void
 skip_wider (Kind * kind, guint widest)
 {
   if (!kind->result->skipped && kind->result->load_bytes > widest)
-    kind->result->skipped = g_strdup_printf ("more than %u bytes at once may "
-        "end a virtual machine (--force)", widest);
+    kind->result->skipped = g_strdup_printf ("loads of more than %u bytes may "
+        "stop a virtual machine (--force)", widest);
 }
 
 static void
@@ -123,8 +123,8 @@ load_once (const Kind * kind, const Range * range, gsize at, gsize n)
     mmio_reader_copy (kind->reader, range->dest + at, range->bar + at, n);
 }
 
-/* Nanoseconds that this thread had a CPU: what others run meanwhile is left
- * out, waiting for a load is not */
+/* CPU time of this thread (nanoseconds): it includes waits for loads, but not
+ * the time of other processes */
 static gint64
 get_cpu_time (void)
 {
@@ -134,8 +134,8 @@ get_cpu_time (void)
   return now.tv_sec * G_GINT64_CONSTANT (1000000000) + now.tv_nsec;
 }
 
-/* Goes through the range, again and again, until time or bytes are used up.
- * Returns bytes a second. */
+/* Reads the range repeatedly until the budget of time or bytes is used up.
+ * Returns: bytes per second */
 static double
 measure_once (const Kind * kind, const Range * range,
     const MmioProbeBudget * budget)
@@ -160,7 +160,7 @@ measure_once (const Kind * kind, const Range * range,
       batch *= 2;
   } while (elapsed < budget->time && total < budget->bytes);
 
-  /* Where the system counts in ticks it may not have counted one yet */
+  /* A system that counts CPU time in ticks may not have counted one yet */
   cpu = get_cpu_time () - cpu_start;
   if (cpu <= 0)
     cpu = MAX (elapsed, 1) * 1000;
@@ -189,7 +189,7 @@ summarize (Kind * kind, guint rounds)
 /**
  * mmio_probe_measure_count:
  *
- * Returns: how many ways of loading there are to measure on each map
+ * Returns: the number of load kinds and engines that are measured on each map
  */
 guint
 mmio_probe_measure_count (void)
@@ -207,13 +207,13 @@ mmio_probe_measure_count (void)
  * @bar: where to load from, a multiple of %MMIO_LOADS_ALIGN
  * @length: bytes, a multiple of %MMIO_LOADS_ALIGN, not 0
  * @mapping: how it is mapped
- * @widest: bytes of the widest load that may be tried
+ * @widest: the widest load that may be tried (bytes)
  * @budget: how long to measure
- * @progress: (nullable): is told what comes next
+ * @progress: (nullable): called before each measurement
  * @user_data: for @progress
  *
- * Returns: (transfer full) (element-type MmioProbeResult): a result for each
- *   load and each engine
+ * Returns: (transfer full) (element-type MmioProbeResult): a result for each load kind
+ *   and each engine
  */
 GPtrArray *
 mmio_probe_measure (const guint8 * bar, gsize length, MmioMapping mapping,
@@ -230,7 +230,7 @@ mmio_probe_measure (const guint8 * bar, gsize length, MmioMapping mapping,
   add_loads (kinds, results, widest, budget->rounds);
   add_engines (kinds, results, mapping, widest, budget->rounds);
 
-  /* Engines copy to memory that is there already, as a pool's is */
+  /* Engines copy to allocated memory, like that of a pool */
   range.dest = g_aligned_alloc0 (1, length, MMIO_LOADS_ALIGN);
 
   for (guint round = 0; round < budget->rounds; round++) {

@@ -7,13 +7,13 @@ G_BEGIN_DECLS
 
 /**
  * MmioProbeBudget:
- * @rounds: how often everything is measured, at least 1
- * @time: microseconds that one measurement in a round may take
+ * @rounds: number of rounds, at least 1
+ * @time: time of one measurement in a round (microseconds)
  * @bytes: bytes that it may load, a multiple of %MMIO_LOADS_ALIGN
  *
- * How long to measure.  A measurement ends at whichever comes first.  It
- * never loads more; the clock is looked at between loads, so it takes a little
- * longer.
+ * The limits of measurements.  A measurement ends at the first limit.  It never loads
+ * more than @bytes.  It may take a little longer than @time, since the clock is checked
+ * between loads.
  */
 typedef struct {
   guint rounds;
@@ -23,17 +23,17 @@ typedef struct {
 
 /**
  * MmioProbeResult:
- * @name: the load or the engine
- * @is_engine: an engine, which copies; otherwise a load
- * @load_bytes: bytes of the load, or of the engine's widest one at least
- * @is_auto: the engine that engine=auto takes for this map
+ * @name: the load kind or the engine
+ * @is_engine: an engine, which copies; otherwise a load kind
+ * @load_bytes: width of the load, or at least of the engine's widest one (bytes)
+ * @is_auto: the engine that engine=auto selects for this map
  * @skipped: (nullable): why it was not measured
- * @bytes: what it loaded in all rounds together
- * @rate: bytes in a second of a core, the median of all rounds
+ * @bytes: bytes that it loaded in all rounds
+ * @rate: bytes per second of one core, the median of all rounds
  * @slowest: the same in the slowest round
  * @fastest: the same in the fastest round
  *
- * What a way of loading from a map brings.
+ * The result of one load kind or engine on a map.
  */
 typedef struct {
   const char *name;
@@ -47,7 +47,8 @@ typedef struct {
   double fastest;
 } MmioProbeResult;
 
-/* Called before each measurement: @done of @total are over, and @what comes */
+/* Called before each measurement.  @what: its name; @done: measurements that
+ * are complete, of @total. */
 typedef void (*MmioProbeProgress) (MmioMapping mapping, const char *what,
     guint done, guint total, gpointer user_data);
 

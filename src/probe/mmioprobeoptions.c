@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The options of mmiovid-probe: from words to what to measure.
+ * Parses the options of mmiovid-probe.
  */
 #include "probe/mmioprobeoptions.h"
 
@@ -12,7 +12,7 @@
 #define DEFAULT_SECONDS 5.0
 #define MAX_SECONDS 3600.0
 
-/* What nobody types: no --time */
+/* A value that no option can have: --time is not set */
 #define NO_SECONDS (-G_MAXDOUBLE)
 
 /* *INDENT-OFF* */
@@ -38,29 +38,31 @@ static gboolean
 check_numbers (const MmioProbeOptions * options, GError ** error)
 {
   if (options->bar < -1 || options->bar >= MMIO_MAX_BARS)
-    return set_usage_error (error, "There is no BAR %d; set --bar to 0 to %d.",
-        options->bar, MMIO_MAX_BARS - 1);
+    return set_usage_error (error, "Cannot measure BAR %d: there is no such "
+        "BAR. Set --bar to 0 to %d.", options->bar, MMIO_MAX_BARS - 1);
   if (options->offset < 0)
-    return set_usage_error (error, "Nothing lies before a BAR's start; set "
+    return set_usage_error (error, "Cannot measure before the BAR's start. Set "
         "--offset to 0 or more.");
   if (options->offset > G_MAXINT64 - MAX (options->length, 1))
-    return set_usage_error (error, "No BAR has a byte %" G_GINT64_FORMAT "; "
-        "set --offset lower.", options->offset);
+    return set_usage_error (error, "Cannot measure at byte %" G_GINT64_FORMAT
+        ": no BAR is that large. Reduce --offset.", options->offset);
   if (options->length < 0)
-    return set_usage_error (error, "There are no %" G_GINT64_FORMAT " bytes; "
-        "set --length to 1 or more.", options->length);
+    return set_usage_error (error, "Cannot measure %" G_GINT64_FORMAT " bytes. "
+        "Set --length to 1 or more.", options->length);
   if (options->width < 0 || options->width > MMIO_LAYOUT_MAX_SIDE ||
       options->height < 0 || options->height > MMIO_LAYOUT_MAX_SIDE)
-    return set_usage_error (error, "No picture is %d x %d; set --width and "
-        "--height to 1 to %d.", options->width, options->height,
+    return set_usage_error (error, "Cannot measure a frame of %d x %d. Set "
+        "--width and --height to 1 to %d.", options->width, options->height,
         MMIO_LAYOUT_MAX_SIDE);
   if (options->stride < 0 || options->stride > G_MAXINT)
-    return set_usage_error (error, "No row takes %" G_GINT64_FORMAT " bytes; "
-        "set --stride to the bytes from one row to the next.", options->stride);
-  if (options->seconds != NO_SECONDS &&
-      !(options->seconds > 0 && options->seconds <= MAX_SECONDS))
-    return set_usage_error (error, "Measuring cannot take %g seconds; set "
-        "--time to more than 0 and at most %g.", options->seconds, MAX_SECONDS);
+    return set_usage_error (error, "Cannot use a stride of %" G_GINT64_FORMAT
+        " bytes. Set --stride to the bytes from one row to the next.",
+        options->stride);
+  if (options->seconds != NO_SECONDS && !(options->seconds > 0
+          && options->seconds <= MAX_SECONDS))
+    return set_usage_error (error,
+        "Cannot measure for %g seconds. Set --time "
+        "to more than 0 and at most %g.", options->seconds, MAX_SECONDS);
 
   return TRUE;
 }
@@ -84,12 +86,12 @@ parse_format (const char *text, MmioFormat * format, GError ** error)
   if (!text)
     return TRUE;
 
-  return set_usage_error (error, "The format %s is not known here; set "
-      "--format to one of %s, or say how many bytes your picture has with "
-      "--length.", text, known->str);
+  return set_usage_error (error, "Cannot use format %s: it is not known. Set "
+      "--format to one of %s, or set --length to the size of your frame "
+      "(bytes).", text, known->str);
 }
 
-/* strtod() alone takes nan, blanks, hexadecimal digits and exponents as well */
+/* strtod() alone also accepts nan, blanks, hexadecimal digits and exponents */
 static gboolean
 parse_number (const char *text, double *number, char **end)
 {
@@ -104,7 +106,8 @@ parse_number (const char *text, double *number, char **end)
   return *digits_end == '\0';
 }
 
-/* A number or a fraction.  What is divided by zero is no rate. */
+/* Parses a number or a fraction.  A fraction with a divisor of zero is
+ * rejected. */
 static gboolean
 parse_rate (const char *text, double *rate, GError ** error)
 {
@@ -121,13 +124,13 @@ parse_rate (const char *text, double *rate, GError ** error)
     return TRUE;
   }
 
-  return set_usage_error (error, "'%s' is no rate; set --rate to pictures a "
-      "second, such as 60 or 30000/1001.", text);
+  return set_usage_error (error, "Cannot parse rate '%s'. Set --rate to frames "
+      "per second, such as 60 or 30000/1001.", text);
 }
 
-/* Whether anything was typed that only means something with a device */
+/* Whether an option is set that needs a device */
 static gboolean
-wants_device (const MmioProbeOptions * options)
+needs_device (const MmioProbeOptions * options)
 {
   return options->bar >= 0 || options->offset != 0 || options->length != 0 ||
       options->width != 0 || options->height != 0 || options->stride != 0 ||
@@ -141,22 +144,21 @@ check_devices (const MmioProbeOptions * options, GError ** error)
   const guint n = options->devices ? g_strv_length (options->devices) : 0;
 
   if (n > 1)
-    return set_usage_error (error, "One device at a time: %s or %s?",
-        options->devices[0], options->devices[1]);
-  if (n == 0 && wants_device (options))
-    return set_usage_error (error, "Which device? Say " MMIO_ADDRESS_FORMS
-        ", or nothing at all for a list.");
+    return set_usage_error (error, "Cannot measure several devices, such as %s "
+        "and %s. Give one of them.", options->devices[0], options->devices[1]);
+  if (n == 0 && needs_device (options))
+    return set_usage_error (error, "Cannot measure without a device. Give "
+        MMIO_ADDRESS_FORMS ", or no options for a list.");
 
   return TRUE;
 }
 
 /**
  * mmio_probe_options_parse:
- * @options: (out caller-allocates): what was typed;
- *   mmio_probe_options_clear() it
- * @argv: the words, with the program's name before them
+ * @options: (out caller-allocates): the options; free with mmio_probe_options_clear()
+ * @argv: the arguments, with the program's name first
  *
- * The help, if that was asked for, is what is to be printed instead.
+ * If the help is requested, @help is set and has to be printed.
  *
  * Returns: TRUE, or FALSE with an error of %G_OPTION_ERROR
  */
@@ -170,33 +172,33 @@ mmio_probe_options_parse (MmioProbeOptions * options, GStrv argv,
           "The BAR; default: the first that is large enough and safe to read",
         "N"},
     {"offset", 'o', 0, G_OPTION_ARG_INT64, &options->offset,
-        "Bytes from the BAR's start to the picture; default: 0", "BYTES"},
+        "Bytes from the BAR's start to the frame; default: 0", "BYTES"},
     {"length", 'l', 0, G_OPTION_ARG_INT64, &options->length,
-        "Bytes to measure; default: the picture", "BYTES"},
+        "Bytes to measure; default: the frame", "BYTES"},
     {"width", 0, 0, G_OPTION_ARG_INT, &options->width,
-        "Your picture's width", "PIXELS"},
+        "Width of your frame", "PIXELS"},
     {"height", 0, 0, G_OPTION_ARG_INT, &options->height,
-        "Your picture's height", "PIXELS"},
+        "Height of your frame", "PIXELS"},
     {"format", 0, 0, G_OPTION_ARG_STRING, &options->format,
-        "Your picture's format; default: rgb", "FORMAT"},
+        "Format of your frame; default: rgb", "FORMAT"},
     {"stride", 0, 0, G_OPTION_ARG_INT64, &options->stride,
         "Bytes from row to row; default: no padding", "BYTES"},
     {"rate", 'r', 0, G_OPTION_ARG_STRING, &options->rate,
-        "Pictures a second, such as 60 or 30000/1001; default: "
-          DEFAULT_RATE, "RATE"},
+          "Frames per second, such as 60 or 30000/1001; default: " DEFAULT_RATE,
+        "RATE"},
     {"time", 't', 0, G_OPTION_ARG_DOUBLE, &options->seconds,
         "How long to measure; default: 5", "SECONDS"},
     {"json", 'j', 0, G_OPTION_ARG_NONE, &options->json,
         "Print JSON instead of a table", NULL},
     {"plot", 'p', 0, G_OPTION_ARG_FILENAME, &options->plot,
-        "Write a bar chart, too", "FILE.svg"},
+        "Also write a bar chart", "FILE.svg"},
     {"force", 'f', 0, G_OPTION_ARG_NONE, &options->force,
-        "Measure what --bar names though it may be registers, and in a "
-          "virtual machine with all loads", NULL},
+        "Measure the BAR of --bar although it may have registers, and use all "
+          "loads in a virtual machine", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &options->quiet,
-        "Do not tell how far it is", NULL},
+        "Print no progress", NULL},
     {"help", 'h', 0, G_OPTION_ARG_NONE, &is_help,
-        "Print this", NULL},
+        "Print this help", NULL},
     {"version", 0, 0, G_OPTION_ARG_NONE, &options->version,
         "Print the version", NULL},
     {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->devices,
@@ -211,30 +213,24 @@ mmio_probe_options_parse (MmioProbeOptions * options, GStrv argv,
   options->seconds = NO_SECONDS;
 
   g_option_context_set_summary (context,
-      "Without DEVICE: lists this machine's PCI memory BARs and how each can "
-      "be reached.\nNothing is read from them.\n\n"
-      "With DEVICE: measures what loads of each width and each engine of "
-      "mmiovidsrc bring,\nsays which to use, what your picture costs, and who "
-      "can import it.\nDEVICE is one of\n"
-      "  sim                     a simulated one, which is ordinary memory\n"
-      "  0000:03:00.0, 03:00.0   a PCI address\n"
-      "  10ee:7024, 10ee:7024@1  vendor and device in hex; the second of "
-      "several\n"
-      "  /dev/shm/ivshmem        a path with a slash: a file, a character "
-      "device, or a PCI\n" "                          device's resource file");
+      "Without DEVICE: lists this machine's PCI memory BARs and their access.\n"
+      "Nothing is read from them.\n\nWith DEVICE: measures loads of each width "
+      "and each engine of mmiovidsrc,\nrecommends one, and prints the cost of "
+      "your frame and the displays and GPUs\nthat can import it. DEVICE is one "
+      "of\n  sim                     the simulated device, which is ordinary "
+      "memory\n  0000:03:00.0, 03:00.0   a PCI address\n  10ee:7024, "
+      "10ee:7024@1  vendor and device in hex; the second of several\n  "
+      "/dev/shm/ivshmem        a path with a slash: a file, a character "
+      "device, or a PCI\n                          device's resource file");
   g_option_context_set_description (context,
-      "Reading has side effects on some devices. BARs that look like "
-      "registers are\nrefused unless --bar names them and --force says that "
-      "it is safe.\n\n"
-      "Examples:\n"
-      "  mmiovid-probe\n"
-      "  mmiovid-probe 0000:03:00.0 --bar 2 --width 1920 --height 1080 "
-      "--format bgrx --rate 60\n"
-      "  mmiovid-probe sim --plot sim.svg\n\n"
-      "Ends with 0 if all went well, 1 if something failed, 2 if it was "
-      "called wrongly.");
+      "Reads of some devices have side effects. BARs that may have registers "
+      "are\nrefused unless --bar names them and --force confirms that it is "
+      "safe.\n\nExamples:\n  mmiovid-probe\n  mmiovid-probe 0000:03:00.0 --bar "
+      "2 --width 1920 --height 1080 --format bgrx --rate 60\n  mmiovid-probe "
+      "sim --plot sim.svg\n\nExit status: 0: success, 1: failure, 2: wrong "
+      "usage.");
   g_option_context_add_main_entries (context, entries, NULL);
-  /* GOption's own does not see whether it could be written */
+  /* GOption's own help does not check whether it was printed */
   g_option_context_set_help_enabled (context, FALSE);
 
   if (!g_option_context_parse_strv (context, &words, error))
@@ -246,7 +242,7 @@ mmio_probe_options_parse (MmioProbeOptions * options, GStrv argv,
 
 /**
  * mmio_probe_options_get_config:
- * @options: what was typed, with a device
+ * @options: options with a device
  * @config: (out): what to measure; valid as long as @options
  *
  * Returns: TRUE, or FALSE with an error of %G_OPTION_ERROR

@@ -7,13 +7,13 @@ G_BEGIN_DECLS
 
 /**
  * MmioProbeOptions:
- * @devices: (nullable): what stands beside the options
- * @format: (nullable): name of the picture's format
- * @rate: (nullable): pictures a second, a number or a fraction
+ * @devices: (nullable): the arguments that are no options
+ * @format: (nullable): name of the frame's format
+ * @rate: (nullable): frames per second, a number or a fraction
  * @plot: (nullable): the file for the bar chart
- * @help: (nullable): what to print, if that was asked for
+ * @help: (nullable): the help to print, if it is requested
  *
- * What was typed.
+ * The options of the command line.
  */
 typedef struct {
   char **devices;

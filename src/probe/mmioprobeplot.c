@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What was measured as a bar chart: SVG that any browser shows.  Coordinates
- * are whole pixels, so no locale can spoil them.
+ * Draws measurements as a bar chart in SVG.  Coordinates are whole pixels, so that they
+ * do not depend on the locale.
  */
 #include "probe/mmioprobereport.h"
 
@@ -25,7 +25,7 @@ typedef struct
   const MmioProbeResult *best;
 } Plot;
 
-/* Text with its baseline at @y */
+/* Adds text with its baseline at @y */
 static void
 add_text (Plot * plot, int x, int y, const char *attributes, const char *text)
 {
@@ -51,7 +51,7 @@ describe_value (const MmioProbeResult * result)
   if (result->is_engine)
     return g_strdup_printf ("%.1f MB/s", result->rate / 1e6);
 
-  return g_strdup_printf ("%.1f MB/s, %.2f ns a load", result->rate / 1e6,
+  return g_strdup_printf ("%.1f MB/s, %.2f ns per load", result->rate / 1e6,
       mmio_probe_result_get_ns (result));
 }
 
@@ -89,9 +89,9 @@ add_map (Plot * plot, const MmioProbeMap * map)
   if (!map->results)
     return;
 
-  if (map->asked != MMIO_MAPPING_AUTO && map->asked != map->obtained)
-    title = g_strdup_printf ("%s, though it was to be %s", name,
-        mmio_mapping_get_name (map->asked));
+  if (map->requested != MMIO_MAPPING_AUTO && map->requested != map->obtained)
+    title = g_strdup_printf ("%s instead of %s", name,
+        mmio_mapping_get_name (map->requested));
 
   plot->y += ROW;
   add_text (plot, MARGIN, plot->y, "font-weight=\"bold\"",
@@ -113,7 +113,7 @@ add_legend (Plot * plot)
   x += 150;
   add_bar (plot, x, plot->y, THICKNESS, ENGINE_COLOR);
   add_text (plot, x + 22, plot->y + 12, "font-size=\"11\"",
-      plot->best ? "engines, which copy; bold: the one to use" :
+      plot->best ? "engines, which copy; bold: recommended" :
       "engines, which copy");
   plot->y += ROW;
 }
@@ -142,14 +142,14 @@ make_subtitle (const MmioProbeReport * report)
   g_autofree char *size = mmio_probe_size_to_text (report->length);
 
   if (report->bar >= 0)
-    return g_strdup_printf ("%s, BAR %d, %s from byte %" G_GUINT64_FORMAT
-        " on", report->address, report->bar, size, report->offset);
+    return g_strdup_printf ("%s, BAR %d, %s from byte %" G_GUINT64_FORMAT,
+        report->address, report->bar, size, report->offset);
 
   return g_strdup_printf ("%s: ordinary memory, no bus; %s from byte %"
-      G_GUINT64_FORMAT " on", report->address, size, report->offset);
+      G_GUINT64_FORMAT, report->address, size, report->offset);
 }
 
-/* A line that is too long for the picture loses its end */
+/* Cuts a line that is too long for the chart */
 static void
 add_heading (Plot * plot, const char *attributes, const char *text)
 {
@@ -166,7 +166,7 @@ add_heading (Plot * plot, const char *attributes, const char *text)
 
 /**
  * mmio_probe_report_to_plot:
- * @report: what was measured
+ * @report: the measurements
  *
  * Returns: (transfer full): an SVG file with a bar for each result
  */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What may be measured.  A read can be a command to a device, and a load that
- * a hypervisor does not know ends the virtual machine; nothing tells for sure
- * from outside, so these are rules of thumb that a user who knows better may
- * overrule.
+ * Decides whether a BAR may be measured.  A read may have side effects on a device, and
+ * a load that a hypervisor cannot emulate stops the virtual machine.  Neither can be
+ * known from outside, so these are heuristics that the user can override.
  */
 #include "probe/mmioproberules.h"
 
@@ -12,10 +11,10 @@
 
 /**
  * mmio_probe_may_measure:
- * @what: what is to be measured
+ * @what: the BAR to measure
  *
- * Returns: TRUE, or FALSE with %MMIO_ERROR_SETTINGS that says why not and
- *   what to type
+ * Returns: TRUE; or FALSE with %MMIO_ERROR_SETTINGS set, which has the reason and the
+ *   options that override it
  */
 gboolean
 mmio_probe_may_measure (const MmioProbeCase * what, GError ** error)
@@ -25,18 +24,17 @@ mmio_probe_may_measure (const MmioProbeCase * what, GError ** error)
 
   if (!what->is_prefetchable) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "BAR %u of %s is not prefetchable, so it may hold registers, and "
-        "reading those can be a command to the device; if you know that it is "
-        "safe to read, add --bar %u --force.", what->bar, what->address,
-        what->bar);
+        "Cannot measure BAR %u of %s: it is not prefetchable, so it may have "
+        "registers whose reads have side effects. If it is safe to read, add "
+        "--bar %u --force.", what->bar, what->address, what->bar);
     return FALSE;
   }
 
   if (what->size < MMIO_PROBE_SMALLEST_BAR) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "BAR %u of %s has only %" G_GUINT64_FORMAT " bytes, so it may hold "
-        "registers, and reading those can be a command to the device; if you "
-        "know that it is safe to read, add --bar %u --force.", what->bar,
+        "Cannot measure BAR %u of %s: it has only %" G_GUINT64_FORMAT " bytes, "
+        "so it may have registers whose reads have side effects. If it is safe "
+        "to read, add --bar %u --force.", what->bar,
         what->address, what->size, what->bar);
     return FALSE;
   }
@@ -46,9 +44,9 @@ mmio_probe_may_measure (const MmioProbeCase * what, GError ** error)
 
 /**
  * mmio_probe_get_widest:
- * @what: what may be measured
+ * @what: the BAR to measure
  *
- * Returns: bytes of the widest loads that are safe
+ * Returns: the widest safe load (bytes)
  */
 guint
 mmio_probe_get_widest (const MmioProbeCase * what)

@@ -5,11 +5,11 @@
 
 G_BEGIN_DECLS
 
-/* A smaller BAR holds registers rather than pictures: a picture of 160 x 120
- * pixels of 24 bits takes 57600 bytes */
+/* A smaller BAR has registers rather than frames: a frame of 160 x 120 pixels
+ * with 24 bits has 57600 bytes */
 #define MMIO_PROBE_SMALLEST_BAR ((guint64) 64 * 1024)
 
-/* The loads that every hypervisor can emulate */
+/* The widest load that all hypervisors can emulate (bytes) */
 #define MMIO_PROBE_EMULATED_BYTES 8
 
 /**
@@ -17,13 +17,13 @@ G_BEGIN_DECLS
  * @address: the device
  * @is_pci: whether it is a PCI device
  * @bar: the BAR
- * @is_named: the user has named it, too, and not the device only
+ * @is_named: the user has named the BAR, not only the device
  * @size: its size in bytes
- * @is_prefetchable: reading has no side effects, says the device
+ * @is_prefetchable: the device declares that reads have no side effects
  * @is_virtual: this is a virtual machine
- * @force: the user says that it is safe
+ * @force: the user confirms that reads are safe
  *
- * What is to be measured, as far as it decides whether that is safe.
+ * The properties that decide whether a BAR may be measured.
  */
 typedef struct {
   const char *address;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Measures a device: finds the BAR, asks the rules, maps it in each way that
- * it can be mapped and measures there.  One map at a time: while there is an
- * uncached one, the kernel makes every other of the same range uncached too.
+ * Measures a device: finds the BAR, checks the rules, and measures each mapping of it.
+ * There is one map at a time: while an uncached one exists, the kernel makes all others
+ * of the same range uncached too.
  */
 #include "probe/mmioproberun.h"
 
@@ -14,12 +14,11 @@
 
 #define ROUNDS 5
 
-/* Bytes that are measured if nobody says more: as much as a full HD picture
- * of 32 bits takes */
+/* Bytes to measure by default: a full HD frame of 32 bits */
 #define DEFAULT_LENGTH ((guint64) 1920 * 1080 * 4)
 
-/* Bytes that one measurement in a round loads from a device at most, and so
- * the largest range that makes sense */
+/* The maximum of bytes that one measurement in a round loads from a device, and
+ * so the largest useful range */
 #define MAX_BYTES ((guint64) 64 * 1024 * 1024)
 
 static void
@@ -47,7 +46,7 @@ describe_case (MmioProbeCase * what, const MmioProbeReport * report,
   what->force = report->config->force;
 }
 
-/* Whether there is such memory; if not, mmio_device_map() says so better */
+/* Whether the BAR is memory.  If not, mmio_device_map() has the better error. */
 static gboolean
 is_memory (const MmioDevice * device, gint bar)
 {
@@ -56,8 +55,8 @@ is_memory (const MmioDevice * device, gint bar)
       !mmio_device_get_bar (device, bar)->is_io;
 }
 
-/* Whether a BAR is named that is not read, for a header neither: why not, is
- * said later */
+/* Whether the BAR that the user names may not be read, not even for a header.
+ * The error follows later. */
 static gboolean
 is_forbidden (const MmioProbeReport * report, const MmioDevice * device,
     gint bar)
@@ -72,8 +71,9 @@ is_forbidden (const MmioProbeReport * report, const MmioDevice * device,
   return !mmio_probe_may_measure (&what, NULL);
 }
 
-/* Learns the picture.  The device is asked where the user says nothing of it,
- * and no harm if it cannot tell; the simulated device wants to be told. */
+/* Finds the layout of the frame.  A device is read if the user does not
+ * describe the frame, and need not describe one.  The simulated device needs a
+ * size. */
 static gboolean
 find_frame (MmioProbeReport * report, MmioDevice * device, gint * bar,
     GError ** error)
@@ -95,10 +95,10 @@ find_frame (MmioProbeReport * report, MmioDevice * device, gint * bar,
     return TRUE;
   }
 
-  /* The simulated device has memory only for a picture that it can paint */
+  /* The simulated device has memory only for a frame that it can write */
   if (is_open && (mmio_device_has_bars (device) ||
           mmio_device_get_bar (device, 0)->size > 0)) {
-    g_debug ("no picture: %s", local->message);
+    g_debug ("no frame: %s", local->message);
     return TRUE;
   }
 
@@ -106,8 +106,8 @@ find_frame (MmioProbeReport * report, MmioDevice * device, gint * bar,
   return FALSE;
 }
 
-/* The first BAR that holds @end bytes and may be measured, else the first that
- * holds them, else -1 */
+/* Returns: the first BAR that has @end bytes and may be measured, else the
+ * first that has them, else -1 */
 static gint
 choose_bar (const MmioProbeReport * report, const MmioDevice * device,
     guint64 end)
@@ -131,7 +131,7 @@ choose_bar (const MmioProbeReport * report, const MmioDevice * device,
   return chosen;
 }
 
-/* The range to map, as the picture that mmio_device_map() wants */
+/* Finds the range to map, as a layout for mmio_device_map() */
 static gboolean
 find_range (MmioProbeReport * report, const MmioDevice * device, gint * bar,
     MmioLayout * range, GError ** error)
@@ -150,8 +150,8 @@ find_range (MmioProbeReport * report, const MmioDevice * device, gint * bar,
     *bar = choose_bar (report, device, 0);
   if (*bar < 0 && !is_frame) {
     mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
-        "%s has no memory BAR; see which devices have one with: "
-        "mmiovid-probe", report->address);
+        "Cannot measure %s: it has no memory BAR. List the devices that have "
+        "one with: mmiovid-probe", report->address);
     return FALSE;
   }
   if (is_frame || !is_memory (device, *bar))
@@ -160,9 +160,9 @@ find_range (MmioProbeReport * report, const MmioDevice * device, gint * bar,
   size = mmio_device_get_bar (device, *bar)->size;
   if (range->end > size) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The range ends at byte %" G_GUINT64_FORMAT ", but %s has only %"
-        G_GUINT64_FORMAT " bytes there; set --offset or --length lower.",
-        range->end, report->address, size);
+        "Cannot measure the range: it ends at byte %" G_GUINT64_FORMAT ", but "
+        "%s has only %" G_GUINT64_FORMAT " bytes there. Reduce --offset or "
+        "--length.", range->end, report->address, size);
     return FALSE;
   }
 
@@ -191,8 +191,8 @@ check_rules (MmioProbeReport * report, const MmioDevice * device, gint bar,
   return mmio_probe_may_measure (&what, error);
 }
 
-/* What helps if there is no whole line in what begins at @start, before the
- * one that begins at @line.  Says nothing of a length where none would do. */
+/* Sets an error for a range without a whole line.  The range begins at @start,
+ * and the next line at @line.  Suggests a length only if one helps. */
 static void
 set_no_line_error (GError ** error, const MmioProbeReport * report,
     guint64 start, guint64 line)
@@ -203,32 +203,32 @@ set_no_line_error (GError ** error, const MmioProbeReport * report,
 
   if (size < MMIO_LOADS_ALIGN)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%s has %" G_GUINT64_FORMAT " bytes, and what has less than %d cannot "
-        "be measured: the widest load takes as many; choose a larger %s.",
+        "Cannot measure %s: it has %" G_GUINT64_FORMAT " bytes, and the widest "
+        "load needs %d. Use a larger %s.",
         whole, size, MMIO_LOADS_ALIGN, report->bar < 0 ? "file" : "BAR");
   else if (line + MMIO_LOADS_ALIGN > size)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "From byte %" G_GUINT64_FORMAT " on %s has no %d bytes that begin at "
-        "a multiple of %d, as the widest load needs them; set --offset to %"
-        G_GUINT64_FORMAT " or less.", start, whole, MMIO_LOADS_ALIGN,
-        MMIO_LOADS_ALIGN, size / MMIO_LOADS_ALIGN * MMIO_LOADS_ALIGN -
-        MMIO_LOADS_ALIGN);
+        "Cannot measure from byte %" G_GUINT64_FORMAT " of %s: it has no %d "
+        "bytes there that begin at a multiple of %d, which the widest load "
+        "needs. Set --offset to %" G_GUINT64_FORMAT " or less.", start, whole,
+        MMIO_LOADS_ALIGN, MMIO_LOADS_ALIGN,
+        size / MMIO_LOADS_ALIGN * MMIO_LOADS_ALIGN - MMIO_LOADS_ALIGN);
   else if (report->has_frame && report->config->length == 0)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The picture of %u x %u has no %d bytes that begin at a multiple of "
-        "%d, as the widest load needs them; set --width and --height higher, "
-        "or --length to %" G_GUINT64_FORMAT " or more to measure beyond it.",
+        "Cannot measure the frame of %u x %u: it has no %d bytes that begin at "
+        "a multiple of %d, which the widest load needs. Increase --width and "
+        "--height, or set --length to %" G_GUINT64_FORMAT " or more.",
         report->layout.width, report->layout.height, MMIO_LOADS_ALIGN,
         MMIO_LOADS_ALIGN, line + MMIO_LOADS_ALIGN - start);
   else
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The range has no %d bytes that begin at a multiple of %d, as the "
-        "widest load needs them; set --length to %" G_GUINT64_FORMAT
-        " or more.", MMIO_LOADS_ALIGN, MMIO_LOADS_ALIGN,
+        "Cannot measure the range: it has no %d bytes that begin at a multiple "
+        "of %d, which the widest load needs. Set --length to %"
+        G_GUINT64_FORMAT " or more.", MMIO_LOADS_ALIGN, MMIO_LOADS_ALIGN,
         line + MMIO_LOADS_ALIGN - start);
 }
 
-/* The whole lines in the range: the widest loads want them */
+/* Finds the whole lines of the range, which the widest loads need */
 static gboolean
 find_lines (MmioProbeReport * report, const MmioRegion * region,
     guint64 start, const guint8 ** data, GError ** error)
@@ -249,10 +249,10 @@ find_lines (MmioProbeReport * report, const MmioRegion * region,
   return TRUE;
 }
 
-/* Maps the range in one way and measures there */
+/* Measures one mapping of the range */
 static MmioProbeMap *
 measure_map (MmioProbeReport * report, MmioDevice * device, gint * bar,
-    const MmioLayout * range, MmioMapping asked, guint widest,
+    const MmioLayout * range, MmioMapping requested, guint widest,
     const MmioProbeBudget * budget, MmioProbeProgress progress,
     gpointer user_data, GError ** error)
 {
@@ -260,17 +260,17 @@ measure_map (MmioProbeReport * report, MmioDevice * device, gint * bar,
   const guint8 *data;
   MmioProbeMap *map;
 
-  region = mmio_device_map (device, bar, range, asked, error);
+  region = mmio_device_map (device, bar, range, requested, error);
   if (!region || !find_lines (report, region, range->start, &data, error))
     return NULL;
 
   map = g_new0 (MmioProbeMap, 1);
-  map->asked = asked;
+  map->requested = requested;
   map->obtained = mmio_region_get_mapping (region);
   map->results = mmio_probe_measure (data, report->length, map->obtained,
       widest, budget, progress, user_data);
 
-  /* What has gone meanwhile was not measured */
+  /* Results of a device that was removed meanwhile are discarded */
   if (mmio_device_check (device, *bar, error))
     return map;
   mmio_probe_map_free (map);
@@ -315,7 +315,7 @@ measure_maps (MmioProbeReport * report, MmioDevice * device, gint bar,
   }
   if (!map) {
     map = g_new0 (MmioProbeMap, 1);
-    map->asked = map->obtained = MMIO_MAPPING_WRITE_COMBINING;
+    map->requested = map->obtained = MMIO_MAPPING_WRITE_COMBINING;
     map->skipped = g_strdup (local->message);
   }
   g_ptr_array_add (report->maps, map);
@@ -325,13 +325,14 @@ measure_maps (MmioProbeReport * report, MmioDevice * device, gint bar,
 
 /**
  * mmio_probe_run:
- * @config: what to measure; must live as long as the report
+ * @config: what to measure; must stay valid as long as the report
  * @device: the device
- * @progress: (nullable): is told what comes next
+ * @progress: (nullable): called before each measurement
  * @user_data: for @progress
  *
- * Returns: (transfer full) (nullable): what was measured, or NULL with @error
- *   set
+ * Measures the device and tries importers.
+ *
+ * Returns: (transfer full) (nullable): the measurements, or NULL with @error set
  */
 MmioProbeReport *
 mmio_probe_run (const MmioProbeConfig * config, MmioDevice * device,

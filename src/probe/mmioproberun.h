@@ -10,15 +10,14 @@ G_BEGIN_DECLS
 
 /**
  * MmioProbeConfig:
- * @device: the device, as the user calls it
- * @bar: the BAR; -1: the first that holds the range and may be measured
- * @spec: the user's picture, as far as he says it; its offset is where
- *   measuring begins, too
- * @length: bytes to measure; 0: the picture, or what there is
- * @rate: pictures a second
- * @seconds: how long measuring may take, more or less
+ * @device: the device, as the user names it
+ * @bar: the BAR; -1: the first that contains the range and may be measured
+ * @spec: the user's frame, as far as it is set; its offset is also the start of the range
+ * @length: bytes to measure; 0: the frame, or the whole memory
+ * @rate: frames per second
+ * @seconds: approximate time of all measurements
  * @is_virtual: this is a virtual machine
- * @force: measure what had better not be
+ * @force: measure also what the rules refuse
  *
  * What to measure.
  */
@@ -35,15 +34,15 @@ typedef struct {
 
 /**
  * MmioProbeMap:
- * @asked: how it was to be mapped
- * @obtained: how it was mapped, as far as the kernel tells
+ * @requested: the requested mapping
+ * @obtained: the actual mapping, as far as the kernel reports it
  * @skipped: (nullable): why nothing was measured on this map
- * @results: (nullable) (element-type MmioProbeResult): what was measured
+ * @results: (nullable) (element-type MmioProbeResult): the results
  *
- * What was measured on one map.
+ * The measurements on one map.
  */
 typedef struct {
-  MmioMapping asked;
+  MmioMapping requested;
   MmioMapping obtained;
   char *skipped;
   GPtrArray *results;
@@ -51,20 +50,22 @@ typedef struct {
 
 /**
  * MmioProbeReport:
- * @config: what was to be measured
+ * @config: what to measure
  * @address: the device
  * @name: the device in words
- * @access: how it was reached
- * @bar: the BAR, -1 for what has none
- * @bar_size: its size, or that of the file
- * @is_prefetchable: what the device says of it
- * @offset: where in the BAR measuring began
- * @length: bytes of the BAR that were measured
- * @rounds: how often
+ * @access: the name of its back end
+ * @bar: the BAR; -1 if it has none
+ * @bar_size: size of the BAR or the file (bytes)
+ * @is_prefetchable: the device declares that reads have no side effects
+ * @offset: start of the measured range in the BAR (bytes)
+ * @length: size of the measured range (bytes)
+ * @rounds: number of rounds
  * @has_frame: whether @layout is known
- * @layout: the user's picture
- * @maps: (element-type MmioProbeMap): what was measured
- * @import: (nullable): who can import it
+ * @layout: the user's frame
+ * @maps: (element-type MmioProbeMap): the measurements
+ * @import: (nullable): the importers
+ *
+ * The measurements of a device.
  */
 typedef struct {
   const MmioProbeConfig *config;

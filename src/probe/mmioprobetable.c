@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What was found and what was measured, for people: plain text.
+ * Reports as plain text, for people.
  */
 #include "probe/mmioprobereport.h"
 
 #include <string.h>
 
-/* Columns of the table of BARs; the last one is as wide as it likes */
+/* Columns of the table of BARs; the last one has any width */
 #define N_COLUMNS 7
 
 /**
  * mmio_probe_size_to_text:
  * @bytes: a size, or %MMIO_SIZE_UNKNOWN
  *
- * Returns: (transfer full): the size in the largest unit that leaves a whole
- *   number, as lspci does
+ * Returns: (transfer full): the size in the largest unit that gives a whole number, as
+ *   lspci prints it
  */
 char *
 mmio_probe_size_to_text (guint64 bytes)
@@ -97,7 +97,7 @@ append_lines (GString * text, const GPtrArray * lines)
  * mmio_probe_bars_to_table:
  * @bars: (element-type MmioProbeBar): BARs
  *
- * Returns: (transfer full): a table of them, and how to go on
+ * Returns: (transfer full): a table of them, and the next command to use
  */
 char *
 mmio_probe_bars_to_table (const GPtrArray * bars)
@@ -107,8 +107,8 @@ mmio_probe_bars_to_table (const GPtrArray * bars)
   GString *text;
 
   if (bars->len == 0)
-    return g_strdup ("No PCI device here has a memory BAR; there is a "
-        "simulated one to try: mmiovid-probe sim\n");
+    return g_strdup ("No PCI device has a memory BAR. To try the simulated "
+        "device: mmiovid-probe sim\n");
 
   text = g_string_new (NULL);
   g_ptr_array_add (lines, make_heading ());
@@ -116,9 +116,8 @@ mmio_probe_bars_to_table (const GPtrArray * bars)
     g_ptr_array_add (lines, make_line (g_ptr_array_index (bars, i)));
   append_lines (text, lines);
 
-  g_string_append (text, "\nNothing was read from them. To measure one, or to "
-      "learn what helps where something is\nin the way: mmiovid-probe ADDRESS "
-      "--bar N\n");
+  g_string_append (text, "\nNothing was read from these BARs. To measure one, "
+      "or for advice if it cannot be mapped:\nmmiovid-probe ADDRESS --bar N\n");
 
   return g_string_free (text, FALSE);
 }
@@ -146,19 +145,19 @@ static void
 append_map (GString * text, const MmioProbeMap * map)
 {
   g_string_append_printf (text, "\n%s\n",
-      mmio_mapping_get_name (map->asked == MMIO_MAPPING_AUTO ? map->obtained :
-          map->asked));
+      mmio_mapping_get_name (map->requested ==
+          MMIO_MAPPING_AUTO ? map->obtained : map->requested));
 
   if (map->skipped) {
     g_string_append_printf (text, "  %s\n", map->skipped);
     return;
   }
 
-  if (map->asked != MMIO_MAPPING_AUTO && map->asked != map->obtained)
-    g_string_append_printf (text, "  The kernel made it %s, since somebody "
-        "else has such a map of it.\n", mmio_mapping_get_name (map->obtained));
+  if (map->requested != MMIO_MAPPING_AUTO && map->requested != map->obtained)
+    g_string_append_printf (text, "  The kernel mapped it %s, since another "
+        "map of it exists.\n", mmio_mapping_get_name (map->obtained));
 
-  g_string_append_printf (text, "  %-20s %10s %10s\n", "", "ns a load", "MB/s");
+  g_string_append_printf (text, "  %-20s %10s %10s\n", "", "ns/load", "MB/s");
   for (guint i = 0; i < map->results->len; i++)
     append_result (text, g_ptr_array_index (map->results, i));
 }
@@ -168,24 +167,24 @@ append_cost (GString * text, const MmioProbeAdvice * advice,
     const MmioProbeReport * report)
 {
   if (advice->frame_bytes == 0) {
-    g_string_append (text, "What your picture would cost: add --width, "
-        "--height, --format and --rate, or --length and --rate.\n");
+    g_string_append (text, "For the cost of your frame: add --width, --height, "
+        "--format and --rate, or --length and --rate.\n");
     return;
   }
 
   if (report->has_frame)
-    g_string_append_printf (text, "A picture of %u x %u %s",
+    g_string_append_printf (text, "A frame of %u x %u %s",
         report->layout.width, report->layout.height,
         report->layout.format.name);
   else
-    g_string_append (text, "A picture");
-  g_string_append_printf (text, " has %" G_GUINT64_FORMAT " bytes. %g times a "
-      "second that is %.1f MB/s and takes ", advice->frame_bytes,
+    g_string_append (text, "A frame");
+  g_string_append_printf (text, " has %" G_GUINT64_FORMAT " bytes. At %g "
+      "frames per second that is %.1f MB/s and takes ", advice->frame_bytes,
       advice->frame_rate, advice->frame_bytes * advice->frame_rate / 1e6);
 
   if (advice->load > 1)
-    g_string_append_printf (text, "more than a core has: %.1f times is the "
-        "most.\n", advice->highest_rate);
+    g_string_append_printf (text, "more than one core: the limit is %.1f "
+        "frames per second.\n", advice->highest_rate);
   else if (advice->load < 0.001)
     g_string_append (text, "less than 0.1 % of a core.\n");
   else
@@ -196,8 +195,8 @@ append_cost (GString * text, const MmioProbeAdvice * advice,
  * mmio_probe_make_printable:
  * @text: any bytes, such as the name of a file
  *
- * Returns: (transfer full): valid UTF-8 without characters that control a terminal
- *   or that XML cannot have
+ * Returns: (transfer full): valid UTF-8 without characters that control a terminal or
+ *   that XML excludes
  */
 char *
 mmio_probe_make_printable (const char *text)
@@ -207,7 +206,7 @@ mmio_probe_make_printable (const char *text)
 
   for (const char *c = valid; *c; c = g_utf8_next_char (c)) {
     const gunichar character = g_utf8_get_char (c);
-    /* The last two of a plane are no characters, and XML has not these two */
+    /* U+FFFE and U+FFFF are not characters, and XML excludes them */
     const gboolean is_bad = g_unichar_iscntrl (character) ||
         character == 0xfffe || character == 0xffff;
 
@@ -229,8 +228,8 @@ append_subject (GString * text, const MmioProbeReport * report)
     g_string_append_printf (text, "BAR %d, %s, %sprefetchable", report->bar,
         size, report->is_prefetchable ? "" : "not ");
   else
-    g_string_append_printf (text, "%s of ordinary memory: there is no bus in "
-        "what is measured", size);
+    g_string_append_printf (text, "%s of ordinary memory, without a bus",
+        size);
 
   g_string_append_printf (text, "\nbytes %" G_GUINT64_FORMAT " to %"
       G_GUINT64_FORMAT ", medians of %u rounds\n", report->offset,
@@ -268,10 +267,10 @@ append_node (GString * text, const MmioProbeNode * node, const char *fourcc)
     g_string_append_printf (text, "no, %s\n", importer->reason);
   else if (importer->copies)
     g_string_append (text, "yes, but its displays do not read it: the kernel "
-        "copies each frame to where they do\n");
+        "copies each frame into their memory\n");
   else if (importer->is_late)
-    g_string_append (text, "yes, but it only looks for a way to the memory "
-        "with the first frame; by the kernel's rules there is one\n");
+    g_string_append (text, "yes, but it maps the memory only with the first "
+        "frame; by the kernel's rules that will work\n");
   else
     g_string_append (text, "yes\n");
 
@@ -282,32 +281,32 @@ append_node (GString * text, const MmioProbeNode * node, const char *fourcc)
 static void
 append_import (GString * text, const MmioProbeImport * import)
 {
-  g_string_append (text, "\nwho can import it\n");
+  g_string_append (text, "\nimporters\n");
 
   if (import->why_not) {
-    g_string_append_printf (text, "  nobody: %s\n", import->why_not);
+    g_string_append_printf (text, "  none: %s\n", import->why_not);
     if (import->system)
       g_string_append_printf (text, "    %s\n", import->system);
     return;
   }
 
   if (import->nodes->len == 0)
-    g_string_append (text, "  nobody: this machine has no display hardware "
-        "with a driver (/sys/class/drm lists none)\n");
+    g_string_append (text, "  none: this machine has no display hardware with "
+        "a driver (/sys/class/drm lists none)\n");
 
   for (guint i = 0; i < import->nodes->len; i++)
     append_node (text, &g_array_index (import->nodes, MmioProbeNode, i),
         import->fourcc);
 }
 
-/* A command to type, if the frame is known */
+/* Appends the command to type, or only the properties if the frame is not known */
 static void
 append_best (GString * text, const MmioProbeAdvice * advice,
     const MmioProbeReport * report)
 {
   g_autofree char *properties =
       mmio_probe_advice_get_properties (advice, report);
-  /* All sinks show 32 bits, and the element makes them of 24 */
+  /* All sinks accept 32 bits, and the element converts 24 bits to them */
   const gboolean is_shown = report->has_frame &&
       report->layout.format.model == MMIO_COLOR_RGB &&
       mmio_format_row_bytes (&report->layout.format, 0, 1) >= 3;
@@ -321,9 +320,9 @@ append_best (GString * text, const MmioProbeAdvice * advice,
 
 /**
  * mmio_probe_report_to_table:
- * @report: what was measured
+ * @report: the measurements
  *
- * Returns: (transfer full): a table, and what follows from it
+ * Returns: (transfer full): a table and the advice
  */
 char *
 mmio_probe_report_to_table (const MmioProbeReport * report)
@@ -342,8 +341,8 @@ mmio_probe_report_to_table (const MmioProbeReport * report)
     append_best (text, &advice, report);
     append_cost (text, &advice, report);
   } else if (report->length < MMIO_PROBE_ADVICE_BYTES) {
-    g_string_append_printf (text, "\nNo advice: of less than %d KiB the "
-        "figures are mostly noise; measure more with --length, if there is "
+    g_string_append_printf (text, "\nNo advice: figures of less than %d KiB "
+        "are mostly noise. Measure more with --length, if the device has "
         "more.\n", MMIO_PROBE_ADVICE_BYTES / 1024);
   }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The command line of mmiovid-probe: what the machine's BARs are, and what it
- * costs to read one.
+ * The command line of mmiovid-probe: lists the machine's BARs, or measures the cost of
+ * reading one.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -28,8 +28,7 @@ enum
   USAGE = 2,
 };
 
-/* On a terminal a line that is written over and over, otherwise a line for
- * each map */
+/* Rewrites one line on a terminal; otherwise prints a line for each map */
 static void
 show_progress (MmioMapping mapping, const char *what, guint done, guint total,
     gpointer user_data)
@@ -37,10 +36,10 @@ show_progress (MmioMapping mapping, const char *what, guint done, guint total,
   const gboolean *is_terminal = user_data;
 
   if (*is_terminal)
-    fprintf (stderr, "\rMeasuring, %s: %3u %% (%s)\033[K",
+    fprintf (stderr, "\rMeasuring %s: %3u %% (%s)\033[K",
         mmio_mapping_get_name (mapping), 100 * done / total, what);
   else if (done == 0)
-    fprintf (stderr, "Measuring, %s ...\n", mmio_mapping_get_name (mapping));
+    fprintf (stderr, "Measuring %s ...\n", mmio_mapping_get_name (mapping));
   fflush (stderr);
 }
 
@@ -49,12 +48,13 @@ static gboolean
 set_plot_error (GError ** error, const char *why)
 {
   mmio_set_error (error, MMIO_ERROR_FAILED,
-      "The plot cannot be written (%s); set --plot to a file that can.", why);
+      "Cannot write the plot: %s. Set --plot to a file that can be written.",
+      why);
   return FALSE;
 }
 
-/* What write_plot() will do, as far as it leaves nothing behind: it makes a
- * file of a new name beside the plot, and then renames that */
+/* Checks what write_plot() needs, and leaves no file: it creates a file with a
+ * new name in the directory of the plot, and renames it */
 static gboolean
 check_plot (const char *path, GError ** error)
 {
@@ -62,10 +62,10 @@ check_plot (const char *path, GError ** error)
   int fd;
 
   if (*path == '\0')
-    return set_plot_error (error, "no name");
+    return set_plot_error (error, "its name is empty");
   if (g_file_test (path, G_FILE_TEST_EXISTS) &&
       !g_file_test (path, G_FILE_TEST_IS_REGULAR))
-    return set_plot_error (error, "it is there and no file");
+    return set_plot_error (error, "it exists and is not a regular file");
 
   fd = g_mkstemp (name);
   if (fd < 0)
@@ -81,7 +81,7 @@ write_plot (const char *path, const MmioProbeReport * report, GError ** error)
 {
   g_autofree char *plot = mmio_probe_report_to_plot (report);
   g_autoptr (GError) local = NULL;
-  /* Where it is a link, it stays one */
+  /* A link stays a link */
   char *target = realpath (path, NULL);
   const gboolean ok = g_file_set_contents (target ? target : path, plot, -1,
       &local);
@@ -161,7 +161,7 @@ run (const MmioProbeOptions * options, GError ** error)
   return options->devices ? measure (options, error) : list (options, error);
 }
 
-/* What is wrong with what was typed, rather than with the machine */
+/* Whether the arguments are wrong, rather than the machine */
 static gboolean
 is_usage_error (const GError * error)
 {
@@ -174,7 +174,7 @@ print_error (const GError * error)
 {
   const char *system = mmio_error_get_system (error);
 
-  /* GOption's own are no sentences, and say nothing of what to type */
+  /* GOption's own errors are not sentences and have no hint */
   fprintf (stderr, "mmiovid-probe: %s%s\n", error->message,
       error->domain == G_OPTION_ERROR
       && !g_str_has_suffix (error->message,
@@ -183,12 +183,13 @@ print_error (const GError * error)
     fprintf (stderr, "  %s\n", system);
 }
 
-/* gcc's analyzer takes the standard streams, which stay open, for leaks */
+/* gcc's analyzer reports the standard streams, which stay open, as leaks */
 #if !defined (__clang__) && __GNUC__ >= 13
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wanalyzer-fd-leak"
 #endif
-/* What is opened later would be taken for a standard stream, and written to */
+/* Opens missing standard streams.  Otherwise a file that is opened later would
+ * get the number of a stream and be written to. */
 static gboolean
 open_streams (void)
 {
@@ -217,7 +218,7 @@ main (int argc, char **argv)
   if (!open_streams ())
     return FAILED;
 
-  /* For the names of files; numbers look the same everywhere.  There are no
+  /* For the names of files.  Numbers do not depend on the locale.  There are no
    * threads yet. */
   /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
   setlocale (LC_CTYPE, "");
@@ -228,8 +229,7 @@ main (int argc, char **argv)
     return is_usage_error (error) ? USAGE : FAILED;
   }
 
-  /* A full disk is no success; what did not fit into the buffer was written
-   * before */
+  /* A full disk is a failure.  What exceeded the buffer was written before. */
   if (fflush (stdout) != 0 || ferror (stdout)) {
     perror ("mmiovid-probe: standard output");
     return FAILED;

@@ -437,7 +437,7 @@ GST_START_TEST (test_no_index)
   fail_unless_equals_int (gst_element_set_state (h->element, GST_STATE_PAUSED),
       GST_STATE_CHANGE_FAILURE);
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-      "which of its 2 pictures", "set index-offset", path, NULL);
+      "it has 2 buffers, and no index is set", "Set index-offset", path, NULL);
 
   g_object_set (h->element, "index-offset", (guint64) INDEX, NULL);
   gst_harness_play (h);
@@ -455,7 +455,7 @@ GST_START_TEST (test_no_buffers)
   fail_unless_equals_int (gst_element_set_state (h->element, GST_STATE_PAUSED),
       GST_STATE_CHANGE_FAILURE);
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-      "set buffers", path, NULL);
+      "Set buffers", path, NULL);
   g_object_set (h->element, "buffers", 1, NULL);
   gst_harness_play (h);
   gst_buffer_unref (source_pull (h));

@@ -300,12 +300,12 @@ static const struct
       "UDMABUF_CREATE: "},
   {0, EBADFD, F_SEAL_SHRINK, GST_RESOURCE_ERROR_SETTINGS,
       "makes no dma-buf of huge pages", "io-mode=copy", "UDMABUF_CREATE: "},
-  {0, 0, 0, GST_RESOURCE_ERROR_SETTINGS, "is no memfd that is sealed",
+  {0, 0, 0, GST_RESOURCE_ERROR_SETTINGS, "is not a memfd with F_SEAL_SHRINK",
       "io-mode=copy", NULL},
   {0, 0, F_SEAL_GROW, GST_RESOURCE_ERROR_SETTINGS,
-      "is no memfd that is sealed", "io-mode=copy", NULL},
+      "is not a memfd with F_SEAL_SHRINK", "io-mode=copy", NULL},
   {0, 0, F_SEAL_SHRINK | F_SEAL_WRITE, GST_RESOURCE_ERROR_SETTINGS,
-      "is no memfd that is sealed", "io-mode=copy", NULL},
+      "is not a memfd with F_SEAL_SHRINK", "io-mode=copy", NULL},
 };
 
 static void

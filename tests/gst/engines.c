@@ -127,7 +127,7 @@ GST_START_TEST (test_mapping)
             GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
     source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
         NULL, devices[__i__], "ordinary memory", mappings[i],
-        "set mapping to auto", NULL);
+        "Set mapping to auto", NULL);
     source_teardown (h);
   }
 }

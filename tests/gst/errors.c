@@ -281,15 +281,15 @@ typedef struct
 static const Setting settings[] = {
   /* A file cannot tell */
   {"width", "0", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"cannot tell", "set width and height"}},
+      {"Cannot determine the size of the frame", "Set width and height"}},
   {"height", "0", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"cannot tell", "set width and height"}},
+      {"Cannot determine the size of the frame", "Set width and height"}},
 
   /* Both sizes are said: 384 bytes there are */
   {"width", "17", NULL, NULL, gst_resource_error_quark, SETTINGS,
       {" 408", " 384 ", "of 17x8 RGB"}},
   {"height", "9", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {" 432", " 384 ", "correct width"}},
+      {" 432", " 384 ", "Correct width"}},
   {"offset", "1", NULL, NULL, gst_resource_error_quark, SETTINGS,
       {" 385", " 384 ", "offset"}},
   {"stride", "49", NULL, NULL, gst_resource_error_quark, SETTINGS,
@@ -319,31 +319,31 @@ static const Setting settings[] = {
       {"2 GiB", "stride"}},
 
   {"bar", "1", NULL, NULL, gst_resource_error_quark, NOT_FOUND,
-      {"no BAR 1", "bar at -1"}},
+      {"Cannot use bar=1", "bar at -1"}},
   {"bar", "5", NULL, NULL, gst_resource_error_quark, NOT_FOUND,
-      {"no BAR 5", "bar at -1"}},
+      {"Cannot use bar=5", "bar at -1"}},
 
   /* What a file has not got is not dropped in silence */
   {"access", "sysfs", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"Cannot use access=sysfs", "is no PCI device", "access at auto"}},
+      {"Cannot use access=sysfs", "is not a PCI device", "access at auto"}},
   {"access", "vfio", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"Cannot use access=vfio", "is no PCI device", "access at auto"}},
+      {"Cannot use access=vfio", "is not a PCI device", "access at auto"}},
   {"access", "uio", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"Cannot use access=uio", "is no PCI device", "access at auto"}},
+      {"Cannot use access=uio", "is not a PCI device", "access at auto"}},
   {"buffer-step", "1024", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"Cannot use buffer-step", "set buffers"}},
+      {"Cannot use buffer-step", "Set buffers"}},
   {"mapping", "uncached", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"ordinary memory", "set mapping to auto"}},
+      {"ordinary memory", "Set mapping to auto"}},
   {"mapping", "write-combining", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"ordinary memory", "set mapping to auto"}},
+      {"ordinary memory", "Set mapping to auto"}},
   {"counter-bar", "1", NULL, NULL, gst_resource_error_quark, SETTINGS,
       {"a register in BAR 1", "Leave counter-bar at -1"}},
   {"counter-seqlock", "true", NULL, NULL, gst_resource_error_quark, SETTINGS,
       {"Cannot use counter-seqlock", "Set counter-offset"}},
   {"index-offset", "0", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"set buffers"}},
+      {"Set buffers"}},
   {"frame-sync", "interrupt", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"has no interrupt", "frame-sync=counter or clock"}},
+      {"it has none", "frame-sync=counter or clock"}},
   {"format", "encoded", NULL, NULL, gst_stream_error_quark,
       GST_STREAM_ERROR_FORMAT, {"encoded", "Set format"}},
   {"format", "rgb8p", NULL, NULL, gst_stream_error_quark,
@@ -398,7 +398,7 @@ GST_START_TEST (test_sim_cannot_paint)
   set (h, "format", "v210");
   fail_to_start (h);
   source_check_error (h, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, NULL,
-      "simulated device", "v210", "set format", NULL);
+      "Cannot simulate format", "v210", "Set format", NULL);
   check_recovery (h);
 }
 
@@ -410,8 +410,8 @@ GST_START_TEST (test_sim_has_one_bar)
 
   set (h, "bar", "1");
   fail_to_start (h);
-  source_check_error (h, GST_RESOURCE_ERROR, NOT_FOUND, NULL, "no BAR 1",
-      "bar at -1", NULL);
+  source_check_error (h, GST_RESOURCE_ERROR, NOT_FOUND, NULL,
+      "Cannot use bar=1", "bar at -1", NULL);
   check_recovery (h);
 }
 
@@ -423,11 +423,11 @@ GST_START_TEST (test_sim_has_one_way)
   {
     const char *property, *value, *word;
   } cases[] = {
-    {"access", "sysfs", "Cannot use access=sysfs: sim is no PCI device"},
-    {"access", "vfio", "Cannot use access=vfio: sim is no PCI device"},
-    {"access", "uio", "Cannot use access=uio: sim is no PCI device"},
-    {"mapping", "uncached", "set mapping to auto"},
-    {"mapping", "write-combining", "set mapping to auto"},
+    {"access", "sysfs", "Cannot use access=sysfs: sim is not a PCI device"},
+    {"access", "vfio", "Cannot use access=vfio: sim is not a PCI device"},
+    {"access", "uio", "Cannot use access=uio: sim is not a PCI device"},
+    {"mapping", "uncached", "Set mapping to auto"},
+    {"mapping", "write-combining", "Set mapping to auto"},
     {"counter-bar", "1", "in BAR 1"},
     {"buffer-step", "4096", "Cannot use buffer-step: sim"},
   };
@@ -457,7 +457,8 @@ GST_START_TEST (test_sim_without_memory)
   fail_to_start (h);
   fail_unless (setrlimit (RLIMIT_FSIZE, &any) == 0);
   source_check_error (h, GST_RESOURCE_ERROR, OPEN_READ,
-      "File too large (errno 27)", "no memory", "set width", NULL);
+      "File too large (errno 27)", "limit of file sizes is lower",
+      "reduce width", NULL);
   check_recovery (h);
 }
 
@@ -497,8 +498,7 @@ GST_START_TEST (test_no_addresses)
   fail_unless (setrlimit (RLIMIT_AS, &before) == 0);
 
   source_check_error (h, GST_RESOURCE_ERROR, OPEN_READ,
-      "mmap: Cannot allocate memory (errno 12)", path, "cannot be mapped",
-      NULL);
+      "mmap: Cannot allocate memory (errno 12)", "Cannot map ", path, NULL);
   g_remove (path);
   g_free (path);
   check_recovery (h);

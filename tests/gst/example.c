@@ -144,7 +144,8 @@ GST_START_TEST (test_errors)
   } errors[] = {
     {"device=video0", {"mmiovidsrc0: 'video0' does not name a device",
             "set device to"}},
-    {"device=/absent", {"There is no file /absent", "errno 2"}},
+    {"device=/absent", {"Cannot open /absent: there is no such file",
+            "errno 2"}},
     {"width", {"'width' is no PROPERTY=VALUE", "gst-inspect-1.0"}},
     {"with=5", {"'with=5' is no PROPERTY=VALUE", "gst-inspect-1.0"}},
     {"--frames=1 width=x", {"'width=x' is no PROPERTY=VALUE",
@@ -180,7 +181,8 @@ GST_START_TEST (test_python_errors)
     int status;
     const char *word;
   } errors[] = {
-    {"frames.py device=/absent", 1, "There is no file /absent"},
+    {"frames.py device=/absent", 1, "Cannot open /absent: there is no such "
+          "file"},
     {"frames.py width=x", 2, "could not set property \"width\""},
     {"frames.py with=5", 2, "no property \"with\""},
     {"frames.py --what", 2, "'--what' is no PROPERTY=VALUE"},
@@ -189,7 +191,7 @@ GST_START_TEST (test_python_errors)
     {"stats.py mmiovidsrc", 1, "one element is no pipeline"},
     {"stats.py identity ! fakesink", 1, "there is no mmiovidsrc"},
     {"stats.py mmiovidsrc device=/absent ! fakesink", 1,
-        "There is no file /absent"},
+        "Cannot open /absent: there is no such file"},
     {"stats.py mmiovidsrc width=x ! fakesink", 1,
         "could not set property \"width\""},
     {"stats.py mmiovidsrc --what ! fakesink", 1, "syntax error"},

@@ -87,7 +87,7 @@ GST_START_TEST (test_truncated)
   resize (file.path, left);
   gst_harness_crank_single_clock_wait (h);
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ, NULL,
-      file.path, "shorter than its picture", NULL);
+      file.path, "shorter than its frame", NULL);
   fail_unless_equals_int (gst_harness_buffers_received (h), received);
 
   /* And it starts again when it is there again */
@@ -143,7 +143,7 @@ GST_START_TEST (test_last_page)
   resize (file.path, SIZE - 1);
   gst_harness_crank_single_clock_wait (h);
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ, NULL,
-      file.path, "shorter than its picture", NULL);
+      file.path, "shorter than its frame", NULL);
   fail_unless_equals_int (gst_harness_buffers_received (h), received);
   source_teardown (h);
 }
@@ -183,7 +183,7 @@ GST_START_TEST (test_blocked_signals)
   resize (file.path, 0);
   gst_harness_crank_single_clock_wait (h);
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ, NULL,
-      file.path, "shorter than its picture", NULL);
+      file.path, "shorter than its frame", NULL);
   source_teardown (h);
   fail_unless (pthread_sigmask (SIG_SETMASK, &before, &all) == 0);
   fail_unless (sigismember (&all, SIGBUS), "it is not as it was");

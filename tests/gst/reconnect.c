@@ -164,7 +164,7 @@ GST_START_TEST (test_back)
   for (guint i = 0; i < 3; i++) {
     const guint received = lose (h);
 
-    check_gone (h, "shorter than its picture");
+    check_gone (h, "shorter than its frame");
     fail_unless_equals_int (count_maps (file.path), 0);
     fail_unless_equals_int (gst_harness_buffers_received (h), received);
     sent = source_get_stat (h, "frames");

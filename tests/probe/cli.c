@@ -75,8 +75,8 @@ static void
 test_usage (void)
 {
   fail ("--nonsense", 2, "mmiovid-probe --help");
-  fail ("--bar 1", 2, "Which device");
-  fail ("sim sim", 2, "One device");
+  fail ("--bar 1", 2, "Cannot measure without a device");
+  fail ("sim sim", 2, "Cannot measure several devices");
   fail ("sim --rate never", 2, "--rate");
   fail ("sim --format png", 2, "--format");
   fail ("no-such-thing", 2, "does not name a device");
@@ -85,8 +85,9 @@ test_usage (void)
 static void
 test_errors (void)
 {
-  fail ("./no-such-file", 1, "There is no file ./no-such-file");
-  fail ("sim --bar 1", 1, "BAR 1");
+  fail ("./no-such-file", 1, "Cannot open ./no-such-file: there is no such "
+      "file");
+  fail ("sim --bar 1", 1, "Cannot use bar=1");
   fail ("sim --length 1000000000", 1, "--length");
   fail ("sim --width 65535 --height 65535 -t 0.01", 1, "2 GiB");
   fail ("memory --width 100000", 2, "--width");
@@ -119,13 +120,12 @@ test_sim (void)
   check_words (out, "simulated device", "ordinary memory", "4 bytes (u32)",
       "engine u64", "Best: gst-launch-1.0 mmiovidsrc device=sim engine=",
       " ! autovideosink\n",
-      "A picture of 640 x 480 RGB has 921600 bytes", "\nwho can import it\n",
-      NULL);
-  g_assert_cmpstr (err, ==, "Measuring, cached ...\n");
+      "A frame of 640 x 480 RGB has 921600 bytes", "\nimporters\n", NULL);
+  g_assert_cmpstr (err, ==, "Measuring cached ...\n");
 
   check ("sim -t 0.05 -q --width 101 --height 51 --format nv12 --stride 128 "
       "--rate 30000/1001", 0);
-  check_words (out, "101 x 51 NV12 has 7803 bytes. 29.97 times",
+  check_words (out, "101 x 51 NV12 has 7803 bytes. At 29.97 frames per second",
       " ! videoconvert ! autovideosink\n", NULL);
   g_assert_cmpstr (err, ==, "");
 
@@ -156,7 +156,7 @@ test_file (void)
 
   /* No picture: it still measures, and says how to learn more */
   check ("./memory -q -t 0.05", 0);
-  check_words (out, "no bus", "--width", NULL);
+  check_words (out, "without a bus", "--width", NULL);
 
   check ("./memory -q -t 0.05 --offset 100 --length 5000 --rate 10 --json "
       "--plot plot.svg", 0);
@@ -173,12 +173,14 @@ test_file (void)
 
   fail ("./memory -q -t 0.01 --offset 100000", 1, "--offset");
   fail ("./memory -q -t 0.01 --length 63", 1, "--length to 64 or more");
-  fail ("./memory -q -t 0.01 --width 4 --height 4", 1, "picture of 4 x 4");
+  fail ("./memory -q -t 0.01 --width 4 --height 4", 1, "frame of 4 x 4");
   g_free (write_file (directory, "eight", "12345678"));
-  fail ("./eight", 1, "./eight has 8 bytes");
-  fail ("./eight --width 1 --height 1", 1, "./eight has 8 bytes");
+  fail ("./eight", 1, "Cannot measure ./eight: it has 8 bytes");
+  fail ("./eight --width 1 --height 1", 1, "Cannot measure ./eight: it has 8 "
+      "bytes");
   fail ("sim --stride 1", 1, "A stride of 1 bytes is shorter");
-  fail ("sim --offset 9223372036854775806", 1, "has no memory at offset");
+  fail ("sim --offset 9223372036854775806", 1, "a frame at offset "
+      "9223372036854775806: there is no memory");
 }
 
 /* Whether anything in the directory begins with @prefix */
@@ -213,7 +215,7 @@ test_plot (void)
   fail ("sim --plot /dev/null", 1, "--plot");
   fail (long_name, 1, "--plot");
 
-  fail ("sim --bar 1 --plot left.svg", 1, "BAR 1");
+  fail ("sim --bar 1 --plot left.svg", 1, "Cannot use bar=1");
   fail ("sim --length 10 --plot left.svg", 1, "--length");
   g_assert_false (is_left ("left"));
   fail ("sim --length 10 --plot old.svg", 1, "--length");

@@ -193,11 +193,11 @@ report_new (const MmioProbeConfig * config)
 }
 
 MmioProbeMap *
-add_map (MmioProbeReport * report, MmioMapping asked, MmioMapping obtained)
+add_map (MmioProbeReport * report, MmioMapping requested, MmioMapping obtained)
 {
   MmioProbeMap *map = g_new0 (MmioProbeMap, 1);
 
-  map->asked = asked;
+  map->requested = requested;
   map->obtained = obtained;
   map->results =
       g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_probe_result_free);

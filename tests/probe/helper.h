@@ -40,7 +40,7 @@ void fake_add_bar (FakeDevice * fake, guint bar, guint64 size,
 void fake_add_io (FakeDevice * fake, guint bar, guint64 size);
 
 /* Results that nobody has measured */
-MmioProbeMap *add_map (MmioProbeReport * report, MmioMapping asked,
+MmioProbeMap *add_map (MmioProbeReport * report, MmioMapping requested,
     MmioMapping obtained);
 MmioProbeResult *add_result (MmioProbeMap * map, const char *name,
     gboolean is_engine, double rate);

@@ -41,7 +41,7 @@ test_judge (void)
   MmioPciState state = awake;
 
   judge (&awake, &all_files, 4096, MMIO_PROBE_REACH_YES, NULL);
-  judge (&awake, &all_files, 0, MMIO_PROBE_REACH_NO, "it was given no address");
+  judge (&awake, &all_files, 0, MMIO_PROBE_REACH_NO, "it has no address");
 
   files.may_read_wc = FALSE;
   judge (&awake, &files, 4096, MMIO_PROBE_REACH_YES, NULL);
@@ -290,7 +290,7 @@ test_made_up (void)
   g_assert_cmpuint (bars->len, ==, 3);
   check_bar (bars, 0, 0, MMIO_PROBE_REACH_YES, NULL);
   check_bar (bars, 1, 2, MMIO_PROBE_REACH_YES, NULL);
-  check_bar (bars, 2, 4, MMIO_PROBE_REACH_NO, "it was given no address");
+  check_bar (bars, 2, 4, MMIO_PROBE_REACH_NO, "it has no address");
   g_assert_true (((MmioProbeBar *) bars->pdata[1])->write_combining);
   g_assert_false (((MmioProbeBar *) bars->pdata[0])->write_combining);
   g_assert_null (((MmioProbeBar *) bars->pdata[0])->driver);

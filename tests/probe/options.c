@@ -38,19 +38,19 @@ static void
 test_refusals (void)
 {
   refuse ("--nonsense", "--nonsense");
-  refuse ("sim sim", "One device");
-  refuse ("--bar 2", "Which device");
-  refuse ("--force", "Which device");
-  refuse ("--plot x.svg", "Which device");
-  refuse ("--width 5", "Which device");
-  refuse ("--time 1", "Which device");
-  refuse ("--time 5", "Which device");
-  refuse ("--time 0", "Which device");
+  refuse ("sim sim", "Cannot measure several devices");
+  refuse ("--bar 2", "Cannot measure without a device");
+  refuse ("--force", "Cannot measure without a device");
+  refuse ("--plot x.svg", "Cannot measure without a device");
+  refuse ("--width 5", "Cannot measure without a device");
+  refuse ("--time 1", "Cannot measure without a device");
+  refuse ("--time 5", "Cannot measure without a device");
+  refuse ("--time 0", "Cannot measure without a device");
   refuse ("sim --bar 6", "--bar to 0 to 5");
   refuse ("sim --bar x", "--bar");
   refuse ("sim --offset -1", "--offset");
-  refuse ("sim --offset 9223372036854775807", "--offset lower");
-  refuse ("sim --offset 9223372036854775000 --length 808", "--offset lower");
+  refuse ("sim --offset 9223372036854775807", "Reduce --offset");
+  refuse ("sim --offset 9223372036854775000 --length 808", "Reduce --offset");
   refuse ("sim --length -1", "--length");
   refuse ("sim --length 99999999999999999999", "--length");
   refuse ("sim --width 65536", "--width");

@@ -65,8 +65,8 @@ test_table (void)
       "engine stream                        400.0\n",
       "Best properties: device=10ee:7024 bar=2 engine=stream "
       "mapping=write-combining\n",
-      "A picture has 1000000 bytes. 50 times a second that is 50.0 MB/s and "
-      "takes 12.5 % of a core.\n", NULL);
+      "A frame has 1000000 bytes. At 50 frames per second that is 50.0 MB/s "
+      "and takes 12.5 % of a core.\n", NULL);
 }
 
 static void
@@ -84,13 +84,13 @@ test_table_of_little (void)
   add_result (map, "orc", TRUE, 9e6);
   report->bar = -1;
   without = mmio_probe_report_to_table (report);
-  check_words (without, "ordinary memory", "kernel made it uncached", NULL);
+  check_words (without, "ordinary memory", "kernel mapped it uncached", NULL);
   g_assert_null (strstr (without, "Best"));
 
   add_result (cached, "u32", TRUE, 5e6);
   busy = mmio_probe_report_to_table (report);
-  check_words (busy, "\ncached\n", "engine=u32\n", "more than a core has: "
-      "5000.0 times", NULL);
+  check_words (busy, "\ncached\n", "engine=u32\n", "more than one core: the "
+      "limit is 5000.0 frames per second", NULL);
 }
 
 /* No advice from the noise that a few bytes are, but why */
@@ -111,7 +111,7 @@ test_table_of_noise (void)
   json = mmio_probe_report_to_json (report);
   g_assert_null (strstr (json, "best"));
   plot = mmio_probe_report_to_plot (report);
-  g_assert_null (strstr (plot, "bold: the one to use"));
+  g_assert_null (strstr (plot, "bold: recommended"));
 }
 
 static JsonObject *
@@ -129,6 +129,7 @@ test_json (void)
 {
   g_autoptr (MmioProbeReport) report = report_new_full ();
   g_autofree char *text = mmio_probe_report_to_json (report);
+  g_autofree char *with_frame = NULL;
   g_autoptr (JsonParser) parser = json_parser_new ();
   JsonObject *object = get_object (parser, text);
   JsonObject *best = json_object_get_object_member (object, "best");
@@ -140,7 +141,7 @@ test_json (void)
       report->name);
   g_assert_cmpint (json_object_get_int_member (object, "bar"), ==, 2);
   g_assert_true (json_object_get_boolean_member (object, "virtual-machine"));
-  g_assert_false (json_object_has_member (object, "picture"));
+  g_assert_false (json_object_has_member (object, "frame"));
   g_assert_cmpuint (json_array_get_length (maps), ==, 2);
 
   results = json_object_get_array_member (json_array_get_object_element (maps,
@@ -163,6 +164,11 @@ test_json (void)
       "stream");
   g_assert_cmpfloat (json_object_get_double_member (best, "cpu-percent"), ==,
       12.5);
+
+  report->has_frame = TRUE;
+  with_frame = mmio_probe_report_to_json (report);
+  g_assert_true (json_object_has_member (get_object (parser, with_frame),
+          "frame"));
 }
 
 /* Names of files may be of any bytes, text in JSON may not */
@@ -270,9 +276,9 @@ test_plot (void)
 
   /* The paper, what was measured, and two in the legend */
   g_assert_cmpuint (n_rects, ==, 1 + 3 + 2);
-  check_words (text, "bold: the one to use", "&lt;&amp;&gt;",
+  check_words (text, "bold: recommended", "&lt;&amp;&gt;",
       "x\303\244...", "uncached", "write-combining", "not measured",
-      "8.0 MB/s, 1000.00 ns a load", NULL);
+      "8.0 MB/s, 1000.00 ns per load", NULL);
 }
 
 int

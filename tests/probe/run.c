@@ -115,16 +115,16 @@ test_refusals (void)
   MmioProbeConfig config = config_of (0);
 
   fake_allow_header (fake);
-  refuse (fake, &config, "BAR 0 of 0000:03:00.0 is not prefetchable",
+  refuse (fake, &config, "BAR 0 of 0000:03:00.0: it is not prefetchable",
       "--force");
   config.bar = 2;
-  refuse (fake, &config, "BAR 2 of 0000:03:00.0 has only 4096 bytes",
+  refuse (fake, &config, "BAR 2 of 0000:03:00.0: it has only 4096 bytes",
       "--force");
   config.bar = 1;
-  refuse (fake, &config, "BAR 1 of 0000:03:00.0 is a range of I/O ports",
+  refuse (fake, &config, "BAR 1 of 0000:03:00.0: it is a range of I/O ports",
       "memory BAR");
   config.force = TRUE;
-  refuse (fake, &config, "BAR 1 of 0000:03:00.0 is a range of I/O ports",
+  refuse (fake, &config, "BAR 1 of 0000:03:00.0: it is a range of I/O ports",
       "memory BAR");
   config.bar = 3;
   refuse (fake, &config, "no BAR 3", "BAR 4");
@@ -157,7 +157,7 @@ test_force (void)
   g_assert_cmpint (report->bar, ==, 0);
   g_assert_false (report->is_prefetchable);
   g_assert_cmpuint (report->maps->len, ==, 1);
-  g_assert_cmpint (get_map (report, 0)->asked, ==, MMIO_MAPPING_UNCACHED);
+  g_assert_cmpint (get_map (report, 0)->requested, ==, MMIO_MAPPING_UNCACHED);
   mmio_probe_report_free (report);
 
   /* Without a number it goes for the safe one all the same */
@@ -211,7 +211,7 @@ test_write_combining (void)
   fake->refuse_wc = TRUE;
   report = run (fake, &config);
   g_assert_cmpuint (report->maps->len, ==, 2);
-  g_assert_cmpint (get_map (report, 1)->asked, ==,
+  g_assert_cmpint (get_map (report, 1)->requested, ==,
       MMIO_MAPPING_WRITE_COMBINING);
   g_assert_cmpstr (get_map (report, 1)->skipped, ==, "No such map today.");
   g_assert_null (get_map (report, 1)->results);
@@ -220,7 +220,7 @@ test_write_combining (void)
   fake->refuse_wc = FALSE;
   fake->downgrade_wc = TRUE;
   report = run (fake, &config);
-  g_assert_cmpint (get_map (report, 1)->asked, ==,
+  g_assert_cmpint (get_map (report, 1)->requested, ==,
       MMIO_MAPPING_WRITE_COMBINING);
   g_assert_cmpint (get_map (report, 1)->obtained, ==, MMIO_MAPPING_UNCACHED);
   mmio_probe_report_free (report);
@@ -311,17 +311,17 @@ test_no_line (void)
 
   config.spec.offset = 1;
   config.length = 126;
-  find_no_line (fake, &config, "range", "set --length to 127 or more");
+  find_no_line (fake, &config, "range", "Set --length to 127 or more");
   config.length = 127;
   mmio_probe_report_free (run (fake, &config));
   config.spec.offset = 0;
   config.length = 63;
-  find_no_line (fake, &config, "range", "set --length to 64 or more");
+  find_no_line (fake, &config, "range", "Set --length to 64 or more");
 
   config.length = 0;
   config.spec.width = config.spec.height = 4;
-  find_no_line (fake, &config, "picture of 4 x 4", "--width and --height "
-      "higher, or --length to 64 or more");
+  find_no_line (fake, &config, "frame of 4 x 4", "Increase --width and "
+      "--height, or set --length to 64 or more");
   config.length = 64;
   mmio_probe_report_free (run (fake, &config));
 
@@ -329,7 +329,7 @@ test_no_line (void)
   config = config_of (4);
   config.spec.offset = MIB - 63;
   find_no_line (fake, &config, "BAR 4 of 0000:03:00.0",
-      "set --offset to 1048512 or less");
+      "Set --offset to 1048512 or less");
   config.length = 10;
   find_no_line (fake, &config, "byte 1048513", "--offset to 1048512 or less");
   config.spec.offset = 1048512;
@@ -340,11 +340,11 @@ test_no_line (void)
   fake_add_bar (fake, 5, 32, TRUE);
   config = config_of (5);
   config.force = TRUE;
-  find_no_line (fake, &config, "BAR 5 of 0000:03:00.0 has 32 bytes",
-      "less than 64 cannot be measured");
+  find_no_line (fake, &config, "Cannot measure BAR 5 of 0000:03:00.0: it has "
+      "32 bytes", "the widest load needs 64");
   config.length = 16;
-  find_no_line (fake, &config, "BAR 5 of 0000:03:00.0 has 32 bytes",
-      "less than 64 cannot be measured");
+  find_no_line (fake, &config, "Cannot measure BAR 5 of 0000:03:00.0: it has "
+      "32 bytes", "the widest load needs 64");
   mmio_device_unref (&fake->parent);
 }
 
@@ -366,7 +366,8 @@ test_picture (void)
   mmio_probe_report_free (report);
 
   config.spec.height = 0;
-  refuse (fake, &config, "how large its picture is", "width and height");
+  refuse (fake, &config, "Cannot determine the size of the frame",
+      "width and height");
   config.spec.height = 5000;
   refuse (fake, &config, "ends at byte", "no memory BAR");
   config.bar = 4;

@@ -102,7 +102,7 @@ def cannot_tell(bench):
     framebuffer = Framebuffer(bench, GPU)
     framebuffer.fill(3)
     message = bench.error(f"device={framebuffer.node}")
-    expect("set width and height" in message, message)
+    expect("Set width and height" in message, message)
 
 
 @check("relaxed", "chardev: a driver without mmap")

@@ -64,7 +64,7 @@ def io_bar(bench):
 @check("relaxed", "errors: a BAR that the device does not have")
 def absent_bar(bench):
     message = bench.error(f"device={IVSHMEM} bar=1 {SMALL.properties()}")
-    _says(message, "BAR 1", IVSHMEM, "BAR 2", "set bar")
+    _says(message, "BAR 1", IVSHMEM, "BAR 2", "Set bar")
 
 
 @check("relaxed", "errors: a BAR too small for the picture, with both sizes")

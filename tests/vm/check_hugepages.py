@@ -126,7 +126,7 @@ def shorter(bench, io_mode):
     with _hugetlbfs(bench):
         with _running(bench, io_mode) as (watch, memory):
             bench.guest.must(f"truncate -s {PAGE} {FILE}")
-            _expect_lost(bench, watch, "shorter than its picture")
+            _expect_lost(bench, watch, "shorter than its frame")
             # Of a map, the zeros that took its place may have been sent
             if io_mode == "copy":
                 expect_sums(bench, watch, picture_sum(memory, ACROSS))

@@ -114,11 +114,11 @@ def intx(bench):
 @check("strict", "interrupts: none by sysfs, none of a device that has none")
 def refused(bench):
     message = interrupt_error(bench, DOORBELL, "sysfs")
-    expect(f"{DOORBELL} has no interrupt that sysfs can deliver" in message and
-           "access=vfio" in message, message)
+    expect(f"interrupts of {DOORBELL}: it has none that sysfs can deliver"
+           in message and "access=vfio" in message, message)
     with bound(bench, IVSHMEM, "vfio-pci"):
         message = interrupt_error(bench, IVSHMEM, "vfio")
-    expect(f"{IVSHMEM} has no interrupt that vfio can deliver; use "
+    expect(f"interrupts of {IVSHMEM}: it has none that vfio can deliver; use "
            "frame-sync=counter or clock" in message, message)
 
 

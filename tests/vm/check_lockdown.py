@@ -34,5 +34,5 @@ def uio(bench):
         data = bench.capture(f"device={check_uio.NODE} {check_uio.IDENTITY}")
         expect(data == check_uio.KNOWN, data.hex())
         message = interrupt_error(bench, EDU, "uio")
-        expect("The kernel is locked down" in message and
+        expect("the kernel is locked down" in message and
                f"interrupts of {EDU}" in message, message)

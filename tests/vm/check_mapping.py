@@ -88,8 +88,9 @@ def second_to_driver(bench):
 def not_prefetchable(bench):
     message, maps = start_error(bench, f"device={NETWORK} bar=1 "
                                 f"mapping=write-combining {SMALL.properties()}")
-    expect(message == f"BAR 1 of {NETWORK} is not prefetchable, so the kernel "
-           "maps it uncached only; set mapping to auto or uncached.", message)
+    expect(message == f"Cannot map BAR 1 of {NETWORK} write-combining: it is not "
+           "prefetchable, so the kernel maps it uncached. Set mapping to auto or "
+           "uncached.", message)
     expect(maps == 0, f"{maps} maps")
     # Maps do count: an error after mapping leaves one
     message, maps = start_error(bench, f"device={IVSHMEM} {SMALL.properties()} "
@@ -112,7 +113,7 @@ def path(bench):
 def path_uncached(bench):
     message, maps = start_error(
         bench, f"device={_PATH} mapping=uncached {SMALL.properties()}")
-    expect(message == f"The device's path names BAR 2 of {IVSHMEM} mapped "
-           "write-combining, but mapping is uncached; leave mapping at auto.",
+    expect(message == "Cannot use mapping=uncached: the device's path names BAR 2 "
+           f"of {IVSHMEM} mapped write-combining. Leave mapping at auto.",
            message)
     expect(maps == 0, f"{maps} maps")

@@ -81,7 +81,7 @@ def _loads(results):
 
 
 def _check_maps(report, engines, loads):
-    maps = [(one["asked"], one["mapping"]) for one in report["maps"]]
+    maps = [(one["requested"], one["mapping"]) for one in report["maps"]]
     expect(maps == [(kind, kind) for kind in ("uncached", "write-combining")],
            f"maps: {maps}")
     for one in report["maps"]:
@@ -133,7 +133,7 @@ def cost(bench):
 @check("relaxed", "probe: a BAR that may be registers is measured only if it "
        "is named and forced")
 def registers(bench):
-    says = (f"BAR 0 of {TRAPPED} is not prefetchable", "registers",
+    says = (f"Cannot measure BAR 0 of {TRAPPED}: it is not prefetchable", "registers",
             "--bar 0 --force")
     _refuses(bench, f"{TRAPPED} --bar 0", *says)
     _refuses(bench, f"/sys/bus/pci/devices/{TRAPPED}/resource0", *says)

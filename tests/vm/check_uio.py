@@ -45,7 +45,7 @@ assert count() != before""")
        "what it says to type helps")
 def not_bound(bench):
     message = bench.error(f"device={EDU} access=uio {IDENTITY}")
-    expect(f"{EDU} is bound to no driver, not to a UIO driver" in message,
+    expect(f"Cannot open {EDU} by UIO: it is bound to no driver" in message,
            message)
     bench.follow_advice(message)
     data = bench.capture(f"device={EDU} access=uio {IDENTITY}")
@@ -108,7 +108,7 @@ def refused(bench):
                               f"{IDENTITY}")
         expect("UIO maps uncached only" in message, message)
     message = bench.error(f"device={NODE} {IDENTITY}")
-    expect(f"There is no UIO device {NODE}" in message, message)
+    expect(f"Cannot open {NODE}: there is no such UIO device" in message, message)
 
 
 @check("strict", "uio: BARs that uio_pci_generic leaves out")
@@ -116,11 +116,11 @@ def left_out(bench):
     with bound(bench, IVSHMEM, "uio_pci_generic"):
         message = bench.error(f"device={IVSHMEM} access=uio format=gray8 "
                               "width=64 height=48 bar=2")
-        expect(f"uio_pci_generic has no map of BAR 2 of {IVSHMEM}" in message,
+        expect(f"BAR 2 of {IVSHMEM}: uio_pci_generic has no map of it" in message,
                message)
         # It has no interrupt either
         message = interrupt_error(bench, IVSHMEM, "uio")
-        expect(f"{NODE} has no interrupt" in message, message)
+        expect(f"interrupts of {NODE}: it has none" in message, message)
 
 
 @check("strict", "uio: interrupts of edu, as many as it raises")

@@ -40,7 +40,8 @@ def group_node(bench):
        "what it says to type helps")
 def not_bound(bench):
     message = bench.error(f"device={IVSHMEM} access=vfio {SMALL.properties()}")
-    expect(f"{IVSHMEM} is bound to no driver, not to vfio-pci" in message, message)
+    expect(f"Cannot open {IVSHMEM} by vfio: it is bound to no driver" in message,
+           message)
     bench.follow_advice(message)
     compare_odd(bench, f"device={IVSHMEM} access=vfio", 80)
 
@@ -62,13 +63,13 @@ def not_root(bench):
     node = group_node(bench)
     source = f"device={node} {SMALL.properties()}"
     message = bench.error(source, nobody=True)
-    expect(f"You may not read and write {node}, which {IVSHMEM} is reached by; "
+    expect(f"You may not read and write {node}, which {IVSHMEM} needs; "
            "allow it" in message, message)
     bench.follow_advice(message)
     try:
         compare_odd(bench, f"device={node}", 82, user=VIDEO)
         message = bench.error(source, nobody=True)
-        expect("reached by, but the group video may; " in message, message)
+        expect(f"{IVSHMEM} needs, but the group video may; " in message, message)
     finally:
         bench.guest.must(f"chown root:root {node} && chmod 600 {node}")
 
@@ -80,7 +81,8 @@ def refused(bench):
     with watching(bench, pipeline) as watch:
         watch.until_frames(["s"])
         message = bench.error(f"device={IVSHMEM} access=vfio {SMALL.properties()}")
-        expect("Another program has /dev/vfio/" in message, message)
+        expect("Cannot open /dev/vfio/" in message and
+               "this process or another one uses it" in message, message)
     message, maps = start_error(bench, f"device={IVSHMEM} access=vfio "
                                 f"mapping=write-combining {SMALL.properties()}")
     expect("vfio maps BARs uncached only" in message, message)

@@ -272,7 +272,7 @@ GST_START_TEST (test_cannot_tell)
 
   fail_if (mmio_describe (device, &bar, &spec, NULL, &error));
   check_error (&error, MMIO_ERROR_SETTINGS, "device zero", "/dev/zero",
-      "set width", NULL);
+      "Set width", NULL);
 }
 
 GST_END_TEST;
@@ -408,7 +408,7 @@ GST_START_TEST (test_active)
   fake.n_opens = 0;
   fail_unless (open_path ("/dev/zero", &error) == NULL);
   check_error (&error, MMIO_ERROR_SETTINGS, "/dev/zero",
-      "changes when it is opened", "Set device to", NULL);
+      "opening it changes its state", "Set device to", NULL);
   fail_unless_equals_int (fake.n_opens, 0);
 }
 
@@ -423,7 +423,7 @@ static const struct
   {ENXIO, MMIO_ERROR_NOT_FOUND, "no driver has this device"},
   {ENODEV, MMIO_ERROR_NOT_FOUND, "no driver has this device"},
   {EACCES, MMIO_ERROR_NOT_PERMITTED, "You may not read /dev/zero; dmesg"},
-  {EBUSY, MMIO_ERROR_FAILED, "cannot be opened"},
+  {EBUSY, MMIO_ERROR_FAILED, "Cannot open /dev/zero; set device to"},
 };
 
 GST_START_TEST (test_cannot_be_opened)
@@ -498,7 +498,8 @@ GST_START_TEST (test_gone)
   fail_unless (mmio_device_check (device, 0, &error));
   fail_unless (g_remove (path) == 0);
   fail_if (mmio_device_check (device, 0, &error));
-  check_error (&error, MMIO_ERROR_GONE, path, "has gone", "start again", NULL);
+  check_error (&error, MMIO_ERROR_GONE, path, "it was unplugged, or its driver "
+      "was removed", "start again", NULL);
   g_free (make_node ("node", "/dev/zero"));
   fail_unless (mmio_device_check (device, 0, &error));
 }
@@ -581,8 +582,8 @@ GST_START_TEST (test_lost)
       0);
   mmio_guard_leave (&entry);
   fail_if (mmio_device_check (device, 0, &error));
-  check_error (&error, MMIO_ERROR_GONE, "/dev/zero", "taken its memory away",
-      NULL);
+  check_error (&error, MMIO_ERROR_GONE, "/dev/zero", "its driver removed the "
+      "memory during the read", NULL);
 }
 
 GST_END_TEST;

@@ -114,7 +114,7 @@ GST_START_TEST (test_cannot_tell)
   gint bar = -1;
 
   fail_if (mmio_describe (device, &bar, &spec, NULL, &error));
-  check_error (&error, MMIO_ERROR_SETTINGS, "file untold", path, "set width",
+  check_error (&error, MMIO_ERROR_SETTINGS, "file untold", path, "Set width",
       "height", NULL);
 
   spec = test_spec (NULL, 4, 0, 0, 0);
@@ -146,8 +146,8 @@ GST_START_TEST (test_not_there)
   g_autofree char *dangling = temp_path ("dangling");
 
   fail_unless (symlink (missing, dangling) == 0);
-  check_fails (missing, MMIO_ERROR_NOT_FOUND, "There is no file", ENOENT);
-  check_fails (deeper, MMIO_ERROR_NOT_FOUND, "There is no file", ENOENT);
+  check_fails (missing, MMIO_ERROR_NOT_FOUND, "there is no such file", ENOENT);
+  check_fails (deeper, MMIO_ERROR_NOT_FOUND, "there is no such file", ENOENT);
   check_fails (below, MMIO_ERROR_NOT_FOUND, "set device to", ENOTDIR);
   check_fails (dangling, MMIO_ERROR_NOT_FOUND, "10ee:7024", ENOENT);
   g_remove (file);
@@ -188,7 +188,8 @@ GST_START_TEST (test_cannot_be_opened)
   g_autofree char *looped = temp_path ("looped");
 
   fail_unless (symlink (looped, looped) == 0);
-  check_fails (looped, MMIO_ERROR_FAILED, "cannot be opened", ELOOP);
+  check_fails (looped, MMIO_ERROR_FAILED, "looped; set device to a file that "
+      "can be read", ELOOP);
 }
 
 GST_END_TEST;
@@ -290,8 +291,8 @@ GST_START_TEST (test_too_small)
   check_error (&error, MMIO_ERROR_SETTINGS, "18446744073709551615",
       "100 bytes", NULL);
   fail_unless (map_gray (path, 10, 0, 1, &error) == NULL);
-  check_error (&error, MMIO_ERROR_NOT_FOUND, path, "has no BARs", "no BAR 1;",
-      NULL);
+  check_error (&error, MMIO_ERROR_NOT_FOUND, path, "has no BARs", "Cannot use "
+      "bar=1:", NULL);
 
   fail_unless_equals_int (count_fds (), fds);
   fail_unless_equals_int (count_maps (path), 0);
@@ -337,8 +338,8 @@ GST_START_TEST (test_cannot_be_mapped)
   fail_unless (strstr (mmio_error_get_system (error), system) != NULL, "%s",
       mmio_error_get_system (error));
   fail_unless (g_str_has_prefix (mmio_error_get_system (error), "mmap"));
-  check_error (&error, MMIO_ERROR_FAILED, path, "cannot be mapped", "/dev/shm",
-      NULL);
+  check_error (&error, MMIO_ERROR_FAILED, path, "; set device to a file that "
+      "can be mapped", "/dev/shm", NULL);
 }
 
 GST_END_TEST;

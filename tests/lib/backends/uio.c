@@ -212,7 +212,7 @@ GST_START_TEST (test_node_access)
   for (guint i = 0; i < G_N_ELEMENTS (others); i++) {
     fail_unless (open_address (NODE, others[i], &error) == NULL);
     check_error (&error, MMIO_ERROR_SETTINGS, "Cannot use access=",
-        NODE " is a UIO device", "leave access at auto", NULL);
+        NODE " is a UIO device", "Leave access at auto", NULL);
   }
   fail_unless_equals_int (count_fds (), fds);
 }
@@ -233,8 +233,8 @@ GST_START_TEST (test_map_names)
   fail_unless_equals_int (bar, 1);
   bar = 0;
   fail_unless (!mmio_describe (device, &bar, &spec, NULL, &error));
-  check_error (&error, MMIO_ERROR_SETTINGS, "names map 1 of " NODE, "bar is 0",
-      NULL);
+  check_error (&error, MMIO_ERROR_SETTINGS, "names map 1 of " NODE, "Cannot "
+      "use bar=0", NULL);
   g_clear_pointer (&device, mmio_device_unref);
 
   fail_unless (symlink ("uio0", "/dev/camera") == 0);
@@ -242,14 +242,17 @@ GST_START_TEST (test_map_names)
   fail_unless_equals_int (mmio_device_get_fixed_bar (device), 0);
 
   check_open_fails (NODE ":spare", MMIO_ACCESS_AUTO, MMIO_ERROR_AMBIGUOUS,
-      NODE " has 2 maps with the name spare", "2 (spare), 3 (spare)");
+      "Cannot use " NODE ": 2 of its maps are called spare",
+      "2 (spare), 3 (spare)");
   check_open_fails (NODE ":frame", MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_FOUND,
-      NODE " has 0 maps with the name frame", "0 (registers), 1 (frames)");
+      "Cannot use " NODE ": 0 of its maps are called frame",
+      "0 (registers), 1 (frames)");
   /* No nodes of UIO's */
   check_open_fails ("/dev/uio0x", MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_FOUND,
-      "There is no file /dev/uio0x", "set device");
+      "Cannot open /dev/uio0x: there is no such file", "set device");
   check_open_fails ("/dev/shm/uio0:frames", MMIO_ACCESS_AUTO,
-      MMIO_ERROR_NOT_FOUND, "There is no file /dev/shm/uio0", "set device");
+      MMIO_ERROR_NOT_FOUND, "Cannot open /dev/shm/uio0:frames: there is no "
+      "such file", "set device");
 }
 
 GST_END_TEST;
@@ -279,7 +282,8 @@ GST_START_TEST (test_header)
 
     if (bar < 1) {
       fail_if (mmio_describe (device, &found, &spec, NULL, &error));
-      check_error (&error, MMIO_ERROR_SETTINGS, "cannot tell", NODE, NULL);
+      check_error (&error, MMIO_ERROR_SETTINGS, "Cannot determine the size of "
+          "the frame", NODE, NULL);
       continue;
     }
     fail_unless (mmio_describe (device, &found, &spec, NULL, &error), "%s",
@@ -329,13 +333,15 @@ GST_START_TEST (test_missing)
   g_autofree guint8 *memory = fakeuio_make_plain ();
 
   check_open_fails ("/dev/uio1", MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_FOUND,
-      "There is no UIO device /dev/uio1", "ls -l /sys/class/uio");
+      "Cannot open /dev/uio1: there is no such UIO device",
+      "ls -l /sys/class/uio");
   fail_unless (unlink (NODE) == 0);
   check_open_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_FOUND,
-      NODE " is missing", "docker run --device " NODE);
+      "Cannot open " NODE ": there is no such node",
+      "docker run --device " NODE);
   fail_unless (symlink ("uio0", NODE) == 0);
   check_open_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_FAILED,
-      NODE " cannot be opened", "dmesg");
+      "Cannot open " NODE ";", "dmesg");
 }
 
 GST_END_TEST;
@@ -362,8 +368,7 @@ GST_START_TEST (test_not_permitted)
   device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
   fail_unless_equals_int (mmio_device_open_interrupt (device, &error), -1);
   check_error (&error, MMIO_ERROR_NOT_PERMITTED,
-      "You may not read and write " NODE
-      ", which lets the next interrupt come; ",
+      "You may not read and write " NODE ", which enables the next interrupt; ",
       "sudo chgrp video " NODE " && sudo chmod g+rw " NODE, NULL);
   fail_unless (seteuid (0) == 0);
 }
@@ -377,9 +382,10 @@ GST_START_TEST (test_map_errors)
   const gsize page = page_size ();
 
   check_map_fails (device, 0, page, MMIO_MAPPING_WRITE_COMBINING,
-      MMIO_ERROR_SETTINGS, "UIO maps uncached only, " NODE, "mapping to auto.");
+      MMIO_ERROR_SETTINGS, "Cannot map " NODE " write-combining: UIO maps "
+      "uncached only", "mapping to auto.");
   check_map_fails (device, 0, page + 1, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
-      "map 0 of " NODE, "choose another bar");
+      "map 0 of " NODE, "set another bar");
   check_map_fails (device, 4, page, MMIO_MAPPING_AUTO, MMIO_ERROR_NOT_FOUND,
       NODE " has no map 4; it has map 0", "map 3");
   check_map_fails (device, -1, 5 * page, MMIO_MAPPING_AUTO,
@@ -387,10 +393,11 @@ GST_START_TEST (test_map_errors)
 
   mmap_errnum = EINVAL;
   check_map_fails (device, 0, page, MMIO_MAPPING_AUTO, MMIO_ERROR_FAILED,
-      "Map 0 of " NODE " cannot be mapped", "dmesg");
+      "Cannot map map 0 of " NODE ";", "dmesg");
   fail_unless (g_rename (CLASS, "/sys/class/gone") == 0);
   check_map_fails (device, 0, page, MMIO_MAPPING_AUTO, MMIO_ERROR_NOT_FOUND,
-      NODE " has gone", "driver was unbound");
+      "Cannot map " NODE ": its driver was unbound",
+      "start again when it is listed by: ls /sys/class/uio");
   mmap_errnum = 0;
 }
 
@@ -411,16 +418,18 @@ GST_START_TEST (test_address)
   /* The size is the BAR's, not that of the pages */
   fail_unless_equals_uint64 (mmio_device_get_bar (device, 1)->size, 256);
   check_map_fails (device, 1, 257, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
-      "BAR 1 of 0000:03:00.0 has only 256 bytes", "choose another bar");
+      "BAR 1 of 0000:03:00.0 has only 256 bytes", "set another bar");
   check_map_fails (device, 2, 4096, MMIO_MAPPING_AUTO, MMIO_ERROR_NOT_FOUND,
-      "uio_pci_generic has no map of BAR 2 of 0000:03:00.0",
-      "64-bit or prefetchable");
+      "Cannot map BAR 2 of 0000:03:00.0: uio_pci_generic has no map of it",
+      "64-bit and prefetchable");
   check_map_fails (device, 3, 16, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
-      "BAR 3 of 0000:03:00.0 is a range of I/O ports", "memory BAR");
+      "Cannot map BAR 3 of 0000:03:00.0: it is a range of I/O ports",
+      "memory BAR");
   check_map_fails (device, 4, 8193, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
       "map 2 of " NODE " has only 8192 bytes", "access=sysfs");
   check_map_fails (device, 0, 4096, MMIO_MAPPING_WRITE_COMBINING,
-      MMIO_ERROR_SETTINGS, "UIO maps uncached only, 0000:03:00.0",
+      MMIO_ERROR_SETTINGS,
+      "Cannot map 0000:03:00.0 write-combining: UIO maps " "uncached only",
       "use access=sysfs");
   put_config (&card, 0, 256);
   check_map_fails (device, 0, 4096, MMIO_MAPPING_AUTO, MMIO_ERROR_OFF,
@@ -436,7 +445,7 @@ GST_START_TEST (test_not_bound)
   g_autofree guint8 *memory = make_card ();
 
   check_open_fails ("03:00.1", MMIO_ACCESS_UIO, MMIO_ERROR_BUSY,
-      "0000:03:00.1 is bound to no driver, not to a UIO driver",
+      "Cannot open 0000:03:00.1 by UIO: it is bound to no driver",
       "/0000:03:00.1/driver_override; " PROBE);
   set_driver (&small, "bochs-drm");
   check_open_fails (DEVICES "/0000:03:00.1/resource0", MMIO_ACCESS_UIO,
@@ -635,8 +644,9 @@ GST_START_TEST (test_gone)
           g_get_monotonic_time () + HANG, &frame), MMIO_WAIT_GONE);
   fail_unless (mmio_capture_get_removal (capture) != NULL);
   error = g_error_copy (mmio_capture_get_removal (capture));
-  check_error (&error, MMIO_ERROR_GONE, NODE " has gone",
-      "start again when it is back in: ls /sys/class/uio", NULL);
+  check_error (&error, MMIO_ERROR_GONE, "Cannot read " NODE ": it was "
+      "unplugged or its driver was unbound",
+      "start again when it is listed by: ls /sys/class/uio", NULL);
   mmio_capture_close (capture);
 }
 
@@ -688,10 +698,11 @@ GST_START_TEST (test_node_goes)
 
   mmio_device_unref (open_address (NODE, MMIO_ACCESS_AUTO, NULL));
   fds = count_fds ();
-  check_goes (NODE, MMIO_ACCESS_AUTO, &name_errnum, NODE " has gone",
-      "ls /sys/class/uio");
+  check_goes (NODE, MMIO_ACCESS_AUTO, &name_errnum, "Cannot read " NODE ": it "
+      "was unplugged or its driver was unbound", "ls /sys/class/uio");
   check_goes (NODE ":registers", MMIO_ACCESS_AUTO, &name_errnum,
-      NODE " has gone", "ls /sys/class/uio");
+      "Cannot read " NODE ": it was unplugged or its driver was unbound",
+      "ls /sys/class/uio");
   fail_unless_equals_int (count_fds (), fds);
 }
 
@@ -710,8 +721,8 @@ GST_START_TEST (test_unplugged)
   fds = count_fds ();
   check_goes (NODE, MMIO_ACCESS_AUTO, &unplug_errnum,
       "0000:03:00.1 has been unplugged", "rescan");
-  check_goes (NODE, MMIO_ACCESS_AUTO, &name_errnum, NODE " has gone",
-      "ls /sys/class/uio");
+  check_goes (NODE, MMIO_ACCESS_AUTO, &name_errnum, "Cannot read " NODE ": it "
+      "was unplugged or its driver was unbound", "ls /sys/class/uio");
   check_goes ("03:00.1", MMIO_ACCESS_UIO, &unplug_errnum,
       "0000:03:00.1 has been unplugged", "rescan");
   fail_unless_equals_int (count_fds (), fds);
@@ -762,11 +773,12 @@ GST_START_TEST (test_interrupt_errors)
 
   fakeuio.has_no_interrupt = TRUE;
   check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_SETTINGS,
-      NODE " has no interrupt", "use frame-sync=counter or clock");
+      "Cannot wait for interrupts of " NODE ": it has none",
+      "use frame-sync=counter or clock");
   fakeuio.has_no_interrupt = FALSE;
   fakeuio.control_errnum = EIO;
   check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_FAILED,
-      "The driver of " NODE " does not let interrupts come", "dmesg");
+      "Cannot enable interrupts of " NODE, "dmesg");
   fakeuio.control_errnum = 0;
 
   device = open_interrupt (NODE, MMIO_ACCESS_AUTO);
@@ -781,7 +793,8 @@ GST_START_TEST (test_interrupt_errors)
 
   fail_unless (unlink (NODE) == 0);
   check_interrupt_fails ("sim", MMIO_ACCESS_AUTO, MMIO_ERROR_SETTINGS,
-      "sim has no interrupt", "use frame-sync=counter or clock");
+      "Cannot wait for interrupts of sim: it has none",
+      "use frame-sync=counter or clock");
 }
 
 GST_END_TEST;
@@ -839,7 +852,7 @@ GST_START_TEST (test_interrupts_generic)
 
   config_errnum = EPERM;
   check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_PERMITTED,
-      "The kernel is locked down", "interrupts of 0000:03:00.1");
+      "the kernel is locked down", "interrupts of 0000:03:00.1");
   config_errnum = EIO;
   check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_FAILED,
       DEVICES "/0000:03:00.1/config", "lspci -D");

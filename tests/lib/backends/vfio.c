@@ -118,8 +118,8 @@ GST_START_TEST (test_no_iommu)
 {
   make_system ();
   set_driver (&fakevfio_card, "vfio-pci");
-  check_fails ("03:00.0", MMIO_ERROR_SETTINGS, "no IOMMU for 0000:03:00.0",
-      "intel_iommu=on");
+  check_fails ("03:00.0", MMIO_ERROR_SETTINGS, "Cannot open 0000:03:00.0 by "
+      "vfio: it has no IOMMU", "intel_iommu=on");
 }
 
 GST_END_TEST;
@@ -131,12 +131,12 @@ GST_START_TEST (test_not_bound)
   make_system ();
   fakevfio_set_group (&fakevfio_card, "7");
   check_fails ("03:00.0", MMIO_ERROR_BUSY,
-      "bound to no driver, not to vfio-pci",
+      "by vfio: it is bound to no driver",
       "/0000:03:00.0/driver_override; " PROBE);
 
   set_driver (&fakevfio_card, "bochs-drm");
   check_fails ("dead:beef", MMIO_ERROR_BUSY,
-      "0000:03:00.0 is bound to bochs-drm, not to vfio-pci", "echo "
+      "Cannot open 0000:03:00.0 by vfio: it is bound to bochs-drm", "echo "
       "0000:03:00.0 | sudo tee " DEVICES "/0000:03:00.0/driver/unbind; " PROBE);
 
   /* The same for the files that name a BAR */
@@ -151,16 +151,18 @@ GST_START_TEST (test_no_nodes)
   make_system ();
   fakevfio_set_group (&fakevfio_card, "7");
   set_driver (&fakevfio_card, "vfio-pci");
-  check_fails ("03:00.0", MMIO_ERROR_NOT_FOUND, "/dev/vfio/vfio is missing",
+  check_fails ("03:00.0", MMIO_ERROR_NOT_FOUND, "Cannot open /dev/vfio/vfio, "
+      "which 0000:03:00.0 needs: there is no such node",
       "docker run --device /dev/vfio/vfio");
   put_node ("/dev/vfio/vfio");
-  check_fails ("03:00.0", MMIO_ERROR_NOT_FOUND, "/dev/vfio/7 is missing",
+  check_fails ("03:00.0", MMIO_ERROR_NOT_FOUND, "Cannot open /dev/vfio/7, "
+      "which 0000:03:00.0 needs: there is no such node",
       "docker run --device /dev/vfio/7");
 
   /* What else can be wrong with one */
   fail_unless (g_mkdir ("/dev/vfio/7", 0755) == 0);
   check_fails ("03:00.0", MMIO_ERROR_FAILED, "/dev/vfio/7, which 0000:03:00.0",
-      "cannot be opened");
+      "0000:03:00.0 needs; find the reason with: sudo dmesg");
 }
 
 GST_END_TEST;
@@ -180,12 +182,12 @@ GST_START_TEST (test_busy)
   busy_node = "/dev/vfio/7";
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    check_fails (names[i], MMIO_ERROR_BUSY, "Another program has /dev/vfio/7 "
-        "open, or this one already, which 0000:03:00.0", "sudo fuser -v "
-        "/dev/vfio/7");
+    check_fails (names[i], MMIO_ERROR_BUSY, "Cannot open /dev/vfio/7, which "
+        "0000:03:00.0 needs: this process or another one uses it",
+        "sudo fuser -v " "/dev/vfio/7");
     fail_unless (open_address (names[i], MMIO_ACCESS_AUTO, &error) == NULL);
-    check_error (&error, MMIO_ERROR_BUSY, "Another program has /dev/vfio/7",
-        NULL);
+    check_error (&error, MMIO_ERROR_BUSY, "Cannot open /dev/vfio/7, which "
+        "0000:03:00.0 needs: this process or another one", NULL);
     fail_unless (open_address (names[i], MMIO_ACCESS_AUTO, NULL) == NULL);
   }
   check_access ("03:00.0", MMIO_ACCESS_SYSFS, "sysfs");
@@ -208,7 +210,7 @@ GST_START_TEST (test_not_permitted)
     return;
   }
   check_fails ("03:00.0", MMIO_ERROR_NOT_PERMITTED, "You may not read and "
-      "write /dev/vfio/7, which 0000:03:00.0 is reached by; allow it",
+      "write /dev/vfio/7, which 0000:03:00.0 needs; allow it",
       "sudo chgrp video /dev/vfio/7 && sudo chmod g+rw /dev/vfio/7");
   fail_unless (seteuid (0) == 0);
 }
@@ -254,15 +256,15 @@ GST_START_TEST (test_requests)
       "does not remap interrupts", "echo 1 | sudo tee " PARAMETERS
       "/allow_unsafe_interrupts");
   check_request_fails (VFIO_SET_IOMMU, ENODEV, MMIO_ERROR_FAILED,
-      "IOMMU cannot be set up for 0000:03:00.0", "dmesg");
+      "Cannot set up the IOMMU for 0000:03:00.0", "dmesg");
   /* That has been done, so it was something else */
   fail_unless (g_mkdir_with_parents (PARAMETERS, 0755) == 0);
   fail_unless (g_file_set_contents (PARAMETERS "/allow_unsafe_interrupts",
           "Y\n", 2, NULL));
   check_request_fails (VFIO_SET_IOMMU, EPERM, MMIO_ERROR_FAILED,
-      "IOMMU cannot be set up for 0000:03:00.0", "dmesg");
+      "Cannot set up the IOMMU for 0000:03:00.0", "dmesg");
   check_request_fails (VFIO_GROUP_GET_DEVICE_FD, ENODEV, MMIO_ERROR_FAILED,
-      "vfio cannot open 0000:03:00.0", "dmesg");
+      "Cannot open 0000:03:00.0 by vfio;", "dmesg");
 
   fakevfio.has_no_type1 = TRUE;
   check_fails ("03:00.0", MMIO_ERROR_FAILED, "no type 1 IOMMU",
@@ -280,17 +282,18 @@ GST_START_TEST (test_not_viable)
   fakevfio.is_not_viable = TRUE;
 
   /* Nobody's, as far as one sees */
-  check_fails ("03:00.0", MMIO_ERROR_BUSY, "Another program has IOMMU group 7 "
-      "of 0000:03:00.0", "sudo sh -c 'fuser -v /dev/vfio/*");
+  check_fails ("03:00.0", MMIO_ERROR_BUSY, "Cannot use IOMMU group 7 of "
+      "0000:03:00.0: another program uses it",
+      "sudo sh -c 'fuser -v /dev/vfio/*");
   fakevfio_set_group (&sound, "7");
-  check_fails ("03:00.0", MMIO_ERROR_BUSY, "Another program", "fuser");
+  check_fails ("03:00.0", MMIO_ERROR_BUSY, "another program uses it", "fuser");
   set_driver (&sound, "vfio-pci");
-  check_fails ("03:00.0", MMIO_ERROR_BUSY, "Another program", "fuser");
+  check_fails ("03:00.0", MMIO_ERROR_BUSY, "another program uses it", "fuser");
 
   set_driver (&sound, "snd_hda_intel");
   check_fails ("03:00.0", MMIO_ERROR_SETTINGS,
-      "shares IOMMU group 7 with devices "
-      "that drivers hold: 0000:03:00.1 (snd_hda_intel);", "unbind them");
+      "drivers are bound to other devices in its IOMMU group 7: 0000:03:00.1 "
+      "(snd_hda_intel).", "Unbind them");
   /* So nobody has the device itself */
   check_access ("03:00.0", MMIO_ACCESS_AUTO, "sysfs");
 
@@ -298,8 +301,8 @@ GST_START_TEST (test_not_viable)
   set_driver (&sound, "pcieport");
   fail_unless (g_mkdir (platform, 0755) == 0);
   fail_unless (symlink ("../../bus/platform/drivers/abc", driver) == 0);
-  check_fails ("03:00.0", MMIO_ERROR_SETTINGS, "hold: ABC0001:00 (abc);",
-      "access=sysfs");
+  check_fails ("03:00.0", MMIO_ERROR_SETTINGS, "IOMMU group 7: ABC0001:00 "
+      "(abc).", "access=sysfs");
 }
 
 GST_END_TEST;
@@ -403,14 +406,16 @@ GST_START_TEST (test_map_errors)
   make_vfio ();
   device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
   check_map_fails (device, 0, MMIO_MAPPING_WRITE_COMBINING,
-      MMIO_ERROR_SETTINGS, "that of 0000:03:00.0", "mapping to auto");
+      MMIO_ERROR_SETTINGS, "Cannot map 0000:03:00.0 write-combining: vfio maps",
+      "mapping " "to auto");
 
   mmap_errnum = EBUSY;
   check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_BUSY,
-      "The kernel holds BAR 0 of 0000:03:00.0", "sudo cat /proc/iomem");
+      "Cannot map BAR 0 of 0000:03:00.0 by vfio: the kernel uses it",
+      "sudo cat /proc/iomem");
   mmap_errnum = EINVAL;
   check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_FAILED,
-      "BAR 0 of 0000:03:00.0 cannot be mapped by vfio", "dmesg");
+      "Cannot map BAR 0 of 0000:03:00.0 by vfio;", "dmesg");
   mmap_errnum = 0;
 
   fakevfio.fail = VFIO_DEVICE_GET_REGION_INFO;
@@ -422,9 +427,9 @@ GST_START_TEST (test_map_errors)
   /* Why depends on how large it is */
   fakevfio.is_not_mappable = TRUE;
   check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
-      "BAR 0 of 0000:03:00.0 cannot be mapped by vfio;", "access=sysfs");
+      "Cannot map BAR 0 of 0000:03:00.0 by vfio.", "access=sysfs");
   check_map_fails (device, 1, MMIO_MAPPING_AUTO, MMIO_ERROR_SETTINGS,
-      "BAR 1 of 0000:03:00.0 cannot be mapped by vfio, as it shares a page",
+      "Cannot map BAR 1 of 0000:03:00.0 by vfio: it shares a page",
       "access=sysfs");
   fakevfio.is_not_mappable = FALSE;
 
@@ -481,11 +486,12 @@ GST_START_TEST (test_export)
   fail_unless_equals_int (skip, 4099 % page_size ());
 
   check_export_fails (device, 0, ENOTTY, MMIO_ERROR_FAILED,
-      "of 0000:03:00.0; Linux 6.19 or newer", "CONFIG_VFIO_PCI_DMABUF");
+      "of 0000:03:00.0: this kernel does not support it; use Linux 6.19 or "
+      "newer", "CONFIG_VFIO_PCI_DMABUF");
   check_export_fails (device, 1, EINVAL, MMIO_ERROR_SETTINGS,
-      "BAR 1 of 0000:03:00.0 is smaller than a page", "whole pages");
-  check_export_fails (device, 0, EINVAL, MMIO_ERROR_FAILED, "no dma-buf of "
-      "BAR 0", "0000:03:00.0");
+      "BAR 1 of 0000:03:00.0: it is smaller than a page", "use io-mode=copy");
+  check_export_fails (device, 0, EINVAL, MMIO_ERROR_FAILED, "Cannot make a "
+      "dma-buf of BAR 0", "0000:03:00.0");
 }
 
 GST_END_TEST;
@@ -629,27 +635,29 @@ GST_START_TEST (test_interrupt_errors)
 
   make_vfio ();
   device = open_address ("03:00.0", MMIO_ACCESS_VFIO, NULL);
-  check_interrupt_fails (device, MMIO_ERROR_SETTINGS, "0000:03:00.0 has no "
-      "interrupt that vfio can deliver", "frame-sync=counter or clock");
+  check_interrupt_fails (device, MMIO_ERROR_SETTINGS, "Cannot wait for "
+      "interrupts of 0000:03:00.0: it has none that vfio can deliver",
+      "frame-sync=counter or clock");
 
   fakevfio.n_irqs[VFIO_PCI_MSIX_IRQ_INDEX] = 1;
   fakevfio.fail = VFIO_DEVICE_SET_IRQS;
   fakevfio.errnum = ENOSPC;
-  check_interrupt_fails (device, MMIO_ERROR_FAILED, "vfio does not deliver the "
-      "interrupt of 0000:03:00.0", "dmesg");
+  check_interrupt_fails (device, MMIO_ERROR_FAILED, "Cannot wait for "
+      "interrupts of 0000:03:00.0;", "dmesg");
   fakevfio.fail = VFIO_DEVICE_GET_IRQ_INFO;
-  check_interrupt_fails (device, MMIO_ERROR_FAILED, "vfio does not deliver the "
-      "interrupt of 0000:03:00.0", "dmesg");
+  check_interrupt_fails (device, MMIO_ERROR_FAILED, "Cannot wait for "
+      "interrupts of 0000:03:00.0;", "dmesg");
   fakevfio.errnum = EINVAL;
-  check_interrupt_fails (device, MMIO_ERROR_SETTINGS, "0000:03:00.0 has no "
-      "interrupt that vfio can deliver", "frame-sync=counter or clock");
+  check_interrupt_fails (device, MMIO_ERROR_SETTINGS, "Cannot wait for "
+      "interrupts of 0000:03:00.0: it has none that vfio can deliver",
+      "frame-sync=counter or clock");
   fakevfio.fail = VFIO_DEVICE_GET_REGION_INFO;
-  check_interrupt_fails (device, MMIO_ERROR_FAILED, "0000:03:00.0 cannot be "
-      "made bus master", "frame-sync=counter or clock");
+  check_interrupt_fails (device, MMIO_ERROR_FAILED, "Cannot make 0000:03:00.0 "
+      "bus master", "frame-sync=counter or clock");
   fakevfio.fail = 0;
   fakevfio.has_no_config = TRUE;
-  check_interrupt_fails (device, MMIO_ERROR_FAILED, "0000:03:00.0 cannot be "
-      "made bus master", "frame-sync=counter or clock");
+  check_interrupt_fails (device, MMIO_ERROR_FAILED, "Cannot make 0000:03:00.0 "
+      "bus master", "frame-sync=counter or clock");
   fakevfio.has_no_config = FALSE;
   fail_unless (mmio_device_open_interrupt (device, NULL) >= 0);
 
@@ -676,8 +684,8 @@ fail_unless_told (GAsyncQueue * told)
 static void
 check_gone (GError ** error)
 {
-  check_error (error, MMIO_ERROR_GONE, "0000:03:00.0 is being unplugged",
-      "lspci -Dk", NULL);
+  check_error (error, MMIO_ERROR_GONE, "Cannot read 0000:03:00.0: it was "
+      "released, since it is being unplugged", "lspci -Dk", NULL);
 }
 
 /* Nothing more is to be had of it, and all say why */
@@ -920,8 +928,8 @@ GST_START_TEST (test_reopen)
     /* Another driver has it, then none; its files could be read */
     set_driver (&fakevfio_card, "bochs-drm");
     fail_unless (mmio_capture_reopen (capture, &error) == NULL);
-    check_error (&error, MMIO_ERROR_BUSY, "0000:03:00.0 is bound to bochs-drm",
-        NULL);
+    check_error (&error, MMIO_ERROR_BUSY,
+        "0000:03:00.0 by vfio: it is bound to bochs-drm", NULL);
     fail_unless (unlink (driver) == 0);
     fail_unless (mmio_capture_reopen (capture, &error) == NULL);
     check_error (&error, MMIO_ERROR_BUSY, "0000:03:00.0", "vfio-pci", NULL);
@@ -970,8 +978,8 @@ GST_START_TEST (test_group_path)
   put_node ("/dev/vfio/7");
   fakevfio_set_group (&fakevfio_card, "7");
   fakevfio_set_group (&sound, "7");
-  check_fails ("/dev/vfio/7", MMIO_ERROR_NOT_FOUND, "group 7 has 0 devices",
-      "ls " IOMMU_GROUPS "/7/devices");
+  check_fails ("/dev/vfio/7", MMIO_ERROR_NOT_FOUND, "group 7: 0 of its devices "
+      "are bound", "ls " IOMMU_GROUPS "/7/devices");
 
   set_driver (&fakevfio_card, "vfio-pci");
   check_fails ("/dev/vfio/7", MMIO_ERROR_NOT_FOUND, "/dev/vfio/vfio",
@@ -979,15 +987,16 @@ GST_START_TEST (test_group_path)
   check_access ("/dev/vfio/7", MMIO_ACCESS_SYSFS, "sysfs");
 
   set_driver (&sound, "vfio-pci");
-  check_fails ("/dev/vfio/7", MMIO_ERROR_AMBIGUOUS, "group 7 has 2 devices",
-      "address of one");
+  check_fails ("/dev/vfio/7", MMIO_ERROR_AMBIGUOUS, "group 7: 2 of its devices "
+      "are bound", "address of one");
 
   /* No groups */
   check_fails ("/dev/vfio/vfio", MMIO_ERROR_NOT_FOUND, "/dev/vfio/vfio",
-      "no file");
-  check_fails ("/dev/vfio/7a", MMIO_ERROR_NOT_FOUND, "/dev/vfio/7a", "no file");
-  check_fails ("/dev/vfio/8", MMIO_ERROR_NOT_FOUND, "group 8 has 0 devices",
-      "ls");
+      "no such file");
+  check_fails ("/dev/vfio/7a", MMIO_ERROR_NOT_FOUND, "/dev/vfio/7a",
+      "no such file");
+  check_fails ("/dev/vfio/8", MMIO_ERROR_NOT_FOUND,
+      "group 8: 0 of its devices " "are bound", "ls");
 }
 
 GST_END_TEST;

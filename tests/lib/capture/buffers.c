@@ -827,8 +827,8 @@ GST_START_TEST (test_refused)
   const MmioCaptureConfig good = config;
 
   config.spec.index.bits = 0;
-  refuse (&config, path, "which of its 2 pictures is complete",
-      "set index-offset (and index-bar, index-size), or buffers to 1");
+  refuse (&config, path, "it has 2 buffers, and no index is set",
+      "Set index-offset (and index-bar, index-size), or set buffers to 1");
 
   config = good;
   config.spec.index.offset = INDEX + 2;
@@ -847,8 +847,8 @@ GST_START_TEST (test_refused)
   config.spec.buffer_step = SIZE - 1;
   refuse (&config, "Pictures 0 and 1 of 2 would overlap", "buffer-step", NULL);
   config.spec.buffer_step = FILE_SIZE;
-  refuse (&config, "The last picture of", path,
-      "correct width, height, format, buffers, buffer-step, offset or stride");
+  refuse (&config, "Cannot map the last frame of", path,
+      "Correct width, height, format, buffers, buffer-step, offset or stride");
   config.spec.buffer_step = STEP;
   config.spec.n_buffers = 5;
   refuse (&config, "set buffers lower", "largest, 4", NULL);
@@ -856,7 +856,7 @@ GST_START_TEST (test_refused)
   config = good;
   config.spec.n_buffers = 0;
   refuse (&config, path, "index-offset, index-bar or index-size",
-      "not how many there are; set buffers");
+      "the number of buffers is not known. Set buffers");
 
   /* To the last byte */
   config = good;
@@ -864,7 +864,7 @@ GST_START_TEST (test_refused)
   config.spec.buffer_step = FILE_SIZE - SIZE;
   mmio_capture_close (mmio_capture_open (&config, NULL));
   config.spec.buffer_step++;
-  refuse (&config, "The last picture of", NULL, NULL);
+  refuse (&config, "Cannot map the last frame of", NULL, NULL);
 
   /* One has no use for an index, wherever it were */
   config = good;

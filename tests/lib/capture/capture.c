@@ -713,8 +713,8 @@ GST_START_TEST (test_mapping_refused)
         .device = devices[i],.bar = -1,.mapping = others[j],
         .spec = test_spec ("GRAY8", 10, 10, 0, 0)
       };
-      g_autofree char *sentence = g_strdup_printf ("%s is ordinary memory and "
-          "cannot be mapped %s; set mapping to auto.", devices[i],
+      g_autofree char *sentence = g_strdup_printf ("Cannot map %s %s: it is "
+          "ordinary memory. Set mapping to auto.", devices[i],
           mmio_mapping_get_name (others[j]));
 
       check_config_refused (config, MMIO_ERROR_SETTINGS, NULL, sentence);
@@ -761,7 +761,7 @@ GST_START_TEST (test_errors)
   check_refused ("nonsense", -1, unset, MMIO_ERROR_ADDRESS, NULL, "'nonsense'");
   check_refused (missing, -1, unset, MMIO_ERROR_NOT_FOUND,
       g_strerror (ENOENT), missing);
-  check_refused (path, -1, unset, MMIO_ERROR_SETTINGS, NULL, "set width");
+  check_refused (path, -1, unset, MMIO_ERROR_SETTINGS, NULL, "Set width");
   check_refused (path, -1, test_spec (NULL, 70000, 1, 0, 0),
       MMIO_ERROR_SETTINGS, NULL, "70000");
   check_refused (path, -1, test_spec ("GRAY8", 10, 10, 0, 9),
@@ -771,8 +771,9 @@ GST_START_TEST (test_errors)
   check_refused (path, 0, test_spec ("GRAY8", 10, 10, 1, 0),
       MMIO_ERROR_SETTINGS, NULL, "100 bytes");
   check_refused (path, 2, test_spec ("GRAY8", 10, 10, 0, 0),
-      MMIO_ERROR_NOT_FOUND, NULL, "no BAR 2");
-  check_refused ("sim", 1, unset, MMIO_ERROR_NOT_FOUND, NULL, "no BAR 1");
+      MMIO_ERROR_NOT_FOUND, NULL, "Cannot use bar=2");
+  check_refused ("sim", 1, unset, MMIO_ERROR_NOT_FOUND, NULL, "Cannot use "
+      "bar=1");
   check_refused ("sim", -1, test_spec ("v210", 0, 0, 0, 0),
       MMIO_ERROR_FORMAT, NULL, "v210");
   check_refused ("sim", -1, test_spec (NULL, 0, 0,

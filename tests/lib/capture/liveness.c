@@ -736,11 +736,11 @@ GST_START_TEST (test_lost)
   g_autofree char *path = make_file (1);
   MmioDevice *device = open_device (path, MMIO_ACCESS_AUTO);
 
-  check_lost (device, "could not be read", path);
+  check_lost (device, "its file system is full or has failed", path);
   mmio_device_unref (device);
 
   device = plug_card ();
-  check_lost (device, "was taken away while it was read", "dmesg");
+  check_lost (device, "its memory was removed during the read", "dmesg");
   mmio_device_unref (device);
   g_async_queue_unref (told);
 }

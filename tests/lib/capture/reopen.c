@@ -181,7 +181,8 @@ GST_START_TEST (test_other)
   put (card.slot, file, others[__i__].value, -1);
   check_reopen_fails (capture, MMIO_ERROR_GONE, "dead:beef:0000:0000",
       others[__i__].words);
-  check_reopen_fails (capture, MMIO_ERROR_GONE, card.slot, "plug");
+  check_reopen_fails (capture, MMIO_ERROR_GONE, card.slot, "Plug in the right "
+      "one");
   fail_unless_equals_int (count_maps ("/resource"), 0);
 
   /* And the right one again */
@@ -258,16 +259,16 @@ static const struct
   {0, {{0xfd000000, 1 << 20, MEMORY}}, 0, 0, NULL},
   /* It has none, another one only, or one of another kind */
   {0, {{0, 0, 0}, {0, 0, 0}, {0xfe000000, 16384, MEMORY}}, -1,
-      MMIO_ERROR_NOT_FOUND, "has no BAR 0; it has BAR 2 (16384 bytes), so"},
+      MMIO_ERROR_NOT_FOUND, "has no BAR 0; it has BAR 2 (16384 bytes). Set"},
   {2, {{0xfd000000, 8192, MEMORY}}, -1, MMIO_ERROR_NOT_FOUND,
-      "has no BAR 2; it has BAR 0 (8192 bytes), so"},
-  {0, {{0, 0, 0}}, -1, MMIO_ERROR_NOT_FOUND, "no BAR at all"},
+      "has no BAR 2; it has BAR 0 (8192 bytes). Set"},
+  {0, {{0, 0, 0}}, -1, MMIO_ERROR_NOT_FOUND, "it has no BAR"},
   {0, {{0xc000, 4096, IO}}, -1, MMIO_ERROR_SETTINGS, "I/O ports"},
   /* Nobody has said which */
   {-1, {{0, 0, 0}, {0, 0, 0}, {0xfe000000, 16384, MEMORY}}, 2, 0, NULL},
   {-1, {{0xfd000000, 256, MEMORY}, {0xfd100000, 4096, MEMORY}}, 1, 0, NULL},
   {-1, {{0xfd000000, 256, MEMORY}}, -1, MMIO_ERROR_SETTINGS,
-      "it has BAR 0 (256 bytes);"},
+      "it has BAR 0 (256 bytes)."},
 };
 
 GST_START_TEST (test_bars)
@@ -319,7 +320,7 @@ GST_START_TEST (test_path)
   check_reopen_fails (capture, MMIO_ERROR_NOT_FOUND, card.slot, "lspci -Dnn");
   /* No path there, which is no other file either */
   put_device (&card);
-  check_reopen_fails (capture, MMIO_ERROR_NOT_FOUND, path, "no file");
+  check_reopen_fails (capture, MMIO_ERROR_NOT_FOUND, path, "no such file");
   fail_unless (link (file, wc) == 0);
   capture = reopen (capture);
   fail_unless_equals_int (mmio_capture_get_info (capture)->bar, 2);

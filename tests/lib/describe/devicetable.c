@@ -135,14 +135,17 @@ static const struct
 } mute[] = {
   /* Not powered, not decoding, not there */
   {{0xffff, 0xffff, 0xffff, 0xffff, 0xffff}, MMIO_ERROR_SETTINGS,
-      {"do not answer", "set width"}},
-  {{0, 640, 480, 32, 1}, MMIO_ERROR_SETTINGS, {"do not answer"}},
-  {{0xb0bf, 640, 480, 32, 1}, MMIO_ERROR_SETTINGS, {"do not answer"}},
-  {{0xb0d0, 640, 480, 32, 1}, MMIO_ERROR_SETTINGS, {"do not answer"}},
+      {"its mode registers have no VBE id", "Set width"}},
+  {{0, 640, 480, 32, 1}, MMIO_ERROR_SETTINGS, {"its mode registers have no VBE "
+            "id"}},
+  {{0xb0bf, 640, 480, 32, 1}, MMIO_ERROR_SETTINGS, {"its mode registers have "
+            "no VBE id"}},
+  {{0xb0d0, 640, 480, 32, 1}, MMIO_ERROR_SETTINGS, {"its mode registers have "
+            "no VBE id"}},
   /* Text */
   {{0xb0c5, 640, 480, 32, 0}, MMIO_ERROR_NO_MODE, {"no graphics mode"}},
   {{0xb0c5, 640, 480, 32, 0x40}, MMIO_ERROR_NO_MODE,
-      {"no graphics mode", "set width", "driver"}},
+      {"no graphics mode", "Set width", "driver"}},
   {{0xb0c5, 0, 480, 32, 1}, MMIO_ERROR_NO_MODE, {"no graphics mode"}},
   {{0xb0c5, 640, 0, 32, 1}, MMIO_ERROR_NO_MODE, {"no graphics mode"}},
   /* A palette */
@@ -223,8 +226,10 @@ GST_START_TEST (test_other_format)
   gint bar = -1;
 
   fail_if (ask (fake, &bar, &spec, &error));
-  check_error (&error, MMIO_ERROR_SETTINGS, "0000:aa:11.3", "shows BGRx",
-      "not RGB;", "leave format unset", "width and height", NULL);
+  check_error (&error, MMIO_ERROR_SETTINGS, "0000:aa:11.3", "it describes BGRx "
+      "frames",
+      "Cannot capture 0000:aa:11.3 as RGB", "Leave format unset",
+      "width and height", NULL);
   fail_unless (memcmp (&spec, &before, sizeof (spec)) == 0);
   fail_unless_equals_int (bar, -1);
   mmio_device_unref (&fake->parent);

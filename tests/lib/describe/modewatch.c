@@ -580,8 +580,8 @@ GST_START_TEST (test_counter)
     GError *error = NULL;
 
     fail_unless (mmio_capture_renew (capture, &error) == NULL);
-    check_error (&error, MMIO_ERROR_SETTINGS, "does not tell where it counts",
-        NULL);
+    check_error (&error, MMIO_ERROR_SETTINGS, "it does not describe a frame "
+        "counter", NULL);
   }
   mmio_capture_close (capture);
 }
@@ -665,7 +665,7 @@ GST_START_TEST (test_renew_fails)
   GST_WRITE_UINT32_LE (memory + offsetof (MmiovidHeader, sequence), 14);
   fail_unless_equals_int (mmio_capture_poll_mode (capture), MMIO_MODE_CHANGED);
   fail_unless (mmio_capture_renew (capture, &error) == NULL);
-  check_error (&error, MMIO_ERROR_NO_MODE, "does not describe", NULL);
+  check_error (&error, MMIO_ERROR_NO_MODE, "it is missing now", NULL);
   mmio_capture_close (capture);
 }
 

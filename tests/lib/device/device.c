@@ -71,7 +71,7 @@ GST_START_TEST (test_cannot_tell)
     spec = specs[i];
     fail_if (describe (fake, &bar, &spec, &error), "%u", i);
     check_error (&error, MMIO_ERROR_SETTINGS, "fake device", "0000:aa:11.3",
-        "set width and height", "format, offset and stride", NULL);
+        "Set width and height", "and format, offset and stride", NULL);
   }
 
   /* Who says it all gets what he said */
@@ -155,13 +155,13 @@ GST_START_TEST (test_fixed_bar)
   fail_unless_equals_int (bar, 2);
 
   for (bar = 0; bar < 7; bar++) {
-    g_autofree char *word = g_strdup_printf ("bar is %d;", bar);
+    g_autofree char *word = g_strdup_printf ("Cannot use bar=%d:", bar);
 
     if (bar == 2)
       continue;
     fail_if (describe (fake, &bar, &spec, &error));
     check_error (&error, MMIO_ERROR_SETTINGS, "BAR 2", "0000:aa:11.3", word,
-        "leave bar at -1", NULL);
+        "Leave bar at -1", NULL);
   }
 
   fake->parent.fixed_bar = 0;
@@ -238,9 +238,9 @@ static const Choice choices[] = {
   {5, G_MAXUINT64 - 1, 1, -1, MMIO_ERROR_SETTINGS,
       {"18446744073709551615", "only 3000 bytes"}},
   {0, 0, 1, -1, MMIO_ERROR_SETTINGS,
-      {"BAR 0", "I/O ports and holds no picture", BARS, "memory BAR"}},
+      {"BAR 0", "I/O ports, not memory", BARS, "memory BAR"}},
   {2, 0, 1, -1, MMIO_ERROR_NOT_FOUND,
-      {"no BAR 2", BARS, "0000:aa:11.3", "set bar to one of these"}},
+      {"no BAR 2", BARS, "0000:aa:11.3", "Set bar to one of these"}},
   {6, 0, 1, -1, MMIO_ERROR_NOT_FOUND, {"no BAR 6", BARS, "0000:aa:11.3"}},
   {G_MAXINT, 0, 1, -1, MMIO_ERROR_NOT_FOUND, {"no BAR 2147483647", BARS}},
 };
@@ -288,11 +288,11 @@ GST_START_TEST (test_no_bars)
 
   fail_unless (mmio_device_map (&fake->parent, &bar, &picture,
           MMIO_MAPPING_AUTO, &error) == NULL);
-  check_error (&error, MMIO_ERROR_SETTINGS, "byte 1,", "no BAR at all", NULL);
+  check_error (&error, MMIO_ERROR_SETTINGS, "byte 1,", "it has no BAR", NULL);
   bar = 0;
   fail_unless (mmio_device_map (&fake->parent, &bar, &picture,
           MMIO_MAPPING_AUTO, &error) == NULL);
-  check_error (&error, MMIO_ERROR_NOT_FOUND, "no BAR 0", "no BAR at all", NULL);
+  check_error (&error, MMIO_ERROR_NOT_FOUND, "no BAR 0", "it has no BAR", NULL);
 
   /* Large, but no memory */
   fake_set_io (fake, 1, 256);
@@ -339,12 +339,12 @@ GST_START_TEST (test_without_bars)
   }
 
   for (bar = 1; bar < 8; bar++) {
-    g_autofree char *word = g_strdup_printf ("there is no BAR %d;", bar);
+    g_autofree char *word = g_strdup_printf ("Cannot use bar=%d:", bar);
 
     fail_unless (mmio_device_map (&fake->parent, &bar, &picture,
             MMIO_MAPPING_AUTO, &error) == NULL);
     check_error (&error, MMIO_ERROR_NOT_FOUND, "0000:aa:11.3 has no BARs",
-        word, "leave bar at -1", NULL);
+        word, "Leave bar at -1", NULL);
   }
   fail_unless_equals_int (fake->n_maps, 2);
   fake_unref (fake);
@@ -607,7 +607,7 @@ GST_START_TEST (test_too_small_for)
   /* QEMU's displays can tell, others cannot */
   if (strcmp (id, "[1234:1111]") != 0) {
     fail_if (mmio_describe (device, &bar, &spec, NULL, &error));
-    check_error (&error, MMIO_ERROR_SETTINGS, slot, id, "set width", NULL);
+    check_error (&error, MMIO_ERROR_SETTINGS, slot, id, "Set width", NULL);
   }
 
   fail_unless (mmio_device_map (device, &bar, &picture,

@@ -119,8 +119,8 @@ GST_START_TEST (test_sysfs)
   make_bus ();
   put_device (&card);
   device = open_device ("03:00.0");
-  check_fails (device, 100, MMIO_ERROR_SETTINGS, "0000:03:00.0 when it is "
-      "reached by sysfs", "access=vfio");
+  check_fails (device, 100, MMIO_ERROR_SETTINGS, "0000:03:00.0: sysfs does not "
+      "support it", "access=vfio");
 }
 
 GST_END_TEST;
@@ -157,8 +157,8 @@ GST_START_TEST (test_seals)
     if (cases[i].can)
       check_fails (device, 100, MMIO_ERROR_NOT_FOUND, NODE, path);
     else
-      check_fails (device, 100, MMIO_ERROR_SETTINGS, path, "sealed against "
-          "shrinking but not against writing");
+      check_fails (device, 100, MMIO_ERROR_SETTINGS, path, "it is not a memfd "
+          "with F_SEAL_SHRINK and without F_SEAL_WRITE");
     close (fd);
   }
 
@@ -167,7 +167,7 @@ GST_START_TEST (test_seals)
   {
     g_autoptr (MmioDevice) device = open_device ("/dev/file");
 
-    check_fails (device, 6, MMIO_ERROR_SETTINGS, "/dev/file is no memfd",
+    check_fails (device, 6, MMIO_ERROR_SETTINGS, "/dev/file: it is not a memfd",
         "io-mode=copy");
   }
 }

@@ -495,7 +495,7 @@ GST_START_TEST (test_truncated)
   fail_unless_all (map.start, map.length, 0);
   fail_if (mmio_device_check (device, 0, &error));
   check_error (&error, MMIO_ERROR_GONE, huge.path,
-      "has become shorter than its picture", NULL);
+      "it became shorter than its frame", NULL);
 
   mmio_region_unref (region);
   mmio_device_unref (device);
@@ -542,7 +542,7 @@ GST_START_TEST (test_none_to_map)
   /* Other reasons are others */
   fake_errnum = EAGAIN;
   fail_unless (map_bytes (device, huge.page - 1, 2, &error) == NULL);
-  check_error (&error, MMIO_ERROR_FAILED, huge.path, "cannot be mapped", NULL);
+  check_error (&error, MMIO_ERROR_FAILED, huge.path, "Cannot map ", NULL);
   fake_errnum = 0;
   huge_clear (&huge);
 }
@@ -559,7 +559,7 @@ GST_START_TEST (test_none_to_map_of_ordinary)
   fake_errnum = ENOMEM;
   fail_unless (map_bytes (device, 0, 1, &error) == NULL);
   fake_errnum = 0;
-  check_error (&error, MMIO_ERROR_FAILED, path, "cannot be mapped", NULL);
+  check_error (&error, MMIO_ERROR_FAILED, path, "Cannot map ", NULL);
 }
 
 GST_END_TEST;
