@@ -3,7 +3,7 @@
 //
 // Packed RGB from a texture of bytes that has three of them for each pixel:
 // for GPUs that know no 24-bit texture.  For glshader, which renders as many
-// pixels as the caps behind it say; see docs/manual/ways.md.  For BGR, swap
+// pixels as the caps behind it say; see docs/manual/io-modes.md.  For BGR, swap
 // first and third.
 #ifdef GL_ES
 precision highp float;
