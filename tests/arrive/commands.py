@@ -93,7 +93,7 @@ NOT_RUN = [
     (r"^meson devenv -C build$", "an interactive shell"),
     (r"kmssink", "needs a display without a server: check_kms.py and "
      "check_zerocopy.py run it in the guest"),
-    (r"vfio", "needs a PCI device: check_vfio.py runs it in the guest"),
+    (r"vfio|/iommu_group$", "needs a PCI device: check_vfio.py runs it in the guest"),
     (r"^sudo modprobe uio_pci_generic$|^echo uio_pci_generic |"
      r"^echo 0000:03:00.0 \| sudo tee /sys/bus/pci/drivers_probe$|"
      r"/sys/class/uio",
