@@ -89,7 +89,7 @@ NOT_RUN = [
     (r"^\./check (analyse|fuzz|reach|style|vm-arm64)$", "a part of ./check"),
     (r"apt-get build-dep|build-usr|dpkg-buildpackage|apt-get install \.\./",
      "installs packages: .ci/installs types them in a fresh tree"),
-    (r"^ninja -C build$", "the build that is tested"),
+    (r"^ninja -C build$|^meson test -C build", "the build that is tested"),
     (r"^meson devenv -C build$", "an interactive shell"),
     (r"kmssink", "needs a display without a server: check_kms.py and "
      "check_zerocopy.py run it in the guest"),

@@ -137,6 +137,7 @@ def of_source(path, place):
 def find(top):
     """All commands, in the order of the documents."""
     for pattern, find_in in (("README.md", of_markdown),
+                             ("CONTRIBUTING.md", of_markdown),
                              ("docs/manual/*.md", of_markdown),
                              ("docs/*.md", of_markdown),
                              ("docs/manual/*.1", of_manual_page),

@@ -13,14 +13,14 @@ OWN = ("auto", "orc", "stream", "u64", "u32", "fused", "fused, unaligned", "mark
        "drop", "ignore", "read into a buffer", "loads only", "mmiovidsrc", "mmiovidsrc ! BGRx")
 
 PLOTS = {
-    "copy": ("A frame of RGB into a buffer", ("aligned", "unaligned")),
-    "convert": ("A frame of RGB that is to be BGRx", ("RGB to BGRx",)),
-    "changes": ("A frame of which the changed rows are to be known",
+    "copy": ("Copy of an RGB frame", ("aligned", "unaligned")),
+    "convert": ("Conversion of a frame from RGB to BGRx", ("RGB to BGRx",)),
+    "changes": ("Copy of a frame with change detection",
                 ("all changed", "a box changed", "unchanged", "unchanged, unaligned",
                  "drop")),
-    "pipelines": ("Whole pipelines",
+    "pipelines": ("Pipelines",
                   ("pipelines, as fast as they go", "pipelines, at 50 frames/s")),
-    "pipelines-bgrx": ("Whole pipelines, to BGRx",
+    "pipelines-bgrx": ("Pipelines with conversion to BGRx",
                        ("pipelines, as fast as they go, to BGRx",
                         "pipelines, at 50 frames/s, to BGRx")),
 }
@@ -83,8 +83,8 @@ def write_all(groups, directory, size):
         scale = (WIDTH - LEFT - RIGHT) / max(1, math.ceil(largest * 2) / 2)
         svg = Svg(title)
         svg.text(16, 26, f"{title}, {size}", size=15, bold=True)
-        svg.text(16, 44, "CPU time a frame, median of the ratios; red: half of them lie "
-                 "there", size=11, fill="#555")
+        svg.text(16, 44, "CPU time per frame, median of the ratios; red: the middle half "
+                 "of them", size=11, fill="#555")
         y = 44 + TITLE
         for member, group in shown:
             y = draw_group(svg, y, member, group, scale)

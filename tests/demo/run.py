@@ -65,7 +65,7 @@ def demo(*arguments, **env):
 def picture_of_demo(*arguments, **env):
     """The PNG that ./demo says it wrote, and all it said."""
     status, text = demo(*arguments, **env)
-    named = re.search(r"the picture is in (.*\.png)$", text, re.MULTILINE)
+    named = re.search(r"the frame is in (.*\.png)$", text, re.MULTILINE)
     expect(status == 0 and named, f"status {status}: {text}")
     expect(time.time() - os.path.getmtime(named[1]) < PATIENCE,
            f"{named[1]} is an old one")
@@ -119,7 +119,7 @@ def check_opaque():
         file.flush()
         _, text = picture_of_demo(f"device={file.name}", "format=bgrx",
                                   "width=64", "height=48")
-    path = re.search(r"the picture is in (.*)$", text, re.MULTILINE)[1]
+    path = re.search(r"the frame is in (.*)$", text, re.MULTILINE)[1]
     with open(path, "rb") as png:
         kind = png.read(26)[25]
     expect(kind == 2, f"colour type {kind}, not 2 (RGB)")
@@ -175,7 +175,7 @@ def refused(argument, *words):
     expect(status not in (0, 128 + signal.SIGSEGV), f"status {status}: {text}")
     for word in words:
         expect(word in text, f"no '{word}' in: {text}")
-    expect("the picture is in" not in text, text)
+    expect("the frame is in" not in text, text)
 
 
 def check_bad_device():
