@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Text to address and back.  Nothing here looks at the machine, but for the current
- * directory.
+ * Parses device addresses and formats them as text.  Nothing here accesses the
+ * machine, except for its current directory.
  */
 #include "base/mmioaddress.h"
 
@@ -9,8 +9,8 @@
 
 #include "base/mmioerror.h"
 
-/* Reads 1 to @max_digits digits of base @base at *@text and steps over them;
- * strtoul() would take signs, blanks and "0x" as well. */
+/* Reads 1 to @max_digits digits of base @base at *@text and advances past them.
+ * strtoul() would also accept signs, blanks and "0x". */
 static gboolean
 take_number (const char **text, guint base, guint max_digits, guint32 * value)
 {
@@ -103,8 +103,11 @@ parse_id (MmioAddress * address, const char *text)
 
 /**
  * mmio_address_parse:
- * @address: (out): the address, set if successful; mmio_address_clear() it
+ * @address: (out): the address, set if successful; free it with
+ *   mmio_address_clear()
  * @text: (nullable): one of the forms of %MMIO_ADDRESS_FORMS
+ *
+ * Parses a device address.
  *
  * Returns: TRUE, or FALSE with %MMIO_ERROR_ADDRESS
  */
@@ -121,7 +124,7 @@ mmio_address_parse (MmioAddress * address, const char *text, GError ** error)
   } else if (!text || (!parse_slot (&result, text) &&
           !parse_id (&result, text))) {
     mmio_set_error (error, MMIO_ERROR_ADDRESS,
-        "'%s' does not name a device; set device to " MMIO_ADDRESS_FORMS ".",
+        "Cannot parse '%s' as a device; set device to " MMIO_ADDRESS_FORMS ".",
         text ? text : "");
     return FALSE;
   }
@@ -134,8 +137,8 @@ mmio_address_parse (MmioAddress * address, const char *text, GError ** error)
  * mmio_address_make_absolute:
  * @address: an address
  *
- * Resolves a relative path once, so that it stays the same file's when the process
- * changes its directory.  Links in it are followed each time.
+ * Resolves a relative path once, so that it names the same file after the process
+ * changes its directory.  Symbolic links in it are still followed at each use.
  */
 void
 mmio_address_make_absolute (MmioAddress * address)
@@ -156,8 +159,8 @@ mmio_address_make_absolute (MmioAddress * address)
 /**
  * mmio_address_to_string:
  *
- * Returns: (transfer full): the address in the form that
- *   mmio_address_parse() takes
+ * Returns: (transfer full): the address in the form that mmio_address_parse()
+ *   accepts
  */
 char *
 mmio_address_to_string (const MmioAddress * address)

@@ -14,13 +14,15 @@ typedef enum {
 
 /**
  * MmioAddress:
- * @kind: which of the members below count
- * @domain, @bus, @slot, @function: MMIO_ADDRESS_SLOT: where it is plugged in
- * @vendor, @device: MMIO_ADDRESS_ID: what it is
- * @nth: MMIO_ADDRESS_ID: which of several, from 0; -1: there is only one
+ * @kind: which of the members below are valid
+ * @domain, @bus, @slot, @function: MMIO_ADDRESS_SLOT: its PCI
+ *   address
+ * @vendor, @device: MMIO_ADDRESS_ID: its PCI IDs
+ * @nth: MMIO_ADDRESS_ID: index among devices with these IDs, from 0; -1: only
+ *   one device may have them
  * @path: MMIO_ADDRESS_PATH: the file or character device, owned
  *
- * How a user names a device.
+ * A device as a user names it.
  */
 typedef struct {
   MmioAddressKind kind;
@@ -34,7 +36,7 @@ typedef struct {
   char *path;
 } MmioAddress;
 
-/* The forms a user can type, for messages and help */
+/* The forms that a user can type, for messages and help */
 #define MMIO_ADDRESS_FORMS \
     "sim, a PCI address (0000:03:00.0 or 03:00.0), vendor:device in hex " \
     "(10ee:7024, or 10ee:7024@1 for the second of several) or the path of a " \

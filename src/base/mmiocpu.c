@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the CPU can do, as far as it matters for loads from a BAR.
+ * CPU features that matter for loads from a BAR.
  */
 #include "base/mmiocpu.h"
 
 #if defined (__x86_64__) || defined (__i386__)
 #include <cpuid.h>
 
-/* CPUID leaf 1, ECX: the bit that no real CPU sets and every hypervisor does
+/* CPUID leaf 1, ECX: a bit that every hypervisor sets and no physical CPU
  * (Intel SDM volume 2, CPUID; Linux: X86_FEATURE_HYPERVISOR) */
 #define CPUID_HYPERVISOR (1u << 31)
 #endif
@@ -15,8 +15,8 @@
 /**
  * mmio_cpu_has_streaming_loads:
  *
- * Returns: whether there are loads that fetch whole lines from
- *   write-combining memory: MOVNTDQA of SSE4.1, or LDNP
+ * Returns: whether the CPU has loads that fetch whole lines from write-combining
+ *   memory: MOVNTDQA of SSE4.1, or LDNP
  */
 gboolean
 mmio_cpu_has_streaming_loads (void)
@@ -33,9 +33,9 @@ mmio_cpu_has_streaming_loads (void)
 /**
  * mmio_cpu_is_virtual:
  *
- * In a virtual machine a BAR may be emulated: each load traps, and the wide
- * ones that the hypervisor does not know end the machine.  Nothing tells from
- * inside which BARs those are.
+ * Detects a virtual machine, where a BAR may be emulated.  Each load from such a BAR
+ * traps, and a wide one that the hypervisor does not support ends the machine.  A
+ * guest cannot detect which BARs are emulated.
  *
  * Returns: whether this is known to be a virtual machine
  */

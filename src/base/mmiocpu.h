@@ -9,14 +9,13 @@ gboolean mmio_cpu_has_streaming_loads (void);
 gboolean mmio_cpu_is_virtual (void);
 
 /*
- * mmio_cpu_load_guint8() to mmio_cpu_load_guint64(): one load each, aligned,
- * that the compiler neither splits, joins, repeats nor leaves out.  On arm64
- * nor does it move the address on in the same instruction, as compilers like
- * to: of such a load the CPU does not tell a hypervisor what was to be loaded
- * (Arm ARM, ESR_EL2.ISV), and one that has to emulate it cannot.
+ * mmio_cpu_load_guint8() to mmio_cpu_load_guint64() are one aligned load each, which
+ * the compiler does not split, join, repeat or remove.  On arm64 the load does not
+ * also advance its address, as compilers prefer.  For such a load the CPU gives the
+ * hypervisor no syndrome (Arm ARM, ESR_EL2.ISV), so it cannot be emulated.
  */
 #if defined (__SANITIZE_THREAD__)
-/* A device writes its memory while it is read: of that there is nothing to report */
+/* A device writes its memory while it is read; that is not a data race */
 #define MMIO_CPU_OF_DEVICE_ __attribute__((no_sanitize_thread))
 #else
 #define MMIO_CPU_OF_DEVICE_
@@ -51,19 +50,19 @@ MMIO_CPU_LOAD_ (guint64)
 #undef MMIO_CPU_LOAD_
 #undef MMIO_CPU_OF_DEVICE_
 
-/* How far ahead stores are announced: a page, since that is where the CPU's
- * own prefetching ends.  Measured, as docs/measurements.md says; 2048 to 8192
- * do as well. */
+/* How far ahead memory is prefetched, in bytes: a page, where the CPU's own
+ * prefetching ends. Measured, see docs/measurements.md; 2048 to 8192 perform
+ * equally well. */
 #define MMIO_CPU_AHEAD 4096
 
 /**
  * mmio_cpu_announce_stores:
- * @memory: what is being written
+ * @memory: the memory that is being written
  * @length: bytes that are written now
  *
- * Has ordinary memory fetched that will be written a little later, so that the
- * stores need not wait for it.  Only a hint: it never faults, and nothing
- * comes of it where there is no memory, or none that is cached.
+ * Prefetches ordinary memory that is written soon, so that the stores do not wait for
+ * it.  This is a hint: it never faults, and has no effect on unmapped or uncached
+ * memory.
  */
 static inline void
 mmio_cpu_announce_stores (const guint8 * memory, gsize length)
@@ -74,10 +73,11 @@ mmio_cpu_announce_stores (const guint8 * memory, gsize length)
 
 /**
  * mmio_cpu_announce_loads:
- * @memory: what is being loaded from
- * @length: bytes that are loaded now
+ * @memory: the memory that is being read
+ * @length: bytes that are read now
  *
- * The same for loads; for ordinary memory only.
+ * Prefetches memory that is read soon, like mmio_cpu_announce_stores(); for ordinary
+ * memory only.
  */
 static inline void
 mmio_cpu_announce_loads (const guint8 * memory, gsize length)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Errors that a person can act on: the message is one sentence that says what
- * failed, on which device, and what to type.  What the system said about it
- * travels beside the sentence, for the debug string.
+ * Errors that a user can act on.  The message is one sentence: what failed, on which
+ * device, and what to type.  The system's own error is kept beside it, for the debug
+ * string.
  */
 #include "base/mmioerror.h"
 
@@ -14,8 +14,8 @@
 
 #include "base/mmiosystem.h"
 
-/* The private part is NULL for errors of other domains, none of which come to
- * where it is asked for; gcc's analyzer cannot know */
+/* The private part is NULL for errors of other domains only, which are never
+ * passed to the functions that read it; gcc's analyzer cannot know that */
 #if defined (__GNUC__) && !defined (__clang__)
 #pragma GCC diagnostic ignored "-Wanalyzer-null-dereference"
 #endif
@@ -50,8 +50,8 @@ mmio_error_private_clear (MmioErrorPrivate * priv)
 G_DEFINE_EXTENDED_ERROR (MmioError, mmio_error)
 /* *INDENT-ON* */
 
-/* A sentence quotes what somebody has typed, or a device has said, and goes to
- * screens and logs: valid UTF-8, in one line.  Takes @text. */
+/* Makes @text (transfer full) valid UTF-8 in one line: messages quote users and
+ * devices, and go to screens and logs. */
 static char *
 make_printable (char *text)
 {
@@ -77,11 +77,11 @@ create_error (MmioErrorCode code, const char *format, va_list args)
 /**
  * mmio_set_error:
  * @error: (nullable) (out): where to put the error
- * @code: what kind of error
- * @format: printf() format of the sentence; what is no valid UTF-8 in it, or no
- *   text, is replaced
+ * @code: the kind of error
+ * @format: printf() format of the message; invalid UTF-8 and control characters in
+ *   the result are replaced
  *
- * Sets @error where no system call is to blame.
+ * Sets @error for a failure without a failed system call.
  */
 void
 mmio_set_error (GError ** error, MmioErrorCode code, const char *format, ...)
@@ -96,8 +96,8 @@ mmio_set_error (GError ** error, MmioErrorCode code, const char *format, ...)
   va_end (args);
 }
 
-/* What a call can lack that succeeds otherwise, and what helps.  A sentence with one
- * of the words says so itself. */
+/* Resources that a call can lack, and the remedy. A message that contains one
+ * of the words already names the shortage. */
 static const struct
 {
   int errnum;
@@ -121,7 +121,7 @@ has_word (const char *text, const char *word)
   return word && strstr (text, word);
 }
 
-/* Returns: (nullable): what to say in the place of the advice in @text */
+/* Returns: (nullable): the text that replaces the hint in @text */
 static const char *
 find_reason (int errnum, const char *text)
 {
@@ -138,9 +138,11 @@ find_reason (int errnum, const char *text)
  * mmio_error_get_shortage_reason:
  * @errnum: errno of a call
  *
- * Returns: (nullable) (transfer none): what the call lacked, and what helps, for the end
- *   of a sentence that mmio_set_system_error() leaves as it is; NULL if that is not
- *   descriptors or memory
+ * Describes a shortage, as the end of a message that mmio_set_system_error() does not
+ * change.
+ *
+ * Returns: (nullable) (transfer none): the missing resource and the remedy; NULL if
+ *   @errnum is no shortage of descriptors or memory
  */
 const char *
 mmio_error_get_shortage_reason (int errnum)
@@ -148,8 +150,8 @@ mmio_error_get_shortage_reason (int errnum)
   return find_reason (errnum, "");
 }
 
-/* A shortage says nothing of the device, and what helps with that does not help.
- * @text: the sentence otherwise, whose first clause stays */
+/* Replaces the hint of @text after its first clause: the hint is about the
+ * device, and does not help against a shortage */
 static GError *
 create_shortage_error (const char *reason, const char *text)
 {
@@ -165,14 +167,14 @@ create_shortage_error (const char *reason, const char *text)
 /**
  * mmio_set_system_error:
  * @error: (nullable) (out): where to put the error
- * @code: what kind of error
+ * @code: the kind of error
  * @errnum: errno of the call
  * @call: the call that failed, with its argument, such as "mmap /dev/shm/x"
- * @format: printf() format of the sentence
+ * @format: printf() format of the message
  *
- * Sets @error where a system call failed.  Without file descriptors or memory, which
- * any call may lack, it is %MMIO_ERROR_FAILED, and the advice in @format, what comes
- * after the first "; ", is replaced by one that helps.
+ * Sets @error for a failed system call.  For a shortage of file descriptors or memory,
+ * which any call may have, the code is %MMIO_ERROR_FAILED.  The hint of the message,
+ * which begins at the first "; ", is then replaced by one against the shortage.
  */
 void
 mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
@@ -201,10 +203,10 @@ mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
   mmio_error_get_private (*error)->errnum = errnum;
 }
 
-/* The group that docs/manual/70-mmiovid.rules permits to read devices */
+/* The group to which docs/manual/70-mmiovid.rules grants read access */
 #define GROUP "video"
 
-/* As much as a group with all its members takes, see getgrgid_r(3) */
+/* Enough for a group with all its members, see getgrgid_r(3) */
 #define GROUP_SIZE 65536
 
 static gboolean
@@ -213,10 +215,10 @@ has_bits (const struct stat *st, mode_t bits)
   return (st->st_mode & bits) == bits;
 }
 
-/* @bits: those of others, S_IROTH and S_IWOTH
+/* @bits: the permission bits of others, S_IROTH and S_IWOTH
  *
- * Returns: (nullable) (transfer full): the name of the group that has this access to a
- *   file; NULL if none has but root's, or no name is known */
+ * Returns: (nullable) (transfer full): the name of the group that has this
+ * access to a file; NULL if no group but root's has, or the name is unknown */
 static char *
 get_group (const struct stat *st, mode_t bits)
 {
@@ -233,8 +235,7 @@ get_group (const struct stat *st, mode_t bits)
   return g_strdup (group.gr_name);
 }
 
-/* Returns: (transfer full): @path as a shell takes it, without quotes if it needs
- *   none */
+/* Returns: (transfer full): @path as a shell word, quoted if necessary */
 static char *
 quote_path (const char *path)
 {
@@ -246,7 +247,8 @@ quote_path (const char *path)
   return g_strdup (path);
 }
 
-/* Returns: (transfer full): what gives access to a file, for the end of a sentence */
+/* Returns: (transfer full): why access is denied and what grants it, for the
+ * end of a message */
 static char *
 get_permit_advice (int errnum, const char *path, MmioFileAccess access)
 {
@@ -257,27 +259,27 @@ get_permit_advice (int errnum, const char *path, MmioFileAccess access)
   struct stat st;
 
   if (stat (path, &st) < 0)
-    return errno == EACCES ? g_strdup_printf (", as one of its directories may "
-        "not be entered; see which with: namei -l %s", quoted) :
-        g_strdup ("; dmesg may say why");
+    return errno == EACCES ? g_strdup_printf ("a directory in its path denies "
+        "access; find it with: namei -l %s", quoted) :
+        g_strdup ("permission denied; see dmesg");
 
   if (st.st_uid == geteuid () && !has_bits (&st, bits << 6))
-    return g_strdup_printf (", although it is yours; allow it with: "
-        "chmod u+%s %s", letters, quoted);
+    return g_strdup_printf ("you own it, but its mode denies access; "
+        "allow it with: chmod u+%s %s", letters, quoted);
 
-  /* The permissions are those that it takes: something else forbids it */
+  /* The mode permits access: something else denies it */
   if (geteuid () == 0 || st.st_uid == geteuid () ||
       (group_member (st.st_gid) && has_bits (&st, bits << 3)) ||
       has_bits (&st, bits))
-    return g_strdup ("; dmesg may say why");
+    return g_strdup ("permission denied; see dmesg");
 
   group = errnum == EACCES ? get_group (&st, bits) : NULL;
   if (group)
-    return g_strdup_printf (", but the group %s may; join it before your next "
-        "login with: sudo usermod -aG %s $USER", group, group);
+    return g_strdup_printf ("only the group %s has access; join it before your "
+        "next login with: sudo usermod -aG %s $USER", group, group);
 
-  return g_strdup_printf ("; allow it for the group " GROUP " with: "
-      "sudo chgrp " GROUP " %s && sudo chmod g+%s %s", quoted, letters, quoted);
+  return g_strdup_printf ("permission denied; allow it for the group " GROUP
+      " with: sudo chgrp " GROUP " %s && sudo chmod g+%s %s", quoted, letters, quoted);
 }
 
 /**
@@ -288,9 +290,9 @@ get_permit_advice (int errnum, const char *path, MmioFileAccess access)
  * @access: what it was opened for
  * @purpose: what the file is for, as a clause with its comma, or ""
  *
- * Sets @error where a file may not be opened. The advice is what is missing: the
- * permission of the owner, of a group or of a directory, or the membership of the
- * user in the group.
+ * Sets @error for a file that may not be opened.  The hint grants what is missing: the
+ * permission of the owner, of a group or of a directory, or the user's membership in
+ * the group.
  */
 void
 mmio_set_denied_error (GError ** error, int errnum, const char *path,
@@ -303,7 +305,7 @@ mmio_set_denied_error (GError ** error, int errnum, const char *path,
 
   advice = get_permit_advice (errnum, path, access);
   mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-      "You may not %s %s%s%s", access == MMIO_FILE_READ ? "read" :
+      "Cannot %s %s%s: %s", access == MMIO_FILE_READ ? "read" :
       "read and write", path, purpose, advice);
 }
 
@@ -311,8 +313,8 @@ mmio_set_denied_error (GError ** error, int errnum, const char *path,
  * mmio_error_get_system:
  * @error: any error
  *
- * Returns: (nullable) (transfer none): the system's own words, valid as long
- *   as @error, or NULL where no system call is to blame
+ * Returns: (nullable) (transfer none): the text of the system's error, valid as long
+ *   as @error; NULL if no system call failed
  */
 const char *
 mmio_error_get_system (const GError * error)
@@ -327,7 +329,7 @@ mmio_error_get_system (const GError * error)
  * mmio_error_is_shortage:
  * @error: any error
  *
- * Returns: whether mmio_is_shortage() says that the error proves nothing
+ * Returns: whether @error is a shortage, which proves nothing; see mmio_is_shortage()
  */
 gboolean
 mmio_error_is_shortage (const GError * error)
@@ -340,8 +342,8 @@ mmio_error_is_shortage (const GError * error)
  * mmio_error_get_reason:
  * @error: an error
  *
- * Returns: (transfer full): the sentence without %MMIO_USE_COPY or
- *   %MMIO_OR_USE_COPY, for a user whose frames are copied anyway
+ * Returns: (transfer full): the message without %MMIO_USE_COPY or %MMIO_OR_USE_COPY,
+ *   for a user whose frames are copied anyway
  */
 char *
 mmio_error_get_reason (const GError * error)

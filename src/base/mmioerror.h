@@ -7,17 +7,19 @@ G_BEGIN_DECLS
 
 /**
  * MmioErrorCode:
- * @MMIO_ERROR_ADDRESS: the text that names the device is malformed
- * @MMIO_ERROR_NOT_FOUND: there is no such device, BAR or file
+ * @MMIO_ERROR_ADDRESS: malformed device address
+ * @MMIO_ERROR_NOT_FOUND: no such device, BAR or file
  * @MMIO_ERROR_AMBIGUOUS: several devices match
- * @MMIO_ERROR_NOT_PERMITTED: file permissions or kernel lockdown forbid it
- * @MMIO_ERROR_BUSY: a kernel driver holds the BAR, or another program the device
- * @MMIO_ERROR_SETTINGS: the geometry is incomplete, impossible or too large
+ * @MMIO_ERROR_NOT_PERMITTED: denied by file permissions or kernel lockdown
+ * @MMIO_ERROR_BUSY: the BAR is used by a kernel driver, or the device by another
+ *   program
+ * @MMIO_ERROR_SETTINGS: the frame layout is incomplete, impossible or too large
  * @MMIO_ERROR_FORMAT: the pixel format cannot be used here
- * @MMIO_ERROR_NO_MODE: the device shows no picture for the time being
- * @MMIO_ERROR_OFF: the device does not answer: decoding off, asleep
- * @MMIO_ERROR_GONE: the device was there, and is no more
- * @MMIO_ERROR_FAILED: the system refused for another reason
+ * @MMIO_ERROR_NO_MODE: the device shows no frame at present
+ * @MMIO_ERROR_OFF: the device does not answer: memory decoding is off, or it is
+ *   asleep
+ * @MMIO_ERROR_GONE: the device was removed
+ * @MMIO_ERROR_FAILED: another failure of the system
  */
 typedef enum {
   MMIO_ERROR_ADDRESS,
@@ -43,12 +45,12 @@ typedef enum {
   MMIO_FILE_READ_WRITE,
 } MmioFileAccess;
 
-/* Ends a sentence about what has gone, with advice for those who do not wait for
- * it: whoever does leaves out what follows */
+/* Begins the hint of a message about a removed device.  A caller that waits for the
+ * device to return omits the hint. */
 #define MMIO_START_AGAIN "; start again"
 
-/* End a sentence about a dma-buf that cannot be made, with advice for users that
- * ask for one; mmio_error_get_reason() removes them */
+/* End a message about a failed dma-buf export, with a hint for users that request
+ * one; mmio_error_get_reason() removes them */
 #define MMIO_USE_COPY "; use io-mode=copy."
 #define MMIO_OR_USE_COPY ", or use io-mode=copy."
 

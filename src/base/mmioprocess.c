@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which process an object belongs to.  A forked child inherits the objects of its
- * parent, but neither their maps nor their threads, and shares the devices behind
- * their descriptors.  So in a child an inherited object frees its memory and closes
- * its descriptors.  It takes no lock, which a thread of the parent may have held
- * during the fork, and changes nothing that the parent sees.
+ * Which process owns an object.  A forked child inherits the objects of its parent,
+ * but not their maps or threads, and shares the devices behind their descriptors.
+ * Therefore an inherited object frees its memory and closes its descriptors in a
+ * child.  It takes no lock, which a thread of the parent may have held during the
+ * fork, and changes nothing that the parent sees.
  */
 #include "base/mmioprocess.h"
 
@@ -42,9 +42,9 @@ mmio_process_get (void)
 
 /**
  * mmio_process_is_current:
- * @process: what mmio_process_get() returned when an object was made
+ * @process: the result of mmio_process_get() when an object was created
  *
- * Returns: whether the object is this process's own, not inherited by a fork
+ * Returns: whether this process created the object, rather than inherited it by a fork
  */
 gboolean
 mmio_process_is_current (guint process)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * System calls, and what their errors prove.
+ * System calls with errno as the result, and the errors that prove nothing.
  */
 #include "base/mmiosystem.h"
 
@@ -11,15 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Attributes of sysfs fit */
+/* Bytes of one read; attributes of sysfs fit */
 #define CHUNK 4096
 
 /**
  * mmio_is_shortage:
  * @errnum: an error of a system call
  *
- * Returns: whether the system lacks something to answer with, descriptors or memory.
- *   Such an error proves nothing: the same call may succeed later.
+ * Returns: whether the system lacks descriptors or memory for an answer.  Such an error
+ *   proves nothing: the same call may succeed later.
  */
 gboolean
 mmio_is_shortage (int errnum)
@@ -31,10 +31,10 @@ mmio_is_shortage (int errnum)
 /**
  * mmio_read_file:
  * @path: a file
- * @text: (out) (transfer full): its content, with a 0 behind it; NULL after an error
- * @length: (out) (optional): the bytes before that 0
+ * @text: (out) (transfer full): its content and a terminating 0; NULL after an error
+ * @length: (out) (optional): bytes before that 0
  *
- * Reads a file, as g_file_get_contents() does, but repeats what a signal interrupts.
+ * Reads a file like g_file_get_contents(), but repeats interrupted calls.
  *
  * Returns: 0 or errno
  */
@@ -68,10 +68,10 @@ mmio_read_file (const char *path, char **text, gsize * length)
 /**
  * mmio_read_dir:
  * @path: a directory
- * @names: (out) (transfer full) (element-type filename): what is in it, without "."
- *   and ".."; NULL after an error
+ * @names: (out) (transfer full) (element-type filename): its entries, without "." and
+ *   ".."; NULL after an error
  *
- * Lists a directory, wholly or not at all.
+ * Lists a directory completely or not at all.
  *
  * Returns: 0 or errno
  */
@@ -104,7 +104,9 @@ mmio_read_dir (const char *path, GPtrArray ** names)
 /**
  * mmio_read_link:
  * @path: a symbolic link
- * @target: (out) (transfer full) (nullable): what it has; NULL after an error
+ * @target: (out) (transfer full) (nullable): its target; NULL after an error
+ *
+ * Reads a symbolic link, which must not be longer than PATH_MAX.
  *
  * Returns: 0 or errno
  */
@@ -121,10 +123,10 @@ mmio_read_link (const char *path, char **target)
 /**
  * mmio_real_path:
  * @path: a path
- * @real: (out) (transfer full) (nullable): where it leads by all links, absolute;
- *   NULL after an error
+ * @real: (out) (transfer full) (nullable): the absolute path without symbolic links,
+ *   for g_free(); NULL after an error
  *
- * Resolves a path, as realpath() does, for g_free().
+ * Resolves a path like realpath().
  *
  * Returns: 0 or errno
  */

@@ -8,11 +8,11 @@
 G_BEGIN_DECLS
 
 #ifdef __cppcheck__
-/* It does not see through the statement what a call sets */
+/* cppcheck does not see which variables a call in a statement expression sets */
 #define MMIO_RETRY(call) (call)
 #else
-/* Repeats @call, which returns -1 with errno set, as long as a signal interrupts it.
- * File systems that ask a server (FUSE, NFS) are interrupted in any call. */
+/* Repeats @call, which returns -1 with errno set, while signals interrupt it.
+ * On file systems with a server (FUSE, NFS) any call can be interrupted. */
 #define MMIO_RETRY(call) \
   (__extension__ ({ \
     __typeof__ (call) mmio_retry_ret_; \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A device and its parameters as a URI, and back.  Nothing here looks at the
- * machine, and what the parameters mean is for others to know.
+ * Parses a URI of a device with parameters, and formats it.  Nothing here accesses the
+ * machine, and the meaning of the parameters is known elsewhere.
  *
- * What follows mmio:// is no authority as RFC 3986 has it: parsers of that take
- * a PCI address for a host with a port, and an odd one.
+ * The part after mmio:// is not an authority of RFC 3986: such parsers read a PCI
+ * address as a host with a port, and reject it.
  */
 #include "base/mmiouri.h"
 
@@ -15,7 +15,7 @@
 
 #define START MMIO_URI_SCHEME "://"
 
-/* What needs no escape, besides letters, digits and -._~ */
+/* Characters without an escape, besides letters, digits and -._~ */
 #define DEVICE_CHARACTERS ":/@+,=!$&'()*"
 #define PARAMETER_CHARACTERS ":/@,"
 
@@ -29,8 +29,11 @@ parameter_free (MmioUriParameter * parameter)
 
 /**
  * mmio_uri_init:
- * @uri: (out caller-allocates): a URI without parameters; mmio_uri_clear() it
+ * @uri: (out caller-allocates): a URI without parameters; free it with
+ *   mmio_uri_clear()
  * @device: the device
+ *
+ * Initialises a URI.
  */
 void
 mmio_uri_init (MmioUri * uri, const char *device)
@@ -42,10 +45,10 @@ mmio_uri_init (MmioUri * uri, const char *device)
 
 /**
  * mmio_uri_add:
- * @name: not empty, and not there yet
+ * @name: not empty, and different from the names in @uri
  * @value: its value
  *
- * Adds a parameter at the end.
+ * Appends a parameter.
  */
 void
 mmio_uri_add (MmioUri * uri, const char *name, const char *value)
@@ -85,11 +88,11 @@ parse_parameters (MmioUri * uri, const char *text, GError ** error)
       mmio_uri_add (uri, name, value);
     else if (*name != '\0')
       mmio_set_error (error, MMIO_ERROR_ADDRESS,
-          "%s= is there twice; say it once.", name);
+          "Cannot parse the URI: %s= occurs twice; remove one of them.", name);
     else
       mmio_set_error (error, MMIO_ERROR_ADDRESS,
-          "There is a value without a name in '%s'; write name=value, and & "
-          "between them.", text);
+          "Cannot parse '%s': a value has no name; write name=value, "
+          "separated by &.", text);
     g_free (name);
     g_free (value);
     if (!is_new)
@@ -98,14 +101,15 @@ parse_parameters (MmioUri * uri, const char *text, GError ** error)
 
   if (glib_error)
     mmio_set_error (error, MMIO_ERROR_ADDRESS,
-        "'%s' is no list of parameters (%s); write name=value, & between them, "
-        "and other characters of a value as %% and two hex digits.", text,
+        "Cannot parse '%s' as parameters (%s); write name=value, separated by "
+        "&, and escape other characters as %% and two hex digits.", text,
         glib_error->message);
 
   return glib_error == NULL;
 }
 
-/* The text up to @end, decoded, if that is a device */
+/* Returns: (transfer full) (nullable): the decoded text up to @end, or NULL if that
+ * is no device */
 static char *
 parse_device (const char *text, const char *end, GError ** error)
 {
@@ -114,8 +118,8 @@ parse_device (const char *text, const char *end, GError ** error)
 
   if (!device) {
     mmio_set_error (error, MMIO_ERROR_ADDRESS,
-        "'%.*s' does not name a device: %% must be followed by two hex digits, "
-        "and not by 00.", (int) (end - text), text);
+        "Cannot parse '%.*s' as a device: %% must be followed by two hex "
+        "digits, and not by 00; write %% itself as %%25.", (int) (end - text), text);
     return NULL;
   }
 
@@ -125,9 +129,12 @@ parse_device (const char *text, const char *end, GError ** error)
 
 /**
  * mmio_uri_parse:
- * @uri: (out caller-allocates): the URI, set if successful; mmio_uri_clear() it
- * @text: mmio://DEVICE, or mmio://DEVICE?NAME=VALUE&NAME=VALUE...; what is no
- *   letter or digit may be escaped, as % and two hex digits
+ * @uri: (out caller-allocates): the URI, set if successful; free it with
+ *   mmio_uri_clear()
+ * @text: mmio://DEVICE, or mmio://DEVICE?NAME=VALUE&NAME=VALUE...; characters other than
+ *   letters and digits may be escaped as % and two hex digits
+ *
+ * Parses a URI.
  *
  * Returns: TRUE, or FALSE with %MMIO_ERROR_ADDRESS
  */
@@ -140,14 +147,16 @@ mmio_uri_parse (MmioUri * uri, const char *text, GError ** error)
 
   if (g_ascii_strncasecmp (text, START, strlen (START)) != 0) {
     mmio_set_error (error, MMIO_ERROR_ADDRESS,
-        "'%s' does not start with " START "; write " START "sim, for one.",
+        "Cannot parse '%s': it does not start with " START "; write for example "
+        START "sim.",
         text);
     return FALSE;
   }
 
   if (strchr (text, '#')) {
     mmio_set_error (error, MMIO_ERROR_ADDRESS,
-        "A device has no parts, as # in '%s' would have it; write # as %%23.",
+        "Cannot parse '%s': # has no meaning in the URI of a device; write # as "
+        "%%23.",
         text);
     return FALSE;
   }
@@ -178,7 +187,7 @@ append_escaped (GString * text, const char *part, const char *characters)
 /**
  * mmio_uri_to_string:
  *
- * Returns: (transfer full): the URI in the form that mmio_uri_parse() takes
+ * Returns: (transfer full): the URI in the form that mmio_uri_parse() accepts
  */
 char *
 mmio_uri_to_string (const MmioUri * uri)

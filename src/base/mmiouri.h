@@ -9,8 +9,10 @@ G_BEGIN_DECLS
 
 /**
  * MmioUriParameter:
- * @name: what is said of the device, not empty
- * @value: and what it is, maybe empty; both are UTF-8, decoded and owned
+ * @name: the name, not empty
+ * @value: the value, may be empty
+ *
+ * A parameter of a URI.  Both are UTF-8, decoded and owned.
  */
 typedef struct {
   char *name;
@@ -19,11 +21,11 @@ typedef struct {
 
 /**
  * MmioUri:
- * @device: a device as mmio_address_parse() takes it, owned
- * @parameters: (element-type MmioUriParameter): what follows the question mark,
- *   in the order of the text, each name once; owned
+ * @device: a device in a form that mmio_address_parse() accepts, owned
+ * @parameters: (element-type MmioUriParameter): the parameters after the question
+ *   mark, in the order of the text, each name once; owned
  *
- * A device and what is to be known of it, in one text:
+ * A device and its parameters:
  * mmio://0000:03:00.0?bar=2&width=640&height=480
  */
 typedef struct {

@@ -293,7 +293,7 @@ static const struct
   {ENOENT, 0, F_SEAL_SHRINK, GST_RESOURCE_ERROR_NOT_FOUND,
       "This kernel has no /dev/udmabuf", "sudo modprobe udmabuf", "open: "},
   {EACCES, 0, F_SEAL_SHRINK, GST_RESOURCE_ERROR_NOT_AUTHORIZED,
-        "You may not read and write /dev/udmabuf", "such as that of",
+        "Cannot read and write /dev/udmabuf", "such as that of",
       "open: "},
   {0, EINVAL, F_SEAL_SHRINK, GST_RESOURCE_ERROR_OPEN_READ,
         "The kernel makes no dma-buf of the memory", "io-mode=copy",

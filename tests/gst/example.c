@@ -142,7 +142,7 @@ GST_START_TEST (test_errors)
     const char *arguments;
     const char *words[2];
   } errors[] = {
-    {"device=video0", {"mmiovidsrc0: 'video0' does not name a device",
+    {"device=video0", {"mmiovidsrc0: Cannot parse 'video0' as a device",
             "set device to"}},
     {"device=/absent", {"Cannot open /absent: there is no such file",
             "errno 2"}},

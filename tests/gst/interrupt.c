@@ -354,7 +354,8 @@ GST_START_TEST (test_gone)
   fake_unplug (fake);
   gst_harness_play (h);
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ, NULL,
-      DEVICE " has gone", "start again", "lspci -D", NULL);
+      "Cannot read " DEVICE ": it was unplugged", "start again", "lspci -D",
+      NULL);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_WARNING), 0);
   gst_element_set_state (h->element, GST_STATE_NULL);
 

@@ -171,10 +171,10 @@ static const struct
   const char *words;
   const char *more;
 } refused[] = {
-  {"mmio://", "'' does not name a device", "sim"},
-  {"mmio://SIM", "'SIM' does not name a device", "sim"},
+  {"mmio://", "Cannot parse '' as a device", "sim"},
+  {"mmio://SIM", "Cannot parse 'SIM' as a device", "sim"},
   {"mmio://sim?bar", "write name=value", "'bar'"},
-  {"mmio://sim?bar=1&bar=1", "bar= is there twice", "once"},
+  {"mmio://sim?bar=1&bar=1", "bar= occurs twice", "remove one"},
   /* Names */
   {"mmio://sim?foo=1",
       "Cannot set foo: it is not a parameter. Use one of access, "

@@ -79,7 +79,7 @@ test_usage (void)
   fail ("sim sim", 2, "Cannot measure several devices");
   fail ("sim --rate never", 2, "--rate");
   fail ("sim --format png", 2, "--format");
-  fail ("no-such-thing", 2, "does not name a device");
+  fail ("no-such-thing", 2, "as a device; set device to");
 }
 
 static void

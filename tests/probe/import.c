@@ -333,7 +333,7 @@ test_no_udmabuf (void)
 
   fakekernel_set_udmabuf (EACCES, 0);
   forbidden = run ("sim", "BGRx", 64, 48);
-  check_table (forbidden, "none: You may not read and write /dev/udmabuf, "
+  check_table (forbidden, "none: Cannot read and write /dev/udmabuf, "
       "which makes dma-bufs", "open: ");
 
   fakekernel_set_udmabuf (0, ENOMEM);

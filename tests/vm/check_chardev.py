@@ -69,12 +69,12 @@ def not_root(bench):
         bench.guest.must(f"chown root:video {framebuffer.node} && "
                          f"chmod 640 {framebuffer.node}")
         message = bench.error(source, nobody=True)
-        expect(f"You may not read {framebuffer.node}, but the group video may; "
+        expect(f"Cannot read {framebuffer.node}: only the group video has access; "
                in message, message)
         bench.guest.must(f"chown root:root {framebuffer.node} && "
                          f"chmod 600 {framebuffer.node}")
         message = bench.error(source, nobody=True)
-        expect(f"You may not read {framebuffer.node}; allow it" in message,
+        expect(f"Cannot read {framebuffer.node}: permission denied; allow it" in message,
                message)
         bench.follow_advice(message)
         compare(_capture(bench, framebuffer, user=VIDEO),

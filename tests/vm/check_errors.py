@@ -99,7 +99,7 @@ def not_root(bench):
         _compare_small(bench, 70, user=VIDEO)
         message = bench.error(f"device={IVSHMEM} bar=2 {SMALL.properties()}",
                               nobody=True)
-        _says(message, path, "You may not read", "usermod -aG video")
+        _says(message, path, "Cannot read", "usermod -aG video")
     finally:
         bench.guest.must(f"chown root:root {path} && chmod 600 {path}")
 

@@ -41,7 +41,7 @@ def _check_picture(bench, source, seed):
     data = bench.capture(f"{source} {_PICTURE.properties()}", user=VIDEO)
     compare(captured_rows(data, "RGB", 320, 240), _PICTURE.rows(memory))
     message = bench.error(f"{source} {_PICTURE.properties()}", nobody=True)
-    expect("You may not" in message, message)
+    expect("Cannot read " in message, message)
 
 
 @check("strict", "rules: udevd lets the group video read a BAR by sysfs")
@@ -78,7 +78,7 @@ def by_uio(bench):
         data = bench.capture(f"device={NODE} {IDENTITY}", user=VIDEO)
         expect(data == KNOWN, data.hex())
         message = bench.error(f"device={NODE} {IDENTITY}", nobody=True)
-        expect(f"You may not read {NODE}, but the group video may; " in message,
+        expect(f"Cannot read {NODE}: only the group video has access; " in message,
                message)
 
 

@@ -100,14 +100,14 @@ def _watch_display(bench, watch):
 def not_root(bench):
     source = "format=bgrx width=160 height=120 io-mode=dmabuf"
     message = bench.error(source, nobody=True)
-    expect("You may not read and write /dev/udmabuf, which makes dma-bufs of memory "
-           "such as that of sim; allow it" in message, message)
+    expect("Cannot read and write /dev/udmabuf, which makes dma-bufs of memory "
+           "such as that of sim: permission denied; allow it" in message, message)
     bench.follow_advice(message)
     try:
         data = bench.capture(source, user=VIDEO)
         expect(len(data) == 160 * 120 * 4, f"{len(data)} bytes")
         message = bench.error(source, nobody=True)
-        expect("that of sim, but the group video may; " in message, message)
+        expect("that of sim: only the group video has access; " in message, message)
     finally:
         bench.guest.must("chown root:root /dev/udmabuf && chmod 600 /dev/udmabuf")
 

@@ -79,14 +79,14 @@ def not_root(bench):
     config = f"{DEVICES}/{EDU}/config"
     with bound(bench, EDU, "uio_pci_generic"):
         message = bench.error(f"device={NODE} {IDENTITY}", nobody=True)
-        expect(f"You may not read {NODE}; allow it" in message, message)
+        expect(f"Cannot read {NODE}: permission denied; allow it" in message, message)
         bench.follow_advice(message)
         data = bench.capture(f"device={EDU} access=uio {IDENTITY}", user=VIDEO)
         expect(data == KNOWN, data.hex())
         try:
             for path in (NODE, config):
                 message = interrupt_error(bench, NODE, "auto", VIDEO)
-                expect(f"You may not read and write {path}, wh" in message,
+                expect(f"Cannot read and write {path}, wh" in message,
                        message)
                 bench.follow_advice(message)
             with interrupts(bench, NODE, "auto", "uio", VIDEO) as irq:

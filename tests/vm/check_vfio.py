@@ -63,13 +63,13 @@ def not_root(bench):
     node = group_node(bench)
     source = f"device={node} {SMALL.properties()}"
     message = bench.error(source, nobody=True)
-    expect(f"You may not read and write {node}, which {IVSHMEM} needs; "
-           "allow it" in message, message)
+    expect(f"Cannot read and write {node}, which {IVSHMEM} needs: "
+           "permission denied; allow it" in message, message)
     bench.follow_advice(message)
     try:
         compare_odd(bench, f"device={node}", 82, user=VIDEO)
         message = bench.error(source, nobody=True)
-        expect(f"{IVSHMEM} needs, but the group video may; " in message, message)
+        expect(f"{IVSHMEM} needs: only the group video has access; " in message, message)
     finally:
         bench.guest.must(f"chown root:root {node} && chmod 600 {node}")
 

@@ -422,7 +422,8 @@ static const struct
 } open_errors[] = {
   {ENXIO, MMIO_ERROR_NOT_FOUND, "no driver has this device"},
   {ENODEV, MMIO_ERROR_NOT_FOUND, "no driver has this device"},
-  {EACCES, MMIO_ERROR_NOT_PERMITTED, "You may not read /dev/zero; dmesg"},
+  {EACCES, MMIO_ERROR_NOT_PERMITTED,
+      "Cannot read /dev/zero: permission denied; see dmesg"},
   {EBUSY, MMIO_ERROR_FAILED, "Cannot open /dev/zero; set device to"},
 };
 

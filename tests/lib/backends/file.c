@@ -219,7 +219,7 @@ GST_START_TEST (test_not_permitted)
         "as an ordinary user to see what a forbidden file does\n");
     return;
   }
-  check_fails (path, MMIO_ERROR_NOT_PERMITTED, "You may not read", EACCES);
+  check_fails (path, MMIO_ERROR_NOT_PERMITTED, "Cannot read", EACCES);
   check_fails (path, MMIO_ERROR_NOT_PERMITTED, fix, EACCES);
   fail_unless (seteuid (uid) == 0);
 
@@ -233,7 +233,7 @@ GST_START_TEST (test_not_permitted)
       && chown (path, (uid_t) - 1, daemons->gr_gid) == 0);
   fail_unless (setegid (65534) == 0 && seteuid (65534) == 0);
   check_fails (path, MMIO_ERROR_NOT_PERMITTED,
-      "but the group daemon may; join it before your next login with: "
+      "only the group daemon has access; join it before your next login with: "
       "sudo usermod -aG daemon $USER", EACCES);
   fail_unless (seteuid (uid) == 0);
 
@@ -242,12 +242,13 @@ GST_START_TEST (test_not_permitted)
       && chmod (path, 0040) == 0);
   fail_unless (seteuid (65534) == 0);
   check_fails (path, MMIO_ERROR_NOT_PERMITTED,
-      "although it is yours; allow it with: chmod u+r '", EACCES);
+      "you own it, but its mode denies access; allow it with: chmod u+r '",
+      EACCES);
   fail_unless (seteuid (uid) == 0);
 
   /* And one that nobody can see */
   fail_unless (chmod (directory, 0700) == 0 && seteuid (65534) == 0);
-  check_fails (path, MMIO_ERROR_NOT_PERMITTED, "see which with: namei -l '",
+  check_fails (path, MMIO_ERROR_NOT_PERMITTED, "find it with: namei -l '",
       EACCES);
   fail_unless (seteuid (uid) == 0 && setegid (0) == 0);
   fail_unless (chmod (directory, 0755) == 0);

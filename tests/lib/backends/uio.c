@@ -358,7 +358,7 @@ GST_START_TEST (test_not_permitted)
     return;
   }
   check_open_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_PERMITTED,
-      "You may not read " NODE "; allow it for the group video",
+      "Cannot read " NODE ": permission denied; allow it for the group video",
       "sudo chgrp video " NODE " && sudo chmod g+r " NODE);
 
   /* To read is enough for pictures, but not for interrupts */
@@ -368,7 +368,7 @@ GST_START_TEST (test_not_permitted)
   device = open_address (NODE, MMIO_ACCESS_AUTO, NULL);
   fail_unless_equals_int (mmio_device_open_interrupt (device, &error), -1);
   check_error (&error, MMIO_ERROR_NOT_PERMITTED,
-      "You may not read and write " NODE ", which enables the next interrupt; ",
+      "Cannot read and write " NODE ", which enables the next interrupt: ",
       "sudo chgrp video " NODE " && sudo chmod g+rw " NODE, NULL);
   fail_unless (seteuid (0) == 0);
 }
@@ -864,7 +864,7 @@ GST_START_TEST (test_interrupts_generic)
     return;
   }
   check_interrupt_fails (NODE, MMIO_ACCESS_AUTO, MMIO_ERROR_NOT_PERMITTED,
-      "You may not read and write " DEVICES "/0000:03:00.1/config, where",
+      "Cannot read and write " DEVICES "/0000:03:00.1/config, where",
       "sudo chgrp video " DEVICES "/0000:03:00.1/config && sudo chmod g+rw "
       DEVICES "/0000:03:00.1/config");
   fail_unless (seteuid (0) == 0);

@@ -209,8 +209,8 @@ GST_START_TEST (test_not_permitted)
         "see what others may not\n");
     return;
   }
-  check_fails ("03:00.0", MMIO_ERROR_NOT_PERMITTED, "You may not read and "
-      "write /dev/vfio/7, which 0000:03:00.0 needs; allow it",
+  check_fails ("03:00.0", MMIO_ERROR_NOT_PERMITTED, "Cannot read and "
+      "write /dev/vfio/7, which 0000:03:00.0 needs: permission denied; allow it",
       "sudo chgrp video /dev/vfio/7 && sudo chmod g+rw /dev/vfio/7");
   fail_unless (seteuid (0) == 0);
 }

@@ -256,21 +256,22 @@ GST_START_TEST (test_not_permitted)
         "see what others may not\n");
     return;
   }
-  check_fails (device, SIM_SIZE, MMIO_ERROR_NOT_PERMITTED, "You may not read "
+  check_fails (device, SIM_SIZE, MMIO_ERROR_NOT_PERMITTED, "Cannot read "
       "and write " NODE
-      ", which makes dma-bufs of memory such as that of sim; ",
+      ", which makes dma-bufs of memory such as that of sim: ",
       "sudo chgrp video " NODE " && sudo chmod g+rw " NODE);
   fail_unless (seteuid (0) == 0);
 
   /* A group that may only read is not advised */
   fail_unless (chown (NODE, 0, DAEMON_GROUP) == 0);
   fail_unless (g_chmod (NODE, 0640) == 0 && seteuid (65534) == 0);
-  check_fails (device, SIM_SIZE, MMIO_ERROR_NOT_PERMITTED, "of sim; allow it",
-      "sudo chmod g+rw " NODE);
-  fail_unless (seteuid (0) == 0 && g_chmod (NODE, 0660) == 0 &&
-      seteuid (65534) == 0);
-  check_fails (device, SIM_SIZE, MMIO_ERROR_NOT_PERMITTED, "memory such as "
-      "that of sim, but the group daemon may; join it",
+  check_fails (device, SIM_SIZE, MMIO_ERROR_NOT_PERMITTED,
+      "of sim: permission denied; allow it", "sudo chmod g+rw " NODE);
+  fail_unless (seteuid (0) == 0 && g_chmod (NODE, 0660) == 0
+      && seteuid (65534) == 0);
+  check_fails (device, SIM_SIZE, MMIO_ERROR_NOT_PERMITTED,
+      "memory such as "
+      "that of sim: only the group daemon has access; join it",
       "sudo usermod -aG daemon $USER");
   fail_unless (seteuid (0) == 0);
 }
