@@ -66,6 +66,11 @@ class Boot:
     cpu: str | None = None
     shared: bool = False
 
+    @property
+    def plugs(self):
+        """Whether devices come and go."""
+        return _PORT[-1] in self.devices
+
 
 _BARS = {"large": 16 << 20, "small": 1 << 20}
 _LARGE = {"large": 16 << 20}
