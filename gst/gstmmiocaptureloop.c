@@ -13,73 +13,9 @@
 
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
 
-/* Longest single wait for the clock: clock and base time may change without a
- * notification */
-#define MAX_WAIT GST_SECOND
-
-/* Microseconds between two polls of a device without a mode while a frame is
- * pending: the period of 50 Hz */
-#define PENDING_PAUSE 20000
-
-/* A device that starts no frame for this time is stalled */
-#define STALL G_TIME_SPAN_SECOND
-
 /* Assumed while the latency of the pipeline is unknown: more than pipelines
  * usually have */
 #define UNKNOWN_LATENCY (GST_SECOND / 2)
-
-/* Reading two clocks at the same time: largest accepted difference in
- * microseconds, and number of attempts */
-#define MAX_APART 1000
-#define MAX_ATTEMPTS 4
-
-/* Computes the running time at @time (g_get_monotonic_time()). It is negative
- * only before running time 0. The two clocks cannot be read at the same time: a
- * thread that loses the CPU in between reads them again. Returns: FALSE if there
- * is no clock */
-static gboolean
-get_running_time (GstMmioVidSrc * self, gint64 time,
-    GstClockTimeDiff * running_time)
-{
-  GstElement *element = GST_ELEMENT_CAST (self);
-  g_autoptr (GstClock) clock = gst_element_get_clock (element);
-  const GstClockTime base_time = gst_element_get_base_time (element);
-  GstClockTimeDiff now = 0, age = 0;
-  gint64 least = G_MAXINT64;
-
-  if (!clock)
-    return FALSE;
-
-  for (guint i = 0; i < MAX_ATTEMPTS && least > MAX_APART; i++) {
-    const gint64 before = g_get_monotonic_time ();
-    const GstClockTime clock_time = gst_clock_get_time (clock);
-    const gint64 apart = g_get_monotonic_time () - before;
-
-    if (apart >= least)
-      continue;
-    least = apart;
-    now = GST_CLOCK_DIFF (base_time, clock_time);
-    age = (before + apart / 2 - time) * (GstClockTimeDiff) GST_USECOND;
-  }
-
-  *running_time = now < 0 ? now : MAX (now - age, 0);
-  return TRUE;
-}
-
-/* Computes the current running time. Returns: FALSE if there is no clock */
-gboolean
-gst_mmio_capture_loop_get_now (GstMmioVidSrc * self, GstClockTimeDiff * now)
-{
-  GstElement *element = GST_ELEMENT_CAST (self);
-  g_autoptr (GstClock) clock = gst_element_get_clock (element);
-
-  if (!clock)
-    return FALSE;
-
-  *now = GST_CLOCK_DIFF (gst_element_get_base_time (element),
-      gst_clock_get_time (clock));
-  return TRUE;
-}
 
 /* Stops the capture with @error (transfer full). The streaming thread posts it
  * after it has sent the frames in the queue. Returns: %GST_MMIO_STEP_FAILED */
@@ -96,207 +32,6 @@ gst_mmio_capture_loop_fail (GstMmioVidSrc * self, GError * error)
   gst_mmio_capture_thread_hold (&self->thread, GST_MMIO_HOLD_FAILURE);
   gst_mmio_frame_queue_set_closed (&self->queue, TRUE);
   return GST_MMIO_STEP_FAILED;
-}
-
-static GstMmioStep
-fail_without_clock (GstMmioVidSrc * self)
-{
-  return gst_mmio_capture_loop_fail (self, g_error_new_literal (GST_CORE_ERROR,
-          GST_CORE_ERROR_CLOCK, "Cannot pace frames: the element has no clock. "
-          "Put it into a pipeline that has a clock."));
-}
-
-/* Wait */
-
-/* Counts the frames that were missed before @frame */
-static void
-count_missed (GstMmioVidSrc * self, GstMmioFrameTime * frame)
-{
-  gst_mmio_frame_queue_add_missed (&self->queue, frame->missed);
-  frame->missed = 0;
-}
-
-/* Called when the wait for @frame was ended. If @frame is due and caps are being
- * negotiated, keeps it, so that it is captured afterwards. */
-static void
-keep_if_due (GstMmioVidSrc * self, GstMmioFrameTime * frame,
-    GstClockTimeDiff due)
-{
-  GstClockTimeDiff now;
-
-  if (due == 0 || !gst_mmio_capture_thread_is_held (&self->thread,
-          GST_MMIO_HOLD_NEGOTIATION)
-      || !gst_mmio_capture_loop_get_now (self, &now) || now < due)
-    return;
-
-  gst_mmio_pacer_take (&self->pacer, frame);
-  gst_mmio_device_state_drop (self);
-  count_missed (self, frame);
-  gst_mmio_device_state_keep (self, frame);
-}
-
-static GstMmioStep
-wait_for_clock (GstMmioVidSrc * self, GstMmioFrameTime * frame)
-{
-  GstElement *element = GST_ELEMENT_CAST (self);
-
-  for (;;) {
-    g_autoptr (GstClock) clock = gst_element_get_clock (element);
-    const GstClockTime base_time = gst_element_get_base_time (element);
-    GstClockTimeDiff now, due = 0;
-
-    if (!clock)
-      return fail_without_clock (self);
-
-    now = GST_CLOCK_DIFF (base_time, gst_clock_get_time (clock));
-    if (now >= 0) {
-      gst_mmio_pacer_next (&self->pacer, now, frame);
-      due = frame->due;
-    }
-    if (now >= due)
-      break;
-    if (!gst_mmio_capture_thread_wait_clock (&self->thread, clock,
-            MIN (due, now + (GstClockTimeDiff) MAX_WAIT) + base_time)) {
-      keep_if_due (self, frame, due);
-      return GST_MMIO_STEP_AGAIN;
-    }
-  }
-
-  gst_mmio_pacer_take (&self->pacer, frame);
-  return GST_MMIO_STEP_DONE;
-}
-
-static void
-post_latency (GstMmioVidSrc * self)
-{
-  gst_element_post_message (GST_ELEMENT_CAST (self),
-      gst_message_new_latency (GST_OBJECT_CAST (self)));
-}
-
-/* Returns: nanoseconds between two sent frames, or %GST_CLOCK_TIME_NONE if
- * unknown.
- * Locking: called with the object lock. */
-GstClockTime
-gst_mmio_capture_loop_get_period (GstMmioVidSrc * self)
-{
-  return !GST_CLOCK_TIME_IS_VALID (self->period) ? self->device_period :
-      !GST_CLOCK_TIME_IS_VALID (self->device_period) ? self->period :
-      MAX (self->period, self->device_period);
-}
-
-/* Returns: whether the period has changed by more than a factor of 1.5; smaller
- * variations of the rate do not count */
-static gboolean
-is_other_period (GstClockTime a, GstClockTime b)
-{
-  if (!GST_CLOCK_TIME_IS_VALID (a) || !GST_CLOCK_TIME_IS_VALID (b))
-    return a != b;
-
-  return b > a + a / 2 || b < a - a / 3;
-}
-
-/* Updates the period of the device. The maximum latency depends on it. */
-static void
-update_device_period (GstMmioVidSrc * self)
-{
-  const gint64 us = mmio_capture_get_period (self->capture);
-  GstClockTime period;
-  gboolean changed;
-
-  GST_OBJECT_LOCK (self);
-  self->device_period = us > 0 ? (GstClockTime) us *GST_USECOND :
-      GST_CLOCK_TIME_NONE;
-  period = gst_mmio_capture_loop_get_period (self);
-  changed = is_other_period (self->posted_period, period);
-  if (changed)
-    self->posted_period = period;
-  GST_OBJECT_UNLOCK (self);
-
-  if (changed)
-    post_latency (self);
-}
-
-static GstMmioStep
-wait_for_device (GstMmioVidSrc * self, GstMmioFrameTime * frame)
-{
-  const GstClockTime wanted = gst_mmio_pacer_get_period (&self->pacer);
-  const gint64 now = g_get_monotonic_time ();
-  const gboolean has_pending = self->device.has_pending;
-  GstClockTimeDiff running_time;
-  gint64 deadline = now + PENDING_PAUSE;
-  MmioCount count;
-
-  /* Polls the counter before the pending frame is read */
-  if (has_pending && gst_mmio_device_state_poll (self))
-    deadline = now;
-
-  if (self->device.last_count == 0) {
-    mmio_capture_mark_discontinuity (self->capture);
-    gst_mmio_device_state_note_count (self, now);
-  }
-  if (!has_pending)
-    deadline = MAX (self->device.last_count + STALL, now);
-
-  switch (mmio_capture_wait (self->capture, deadline, &count)) {
-    case MMIO_WAIT_FRAME:
-      break;
-    case MMIO_WAIT_TIMEOUT:
-      if (!has_pending)
-        gst_mmio_device_state_note_stall (self);
-      return gst_mmio_device_state_take (self, frame) ? GST_MMIO_STEP_DONE :
-          GST_MMIO_STEP_AGAIN;
-    case MMIO_WAIT_WOKEN:
-      return GST_MMIO_STEP_AGAIN;
-    case MMIO_WAIT_GONE:
-      return GST_MMIO_STEP_GONE;
-  }
-
-  /* Frames of a pause are not missed, and some of these frames may be of a pause */
-  if (gst_mmio_capture_thread_has_paused (&self->thread))
-    gst_mmio_device_sync_set_discont (&self->sync);
-
-  update_device_period (self);
-  gst_mmio_device_state_note_count (self, count.time);
-  if (!get_running_time (self, count.time, &running_time))
-    return fail_without_clock (self);
-
-  if (gst_mmio_device_sync_next (&self->sync, count.steps, running_time, wanted,
-          frame))
-    return GST_MMIO_STEP_DONE;
-
-  /* The read of the pending frame will get this frame */
-  gst_mmio_device_sync_update (&self->sync, &self->device.pending);
-  return GST_MMIO_STEP_AGAIN;
-}
-
-static GstMmioStep
-wait_for_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame)
-{
-  GstMmioStep step;
-
-  if (!gst_mmio_capture_thread_wait_playing (&self->thread))
-    return GST_MMIO_STEP_AGAIN;
-  if (gst_mmio_vid_src_is_device_synced (self)) {
-    step = wait_for_device (self, frame);
-    /* A frame of the pause: has a number, and is not missed */
-    if (step == GST_MMIO_STEP_DONE &&
-        gst_mmio_capture_thread_is_paused (&self->thread)) {
-      count_missed (self, frame);
-      return GST_MMIO_STEP_AGAIN;
-    }
-  } else if (gst_mmio_device_state_take (self, frame)) {
-    return GST_MMIO_STEP_DONE;
-  } else {
-    step = wait_for_clock (self, frame);
-  }
-  if (step != GST_MMIO_STEP_DONE)
-    return step;
-
-  gst_mmio_device_state_drop (self);
-  count_missed (self, frame);
-  GST_LOG_OBJECT (self, "frame %" G_GUINT64_FORMAT " for %" GST_TIME_FORMAT,
-      frame->number, GST_TIME_ARGS (frame->pts));
-  return GST_MMIO_STEP_DONE;
 }
 
 /* If downstream wants to negotiate, keeps @frame, holds the capture thread and
@@ -415,12 +150,12 @@ skip_to_current (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   const guint64 newer = mmio_capture_take_newer (self->capture);
   GstClockTimeDiff now;
 
-  if (newer == 0 || !gst_mmio_capture_loop_get_now (self, &now))
+  if (newer == 0 || !gst_mmio_frame_wait_get_now (self, &now))
     return;
 
   gst_mmio_device_sync_skip (&self->sync, newer, MAX (now, 0),
       self->device_period, gst_mmio_pacer_get_period (&self->pacer), frame);
-  count_missed (self, frame);
+  gst_mmio_frame_wait_count_missed (self, frame);
 }
 
 /* Reads @frame. @buffer: (out): the frame, after %GST_MMIO_STEP_DONE */
@@ -448,7 +183,7 @@ read_frame (GstMmioVidSrc * self, GstMmioFrameTime * frame, GstBuffer ** buffer)
     wrap_frame (self, buffer, &read);
   if (step == GST_MMIO_STEP_AGAIN) {
     gst_mmio_device_state_keep (self, frame);
-    gst_mmio_capture_thread_sleep (&self->thread, PENDING_PAUSE);
+    gst_mmio_capture_thread_sleep (&self->thread, GST_MMIO_PENDING_PAUSE);
   }
   if (step != GST_MMIO_STEP_DONE)
     return step;
@@ -496,7 +231,7 @@ stamp_frame (GstMmioVidSrc * self, const GstMmioFrameTime * frame,
 
   if (!GST_CLOCK_TIME_IS_VALID (duration)) {
     GST_OBJECT_LOCK (self);
-    duration = gst_mmio_capture_loop_get_period (self);
+    duration = gst_mmio_vid_src_get_period (self);
     GST_OBJECT_UNLOCK (self);
   }
 
@@ -523,7 +258,7 @@ get_capacity (GstMmioVidSrc * self)
   size = gst_mmio_settings_get_queue_size (&self->settings);
   most = self->max_frames;
   is_starting = self->sent <= 1;
-  period = gst_mmio_capture_loop_get_period (self);
+  period = gst_mmio_vid_src_get_period (self);
   latency = self->configured_latency;
   GST_OBJECT_UNLOCK (self);
 
@@ -542,24 +277,6 @@ get_capacity (GstMmioVidSrc * self)
 }
 
 static void
-measure_latency (GstMmioVidSrc * self, const GstMmioFrameTime * frame)
-{
-  GstClockTimeDiff now;
-  gboolean changed;
-
-  if (!gst_mmio_capture_loop_get_now (self, &now))
-    return;
-
-  GST_OBJECT_LOCK (self);
-  changed = gst_mmio_latency_add (&self->latency,
-      MAX (GST_CLOCK_DIFF (frame->pts, now), 0));
-  GST_OBJECT_UNLOCK (self);
-
-  if (changed)
-    post_latency (self);
-}
-
-static void
 queue_frame (GstMmioVidSrc * self, const GstMmioFrameTime * time,
     GstBuffer * buffer, guint epoch)
 {
@@ -568,7 +285,7 @@ queue_frame (GstMmioVidSrc * self, const GstMmioFrameTime * time,
   };
 
   self->is_discont = FALSE;
-  measure_latency (self, time);
+  gst_mmio_vid_src_measure_latency (self, time);
   if (gst_mmio_frame_queue_push (&self->queue, &frame, get_capacity (self),
           epoch))
     return;
@@ -645,7 +362,7 @@ capture_frame (GstMmioVidSrc * self, guint events, guint epoch)
     step = gst_mmio_device_state_prepare (self);
 
   if (step == GST_MMIO_STEP_DONE)
-    step = wait_for_frame (self, &frame);
+    step = gst_mmio_frame_wait_run (self, &frame);
   if (step == GST_MMIO_STEP_DONE)
     step = read_frame (self, &frame, &buffer);
   if (step == GST_MMIO_STEP_DONE) {

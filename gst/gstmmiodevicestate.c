@@ -86,7 +86,7 @@ gst_mmio_device_state_take (GstMmioVidSrc * self, GstMmioFrameTime * frame)
   GstClockTimeDiff now;
 
   if (!device->has_pending || !gst_mmio_device_state_poll (self) ||
-      !gst_mmio_capture_loop_get_now (self, &now))
+      !gst_mmio_frame_wait_get_now (self, &now))
     return FALSE;
 
   now = MAX (now, 0);

@@ -545,7 +545,7 @@ gst_mmio_negotiation_decide_allocation (GstBaseSrc * base, GstQuery * query)
   self->max_buffers = max_buffers;
   self->max_frames = max_frames;
   if (latency_changed)
-    self->posted_period = gst_mmio_capture_loop_get_period (self);
+    self->posted_period = gst_mmio_vid_src_get_period (self);
   GST_OBJECT_UNLOCK (self);
 
   if (latency_changed)

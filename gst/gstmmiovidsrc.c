@@ -52,12 +52,9 @@
 
 #include "gstmmiovidsrcpriv.h"
 
-#include "base/mmioerror.h"
-#include "base/mmiouri.h"
 #include "gstmmiocaps.h"
 #include "gstmmioenums.h"
 #include "gstmmiomessage.h"
-#include "gstmmiouri.h"
 
 GST_DEBUG_CATEGORY (gst_mmio_vid_src_debug);
 #define GST_CAT_DEFAULT gst_mmio_vid_src_debug
@@ -72,12 +69,9 @@ enum
 
 static GParamSpec *properties[N_PROPS];
 
-static void gst_mmio_vid_src_uri_handler_init (gpointer g_iface,
-    gpointer iface_data);
-
 G_DEFINE_TYPE_WITH_CODE (GstMmioVidSrc, gst_mmio_vid_src, GST_TYPE_PUSH_SRC,
     G_IMPLEMENT_INTERFACE (GST_TYPE_URI_HANDLER,
-        gst_mmio_vid_src_uri_handler_init));
+        gst_mmio_vid_src_init_uri_handler));
 GST_ELEMENT_REGISTER_DEFINE (mmiovidsrc, "mmiovidsrc", GST_RANK_NONE,
     GST_TYPE_MMIO_VID_SRC);
 
@@ -143,90 +137,6 @@ gst_mmio_vid_src_get_property (GObject * object, guint prop_id, GValue * value,
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
 }
 
-/* URI */
-
-static GstURIType
-gst_mmio_vid_src_uri_get_type (GType type)
-{
-  return GST_URI_SRC;
-}
-
-static const gchar *const *
-gst_mmio_vid_src_uri_get_protocols (GType type)
-{
-  static const gchar *const protocols[] = { MMIO_URI_SCHEME, NULL };
-
-  return protocols;
-}
-
-static gchar *
-gst_mmio_vid_src_uri_get_uri (GstURIHandler * handler)
-{
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (handler);
-  gchar *uri;
-
-  GST_OBJECT_LOCK (self);
-  uri = gst_mmio_uri_to_string (G_OBJECT_GET_CLASS (self), &self->settings);
-  GST_OBJECT_UNLOCK (self);
-
-  return uri;
-}
-
-/* Returns: (transfer container) (nullable): the changed properties; NULL if the
- * settings are in use */
-static GPtrArray *
-take_settings (GstMmioVidSrc * self, const GstMmioSettings * settings)
-{
-  GPtrArray *changes = NULL;
-
-  GST_OBJECT_LOCK (self);
-  if (!self->are_settings_used) {
-    changes = gst_mmio_settings_list_changes (&self->settings, settings,
-        G_OBJECT_GET_CLASS (self));
-    gst_mmio_settings_clear (&self->settings);
-    self->settings = *settings;
-  }
-  GST_OBJECT_UNLOCK (self);
-
-  return changes;
-}
-
-static gboolean
-gst_mmio_vid_src_uri_set_uri (GstURIHandler * handler, const gchar * uri,
-    GError ** error)
-{
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (handler);
-  g_autoptr (GPtrArray) changes = NULL;
-  GstMmioSettings settings;
-
-  if (!gst_mmio_uri_parse (G_OBJECT_GET_CLASS (self), uri, &settings, error))
-    return FALSE;
-
-  changes = take_settings (self, &settings);
-  if (!changes) {
-    gst_mmio_settings_clear (&settings);
-    g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE,
-        "Cannot set the URI of %s: its device is open. Set its state to READY "
-        "first.", GST_OBJECT_NAME (self));
-    return FALSE;
-  }
-
-  for (guint i = 0; i < changes->len; i++)
-    g_object_notify_by_pspec (G_OBJECT (self), g_ptr_array_index (changes, i));
-  return TRUE;
-}
-
-static void
-gst_mmio_vid_src_uri_handler_init (gpointer g_iface, gpointer iface_data)
-{
-  GstURIHandlerInterface *iface = g_iface;
-
-  iface->get_type = gst_mmio_vid_src_uri_get_type;
-  iface->get_protocols = gst_mmio_vid_src_uri_get_protocols;
-  iface->get_uri = gst_mmio_vid_src_uri_get_uri;
-  iface->set_uri = gst_mmio_vid_src_uri_set_uri;
-}
-
 /* Start and stop */
 
 static MmioCapture *
@@ -268,22 +178,6 @@ notify_device (GstMmioVidSrc * self)
 {
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE_NAME]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEVICE_ADDRESS]);
-}
-
-/* Estimates the duration of a capture until it is measured: 64 bytes per
- * microsecond from a BAR, 500 from cached memory to new buffers. @copies:
- * whether frames are copied.
- * Locking: called with the object lock. */
-void
-gst_mmio_vid_src_estimate_latency (GstMmioVidSrc * self, gboolean copies)
-{
-  const MmioCaptureInfo *info = mmio_capture_get_info (self->capture);
-  const guint64 size = mmio_layout_get_size (&info->layout);
-
-  self->copies = copies;
-  gst_mmio_latency_reset (&self->latency, !copies ? 0 :
-      mmio_region_get_mapping (info->region) ==
-      MMIO_MAPPING_CACHED ? size * 2 : size * 1000 / 64);
 }
 
 static void
@@ -386,72 +280,6 @@ stop (GstMmioVidSrc * self)
   GST_INFO_OBJECT (self, "stopped: %" GST_PTR_FORMAT, self->last_stats);
 }
 
-/* Checks for a pause by the calling thread, which is not a flush: from 1.24 on,
- * the base class calls unlock() and unlock_stop() for a pause, too. If create()
- * ended in a pause, 1.22 would end the stream. Newer versions would stop the
- * task for ever if the pause ended before the task has stopped. */
-static gboolean
-is_pausing (GstMmioVidSrc * self)
-{
-  gboolean ret;
-
-  GST_OBJECT_LOCK (self);
-  ret = self->changing == g_thread_self ();
-  GST_OBJECT_UNLOCK (self);
-
-  return ret;
-}
-
-static gboolean
-gst_mmio_vid_src_unlock (GstBaseSrc * base)
-{
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
-
-  if (is_pausing (self))
-    return TRUE;
-
-  GST_OBJECT_LOCK (self);
-  self->is_unlocked = TRUE;
-  GST_OBJECT_UNLOCK (self);
-
-  gst_mmio_frame_queue_flush_start (&self->queue);
-  gst_mmio_capture_loop_hold (self, GST_MMIO_HOLD_FLUSH);
-  return TRUE;
-}
-
-static gboolean
-gst_mmio_vid_src_unlock_stop (GstBaseSrc * base)
-{
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (base);
-  gboolean retries;
-
-  GST_OBJECT_LOCK (self);
-  /* Handles only a flush, not a pause: from 1.24 on, the streaming thread also
-   * calls this function after a pause */
-  if (!self->is_unlocked) {
-    GST_OBJECT_UNLOCK (self);
-    return TRUE;
-  }
-  self->is_unlocked = FALSE;
-  self->forget = TRUE;
-  /* A failed capture is tried again, unless the device was removed */
-  retries = self->failure &&
-      !g_error_matches (self->failure, MMIO_ERROR, MMIO_ERROR_GONE);
-  if (retries) {
-    g_clear_error (&self->failure);
-    self->is_failure_posted = FALSE;
-  }
-  GST_OBJECT_UNLOCK (self);
-
-  gst_mmio_frame_queue_flush_stop (&self->queue);
-  if (retries) {
-    gst_mmio_frame_queue_set_closed (&self->queue, FALSE);
-    gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_FAILURE);
-  }
-  gst_mmio_capture_thread_release (&self->thread, GST_MMIO_HOLD_FLUSH);
-  return TRUE;
-}
-
 static void
 set_paused (GstMmioVidSrc * self, gboolean paused)
 {
@@ -550,150 +378,13 @@ gst_mmio_vid_src_event (GstBaseSrc * base, GstEvent * event)
 }
 
 static gboolean
-query_latency (GstMmioVidSrc * self, GstQuery * query)
-{
-  GstClockTime period, min, max = GST_CLOCK_TIME_NONE;
-  gboolean is_open;
-  guint n;
-
-  GST_OBJECT_LOCK (self);
-  is_open = self->capture != NULL;
-  min = gst_mmio_latency_get (&self->latency);
-  period = gst_mmio_capture_loop_get_period (self);
-  n = gst_mmio_settings_get_queue_size (&self->settings);
-  if (n == 0)
-    n = self->max_frames;
-  if (self->max_buffers > 0)
-    n = MIN (n, self->max_buffers);
-  GST_OBJECT_UNLOCK (self);
-
-  if (!is_open) {
-    GST_DEBUG_OBJECT (self, "latency is unknown before the device is open");
-    return FALSE;
-  }
-
-  /* The limit is the queue or the pool, whichever holds fewer frames */
-  if (period < (GST_CLOCK_TIME_NONE - min) / n)
-    max = min + n * period;
-  gst_query_set_latency (query, TRUE, min, max);
-  return TRUE;
-}
-
-static gboolean
 gst_mmio_vid_src_query (GstBaseSrc * base, GstQuery * query)
 {
   switch (GST_QUERY_TYPE (query)) {
     case GST_QUERY_LATENCY:
-      return query_latency (GST_MMIO_VID_SRC (base), query);
+      return gst_mmio_vid_src_query_latency (GST_MMIO_VID_SRC (base), query);
     default:
       return gst_mmio_vid_src_get_parent ()->query (base, query);
-  }
-}
-
-/* Frames */
-
-/* Posts the failure of the capture thread, after all captured frames are sent.
- * The base class may call create() again after a pause in which it has ignored
- * the error. */
-static GstFlowReturn
-post_failure (GstMmioVidSrc * self)
-{
-  g_autoptr (GError) error = NULL;
-
-  GST_OBJECT_LOCK (self);
-  if (!self->is_failure_posted)
-    error = g_error_copy (self->failure);
-  self->is_failure_posted = TRUE;
-  GST_OBJECT_UNLOCK (self);
-
-  if (!error)
-    return GST_FLOW_EOS;
-
-  gst_mmio_frame_queue_count_lost (&self->queue);
-  gst_mmio_message_post_error (GST_ELEMENT_CAST (self), error);
-  return GST_FLOW_ERROR;
-}
-
-/* Counts a sent frame and the frames missed before it */
-static GstBuffer *
-take_buffer (GstMmioVidSrc * self, GstMmioFrame * frame)
-{
-  guint64 sent, missed, dropped;
-
-  GST_OBJECT_LOCK (self);
-  sent = ++self->sent;
-  self->torn += GST_BUFFER_FLAG_IS_SET (frame->buffer,
-      GST_BUFFER_FLAG_CORRUPTED);
-  GST_OBJECT_UNLOCK (self);
-
-  if (frame->time.missed > 0) {
-    GST_INFO_OBJECT (self, "missed %" G_GUINT64_FORMAT " before frame %"
-        G_GUINT64_FORMAT, frame->time.missed, frame->time.number);
-    gst_mmio_frame_queue_get_counts (&self->queue, &missed, &dropped);
-    gst_mmio_message_post_missed (GST_ELEMENT_CAST (self), frame->buffer, sent,
-        missed);
-  }
-  if (frame->time.missed > 0 || frame->is_discont)
-    GST_BUFFER_FLAG_SET (frame->buffer, GST_BUFFER_FLAG_DISCONT);
-
-  return g_steal_pointer (&frame->buffer);
-}
-
-/* Returns: whether the capture has failed */
-static gboolean
-has_failed (GstMmioVidSrc * self)
-{
-  gboolean ret;
-
-  GST_OBJECT_LOCK (self);
-  ret = self->failure != NULL;
-  GST_OBJECT_UNLOCK (self);
-
-  return ret;
-}
-
-static GstFlowReturn
-gst_mmio_vid_src_create (GstPushSrc * push, GstBuffer ** result)
-{
-  GstMmioVidSrc *self = GST_MMIO_VID_SRC (push);
-  GstPad *pad = GST_BASE_SRC_PAD (self);
-
-  for (;;) {
-    GstMmioFrame frame;
-    gint left;
-
-    /* From 1.24 on, the late unlock_stop() of a pause may undo the unlock() of
-     * the deactivation */
-    if (GST_PAD_IS_FLUSHING (pad))
-      return GST_FLOW_FLUSHING;
-
-    if (gst_pad_needs_reconfigure (pad) && !gst_mmio_negotiation_renew (self))
-      return GST_PAD_IS_FLUSHING (pad) ? GST_FLOW_FLUSHING :
-          GST_FLOW_NOT_NEGOTIATED;
-
-    /* Caps and buffers are negotiated. One more frame is wanted, also for a
-     * frame that the base class has dropped. */
-    left = GST_BASE_SRC (self)->num_buffers_left;
-    gst_mmio_frame_queue_set_wanted (&self->queue,
-        left < 0 ? G_MAXUINT64 : (guint64) left + 1);
-    gst_mmio_capture_thread_release (&self->thread,
-        GST_MMIO_HOLD_NEGOTIATION | GST_MMIO_HOLD_COMPLETE |
-        GST_MMIO_HOLD_IDLE);
-
-    switch (gst_mmio_frame_queue_pop (&self->queue, &frame)) {
-      case GST_MMIO_POP_FRAME:
-        *result = take_buffer (self, &frame);
-        return GST_FLOW_OK;
-      case GST_MMIO_POP_FLUSHING:
-        return GST_FLOW_FLUSHING;
-      case GST_MMIO_POP_WOKEN:
-        break;
-      case GST_MMIO_POP_CLOSED:
-        if (has_failed (self))
-          return post_failure (self);
-        gst_pad_mark_reconfigure (pad);
-        break;
-    }
   }
 }
 
@@ -770,7 +461,6 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
   GstBaseSrcClass *base_class = GST_BASE_SRC_CLASS (klass);
-  GstPushSrcClass *push_class = GST_PUSH_SRC_CLASS (klass);
   GstCaps *caps = gst_mmio_caps_get_template ();
 
   GST_DEBUG_CATEGORY_INIT (gst_mmio_vid_src_debug, "mmiovidsrc", 0,
@@ -794,10 +484,8 @@ gst_mmio_vid_src_class_init (GstMmioVidSrcClass * klass)
 
   base_class->event = gst_mmio_vid_src_event;
   base_class->query = gst_mmio_vid_src_query;
-  base_class->unlock = gst_mmio_vid_src_unlock;
-  base_class->unlock_stop = gst_mmio_vid_src_unlock_stop;
   gst_mmio_negotiation_init_class (base_class);
-  push_class->create = gst_mmio_vid_src_create;
+  gst_mmio_vid_src_init_stream_class (GST_PUSH_SRC_CLASS (klass));
 
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_IO_MODE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_MMIO_ACCESS, 0);

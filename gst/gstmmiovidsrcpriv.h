@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The structure of the element, for gstmmiovidsrc.c, gstmmionegotiation.c,
- * gstmmiocaptureloop.c and gstmmiodevicestate.c. */
+/* The structure of the element, for gstmmiovidsrc*.c, gstmmionegotiation.c,
+ * gstmmiocaptureloop.c, gstmmioframewait.c and gstmmiodevicestate.c. */
 
 #include <gst/video/video.h>
 
@@ -17,6 +17,10 @@
 #include "gstmmioio.h"
 
 G_BEGIN_DECLS GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
+
+/* Microseconds between two polls of a device without a mode while a frame is
+ * pending: the period of 50 Hz */
+#define GST_MMIO_PENDING_PAUSE 20000
 
 /**
  * GstMmioStep:
@@ -155,7 +159,24 @@ gst_mmio_vid_src_is_device_synced (GstMmioVidSrc * self)
       MMIO_FRAME_SYNC_CLOCK;
 }
 
+void gst_mmio_vid_src_init_uri_handler (gpointer g_iface, gpointer iface_data);
+
+void gst_mmio_vid_src_init_stream_class (GstPushSrcClass * klass);
+
 void gst_mmio_vid_src_estimate_latency (GstMmioVidSrc * self, gboolean copies);
+void gst_mmio_vid_src_measure_latency (GstMmioVidSrc * self,
+    const GstMmioFrameTime * frame);
+gboolean gst_mmio_vid_src_query_latency (GstMmioVidSrc * self,
+    GstQuery * query);
+GstClockTime gst_mmio_vid_src_get_period (GstMmioVidSrc * self);
+void gst_mmio_vid_src_update_device_period (GstMmioVidSrc * self);
+
+GstMmioStep gst_mmio_frame_wait_run (GstMmioVidSrc * self,
+    GstMmioFrameTime * frame);
+void gst_mmio_frame_wait_count_missed (GstMmioVidSrc * self,
+    GstMmioFrameTime * frame);
+gboolean gst_mmio_frame_wait_get_now (GstMmioVidSrc * self,
+    GstClockTimeDiff * now);
 
 void gst_mmio_negotiation_init_class (GstBaseSrcClass * klass);
 void gst_mmio_negotiation_init (GstMmioVidSrc * self);
@@ -166,9 +187,6 @@ void gst_mmio_capture_loop_stop (GstMmioVidSrc * self);
 void gst_mmio_capture_loop_wake (GstMmioVidSrc * self);
 void gst_mmio_capture_loop_hold (GstMmioVidSrc * self, GstMmioHold hold);
 GstMmioStep gst_mmio_capture_loop_fail (GstMmioVidSrc * self, GError * error);
-GstClockTime gst_mmio_capture_loop_get_period (GstMmioVidSrc * self);
-gboolean gst_mmio_capture_loop_get_now (GstMmioVidSrc * self,
-    GstClockTimeDiff * now);
 
 void gst_mmio_device_state_reset (GstMmioDeviceState * device);
 GstMmioStep gst_mmio_device_state_prepare (GstMmioVidSrc * self);
