@@ -260,39 +260,39 @@ get_error_code (const GError * error, GQuark * domain, gint * code)
 /* Posts a message. @text: (transfer full) */
 static void
 post (GstElement * element, GstMessageType type, const GError * error,
-    char *text, const char *file, const char *function, gint line)
+    char *text, const MmioErrorPlace * caller)
 {
-  const char *system = error->domain == MMIO_ERROR ?
-      mmio_error_get_system (error) : NULL;
+  const char *system = mmio_error_get_system (error);
+  const MmioErrorPlace *place = mmio_error_get_place (error);
   GQuark domain;
   gint code;
 
-  gst_debug_log (gst_mmio_vid_src_debug, GST_LEVEL_WARNING, file, function,
-      line, G_OBJECT (element), "%s: %s (%s)", type == GST_MESSAGE_ERROR ?
-      "error" : "warning", text, system ? system : "-");
+  if (!place)
+    place = caller;
+  gst_debug_log (gst_mmio_vid_src_debug, GST_LEVEL_WARNING, place->file,
+      place->function, place->line, G_OBJECT (element), "%s: %s (%s)",
+      type == GST_MESSAGE_ERROR ? "error" : "warning", text,
+      system ? system : "-");
 
   get_error_code (error, &domain, &code);
   gst_element_message_full (element, type, domain, code, text,
-      g_strdup (system), file, function, line);
+      g_strdup (system), place->file, place->function, place->line);
 }
 
 /**
  * gst_mmio_message_post_error_full:
  * @element: the element that posts it
  * @error: an error of the library, or of the plugin with GStreamer's codes
- * @file: source file of the call
- * @function: function of the call
- * @line: line of the call
+ * @caller: the place of the call
  *
  * Posts @error with the matching GStreamer code. The system's error text becomes
  * the debug string.
  */
 void
 gst_mmio_message_post_error_full (GstElement * element, const GError * error,
-    const char *file, const char *function, gint line)
+    const MmioErrorPlace * caller)
 {
-  post (element, GST_MESSAGE_ERROR, error, g_strdup (error->message), file,
-      function, line);
+  post (element, GST_MESSAGE_ERROR, error, g_strdup (error->message), caller);
 }
 
 /**
@@ -300,20 +300,18 @@ gst_mmio_message_post_error_full (GstElement * element, const GError * error,
  * @element: the element that posts it
  * @error: an error of the library
  * @more: the consequence; a sentence
- * @file: source file of the call
- * @function: function of the call
- * @line: line of the call
+ * @caller: the place of the call
  *
  * Posts @error as a warning. Its hint to start again is replaced with @more.
  */
 void
 gst_mmio_message_post_warning_full (GstElement * element, const GError * error,
-    const char *more, const char *file, const char *function, gint line)
+    const char *more, const MmioErrorPlace * caller)
 {
   const char *advice = strstr (error->message, MMIO_START_AGAIN);
   const int length = advice ? advice - error->message : -1;
 
   post (element, GST_MESSAGE_WARNING, error, advice ?
       g_strdup_printf ("%.*s. %s", length, error->message, more) :
-      g_strdup_printf ("%s %s", error->message, more), file, function, line);
+      g_strdup_printf ("%s %s", error->message, more), caller);
 }

@@ -3,6 +3,7 @@
 
 #include <gst/gst.h>
 
+#include "base/mmioerror.h"
 #include "capture/mmiocapture.h"
 #include "gstmmioio.h"
 
@@ -24,18 +25,16 @@ void gst_mmio_message_post_missed (GstElement * element, GstBuffer * buffer,
 void gst_mmio_message_post_no_caps (GstElement * element, GstPad * pad,
     MmioCapture * capture, const GstMmioIO * io);
 
-/* Posts a message with the file and line of the caller */
+/* Posts a message with the file and line that found the fault: those of an error of the
+ * library, else those of the caller */
 #define gst_mmio_message_post_error(element, error) \
-    gst_mmio_message_post_error_full (element, error, __FILE__, GST_FUNCTION, \
-        __LINE__)
+    gst_mmio_message_post_error_full (element, error, MMIO_ERROR_HERE)
 #define gst_mmio_message_post_warning(element, error, more) \
-    gst_mmio_message_post_warning_full (element, error, more, __FILE__, \
-        GST_FUNCTION, __LINE__)
+    gst_mmio_message_post_warning_full (element, error, more, MMIO_ERROR_HERE)
 
 void gst_mmio_message_post_error_full (GstElement * element,
-    const GError * error, const char *file, const char *function, gint line);
+    const GError * error, const MmioErrorPlace * caller);
 void gst_mmio_message_post_warning_full (GstElement * element,
-    const GError * error, const char *more, const char *file,
-    const char *function, gint line);
+    const GError * error, const char *more, const MmioErrorPlace * caller);
 
 G_END_DECLS

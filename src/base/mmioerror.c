@@ -2,7 +2,7 @@
 /*
  * Errors that a user can act on.  The message is one sentence: what failed, on which
  * device, and what to type.  The system's own error is kept beside it, for the debug
- * string.
+ * string, and so is the place in the source that found the fault.
  */
 #include "base/mmioerror.h"
 
@@ -24,20 +24,21 @@ typedef struct
 {
   char *system;
   int errnum;
+  MmioErrorPlace place;
 } MmioErrorPrivate;
 
 static void
 mmio_error_private_init (MmioErrorPrivate * priv)
 {
-  priv->system = NULL;
-  priv->errnum = 0;
+  *priv = (MmioErrorPrivate) {
+  0,};
 }
 
 static void
 mmio_error_private_copy (const MmioErrorPrivate * src, MmioErrorPrivate * dest)
 {
+  *dest = *src;
   dest->system = g_strdup (src->system);
-  dest->errnum = src->errnum;
 }
 
 static void
@@ -67,16 +68,20 @@ make_printable (char *text)
 }
 
 static GError *
-create_error (MmioErrorCode code, const char *format, va_list args)
+create_error (const MmioErrorPlace * place, MmioErrorCode code,
+    const char *format, va_list args)
 {
   g_autofree char *text = make_printable (g_strdup_vprintf (format, args));
+  GError *error = g_error_new_literal (MMIO_ERROR, code, text);
 
-  return g_error_new_literal (MMIO_ERROR, code, text);
+  mmio_error_get_private (error)->place = *place;
+  return error;
 }
 
 /**
- * mmio_set_error:
+ * mmio_set_error_at:
  * @error: (nullable) (out): where to put the error
+ * @place: the place that found the fault; mmio_set_error() passes its caller's
  * @code: the kind of error
  * @format: printf() format of the message; invalid UTF-8 and control characters in
  *   the result are replaced
@@ -84,7 +89,8 @@ create_error (MmioErrorCode code, const char *format, va_list args)
  * Sets @error for a failure without a failed system call.
  */
 void
-mmio_set_error (GError ** error, MmioErrorCode code, const char *format, ...)
+mmio_set_error_at (GError ** error, const MmioErrorPlace * place,
+    MmioErrorCode code, const char *format, ...)
 {
   va_list args;
 
@@ -92,7 +98,7 @@ mmio_set_error (GError ** error, MmioErrorCode code, const char *format, ...)
     return;
 
   va_start (args, format);
-  *error = create_error (code, format, args);
+  *error = create_error (place, code, format, args);
   va_end (args);
 }
 
@@ -153,20 +159,22 @@ mmio_error_get_shortage_reason (int errnum)
 /* Replaces the hint of @text after its first clause: the hint is about the
  * device, and does not help against a shortage */
 static GError *
-create_shortage_error (const char *reason, const char *text)
+create_shortage_error (const MmioErrorPlace * place, const char *reason,
+    const char *text)
 {
   const char *end = strstr (text, "; ");
   const gsize length = end ? (gsize) (end - text) : strlen (text);
   GError *error = NULL;
 
-  mmio_set_error (&error, MMIO_ERROR_FAILED, "%.*s: %s", (int) length, text,
-      reason);
+  mmio_set_error_at (&error, place, MMIO_ERROR_FAILED, "%.*s: %s",
+      (int) length, text, reason);
   return error;
 }
 
 /**
- * mmio_set_system_error:
+ * mmio_set_system_error_at:
  * @error: (nullable) (out): where to put the error
+ * @place: as in mmio_set_error_at()
  * @code: the kind of error
  * @errnum: errno of the call
  * @call: the call that failed, with its argument, such as "mmap /dev/shm/x"
@@ -177,8 +185,8 @@ create_shortage_error (const char *reason, const char *text)
  * which begins at the first "; ", is then replaced by one against the shortage.
  */
 void
-mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
-    const char *call, const char *format, ...)
+mmio_set_system_error_at (GError ** error, const MmioErrorPlace * place,
+    MmioErrorCode code, int errnum, const char *call, const char *format, ...)
 {
   const char *reason;
   va_list args;
@@ -187,14 +195,14 @@ mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
     return;
 
   va_start (args, format);
-  *error = create_error (code, format, args);
+  *error = create_error (place, code, format, args);
   va_end (args);
 
   reason = find_reason (errnum, (*error)->message);
   if (reason) {
     g_autoptr (GError) general = g_steal_pointer (error);
 
-    *error = create_shortage_error (reason, general->message);
+    *error = create_shortage_error (place, reason, general->message);
   }
 
   mmio_error_get_private (*error)->system =
@@ -283,8 +291,9 @@ get_permit_advice (int errnum, const char *path, MmioFileAccess access)
 }
 
 /**
- * mmio_set_denied_error:
+ * mmio_set_denied_error_at:
  * @error: (nullable) (out): where to put the error
+ * @place: as of mmio_set_error_at()
  * @errnum: errno of the open(), EACCES or EPERM
  * @path: the file or the device node
  * @access: what it was opened for
@@ -295,8 +304,8 @@ get_permit_advice (int errnum, const char *path, MmioFileAccess access)
  * the group.
  */
 void
-mmio_set_denied_error (GError ** error, int errnum, const char *path,
-    MmioFileAccess access, const char *purpose)
+mmio_set_denied_error_at (GError ** error, const MmioErrorPlace * place,
+    int errnum, const char *path, MmioFileAccess access, const char *purpose)
 {
   g_autofree char *advice = NULL;
 
@@ -304,9 +313,28 @@ mmio_set_denied_error (GError ** error, int errnum, const char *path,
     return;
 
   advice = get_permit_advice (errnum, path, access);
-  mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum, "open",
-      "Cannot %s %s%s: %s", access == MMIO_FILE_READ ? "read" :
+  mmio_set_system_error_at (error, place, MMIO_ERROR_NOT_PERMITTED, errnum,
+      "open", "Cannot %s %s%s: %s", access == MMIO_FILE_READ ? "read" :
       "read and write", path, purpose, advice);
+}
+
+/**
+ * mmio_error_get_place:
+ * @error: any error
+ *
+ * Returns: (nullable) (transfer none): what found the fault, valid as long as
+ *   @error, or NULL if it is not known, as for an error of another domain
+ */
+const MmioErrorPlace *
+mmio_error_get_place (const GError * error)
+{
+  const MmioErrorPlace *place;
+
+  if (error->domain != MMIO_ERROR)
+    return NULL;
+
+  place = &mmio_error_get_private (error)->place;
+  return place->file ? place : NULL;
 }
 
 /**

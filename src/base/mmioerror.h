@@ -45,6 +45,20 @@ typedef enum {
   MMIO_FILE_READ_WRITE,
 } MmioFileAccess;
 
+/**
+ * MmioErrorPlace:
+ * @file: name of a source file
+ * @function: a function in @file
+ * @line: a line in @file, from 1
+ *
+ * The place in the source that found a fault.  The strings are static.
+ */
+typedef struct {
+  const char *file;
+  const char *function;
+  gint line;
+} MmioErrorPlace;
+
 /* Begins the hint of a message about a removed device.  A caller that waits for the
  * device to return omits the hint. */
 #define MMIO_START_AGAIN "; start again"
@@ -57,14 +71,30 @@ typedef enum {
 #define MMIO_ERROR (mmio_error_quark ())
 GQuark mmio_error_quark (void);
 
-void mmio_set_error (GError ** error, MmioErrorCode code, const char *format,
-    ...) G_GNUC_PRINTF (3, 4);
+#define MMIO_ERROR_HERE \
+    (&(const MmioErrorPlace) { __FILE__, G_STRFUNC, __LINE__ })
 
-void mmio_set_system_error (GError ** error, MmioErrorCode code, int errnum,
-    const char *call, const char *format, ...) G_GNUC_PRINTF (5, 6);
+/* An error has the place of the call */
+#define mmio_set_error(error, code, ...) \
+    mmio_set_error_at (error, MMIO_ERROR_HERE, code, __VA_ARGS__)
+#define mmio_set_system_error(error, code, errnum, call, ...) \
+    mmio_set_system_error_at (error, MMIO_ERROR_HERE, code, errnum, call, \
+        __VA_ARGS__)
+#define mmio_set_denied_error(error, errnum, path, access, purpose) \
+    mmio_set_denied_error_at (error, MMIO_ERROR_HERE, errnum, path, access, \
+        purpose)
 
-void mmio_set_denied_error (GError ** error, int errnum, const char *path,
-    MmioFileAccess access, const char *purpose);
+void mmio_set_error_at (GError ** error, const MmioErrorPlace * place,
+    MmioErrorCode code, const char *format, ...) G_GNUC_PRINTF (4, 5);
+
+void mmio_set_system_error_at (GError ** error, const MmioErrorPlace * place,
+    MmioErrorCode code, int errnum, const char *call, const char *format,
+    ...) G_GNUC_PRINTF (6, 7);
+
+void mmio_set_denied_error_at (GError ** error, const MmioErrorPlace * place,
+    int errnum, const char *path, MmioFileAccess access, const char *purpose);
+
+const MmioErrorPlace *mmio_error_get_place (const GError * error);
 
 const char *mmio_error_get_system (const GError * error);
 

@@ -555,6 +555,16 @@ GST_START_TEST (test_in_pipeline)
 
 GST_END_TEST;
 
+/* What is wrong, and where in the source it is found */
+static const struct
+{
+  const char *device, *access, *file;
+} places[] = {
+  {"/nowhere/bar", "auto", "mmiofile.c"},
+  {"nowhere", "auto", "mmioaddress.c"},
+  {"sim", "vfio", "mmioopen.c"},
+};
+
 static gint logged;
 
 static void
@@ -564,25 +574,33 @@ count_log (GstDebugCategory * category, GstDebugLevel level,
 {
   if (g_str_equal (gst_debug_category_get_name (category), "mmiovidsrc") &&
       level <= GST_LEVEL_WARNING && g_str_has_suffix (log_file, wanted) &&
-      strstr (gst_debug_message_get (message), "/nowhere/bar"))
+      strstr (gst_debug_message_get (message), "error: "))
     g_atomic_int_inc (&logged);
 }
 
-/* An error is in the log of the element's category, with the place at which the
- * element met it */
+/* An error is in the log of the element's category, and it has the place that found
+ * the fault */
 GST_START_TEST (test_log)
 {
-  GstHarness *h = source_new ("/nowhere/bar", NULL);
+  const char *source = places[__i__].file;
+  GstHarness *h = source_new (places[__i__].device, NULL);
+  GstMessage *posted;
+  g_autofree char *debug = NULL;
+
+  gst_util_set_object_arg (G_OBJECT (h->element), "access",
+      places[__i__].access);
 
   gst_debug_set_active (TRUE);
   gst_debug_set_threshold_for_name ("mmiovidsrc", GST_LEVEL_WARNING);
-  gst_debug_add_log_function (count_log, (gpointer) "gstmmiovidsrc.c", NULL);
+  gst_debug_add_log_function (count_log, (gpointer) source, NULL);
   fail_unless_equals_int (gst_element_set_state (h->element,
           GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
   gst_debug_remove_log_function (count_log);
   fail_unless_equals_int (g_atomic_int_get (&logged), 1);
-  source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND,
-      "gstmmiovidsrc.c", "/nowhere/bar", NULL);
+  posted = source_wait_message (h, GST_MESSAGE_ERROR);
+  gst_message_parse_error (posted, NULL, &debug);
+  fail_unless (strstr (debug, source) != NULL, "%s", debug);
+  gst_message_unref (posted);
   source_teardown (h);
 }
 
@@ -597,7 +615,7 @@ errors_suite (void)
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_loop_test (tc, test_malformed, 0, 9);
   tcase_add_test (tc, test_no_text);
-  tcase_add_test (tc, test_log);
+  tcase_add_loop_test (tc, test_log, 0, G_N_ELEMENTS (places));
   tcase_add_loop_test (tc, test_no_pci_device, 0, 3);
   tcase_add_test (tc, test_no_file);
   tcase_add_test (tc, test_file_in_file);

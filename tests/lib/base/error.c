@@ -51,6 +51,44 @@ GST_START_TEST (test_system)
 
 GST_END_TEST;
 
+static gint
+set_each (guint kind, GError ** error)
+{
+  switch (kind) {
+    case 0:
+      mmio_set_error (error, MMIO_ERROR_OFF, "No.");
+      return __LINE__ - 1;
+    case 1:
+      mmio_set_system_error (error, MMIO_ERROR_OFF, EIO, "read", "No.");
+      return __LINE__ - 1;
+    case 2:
+      mmio_set_system_error (error, MMIO_ERROR_OFF, ENOMEM, "mmap", "No; try.");
+      return __LINE__ - 1;
+    default:
+      mmio_set_denied_error (error, EACCES, "/nowhere", MMIO_FILE_READ, "");
+      return __LINE__ - 1;
+  }
+}
+
+/* The place of the call travels along */
+GST_START_TEST (test_place)
+{
+  GError *error = NULL;
+  g_autoptr (GError) copy = NULL;
+  const gint line = set_each (__i__, &error);
+  const MmioErrorPlace *place;
+
+  copy = g_error_copy (error);
+  g_prefix_error (&copy, "First of all: ");
+  g_clear_error (&error);
+  place = mmio_error_get_place (copy);
+  fail_unless (g_str_has_suffix (place->file, "error.c"), "%s", place->file);
+  fail_unless_equals_string (place->function, "set_each");
+  fail_unless_equals_int (place->line, line);
+}
+
+GST_END_TEST;
+
 /* Whatever was to be opened, other advice does not help */
 static const struct
 {
@@ -116,6 +154,7 @@ GST_START_TEST (test_foreign)
 
   g_set_error (&error, G_FILE_ERROR, G_FILE_ERROR_ACCES, "No.");
   fail_unless (mmio_error_get_system (error) == NULL);
+  fail_unless (mmio_error_get_place (error) == NULL);
 }
 
 GST_END_TEST;
@@ -128,6 +167,7 @@ error_suite (void)
 
   tcase_add_test (tc, test_plain);
   tcase_add_test (tc, test_system);
+  tcase_add_loop_test (tc, test_place, 0, 4);
   tcase_add_test (tc, test_shortage);
   tcase_add_test (tc, test_own_advice);
   tcase_add_test (tc, test_printable);
