@@ -8,6 +8,8 @@
 
 #include "gstmmioenums.h"
 
+#include <gst/video/video.h>
+
 #include "capture/mmiocapture.h"
 
 GType
@@ -47,6 +49,29 @@ gst_mmio_access_get_type (void)
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, g_enum_register_static ("GstMmioAccess", values));
+
+  return type;
+}
+
+/* #GstVideoFormat with the names of caps. GStreamer parses names and nicks, so
+ * format=RGB is format=rgb. */
+GType
+gst_mmio_format_get_type (void)
+{
+  static gsize type = 0;
+
+  if (g_once_init_enter (&type)) {
+    GEnumClass *klass = g_type_class_ref (GST_TYPE_VIDEO_FORMAT);
+    GEnumValue *values = g_new0 (GEnumValue, klass->n_values + 1);
+
+    for (guint i = 0; i < klass->n_values; i++) {
+      values[i] = klass->values[i];
+      if (values[i].value != GST_VIDEO_FORMAT_UNKNOWN)
+        values[i].value_name = gst_video_format_to_string (values[i].value);
+    }
+    g_type_class_unref (klass);
+    g_once_init_leave (&type, g_enum_register_static ("GstMmioFormat", values));
+  }
 
   return type;
 }

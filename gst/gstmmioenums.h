@@ -27,6 +27,9 @@ GType gst_mmio_io_mode_get_type (void);
 #define GST_TYPE_MMIO_ACCESS (gst_mmio_access_get_type ())
 GType gst_mmio_access_get_type (void);
 
+#define GST_TYPE_MMIO_FORMAT (gst_mmio_format_get_type ())
+GType gst_mmio_format_get_type (void);
+
 #define GST_TYPE_MMIO_MAPPING (gst_mmio_mapping_get_type ())
 GType gst_mmio_mapping_get_type (void);
 

@@ -370,7 +370,7 @@ gst_mmio_settings_get_config (const GstMmioSettings * settings,
     mmio_set_error (error, MMIO_ERROR_FORMAT,
         "Cannot capture format %s: frames in a BAR are rows of pixels. Set "
         "format to a packed or planar raw format, such as rgb, bgrx or nv12.",
-        gst_mmio_enum_get_nick (GST_TYPE_VIDEO_FORMAT, settings->format));
+        gst_mmio_enum_get_nick (GST_TYPE_MMIO_FORMAT, settings->format));
     return FALSE;
   }
 

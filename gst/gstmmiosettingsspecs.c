@@ -150,7 +150,7 @@ gst_mmio_settings_install_properties (GObjectClass * object_class)
   g_object_class_install_property (object_class, PROP_FORMAT,
       g_param_spec_enum ("format", "Format",
           "Pixel format (unknown = as the device describes, or RGB)",
-          GST_TYPE_VIDEO_FORMAT, DEFAULT_FORMAT, flags));
+          GST_TYPE_MMIO_FORMAT, DEFAULT_FORMAT, flags));
 
   /**
    * GstMmioVidSrc:width:
@@ -404,7 +404,7 @@ gst_mmio_settings_describe_values (const GParamSpec * spec)
 
   if (number)
     return describe_number (number);
-  if (spec->value_type == GST_TYPE_VIDEO_FORMAT)
+  if (spec->value_type == GST_TYPE_MMIO_FORMAT)
     return g_strdup ("a raw video format, such as rgb, bgrx or nv12");
 
   if (G_IS_PARAM_SPEC_ENUM (spec)) {

@@ -114,7 +114,7 @@ parse_word (GParamSpec * spec, const char *text, GValue * value)
 static gboolean
 parse_value (GParamSpec * spec, const char *text, GValue * value)
 {
-  if (spec->value_type == GST_TYPE_VIDEO_FORMAT && parse_format (text, value))
+  if (spec->value_type == GST_TYPE_MMIO_FORMAT && parse_format (text, value))
     return TRUE;
 
   return G_IS_PARAM_SPEC_ENUM (spec) || G_IS_PARAM_SPEC_BOOLEAN (spec) ?

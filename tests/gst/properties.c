@@ -22,7 +22,7 @@ static const Property properties[] = {
   {"device", "gchararray", TRUE, "sim", "/nowhere/at-all"},
   {"access", "GstMmioAccess", TRUE, "auto", "sysfs"},
   {"bar", "gint", TRUE, "-1", "5"},
-  {"format", "GstVideoFormat", TRUE, "unknown", "nv12"},
+  {"format", "GstMmioFormat", TRUE, "unknown", "nv12"},
   {"width", "guint", TRUE, "0", "1920"},
   {"height", "guint", TRUE, "0", "1080"},
   {"offset", "guint64", TRUE, "0", "18446744073709551615"},
@@ -298,6 +298,36 @@ GST_START_TEST (test_enums)
 
 GST_END_TEST;
 
+/* The names of caps, those of other properties, and GStreamer's type */
+GST_START_TEST (test_format_names)
+{
+  static const char *const names[][2] = {
+    {"RGB", "rgb"}, {"rgb", "rgb"}, {"BGRx", "bgrx"}, {"xBGR", "xbgr"},
+    {"GRAY16_LE", "gray16-le"}, {"gray16-le", "gray16-le"},
+    {"NV12_4L4", "nv12-4l4"}, {"unknown", "unknown"}, {"v210", "v210"},
+  };
+  GstElement *element = make_element ();
+  GEnumClass *klass = g_type_class_ref (GST_TYPE_VIDEO_FORMAT);
+  GValue value = G_VALUE_INIT;
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    gst_util_set_object_arg (G_OBJECT (element), "format", names[i][0]);
+    check_value (element, "format", names[i][1]);
+  }
+
+  g_value_init (&value, GST_TYPE_VIDEO_FORMAT);
+  for (guint i = 0; i < klass->n_values; i++) {
+    g_value_set_enum (&value, klass->values[i].value);
+    g_object_set_property (G_OBJECT (element), "format", &value);
+    check_value (element, "format", klass->values[i].value_nick);
+  }
+  g_value_unset (&value);
+  g_type_class_unref (klass);
+  gst_object_unref (element);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_metadata)
 {
   GstElement *element = make_element ();
@@ -548,6 +578,7 @@ properties_suite (void)
   tcase_add_loop_test (tc, test_refused, 0, G_N_ELEMENTS (refused));
   tcase_add_test (tc, test_ranges);
   tcase_add_test (tc, test_enums);
+  tcase_add_test (tc, test_format_names);
   tcase_add_test (tc, test_metadata);
   tcase_add_test (tc, test_plugin);
   tcase_add_test (tc, test_template);
