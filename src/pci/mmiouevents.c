@@ -5,6 +5,7 @@
 #include "pci/mmiouevents.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libudev.h>
 #include <unistd.h>
 
@@ -64,10 +65,39 @@ mmio_uevents_new (int *errnum)
   return events;
 }
 
+/* Returns: whether @fd is open now, with nothing to read if it was not */
+static gboolean
+fill_descriptor (int fd)
+{
+  int null, copy;
+
+  if (fcntl (fd, F_GETFD) >= 0 || errno != EBADF)
+    return TRUE;
+
+  null = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null < 0 || null == fd)
+    return null == fd;
+
+  copy = fcntl (null, F_DUPFD_CLOEXEC, fd);
+  close (null);
+  if (copy >= 0 && copy != fd)
+    close (copy);
+  return copy == fd;
+}
+
+/* libudev closes its socket, and aborts where the program has closed it: then the
+ * monitor stays */
+static void
+free_monitor (struct udev_monitor *monitor)
+{
+  if (fill_descriptor (udev_monitor_get_fd (monitor)))
+    udev_monitor_unref (monitor);
+}
+
 void
 mmio_uevents_free (MmioUevents * events)
 {
-  g_clear_pointer (&events->monitor, udev_monitor_unref);
+  g_clear_pointer (&events->monitor, free_monitor);
   g_clear_pointer (&events->udev, udev_unref);
   g_free (events);
 }

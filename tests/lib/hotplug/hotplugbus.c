@@ -229,6 +229,22 @@ GST_START_TEST (test_group)
 
 GST_END_TEST;
 
+/* A descriptor that the program has closed is not polled any more */
+GST_START_TEST (test_closed)
+{
+  MmioHotplugBus *monitor;
+
+  make_bus ();
+  enter_network (TRUE);
+  monitor = make_monitor ();
+  close_uevents ();
+  g_usleep (SETTLED);
+  check_threads_sleep ();
+  finish (monitor);
+}
+
+GST_END_TEST;
+
 /* It leaves nothing behind, and can end at any moment */
 GST_START_TEST (test_ends)
 {
@@ -266,6 +282,7 @@ hotplugbus_suite (void)
   tcase_add_test (tc, test_announced_early);
   tcase_add_test (tc, test_lost_events);
   tcase_add_loop_test (tc, test_group, 0, 2);
+  tcase_add_test (tc, test_closed);
   tcase_add_test (tc, test_ends);
 
   return s;

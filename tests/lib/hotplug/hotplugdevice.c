@@ -84,6 +84,34 @@ GST_START_TEST (test_request)
 
 GST_END_TEST;
 
+/* A descriptor that the program has closed is not polled any more */
+GST_START_TEST (test_closed)
+{
+  const int fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  MmioHotplugDevice *watch = watch_new (fd);
+
+  /* The other one ends the wait that has begun before */
+  if (__i__ == 0) {
+    close_uevents ();
+    fail_unless (eventfd_write (fd, 1) == 0);
+    fail_unless_told (requested);
+    check_threads_sleep ();
+    fail_unless (eventfd_write (fd, 1) == 0);
+    fail_unless_told (requested);
+    close (fd);
+  } else {
+    close (fd);
+    send_uevent ("change", SLOT);
+    fail_unless_told (happened);
+    check_threads_sleep ();
+    send_uevent ("change", SLOT);
+    fail_unless_told (happened);
+  }
+  finish (watch);
+}
+
+GST_END_TEST;
+
 /* It leaves nothing, and nobody is called any more */
 GST_START_TEST (test_ends)
 {
@@ -117,6 +145,7 @@ hotplugdevice_suite (void)
 
   tcase_add_loop_test (tc, test_events, 0, G_N_ELEMENTS (actions));
   tcase_add_test (tc, test_request);
+  tcase_add_loop_test (tc, test_closed, 0, 2);
   tcase_add_test (tc, test_ends);
 
   return s;
