@@ -81,11 +81,19 @@ write_plot (const char *path, const MmioProbeReport * report, GError ** error)
 {
   g_autofree char *plot = mmio_probe_report_to_plot (report);
   g_autoptr (GError) local = NULL;
-  /* A link stays a link */
   char *target = realpath (path, NULL);
-  const gboolean ok = g_file_set_contents (target ? target : path, plot, -1,
-      &local);
+  gboolean ok;
 
+  /* A link stays a link; the file that it leads to may have to be created */
+  if (!target && g_file_test (path, G_FILE_TEST_IS_SYMLINK)) {
+    const int fd = open (path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+
+    if (fd >= 0)
+      close (fd);
+    target = realpath (path, NULL);
+  }
+
+  ok = g_file_set_contents (target ? target : path, plot, -1, &local);
   free (target);
   if (!ok)
     return set_plot_error (error, local->message);

@@ -4,6 +4,8 @@
  */
 #include "helper.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -237,13 +239,18 @@ test_plot_link (void)
 {
   g_autofree char *old = write_file (directory, "target.svg", "old");
   g_autofree char *link = g_build_filename (directory, "link.svg", NULL);
-  g_autofree char *text = NULL;
 
   g_assert_cmpint (symlink ("target.svg", link), ==, 0);
-  check ("sim -q -t 0.01 --plot link.svg", 0);
-  g_assert_true (g_file_test (link, G_FILE_TEST_IS_SYMLINK));
-  g_assert_true (g_file_get_contents (old, &text, NULL, NULL));
-  check_words (text, "<svg ", NULL);
+  /* The file that it leads to need not exist */
+  for (guint i = 0; i < 2; i++) {
+    g_autofree char *text = NULL;
+
+    check ("sim -q -t 0.01 --plot link.svg", 0);
+    g_assert_true (g_file_test (link, G_FILE_TEST_IS_SYMLINK));
+    g_assert_true (g_file_get_contents (old, &text, NULL, NULL));
+    check_words (text, "<svg ", NULL);
+    g_assert_cmpint (unlink (old), ==, 0);
+  }
 }
 
 static void
@@ -276,6 +283,48 @@ test_strange_name (void)
   g_assert_null (strstr (svg, "&#x"));
   g_markup_parse_context_parse (context, svg, -1, &error);
   g_assert_no_error (error);
+}
+
+/* Returns: what the program writes to a terminal of this type while it measures */
+static char *
+run_on_terminal (const char *type)
+{
+  const int master = posix_openpt (O_RDWR | O_NOCTTY | O_CLOEXEC);
+  const char *name;
+  g_autofree char *shell = NULL, *quoted = NULL, *command = NULL;
+  g_autofree char *text = g_malloc0 (4096);
+  int slave, status;
+
+  g_assert_cmpint (master, >=, 0);
+  g_assert_cmpint (grantpt (master), ==, 0);
+  g_assert_cmpint (unlockpt (master), ==, 0);
+  name = ptsname (master);
+  /* What was written stays readable as long as it is open */
+  slave = open (name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  g_assert_cmpint (slave, >=, 0);
+
+  shell = g_strdup_printf ("TERM=%s %s sim -t 0.01 2>%s >/dev/null", type,
+      program, name);
+  quoted = g_shell_quote (shell);
+  command = g_strdup_printf ("sh -c %s", quoted);
+  g_assert_true (g_spawn_command_line_sync (command, NULL, NULL, &status,
+          NULL));
+  g_assert_cmpint (status, ==, 0);
+  g_assert_cmpint (read (master, text, 4095), >, 0);
+  close (slave);
+  close (master);
+  return g_steal_pointer (&text);
+}
+
+/* A terminal without escape sequences gets lines */
+static void
+test_terminal (void)
+{
+  g_autofree char *usual = run_on_terminal ("xterm");
+  g_autofree char *dumb = run_on_terminal ("dumb");
+
+  check_words (usual, "Measuring, cached: ", "\033[K", NULL);
+  g_assert_cmpstr (dumb, ==, "Measuring, cached ...\r\n");
 }
 
 /* What it opens is no standard stream */
@@ -388,6 +437,7 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/cli/plot", test_plot);
   g_test_add_func ("/probe/cli/plot-link", test_plot_link);
   g_test_add_func ("/probe/cli/strange-name", test_strange_name);
+  g_test_add_func ("/probe/cli/terminal", test_terminal);
   g_test_add_func ("/probe/cli/closed-streams", test_closed_streams);
   g_test_add_func ("/probe/cli/full-disk", test_full_disk);
   status = g_test_run ();
