@@ -100,6 +100,14 @@ fake_map (MmioDevice * device, guint bar, guint64 offset, gsize length,
   return fake->last;
 }
 
+static gboolean
+fake_check (MmioDevice * device, guint bar, GError ** error)
+{
+  if (((FakeDevice *) device)->is_off)
+    mmio_set_error (error, MMIO_ERROR_GONE, "%s is off.", device->address);
+  return !((FakeDevice *) device)->is_off;
+}
+
 static void
 fake_free (MmioDevice * device)
 {
@@ -116,6 +124,7 @@ static const MmioBackend fake_backend = {
   .name = "fake",
   .has_bars = TRUE,
   .map = fake_map,
+  .check = fake_check,
   .free = fake_free,
 };
 
@@ -125,6 +134,7 @@ static const MmioBackend fake_header_backend = {
   .has_bars = TRUE,
   .header_place = MMIO_HEADER_IN_BAR,
   .map = fake_map,
+  .check = fake_check,
   .free = fake_free,
 };
 

@@ -27,6 +27,7 @@ typedef struct
   int fd[MMIO_MAX_BARS];
   gboolean refuse_wc;
   gboolean downgrade_wc;
+  gboolean is_off;              /* its memory is not decoded */
 
   guint n_maps;
   MmioRegion *last;

@@ -302,6 +302,43 @@ test_gone (void)
   mmio_device_unref (&fake->parent);
 }
 
+typedef struct
+{
+  FakeDevice *fake;
+  MmioMapping mapping;
+} Switch;
+
+static void
+switch_off (MmioMapping mapping, const char *what, guint done, guint total,
+    gpointer data)
+{
+  const Switch *off = data;
+
+  if (mapping == off->mapping && done == total / 2)
+    off->fake->is_off = TRUE;
+}
+
+/* A device that is switched off while one of its maps is measured has no rates */
+static void
+test_off (void)
+{
+  static const MmioMapping mappings[] = {
+    MMIO_MAPPING_UNCACHED, MMIO_MAPPING_WRITE_COMBINING
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (mappings); i++) {
+    FakeDevice *fake = fake_new_usual ();
+    const MmioProbeConfig config = config_of (4);
+    Switch off = { fake, mappings[i] };
+    GError *error = NULL;
+
+    g_assert_null (mmio_probe_run (&config, &fake->parent, switch_off, &off,
+            &error));
+    check_error (&error, MMIO_ERROR_GONE, "0000:03:00.0 is off", NULL);
+    mmio_device_unref (&fake->parent);
+  }
+}
+
 /* It says what helps, and that does */
 static void
 test_no_line (void)
@@ -408,6 +445,7 @@ main (int argc, char **argv)
   g_test_add_func ("/probe/run/write-combining", test_write_combining);
   g_test_add_func ("/probe/run/ranges", test_ranges);
   g_test_add_func ("/probe/run/gone", test_gone);
+  g_test_add_func ("/probe/run/off", test_off);
   g_test_add_func ("/probe/run/no-line", test_no_line);
   g_test_add_func ("/probe/run/picture", test_picture);
   g_test_add_func ("/probe/run/sim", test_sim);
