@@ -411,6 +411,8 @@ main (int argc, char **argv)
   uint8_t *memory;
 
   parse (&options, argc, argv);
+  /* Beyond the limit of a file's size, a call fails instead */
+  signal (SIGXFSZ, SIG_IGN);
   memory = map (argv[optind], get_size (&options));
   sigaction (SIGINT, &action, NULL);
   sigaction (SIGTERM, &action, NULL);

@@ -320,6 +320,24 @@ GST_START_TEST (test_full)
 
 GST_END_TEST;
 
+/* No file may be as long as the memory is */
+GST_START_TEST (test_file_size_limit)
+{
+  g_autofree char *limited = temp_path ("limited");
+  g_autofree char *shell = g_strdup_printf ("ulimit -f 8; exec " PAINTER
+      " --frames 1 %s", limited);
+  g_autofree char *quoted = g_shell_quote (shell);
+  g_autofree char *command = g_strdup_printf ("sh -c %s", quoted);
+  g_autofree char *err = NULL;
+  int status;
+
+  fail_unless (g_spawn_command_line_sync (command, NULL, &err, &status, NULL));
+  fail_unless (WIFEXITED (status) && WEXITSTATUS (status) == 1, "%#x", status);
+  fail_unless (strstr (err, g_strerror (EFBIG)) != NULL, "%s", err);
+}
+
+GST_END_TEST;
+
 static Suite *
 painter_suite (void)
 {
@@ -332,6 +350,7 @@ painter_suite (void)
   tcase_add_test (tc, test_killed);
   tcase_add_test (tc, test_usage);
   tcase_add_test (tc, test_full);
+  tcase_add_test (tc, test_file_size_limit);
 
   return s;
 }
