@@ -227,6 +227,47 @@ GST_START_TEST (test_max_latency)
 
 GST_END_TEST;
 
+static void
+wait_for_frames (GstHarness * h, guint frames)
+{
+  const gint64 end = g_get_monotonic_time () + HANG;
+
+  while (source_get_stat (h, "frames") < frames) {
+    fail_unless (g_get_monotonic_time () < end, "it hangs");
+    g_usleep (1000);
+  }
+}
+
+/* A period that swings by a quarter is one period: applications need not query the
+ * latency again */
+GST_START_TEST (test_swinging_period)
+{
+  static const guint pauses[] = { 8000, 10000 };
+  GstHarness *h = new_source ("counter");
+  GThread *device;
+  guint messages;
+
+  gst_harness_use_systemclock (h);
+  gst_harness_set_drop_buffers (h, TRUE);
+  gst_harness_play (h);
+  g_atomic_int_set (&device_pause, pauses[0]);
+  device = g_thread_new ("device", run_device, NULL);
+  wait_for_frames (h, 20);
+  source_count_messages (h, GST_MESSAGE_LATENCY);
+  for (guint i = 0; i < 16; i++) {
+    g_atomic_int_set (&device_pause, pauses[(i + 1) % 2]);
+    wait_for_frames (h, 20 + 16 * (i + 1));
+  }
+  messages = source_count_messages (h, GST_MESSAGE_LATENCY);
+  g_atomic_int_set (&painted.stop, TRUE);
+  g_thread_join (device);
+  /* A machine that is late has other periods, now and then */
+  fail_unless (messages <= 4, "%u messages", messages);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* A clock of an application's, which takes a lock of its own for each time that
  * is asked for */
 typedef struct
@@ -445,6 +486,7 @@ countertimes_suite (void)
   tcase_add_checked_fixture (tc, painted_setup, painted_teardown);
   tcase_add_loop_test (tc, test_preemption, 0, 2);
   tcase_add_loop_test (tc, test_max_latency, 0, 2);
+  tcase_add_test (tc, test_swinging_period);
   tcase_add_loop_test (tc, test_lock_of_clock, 0, 2);
   tcase_add_test (tc, test_base_time_ahead);
 

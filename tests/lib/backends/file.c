@@ -21,6 +21,27 @@
 #include "describe/mmiodescribe.h"
 #include "device/mmiobar.h"
 
+/* A path that leads to a pipe from the next open() on */
+static const char *to_replace;
+
+/* *INDENT-OFF* */
+#define REPLACING_OPEN(open) \
+int __real_##open (const char *path, int flags, ...); \
+int __wrap_##open (const char *path, int flags, ...); \
+\
+int \
+__wrap_##open (const char *path, int flags, ...) \
+{ \
+  if (g_strcmp0 (path, to_replace) == 0) { \
+    to_replace = NULL; \
+    fail_unless (unlink (path) == 0 && mkfifo (path, 0600) == 0); \
+  } \
+  return __real_##open (path, flags, 0600); \
+}
+REPLACING_OPEN (open)
+REPLACING_OPEN (open64)
+/* *INDENT-ON* */
+
 /* Through the front door, as everybody comes in */
 static MmioDevice *
 open_path (const char *path, GError ** error)
@@ -179,6 +200,21 @@ GST_START_TEST (test_no_regular_file)
   fail_unless (read (watch, &event, sizeof (event)) < 0 && errno == EAGAIN);
   close (watch);
   close (listener);
+}
+
+GST_END_TEST;
+
+/* Another one takes its place between the check and open() */
+GST_START_TEST (test_pipe_at_open)
+{
+  g_autofree char *path = temp_file ("file", (guint8 *) "file", 4);
+  GError *error = NULL;
+
+  to_replace = path;
+  fail_unless (open_path (path, &error) == NULL);
+  fail_unless (to_replace == NULL);
+  check_error (&error, MMIO_ERROR_SETTINGS, path, "neither a regular file",
+      NULL);
 }
 
 GST_END_TEST;
@@ -507,6 +543,7 @@ file_suite (void)
   tcase_add_test (tc, test_cannot_tell);
   tcase_add_test (tc, test_not_there);
   tcase_add_test (tc, test_no_regular_file);
+  tcase_add_test (tc, test_pipe_at_open);
   tcase_add_test (tc, test_cannot_be_opened);
   tcase_add_test (tc, test_empty);
   tcase_add_test (tc, test_not_permitted);

@@ -201,6 +201,43 @@ GST_START_TEST (test_replaced)
 
 GST_END_TEST;
 
+static gint stop;
+
+/* Takes each lock of the capture again and again */
+static gpointer
+keep_busy (gpointer unused)
+{
+  while (!g_atomic_int_get (&stop)) {
+    MmioCaptureStats stats;
+
+    mmio_capture_get_stats (capture, &stats);
+    mmio_capture_check_present (capture);
+    mmio_capture_get_removal (capture);
+  }
+  return NULL;
+}
+
+/* A lock that another thread has at the fork stays locked in the child */
+GST_START_TEST (test_busy)
+{
+  gboolean (*const funcs[]) (void) = {
+    do_close, do_check, do_use
+  };
+  const guint forks = RUNNING_ON_VALGRIND ? 10 : 200;
+  GThread *thread;
+
+  open_file ();
+  g_atomic_int_set (&stop, FALSE);
+  thread = g_thread_new ("busy", keep_busy, NULL);
+  for (guint i = 0; i < forks; i++)
+    fail_unless (run_in_child (funcs[i % G_N_ELEMENTS (funcs)]), "fork %u", i);
+  g_atomic_int_set (&stop, TRUE);
+  g_thread_join (thread);
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_wake)
 {
   const MmioCaptureConfig config = {.bar = -1,.frame_sync =
@@ -262,6 +299,7 @@ fork_suite (void)
   tcase_add_test (tc, test_sim);
   tcase_add_test (tc, test_file);
   tcase_add_test (tc, test_replaced);
+  tcase_add_test (tc, test_busy);
   tcase_add_test (tc, test_wake);
   tcase_add_test (tc, test_monitor);
 
