@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Packed 24 and 32-bit pixels to packed 32-bit ones, from and to ordinary
- * memory.  A destination is only written, once, in order: it may be memory
- * that a display scans out.
+ * Converts packed 24 and 32-bit pixels to packed 32-bit ones, from and to
+ * ordinary memory.  A destination is only written, once and in order, since it
+ * may be memory that a display scans out.
  *
- * 32-bit pixels are shuffled by ORC.  24-bit ones cannot be said in ORC, which
- * has no 3-byte elements and no byte shuffle; they have functions for the
- * CPUs that have one, chosen at run time, and one in C that gives the same
- * bytes.
+ * ORC shuffles 32-bit pixels.  It has neither 3-byte elements nor a byte
+ * shuffle, so it cannot express 24-bit ones.  They have a function for each
+ * instruction set with a byte shuffle, chosen at run time, and one in C with
+ * the same result.
  */
 #include "frame/mmioconvert.h"
 
@@ -24,9 +24,9 @@
 #define HAVE_NEON 1
 #endif
 
-/* Four pixels: which byte goes where, as PSHUFB and TBL take it.  A position
- * with the top bit set becomes a byte that is 255, so that a consumer who
- * takes it for alpha sees the picture and not a hole. */
+/* Byte order of four pixels, as PSHUFB and TBL take it.  An index with the top
+ * bit set becomes the byte 255, so that a consumer that reads it as alpha sees
+ * an opaque frame. */
 #define FILL 0x80
 #define ORDER(a, b, c, d) { a, b, c, d, a + 3, b + 3, c + 3, d + 3, \
     a + 6, b + 6, c + 6, d + 6, a + 9, b + 9, c + 9, d + 9 }
@@ -35,14 +35,14 @@ struct _MmioConversion
 {
   const char *from;
   const char *to;
-  /* 24 bit: as a table, and the same in C */
+  /* 24 bit: as a table, and as a function in C */
   guint8 order[16];
   void (*expand) (guint8 * dest, const guint8 * src, guint pixels);
   /* 32 bit */
   void (*shuffle) (guint32 * dest, const guint32 * src, int pixels);
 };
 
-/* One function each, for the compiler to make what it can of constant offsets */
+/* One function each, so that the compiler optimises for constant offsets */
 #define EXPAND(name, b0, b1, b2, b3) \
 static void \
 name (guint8 * dest, const guint8 * src, guint pixels) \
@@ -62,8 +62,8 @@ EXPAND (x_then_keep, 0xff, src[0], src[1], src[2])
 EXPAND (x_then_swap, 0xff, src[2], src[1], src[0])
 /* *INDENT-ON* */
 
-/* All of the below load 4 bytes beyond the pixels they use; the last ones are
- * left to C */
+/* The vector functions load 4 bytes beyond the pixels that they use; C converts
+ * the last pixels */
 #define OVERREAD_PIXELS 2
 
 #ifdef HAVE_X86
@@ -132,7 +132,7 @@ expand_4 (guint8 * dest, const guint8 * src, uint8x16_t order, uint8x16_t fill)
   vst1q_u8 (dest, vorrq_u8 (vqtbl1q_u8 (vld1q_u8 (src), order), fill));
 }
 
-/* Every arm64 CPU has this one */
+/* Every arm64 CPU has NEON */
 static gsize
 expand_neon (const MmioConversion * conversion, guint8 * dest,
     const guint8 * src, guint pixels)
@@ -180,7 +180,7 @@ expand (const MmioConversion * conversion, guint8 * dest, const guint8 * src,
 #define X_THEN_SWAP ORDER (FILL, 2, 1, 0), x_then_swap, NULL
 #define SHUFFLE(name) { 0 }, NULL, name
 
-/* What is said of bytes in mmioconvert.orc holds for little-endian words */
+/* The byte orders in mmioconvert.orc apply to little-endian words */
 #if G_BYTE_ORDER == G_LITTLE_ENDIAN
 #define mmio_last_to_first mmio_orc_rotate_up
 #define mmio_first_to_last mmio_orc_rotate_down
@@ -218,11 +218,11 @@ static const MmioConversion conversions[] = {
 
 /**
  * mmio_conversion_find:
- * @from: format of the picture in the BAR
- * @to: format that the consumer wants
+ * @from: format of the frame in the BAR
+ * @to: format that the consumer expects
  *
- * Returns: (nullable) (transfer none): how to get from one to the other, or
- *   NULL if there is no way
+ * Returns: (nullable) (transfer none): the conversion, or NULL if it is not
+ *   supported
  */
 const MmioConversion *
 mmio_conversion_find (const MmioFormat * from, const MmioFormat * to)
@@ -239,7 +239,7 @@ mmio_conversion_find (const MmioFormat * from, const MmioFormat * to)
 /**
  * mmio_conversion_get_pixel_bytes:
  *
- * Returns: bytes of a pixel before the conversion, 3 or 4; afterwards it has 4
+ * Returns: bytes of a source pixel, 3 or 4; a converted pixel has 4
  */
 guint
 mmio_conversion_get_pixel_bytes (const MmioConversion * conversion)
@@ -247,8 +247,8 @@ mmio_conversion_get_pixel_bytes (const MmioConversion * conversion)
   return conversion->shuffle ? 4 : 3;
 }
 
-/* ORC takes it for granted that words are aligned: the kernels that it
- * compiles crash on a destination that is not, its emulation on a source */
+/* ORC requires aligned words: its compiled kernels crash on an unaligned
+ * destination, its emulation on an unaligned source */
 static void
 shuffle (const MmioConversion * conversion, guint8 * dest, const guint8 * src,
     guint pixels)
@@ -275,9 +275,11 @@ shuffle (const MmioConversion * conversion, guint8 * dest, const guint8 * src,
 
 /**
  * mmio_conversion_run:
- * @dest: where the pixels go; only written, once, in order
- * @src: the pixels, ordinary memory
+ * @dest: destination, any memory; only written, once and in order
+ * @src: the source pixels, ordinary memory
  * @pixels: number of pixels
+ *
+ * Converts pixels.
  */
 void
 mmio_conversion_run (const MmioConversion * conversion, guint8 * dest,

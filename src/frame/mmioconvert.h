@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 /**
  * MmioConversion:
  *
- * How packed pixels of 3 or 4 bytes become ones of 4.
+ * A conversion of packed pixels of 3 or 4 bytes to pixels of 4 bytes.
  */
 typedef struct _MmioConversion MmioConversion;
 

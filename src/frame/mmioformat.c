@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Pixel formats: how the samples lie in memory, and the few formats that
- * are known without being told.
+ * Pixel formats: the layout of samples in memory, and the formats that the
+ * library knows without GStreamer.
  */
 #include "frame/mmioformat.h"
 
@@ -14,9 +14,9 @@
 #define YUV(name, planes, ...) \
     { name, MMIO_COLOR_YUV, FALSE, planes, 3, { __VA_ARGS__ }, 0, 0, FALSE }
 
-/* What the known devices show, and what a 24-bit picture expands to; all
- * little-endian, as PCI is.  Then others that are common, for programs that
- * have no GStreamer to ask. */
+/* First the formats of known devices and the conversions of 24-bit formats, all
+ * little-endian like PCI; then other common formats, for programs without
+ * GStreamer */
 static const MmioFormat formats[] = {
   PACKED ("RGB", BYTE (0, 3), BYTE (1, 3), BYTE (2, 3)),
   PACKED ("BGR", BYTE (2, 3), BYTE (1, 3), BYTE (0, 3)),
@@ -41,8 +41,8 @@ static const MmioFormat formats[] = {
  * mmio_format_find:
  * @name: GStreamer's name of the format
  *
- * Returns: (nullable) (transfer none): one of the formats that the library
- *   knows without being told, or NULL
+ * Returns: (nullable) (transfer none): a format of the library's own table, or
+ *   NULL
  */
 const MmioFormat *
 mmio_format_find (const char *name)
@@ -59,8 +59,8 @@ mmio_format_find (const char *name)
  * mmio_format_nth:
  * @n: 0, 1, 2, ...
  *
- * Returns: (nullable) (transfer none): the @n-th of the formats that
- *   mmio_format_find() finds, or NULL after the last
+ * Returns: (nullable) (transfer none): the @n-th format that mmio_format_find()
+ *   knows, or NULL after the last
  */
 const MmioFormat *
 mmio_format_nth (guint n)
@@ -82,9 +82,9 @@ mmio_format_equal (const MmioFormat * a, const MmioFormat * b)
 /**
  * mmio_format_row_bytes:
  * @plane: index of the plane
- * @width: pixels in a row of the picture
+ * @width: pixels in a row of the frame
  *
- * Returns: bytes that the pixels of a row take in @plane, without padding
+ * Returns: bytes of a row in @plane, without padding
  */
 guint64
 mmio_format_row_bytes (const MmioFormat * format, guint plane, guint width)
@@ -117,7 +117,8 @@ mmio_format_row_bytes (const MmioFormat * format, guint plane, guint width)
  * mmio_format_row_shift:
  * @plane: index of the plane
  *
- * Returns: how many rows of the picture share one of @plane, as a shift
+ * Returns: binary logarithm of the number of frame rows that share a row of
+ *   @plane
  */
 guint
 mmio_format_row_shift (const MmioFormat * format, guint plane)
@@ -133,7 +134,7 @@ mmio_format_row_shift (const MmioFormat * format, guint plane)
 /**
  * mmio_format_rows:
  * @plane: index of the plane
- * @height: rows of the picture
+ * @height: rows of the frame
  *
  * Returns: rows of @plane
  */
@@ -148,13 +149,14 @@ mmio_format_rows (const MmioFormat * format, guint plane, guint height)
 /**
  * mmio_format_plane_stride:
  * @plane: index of the plane
- * @stride: bytes a row in plane 0
+ * @stride: bytes from one row to the next in plane 0
  *
- * Devices that state one stride for a planar picture mean plane 0 and derive
- * the others from it, as V4L2's bytesperline and DRM's dumb buffers do: I420
- * has half of it in its chroma planes, NV12 the same.
+ * Derives the stride of a plane from that of plane 0, which is the only one
+ * that some devices state for planar frames.  It follows V4L2's bytesperline
+ * and DRM's dumb buffers: the chroma planes of I420 have half of it, that of
+ * NV12 has the same.
  *
- * Returns: bytes a row in @plane
+ * Returns: bytes from one row to the next in @plane
  */
 guint64
 mmio_format_plane_stride (const MmioFormat * format, guint plane, guint stride)

@@ -16,7 +16,7 @@ typedef enum {
 
 /**
  * MmioComponent:
- * @plane: the plane it lies in
+ * @plane: index of the plane
  * @offset: bytes from the pixel's start
  * @pixel_stride: bytes from one sample to the next
  * @w_sub: horizontal subsampling as a shift
@@ -24,7 +24,8 @@ typedef enum {
  * @shift: bits below the value
  * @depth: bits of the value
  *
- * Where a colour component lies; the same words as GstVideoFormatInfo has.
+ * The place of a colour component; the fields have the meaning of
+ * GstVideoFormatInfo.
  */
 typedef struct {
   guint8 plane;
@@ -44,12 +45,12 @@ typedef struct {
  * @n_planes: number of planes
  * @n_components: number of components
  * @component: the components
- * @block_width: 0, or how many pixels share a block in formats whose samples
- *   do not start at byte boundaries (v210 and the like)
+ * @block_width: pixels of a block, in formats whose samples do not start at
+ *   byte boundaries (such as v210); else 0
  * @block_bytes: bytes of such a block, the same in each plane
  * @block_splits: a row may end within a block
  *
- * How a pixel is laid out in memory.
+ * A pixel format: the layout of pixels in memory.
  */
 typedef struct {
   char name[24];

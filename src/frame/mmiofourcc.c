@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The kernel's format codes and GStreamer's format names.  The codes name
- * little-endian words, the names bytes in memory.
+ * Converts between the kernel's format codes and GStreamer's format names.  The
+ * codes name little-endian words, the names bytes in memory.
  */
 #include "frame/mmiofourcc.h"
 
@@ -31,7 +31,7 @@ static const struct
 /**
  * mmio_fourcc_from_format:
  *
- * Returns: what displays call the format, 0 if none is known
+ * Returns: the DRM format code, or 0 if none is known
  */
 guint32
 mmio_fourcc_from_format (const MmioFormat * format)
@@ -47,8 +47,8 @@ mmio_fourcc_from_format (const MmioFormat * format)
 /**
  * mmio_fourcc_to_format:
  *
- * Returns: (transfer none) (nullable): the format, NULL if it is none that is
- *   known
+ * Returns: (transfer none) (nullable): the format, or NULL if the code is
+ *   unknown
  */
 const MmioFormat *
 mmio_fourcc_to_format (guint32 fourcc)
@@ -65,8 +65,8 @@ mmio_fourcc_to_format (guint32 fourcc)
  * mmio_fourcc_to_string:
  * @fourcc: any number
  *
- * Returns: (transfer full): its four characters without blanks at the end, or
- *   the number if not all of them can be printed
+ * Returns: (transfer full): its four characters without trailing blanks, or the
+ *   number if they are not all printable
  */
 char *
 mmio_fourcc_to_string (guint32 fourcc)
@@ -84,7 +84,8 @@ mmio_fourcc_to_string (guint32 fourcc)
 /**
  * mmio_fourcc_list:
  *
- * Returns: (transfer full): all that mmio_fourcc_to_format() knows, in a text
+ * Returns: (transfer full): all codes that mmio_fourcc_to_format() knows,
+ *   separated by commas
  */
 char *
 mmio_fourcc_list (void)

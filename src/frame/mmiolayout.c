@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The geometry of a picture.  Whatever a user, caps or a device's registers
- * say goes through here once, and is possible afterwards.
+ * Computes frame layouts.  Settings from users, caps and device registers are
+ * checked here once; the resulting layout is possible.
  */
 #include "frame/mmiolayout.h"
 
@@ -12,14 +12,15 @@ check_side (const char *what, guint value, GError ** error)
 {
   if (value == 0) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The picture's %s is not set; say %s=PIXELS.", what, what);
+        "Cannot use the frame layout: its %s is not set. Set %s (in pixels).",
+        what, what);
     return FALSE;
   }
 
   if (value > MMIO_LAYOUT_MAX_SIDE) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "A %s of %u is beyond the largest picture, %u x %u; set %s lower.",
-        what, value, MMIO_LAYOUT_MAX_SIDE, MMIO_LAYOUT_MAX_SIDE, what);
+        "Cannot use a %s of %u: the limit is %u. Reduce %s.", what, value,
+        MMIO_LAYOUT_MAX_SIDE, what);
     return FALSE;
   }
 
@@ -46,19 +47,19 @@ set_offset_error (const MmioSpec * spec, guint64 offset, GError ** error)
 {
   if (spec->n_buffers > 1)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "One of %u pictures, at offset %" G_GUINT64_FORMAT ", would end beyond "
-        "the largest address; set offset to the bytes between the BAR's start "
-        "and the first one, and buffer-step to those from one to the next.",
-        spec->n_buffers, offset);
+        "Cannot use %u slots: the slot at offset %" G_GUINT64_FORMAT " ends "
+        "beyond the largest address. Set offset to the bytes from the BAR's "
+        "start to the first slot, and buffer-step to the bytes from one slot "
+        "to the next.", spec->n_buffers, offset);
   else
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "A picture at offset %" G_GUINT64_FORMAT " would end beyond the "
-        "largest address; set offset to the bytes between the BAR's start "
-        "and the picture.", offset);
+        "Cannot use a frame at offset %" G_GUINT64_FORMAT ": it ends beyond "
+        "the largest address. Set offset to the bytes from the BAR's start to "
+        "the frame.", offset);
 }
 
-/* Where the planes are, from @start on; and @step, the bytes that a picture
- * takes up with its padding */
+/* Computes the planes of a slot at @start.  @step: (out): bytes of a slot with
+ * its padding */
 static gboolean
 init_planes (MmioLayout * layout, const MmioSpec * spec, guint64 start,
     guint64 * step, GError ** error)
@@ -79,7 +80,7 @@ init_planes (MmioLayout * layout, const MmioSpec * spec, guint64 start,
     plane->row_bytes = row_bytes;
     plane->rows = mmio_format_rows (format, i, spec->height);
 
-    /* 16 bit times 32 bit: only adding the offset can overflow */
+    /* At most 16 times 32 bits: only the addition of the offset can overflow */
     size = stride * (plane->rows - 1) + row_bytes;
     if (!g_uint64_checked_add (&layout->end, offset, size) ||
         !g_uint64_checked_add (&offset, offset, stride * plane->rows)) {
@@ -93,8 +94,8 @@ init_planes (MmioLayout * layout, const MmioSpec * spec, guint64 start,
   return TRUE;
 }
 
-/* Where each of several pictures is, which somebody says.  Returns: FALSE if
- * nobody does, and one comes after the other */
+/* Returns: whether @spec has the offset of each slot; else the slots are at
+ *   equal distances */
 static gboolean
 has_offsets (const MmioSpec * spec)
 {
@@ -106,8 +107,8 @@ has_offsets (const MmioSpec * spec)
   return FALSE;
 }
 
-/* Bytes from the BAR's start to each picture; @step: from one to the next,
- * where nobody says so */
+/* Lists the offset of each slot in the BAR.  @step: bytes from one slot to the
+ * next, if @spec does not have them */
 static gboolean
 list_offsets (const MmioSpec * spec, guint64 step,
     guint64 offset[MMIO_MAX_BUFFERS], GError ** error)
@@ -142,11 +143,11 @@ check_overlap (const guint64 * offset, guint n, guint64 size, GError ** error)
 
       if (distance < size) {
         mmio_set_error (error, MMIO_ERROR_SETTINGS,
-            "Pictures %u and %u of %u would overlap: each has %"
-            G_GUINT64_FORMAT " bytes, and they are %" G_GUINT64_FORMAT " apart;"
-            " set buffer-step to the bytes from the start of one to that of "
-            "the next, or to 0 if one comes right after the other.", j, i, n,
-            size, distance);
+            "Cannot use %u slots: slots %u and %u overlap, since each has %"
+            G_GUINT64_FORMAT " bytes and they are %" G_GUINT64_FORMAT
+            " apart. Set buffer-step to the bytes from one slot to the next, "
+            "or to 0 if there is no gap between them.", n, j, i, size,
+            distance);
         return FALSE;
       }
     }
@@ -155,8 +156,7 @@ check_overlap (const guint64 * offset, guint n, guint64 size, GError ** error)
   return TRUE;
 }
 
-/* Of several pictures, at @offset, a picture has the planes of the one that
- * lies first */
+/* Computes the slots.  The planes are those of the first slot in the BAR. */
 static gboolean
 init_buffers (MmioLayout * layout, const MmioSpec * spec, guint64 step,
     GError ** error)
@@ -172,7 +172,7 @@ init_buffers (MmioLayout * layout, const MmioSpec * spec, guint64 step,
     last = MAX (last, offset[i]);
   }
 
-  /* The others do not reach further */
+  /* The other slots end before this one */
   if (!init_planes (layout, spec, last, &step, error))
     return FALSE;
   size = layout->end - last;
@@ -190,12 +190,11 @@ init_buffers (MmioLayout * layout, const MmioSpec * spec, guint64 step,
 
 /**
  * mmio_layout_init:
- * @layout: (out): the picture, set if successful
- * @spec: what is known of it, with format, width and height set
+ * @layout: (out): the frame layout, set if successful
+ * @spec: the known settings, with format, width and height set
  *
- * Works out where each plane lies, and each of several pictures, and checks
- * that they can.  Whether a BAR is large enough is checked where the BAR is
- * chosen.
+ * Computes the offset of each plane and slot, and checks that they are
+ * possible.  The size of the BAR is checked where the BAR is chosen.
  *
  * Returns: TRUE, or FALSE with %MMIO_ERROR_SETTINGS
  */
@@ -211,51 +210,52 @@ mmio_layout_init (MmioLayout * layout, const MmioSpec * spec, GError ** error)
 
   if (spec->stride > G_MAXINT) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "A stride of %u bytes is beyond the largest, %d; set stride lower, "
-        "or to 0 for rows without padding.", spec->stride, G_MAXINT);
+        "Cannot use a stride of %u bytes: the limit is %d. Reduce stride, or "
+        "set it to 0 for rows without padding.", spec->stride, G_MAXINT);
     return FALSE;
   }
 
   stride = smallest_stride (&spec->format, spec->width);
   if (spec->stride > 0 && spec->stride < stride) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "A stride of %u bytes is shorter than a row of %u %s pixels; set "
-        "stride to %" G_GUINT64_FORMAT " or more, or to 0 for rows without "
-        "padding.", spec->stride, spec->width, spec->format.name, stride);
+        "Cannot use a stride of %u bytes: it is shorter than a row of %u %s "
+        "pixels. Set stride to %" G_GUINT64_FORMAT " or more, or to 0 for rows "
+        "without padding.", spec->stride, spec->width, spec->format.name,
+        stride);
     return FALSE;
   }
 
   if (spec->n_buffers > MMIO_MAX_BUFFERS) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "A device that writes %u pictures in turn is beyond the largest, %u; "
-        "set buffers lower.", spec->n_buffers, MMIO_MAX_BUFFERS);
+        "Cannot use %u slots: the limit is %u. Reduce buffers.",
+        spec->n_buffers, MMIO_MAX_BUFFERS);
     return FALSE;
   }
 
   result.width = spec->width;
   result.height = spec->height;
-  /* As large as it is anywhere */
+  /* The size of a frame is the same at every offset */
   if (!init_planes (&result, spec, spec->n_buffers > 1 ? 0 : spec->offset,
           &step, error))
     return FALSE;
 
-  /* Buffer and video sizes are 32 bit in many a consumer */
+  /* Many consumers have 32-bit buffer and video sizes */
   if (result.end - result.start > G_MAXINT) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "A picture of %u x %u %s pixels with %u bytes a row is larger than "
-        "2 GiB; set width, height or stride lower.", spec->width, spec->height,
-        spec->format.name, result.plane[0].stride);
+        "Cannot use a frame of %u x %u %s pixels with a stride of %u bytes: it "
+        "is larger than 2 GiB. Reduce width, height or stride.", spec->width,
+        spec->height, spec->format.name, result.plane[0].stride);
     return FALSE;
   }
 
   if (spec->n_buffers > 1 && !init_buffers (&result, spec, step, error))
     return FALSE;
 
-  /* And so are offsets in a dma-buf, which all of them share */
+  /* Offsets in a dma-buf, which all slots share, have 32 bits too */
   if (result.end - result.start > G_MAXINT) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "%u pictures that lie over %" G_GUINT64_FORMAT " bytes are beyond 2 "
-        "GiB; set buffer-step lower, or buffers to 1.", spec->n_buffers,
+        "Cannot use %u slots over %" G_GUINT64_FORMAT " bytes: the limit is 2 "
+        "GiB. Reduce buffer-step, or set buffers to 1.", spec->n_buffers,
         result.end - result.start);
     return FALSE;
   }
@@ -264,7 +264,7 @@ mmio_layout_init (MmioLayout * layout, const MmioSpec * spec, GError ** error)
   return TRUE;
 }
 
-/* Bytes from the first picture to the one that lies last */
+/* Bytes from the first slot to the last one in the BAR */
 static guint64
 get_last_buffer (const MmioLayout * layout)
 {
@@ -279,8 +279,7 @@ get_last_buffer (const MmioLayout * layout)
 /**
  * mmio_layout_get_size:
  *
- * Returns: bytes from the start of a picture to its end, be it one of several;
- *   without the padding behind its last row
+ * Returns: bytes of one frame, without the padding after its last row
  */
 gsize
 mmio_layout_get_size (const MmioLayout * layout)
@@ -291,9 +290,10 @@ mmio_layout_get_size (const MmioLayout * layout)
 /**
  * mmio_layout_get_extent:
  *
- * Returns: offset in the BAR after the last row (of several pictures, that of
- *   the one that lies last) and the padding behind it, which is not the
- *   picture's, but many expect it to be there
+ * Calculates the end of the last slot, with the padding after its last row.
+ * The padding is not part of the frame, but many consumers expect it.
+ *
+ * Returns: offset in the BAR
  */
 guint64
 mmio_layout_get_extent (const MmioLayout * layout)

@@ -5,20 +5,20 @@
 
 G_BEGIN_DECLS
 
-/* Neither side of a picture is larger; with it, no sum of ours overflows. */
+/* The largest width and height; it keeps the sums of this library from
+ * overflowing */
 #define MMIO_LAYOUT_MAX_SIDE 65535
 
-/* Of so many pictures a device may have one in turn: double and triple
- * buffers, and one more */
+/* The most slots of a device: double and triple buffers, and one more */
 #define MMIO_MAX_BUFFERS 4
 
 /**
  * MmioRegisterSpec:
- * @bar: the BAR that it is in; -1: the picture's
+ * @bar: the BAR that contains it; -1: the frame's BAR
  * @offset: bytes from the BAR's start
- * @bits: its size, 8, 16, 32 or 64; 0: there is none
+ * @bits: its size, 8, 16, 32 or 64; 0: no register
  *
- * Where a register of the device is.
+ * The place of a register of the device.
  */
 typedef struct {
   gint bar;
@@ -29,26 +29,23 @@ typedef struct {
 /**
  * MmioSpec:
  * @format: the pixel format; an empty name: unset
- * @width: pixels a row; 0: unset
+ * @width: pixels in a row; 0: unset
  * @height: rows; 0: unset
  * @offset: bytes from the BAR's start to the first pixel
  * @stride: bytes from one row to the next in plane 0; 0: no padding
- * @counter: the register that counts pictures
- * @counter_is_seqlock: it counts once when a picture begins to be written, to
- *   an odd number, and once when it is complete; otherwise once for each, and
- *   as long as it stands the picture does
- * @n_buffers: pictures that the device writes in turn; 0: unset, which is one;
- *   1: one, at @offset
- * @buffer_step: bytes from the start of one of them to that of the next, the
- *   first one being at @offset; 0: one right after the other, or as
- *   @buffer_offset tells
- * @buffer_offset: bytes from the BAR's start to each of them, where the device
- *   tells; those after @n_buffers are 0, and all of them are where nobody
- *   tells.  They are looked at where there are several and @buffer_step is 0,
- *   and @offset is not, then.
- * @index: the register that tells which of them is complete, 0 for the first
+ * @counter: the register that counts frames
+ * @counter_is_seqlock: TRUE: the counter becomes odd when the device begins to
+ *   write a frame, and even when the frame is complete.  FALSE: it counts once
+ *   per frame, and the frame is stable until it counts again.
+ * @n_buffers: number of slots; 0: unset, which means 1; 1: one, at @offset
+ * @buffer_step: bytes from one slot to the next; the first slot is at @offset.
+ *   0: there is no gap between slots, or @buffer_offset is set.
+ * @buffer_offset: bytes from the BAR's start to each slot, if the device
+ *   describes them; else, and after @n_buffers, 0.  They replace @offset if any
+ *   is set and @buffer_step is 0.
+ * @index: the register with the number of the complete slot, from 0
  *
- * The picture as somebody says it: a user, or the device.
+ * A frame layout as a user or a device states it, not checked.
  */
 typedef struct {
   MmioFormat format;
@@ -68,7 +65,7 @@ typedef struct {
  * MmioPlane:
  * @offset: bytes from the BAR's start
  * @stride: bytes from one row to the next
- * @row_bytes: bytes of a row that are picture
+ * @row_bytes: bytes of a row without padding
  * @rows: number of rows
  */
 typedef struct {
@@ -80,15 +77,16 @@ typedef struct {
 
 /**
  * MmioLayout:
- * @start: offset in the BAR of the first byte; of several pictures, of that
- *   which lies first in the BAR
- * @end: offset in the BAR after the last byte that is picture, of several of
- *   that which lies last
- * @plane: the planes of a picture that lies at @start
- * @n_buffers: pictures that the device writes in turn, at least 1
- * @buffer: bytes from @start to each of them; the others are 0
+ * @format: the pixel format
+ * @width: pixels in a row
+ * @height: rows
+ * @start: offset in the BAR of the first byte of the first slot in the BAR
+ * @end: offset in the BAR after the last byte of the last slot in the BAR
+ * @plane: the planes of the slot at @start
+ * @n_buffers: number of slots, at least 1
+ * @buffer: bytes from @start to each slot; unused ones are 0
  *
- * The picture as it lies in the BAR, checked: every number in it is possible.
+ * A frame layout in a BAR, checked: every number in it is possible.
  */
 typedef struct {
   MmioFormat format;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The simulated device's picture: a ball that bounces before a dusk sky.  It
- * is a function of the frame number and nothing else, so whoever knows the
- * number knows every pixel.
+ * The simulated device's frame: a ball that bounces in front of a dusk sky.
+ * Every pixel is a function of the frame number only.
  *
- * The number is written into each row: the cells of the strip at the left
- * edge are the bits of its Gray code, least significant first, light for 1.
- * In a Gray code one bit changes from one number to the next, so a frame costs
- * one cell a row.  Rows that disagree are a torn frame.
+ * Each row contains the number as a Gray code, in a strip at the left edge.
+ * Its cells are the bits, least significant bit first, light for 1.  In a Gray
+ * code one bit changes from one number to the next, so a frame changes one cell
+ * in each row.  If the rows disagree, the frame is torn.
  */
 #include "frame/mmiopattern.h"
 
@@ -23,7 +22,7 @@ typedef struct
 static const Color cell_off = { 24, 32, 56 };
 static const Color cell_on = { 248, 200, 96 };
 
-/* The brightness of a cell is judged by green, or luma, against this */
+/* A cell is light if its green, or luma, exceeds this */
 #define CELL_THRESHOLD 112
 
 typedef struct
@@ -31,7 +30,7 @@ typedef struct
   gint left, top, size;
 } Ball;
 
-/* Where a component's bits lie, worked out once for all pixels */
+/* The place of a component's bits, computed once for all pixels */
 typedef struct
 {
   guint8 *plane;
@@ -49,8 +48,8 @@ typedef struct
   Sample sample[MMIO_MAX_COMPONENTS];
 } Canvas;
 
-/* Components at the same offset share a word (RGB16): as wide as the one that
- * reaches furthest */
+/* Components at the same offset share a word (RGB16), which contains all of
+ * their bits */
 static guint
 word_bytes (const MmioFormat * format, const MmioComponent * component)
 {
@@ -89,7 +88,7 @@ canvas_init (Canvas * canvas, const MmioLayout * layout, guint8 * bar)
 static guint8 *
 sample_at (const Sample * sample, guint x, guint y)
 {
-  /* Every format has the components that are asked for */
+  /* Every format has the components that are read */
   /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
   const MmioComponent *c = sample->component;
 
@@ -121,7 +120,7 @@ store_word (const Sample * sample, guint8 * p, guint32 word)
   }
 }
 
-/* 8 bits to the component's depth, repeating the upper bits below */
+/* Scales 8 bits to the component's depth; the upper bits fill the lower ones */
 static guint32
 scale_to_depth (guint8 value, guint depth)
 {
@@ -145,8 +144,8 @@ put_component (const Sample * sample, guint x, guint y, guint8 value)
         (bits << sample->component->shift));
 }
 
-/* Limited range; BT.709 above SD, as GStreamer assumes where nobody says.
- * The coefficients are those of the standards, times 256. */
+/* Limited range; BT.709 above SD, which is GStreamer's default without
+ * colorimetry.  The coefficients are those of the standards, times 256. */
 static void
 to_yuv (const Color * c, gboolean hd, guint8 yuv[3])
 {
@@ -177,7 +176,7 @@ put_pixel (const Canvas * canvas, guint x, guint y, const Color * color)
   for (guint i = 0; i < canvas->n_samples; i++) {
     const MmioComponent *c = canvas->sample[i].component;
 
-    /* The first pixel of a block gives its chroma */
+    /* The first pixel of a block has the chroma of the block */
     if ((x & ((1u << c->w_sub) - 1)) == 0 && (y & ((1u << c->h_sub) - 1)) == 0)
       put_component (&canvas->sample[i], x, y, value[i]);
   }
@@ -192,8 +191,8 @@ cell_width (const MmioLayout * layout)
 /**
  * mmio_pattern_get_bits:
  *
- * Returns: how many bits of the frame number the picture carries; narrow ones
- *   carry fewer, down to none
+ * Returns: bits of the frame number that the frame contains; fewer in narrow
+ *   frames, down to 0
  */
 guint
 mmio_pattern_get_bits (const MmioLayout * layout)
@@ -231,7 +230,7 @@ ball_init (Ball * ball, const MmioLayout * layout, guint number)
   const gint strip = cell_width (layout) * mmio_pattern_get_bits (layout);
   const gint room_x = layout->width - strip;
   const gint size = MIN (room_x, (gint) layout->height) / 4;
-  /* To and fro in 300 frames, up and down in 90 */
+  /* Horizontally the period is 300 frames, vertically 90 */
   const gint x = ABS ((gint) (number % 300) - 150);
   const gint y = ABS ((gint) (number % 90) - 45);
 
@@ -244,7 +243,7 @@ ball_init (Ball * ball, const MmioLayout * layout, guint number)
 static gboolean
 ball_color (const Ball * ball, gint x, gint y, Color * color)
 {
-  /* In half pixels, so that even sizes have a centre too */
+  /* In half pixels, since the centre of an even size is between pixels */
   const gint64 r = ball->size;
   const gint64 dx = 2 * (x - ball->left) + 1 - r;
   const gint64 dy = 2 * (y - ball->top) + 1 - r;
@@ -253,7 +252,8 @@ ball_color (const Ball * ball, gint x, gint y, Color * color)
   if (dx * dx + dy * dy > r * r)
     return FALSE;
 
-  /* Lit from the upper left: brighter the nearer to the highlight */
+  /* The highlight is at the upper left; brightness falls with the distance
+   * from it */
   hx = dx + r * 2 / 5;
   hy = dy + r * 2 / 5;
   light = 255 - (hx * hx + hy * hy) * 235 / (r * r * 5 / 2 + 1);
@@ -313,8 +313,8 @@ paint_span (const Canvas * canvas, guint y, gint left, gint right,
  * mmio_pattern_can_paint:
  * @format: a pixel format
  *
- * Returns: whether the pattern can be painted in it: its samples start at
- *   byte boundaries
+ * Returns: whether the pattern supports @format: its samples start at byte
+ *   boundaries
  */
 gboolean
 mmio_pattern_can_paint (const MmioFormat * format)
@@ -324,12 +324,12 @@ mmio_pattern_can_paint (const MmioFormat * format)
 
 /**
  * mmio_pattern_paint:
- * @layout: where the picture lies
- * @bar: writable memory that stands for the BAR's start; for one of several
- *   pictures, so many bytes behind that as it is behind the first
+ * @layout: the frame layout
+ * @bar: writable memory in the place of the BAR's start; for a slot, plus the
+ *   distance of the slot from the first one
  * @number: the frame number
  *
- * Paints all of a frame.
+ * Draws a complete frame.
  */
 void
 mmio_pattern_paint (const MmioLayout * layout, guint8 * bar, guint number)
@@ -346,7 +346,7 @@ mmio_pattern_paint (const MmioLayout * layout, guint8 * bar, guint number)
   }
 }
 
-/* Widens the span from @left to @right by what the ball has in row @y */
+/* Widens the span from @left to @right by the ball's extent in row @y */
 static void
 ball_add_span (const Ball * ball, gint y, gint * left, gint * right)
 {
@@ -359,14 +359,14 @@ ball_add_span (const Ball * ball, gint y, gint * left, gint * right)
 
 /**
  * mmio_pattern_repaint:
- * @layout: where the picture lies
- * @bar: writable memory that stands for the BAR's start; for one of several
- *   pictures, so many bytes behind that as it is behind the first
- * @from: number of the frame that is there
- * @to: number of the frame that shall be there
+ * @layout: the frame layout
+ * @bar: writable memory in the place of the BAR's start; for a slot, plus the
+ *   distance of the slot from the first one
+ * @from: number of the present frame
+ * @to: number of the new frame
  *
- * Paints what differs, from the top to the bottom: the result is the same as
- * if all of frame @to had been painted.
+ * Draws the difference of two frames, from top to bottom.  The result is the
+ * same as that of mmio_pattern_paint().
  */
 void
 mmio_pattern_repaint (const MmioLayout * layout, guint8 * bar, guint from,
@@ -405,13 +405,14 @@ read_cell (const Canvas * canvas, guint x, guint y)
 
 /**
  * mmio_pattern_read_number:
- * @layout: where the picture lies
- * @bar: memory that stands for the BAR's start; a copy, not the BAR itself
- * @number: (out): the frame number, its lower bits where the picture is too
- *   narrow for all
+ * @layout: the frame layout
+ * @bar: memory in the place of the BAR's start; a copy, not the BAR itself
+ * @number: (out): the frame number; only its lower bits in narrow frames
  *
- * Returns: TRUE, or FALSE if the rows do not carry the same number: the frame
- *   is torn, or no frame of the pattern
+ * Reads the frame number.
+ *
+ * Returns: TRUE, or FALSE if the rows have different numbers: the frame is
+ *   torn, or not drawn by mmio_pattern_paint()
  */
 gboolean
 mmio_pattern_read_number (const MmioLayout * layout, const guint8 * bar,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The frame before, and which rows of the picture differ from it.
+ * A copy of the previous frame, and the rows of the frame that differ from it.
  */
 #include "frame/mmioshadow.h"
 
@@ -12,15 +12,15 @@ struct _MmioShadow
   gboolean valid;
   guint8 *memory;
   gsize plane_offset[MMIO_MAX_PLANES];
-  guint8 *changed;              /* a byte for each row of the picture */
+  guint8 *changed;              /* a byte for each row of the frame */
 };
 
 /**
  * mmio_shadow_new:
- * @layout: the picture
+ * @layout: the frame layout
  *
- * Returns: (transfer full) (nullable): a shadow that knows of no frame before,
- *   or NULL if there is no memory for it
+ * Returns: (transfer full) (nullable): a shadow without a previous frame, or
+ *   NULL if there is no memory for it
  */
 MmioShadow *
 mmio_shadow_new (const MmioLayout * layout)
@@ -34,7 +34,7 @@ mmio_shadow_new (const MmioLayout * layout)
     size += (gsize) layout->plane[i].row_bytes * layout->plane[i].rows;
   }
   shadow->changed = g_malloc0 (layout->height);
-  /* As large as the picture, which the user says */
+  /* The size depends on user settings, so this may fail */
   shadow->memory = g_try_malloc (size);
   if (!shadow->memory)
     g_clear_pointer (&shadow, mmio_shadow_free);
@@ -57,7 +57,7 @@ mmio_shadow_free (MmioShadow * shadow)
 /**
  * mmio_shadow_forget:
  *
- * Forgets the frame before: all of the next one has changed.
+ * Discards the previous frame: the next frame counts as changed in all rows.
  */
 void
 mmio_shadow_forget (MmioShadow * shadow)
@@ -68,9 +68,9 @@ mmio_shadow_forget (MmioShadow * shadow)
 /**
  * mmio_shadow_begin:
  *
- * Begins a frame: no row has changed yet.
+ * Begins a frame, with all rows unchanged.
  *
- * Returns: whether there was a frame before
+ * Returns: whether there is a previous frame
  */
 gboolean
 mmio_shadow_begin (MmioShadow * shadow)
@@ -97,9 +97,9 @@ mmio_shadow_get_row (MmioShadow * shadow, guint plane, guint row)
 /**
  * mmio_shadow_mark:
  * @plane: index of a plane
- * @row: a row of it that has changed
+ * @row: a changed row of the plane
  *
- * Marks the rows of the picture that have pixels in @row.
+ * Marks the rows of the frame that have pixels in @row as changed.
  */
 void
 mmio_shadow_mark (MmioShadow * shadow, guint plane, guint row)
@@ -113,9 +113,9 @@ mmio_shadow_mark (MmioShadow * shadow, guint plane, guint row)
 
 /**
  * mmio_shadow_end:
- * @damage: (out): the rows that have changed
+ * @damage: (out): the changed rows
  *
- * Ends a frame: it is the one before the next.
+ * Ends a frame, which becomes the previous one.
  */
 void
 mmio_shadow_end (MmioShadow * shadow, MmioDamage * damage)

@@ -5,13 +5,15 @@
 
 G_BEGIN_DECLS
 
-/* Ranges of changed rows that are told apart; more become one at the end */
+/* The most ranges of changed rows; the last one also covers all later changes */
 #define MMIO_MAX_DAMAGE 16
 
 /**
  * MmioRows:
  * @first: first row
  * @count: number of rows
+ *
+ * A range of rows of a frame.
  */
 typedef struct {
   guint first;
@@ -20,9 +22,10 @@ typedef struct {
 
 /**
  * MmioDamage:
- * @n_ranges: number of ranges; 0: nothing has changed
- * @range: rows of the picture that have changed, from the top down, with
- *   unchanged ones between them
+ * @n_ranges: number of ranges; 0: the frame is unchanged
+ * @range: changed rows, from the top down, with unchanged rows between them
+ *
+ * The changed rows of a frame.
  */
 typedef struct {
   guint n_ranges;
@@ -32,8 +35,7 @@ typedef struct {
 /**
  * MmioShadow:
  *
- * What the picture was when it was last read: cached memory of our own, to
- * compare with.
+ * A copy of the previous frame in cached memory, to compare with.
  */
 typedef struct _MmioShadow MmioShadow;
 

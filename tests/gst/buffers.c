@@ -402,7 +402,7 @@ static const struct
 {
   const char *name, *value, *word;
 } bad[] = {
-  {"buffer-step", "2047", "Pictures 0 and 1 of 2 would overlap"},
+  {"buffer-step", "2047", "use 2 slots: slots 0 and 1 overlap"},
   {"buffer-step", "14337", "ends at byte 16385"},
   {"buffer-step", "18446744073709551615", "beyond the largest address"},
   {"index-offset", "12290", "a multiple of 4"},

@@ -304,17 +304,17 @@ static const Setting settings[] = {
 
   /* Sums that overflow */
   {"offset", "18446744073709551615", NULL, NULL, gst_resource_error_quark,
-      SETTINGS, {"18446744073709551615", "set offset"}},
+      SETTINGS, {"18446744073709551615", "Set offset"}},
   {"offset", "18446744073709551400", NULL, NULL, gst_resource_error_quark,
-      SETTINGS, {"18446744073709551400", "set offset"}},
+      SETTINGS, {"18446744073709551400", "Set offset"}},
   {"offset", "9223372036854775807", NULL, NULL, gst_resource_error_quark,
       SETTINGS, {" 384 ", "offset"}},
   {"width", "65536", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"65536", "65535", "set width"}},
+      {"65536", "65535", "Reduce width"}},
   {"height", "2147483647", NULL, NULL, gst_resource_error_quark, SETTINGS,
-      {"2147483647", "65535", "set height"}},
+      {"2147483647", "65535", "Reduce height"}},
   {"width", "65535", "height", "65535", gst_resource_error_quark, SETTINGS,
-      {"2 GiB", "65535 x 65535", "set width"}},
+      {"2 GiB", "65535 x 65535", "Reduce width"}},
   {"stride", "2147483647", NULL, NULL, gst_resource_error_quark, SETTINGS,
       {"2 GiB", "stride"}},
 

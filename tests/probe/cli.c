@@ -180,7 +180,7 @@ test_file (void)
   fail ("./eight", 1, "Cannot measure ./eight: it has 8 bytes");
   fail ("./eight --width 1 --height 1", 1, "Cannot measure ./eight: it has 8 "
       "bytes");
-  fail ("sim --stride 1", 1, "A stride of 1 bytes is shorter");
+  fail ("sim --stride 1", 1, "Cannot use a stride of 1 bytes: it is shorter");
   fail ("sim --offset 9223372036854775806", 1, "a frame at offset "
       "9223372036854775806: there is no memory");
 }

@@ -845,13 +845,13 @@ GST_START_TEST (test_refused)
 
   config = good;
   config.spec.buffer_step = SIZE - 1;
-  refuse (&config, "Pictures 0 and 1 of 2 would overlap", "buffer-step", NULL);
+  refuse (&config, "use 2 slots: slots 0 and 1 overlap", "buffer-step", NULL);
   config.spec.buffer_step = FILE_SIZE;
   refuse (&config, "Cannot map the last frame of", path,
       "Correct width, height, format, buffers, buffer-step, offset or stride");
   config.spec.buffer_step = STEP;
   config.spec.n_buffers = 5;
-  refuse (&config, "set buffers lower", "largest, 4", NULL);
+  refuse (&config, "Reduce buffers", "limit is 4", NULL);
 
   config = good;
   config.spec.n_buffers = 0;
