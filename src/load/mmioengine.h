@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the engines and mmioreader.c tell each other.  Nobody else includes
- * this. */
+/* Private to the engines and mmioreader.c */
 
 #include "load/mmioreader.h"
 
 G_BEGIN_DECLS
 
-/* Bytes of a cache line, which is also the largest load there is, and what a
- * write-combining buffer fetches */
+/* Bytes of a cache line, which is also the size of the largest load and of a
+ * write-combining buffer */
 #define MMIO_LINE 64
 
 /**
  * MmioReader:
- * @name: what `engine` says of it
- * @load_bytes: the widest load
- * @lacks: what is missing where it cannot run, for the error
- * @is_available: (nullable): whether it can run here; NULL: always
+ * @name: value of the property `engine`
+ * @load_bytes: size of the widest load (bytes)
+ * @lacks: (nullable): reason why the engine cannot run, for the error
+ * @is_available: (nullable): returns whether the engine can run; NULL: always
  * @copy_words: copies any bytes in naturally aligned general-purpose loads
  * @copy_lines: (nullable): copies whole lines between line-aligned addresses
  * @compare_lines: (nullable): copies like @copy_lines, and returns whether the
  *   lines equal those at @shadow, which is ordinary memory at any address
- * @keep_stores_apart: @copy_lines wants to store to cached memory only
- * @is_ordinary: what it loads from is ordinary memory, no BAR: it may be
- *   fetched ahead
+ * @keep_stores_apart: the destination of @copy_lines is always a cached bounce
+ *   buffer
+ * @is_ordinary: the source is ordinary memory, not a BAR, and may be prefetched
+ *
+ * An engine.
  */
 struct _MmioReader {
   const char *name;

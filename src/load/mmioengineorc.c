@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The engine whose code ORC writes for this CPU.  It loads in vectors, but
- * aligns on the destination and fills up with narrow loads; so it only gets
- * whole lines, and a destination that is aligned as they are.
+ * The engine that ORC compiles for this CPU.  ORC's code uses vector loads, but
+ * aligns them to the destination, with narrow loads at both ends.  So this
+ * engine copies only whole lines, to a line-aligned destination.
  */
 #include "load/mmioengine.h"
 
 #include <orc/orc.h>
 
-/* What orcc makes of mmioreader.orc: included, because whether a kernel could
- * be compiled shows only in what it keeps to itself */
+/* orcc generates this file from mmioreader.orc.  It is included since only its
+ * static variables show whether ORC could compile a kernel. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wunused-variable"
 #pragma GCC diagnostic ignored "-Wunused-but-set-variable"
-#ifndef __clang__               /* which has no such warning */
+#ifndef __clang__               /* clang does not have this warning */
 #pragma GCC diagnostic ignored "-Wold-style-declaration"
 #endif
 /* NOLINTNEXTLINE(bugprone-suspicious-include): see above */
 #include "load/mmioreader-orc.c"
 #pragma GCC diagnostic pop
 
-/* ORC's emulation and its C fallback load element by element, or become
- * memcpy(): nothing for a BAR. */
+/* ORC's emulation and its C fallback are unsuitable for a BAR: they load each
+ * element separately, or become memcpy() */
 static gboolean
 is_compiled (const OrcCode * code, OrcExecutorFunc backup)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The engine for write-combining maps.  Plain loads fetch such memory in their
- * own width; streaming loads fetch a whole line and are served from it
- * (Intel SDM volume 1, 12.10.3), if they come back to back.
+ * The engine for write-combining maps.  Other loads fetch such memory in their
+ * own width.  Consecutive streaming loads fetch a whole line once (Intel SDM
+ * volume 1, 12.10.3).
  */
 #include "load/mmioengine.h"
 
@@ -18,8 +18,8 @@ __attribute__((target ("sse4.1")))
      static void
          stream_copy_lines (guint8 * dest, const guint8 * bar, gsize length)
 {
-  /* Streaming loads are weakly ordered: not to be served what was fetched
-   * for the frame before */
+  /* Streaming loads are weakly ordered; without the fence they could return
+   * lines that were fetched for the previous frame */
   _mm_mfence ();
 
   for (gsize i = 0; i < length; i += MMIO_LINE) {
@@ -42,7 +42,7 @@ __attribute__((target ("sse4.1")))
 static void
 stream_copy_lines (guint8 * dest, const guint8 * bar, gsize length)
 {
-  /* As above; LDNP is the load that need not be kept in a cache */
+  /* For the same reason.  LDNP is a load with a non-temporal hint. */
   __asm__ volatile ("dmb ld":::"memory");
 
   for (gsize i = 0; i < length; i += MMIO_LINE) {

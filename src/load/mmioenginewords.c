@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Engines of general-purpose loads: they work with any map, on any CPU, and
- * where a hypervisor emulates the device.  The other engines use them for what
- * is left over before the first and after the last whole line.
+ * Engines with general-purpose loads.  They work with any map, on any CPU, and
+ * with devices that a hypervisor emulates.  The other engines use them for
+ * bytes before the first and after the last whole line.
  */
 #include "load/mmioengine.h"
 
@@ -19,7 +19,7 @@
     length -= sizeof (type); \
 } G_STMT_END
 
-/* A head: up to the next multiple of twice the size */
+/* Loads up to the next multiple of twice the size */
 #define HEAD(type) G_STMT_START { \
     if (length >= sizeof (type) && ((guintptr) bar & sizeof (type))) \
       LOAD (type); \
@@ -30,10 +30,8 @@
       LOAD (type); \
 } G_STMT_END
 
-/* A head is only left out where fewer bytes are left than it has, so whatever
- * comes after the heads is aligned. */
-
-/* Also what the engines of whole lines use for the rest */
+/* An unaligned address skips HEAD() only if fewer bytes remain than its size.
+ * So all loads after the heads are aligned. */
 void
 mmio_engine_copy_u64 (guint8 * dest, const guint8 * bar, gsize length)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One pass over the picture: each byte comes from the BAR once, and whatever
- * is to be done with it is done on the way, while its row is in a bounce in
- * the cache.  The bounce holds a whole row: a pixel may lie across the end of a
- * line, and loads do not.
+ * Copies a frame in one pass: each byte is loaded from the BAR once.
+ * Conversion and comparison work on a row in a cached bounce buffer.  The
+ * buffer has space for a whole row, since pixels may cross the end of a line,
+ * but loads must not.
  */
 #include "load/mmioframecopy.h"
 
@@ -19,12 +19,12 @@ typedef struct
   const MmioTarget *target;
   const MmioConversion *conversion;
   MmioShadow *shadow;
-  gboolean compare;             /* the shadow holds a frame */
-  gboolean held_back;           /* nothing has changed yet, nothing is written */
+  gboolean compare;             /* the shadow has a frame */
+  gboolean held_back;           /* unchanged so far; nothing is written */
   guint8 *bounce;               /* a row; line-aligned */
 } Pass;
 
-/* Writes @length bytes of a row; all of it, where it is converted */
+/* Writes @length bytes of a row; a conversion always writes a whole row */
 static void
 emit (const Pass * pass, guint plane, guint y, gsize x, const guint8 * bytes,
     gsize length)
@@ -40,8 +40,8 @@ emit (const Pass * pass, guint plane, guint y, gsize x, const guint8 * bytes,
   }
 }
 
-/* Writes the rows that were held back: all that come before a row of a plane
- * are as they were in the frame before */
+/* Writes the rows that were held back: all before @row of @plane.  They are
+ * unchanged, so the shadow has them. */
 static void
 catch_up (Pass * pass, guint plane, guint row)
 {
@@ -68,7 +68,7 @@ read_row (Pass * pass, guint plane, guint y, const guint8 * bar)
   for (gsize x = 0; x < length; x = end) {
     gboolean equal;
 
-    /* Seams lie between lines; pixels that are converted have none */
+    /* A piece ends with a cache line; a converted row is one piece */
     end = length;
     if (!pass->conversion)
       end =
@@ -76,7 +76,7 @@ read_row (Pass * pass, guint plane, guint y, const guint8 * bar)
           x + MMIO_READER_PIECE - (guintptr) (bar + x) % MMIO_READER_PHASE);
 
     equal = mmio_reader_fetch (pass->reader, row + x, bar + x,
-        /* Who compares has a shadow */
+        /* There is a shadow if pass->compare is set */
         /* cppcheck-suppress nullPointerArithmeticRedundantCheck */
         pass->compare ? before + x : NULL, end - x);
 
@@ -131,10 +131,10 @@ read_straight (const Pass * pass)
 
 /**
  * mmio_frame_copy_can_convert:
- * @layout: a picture in a BAR
- * @format: the format that somebody wants it in
+ * @layout: a frame layout in a BAR
+ * @format: a format
  *
- * Returns: whether @layout can be read as @format
+ * Returns: whether frames of @layout can be copied as @format
  */
 gboolean
 mmio_frame_copy_can_convert (const MmioLayout * layout,
@@ -146,12 +146,13 @@ mmio_frame_copy_can_convert (const MmioLayout * layout,
 
 /**
  * mmio_frame_copy:
- * @reader: what loads
- * @layout: the picture
+ * @reader: the engine
+ * @layout: the frame layout
  * @data: the BAR at @layout's start
- * @target: where it goes, in a format that mmio_frame_copy_can_convert()
+ * @target: the destination; mmio_frame_copy_can_convert() must accept its
+ *   format
  *
- * Reads the picture as it is now.
+ * Copies the present frame.
  */
 void
 mmio_frame_copy (const MmioReader * reader, const MmioLayout * layout,
@@ -173,16 +174,16 @@ mmio_frame_copy (const MmioReader * reader, const MmioLayout * layout,
 
 /**
  * mmio_frame_copy_changes:
- * @reader: what loads
- * @layout: the picture
+ * @reader: the engine
+ * @layout: the frame layout
  * @data: the BAR at @layout's start
- * @target: where it goes, in a format that mmio_frame_copy_can_convert()
- * @shadow: what it was when it was last read; updated
- * @only_changed: write nothing to @target if nothing has changed
- * @damage: (out): the rows that have changed
+ * @target: the destination; mmio_frame_copy_can_convert() must accept its
+ *   format
+ * @shadow: the previous frame; updated
+ * @only_changed: do not write an unchanged frame to @target
+ * @damage: (out): the changed rows; all rows if @shadow has no frame
  *
- * Reads the picture as it is now, and finds out on the way what has changed
- * in it; all of it, if @shadow knows of no frame before.
+ * Copies the present frame, and compares it with the previous one.
  *
  * Returns: whether @target was written
  */

@@ -9,11 +9,11 @@ G_BEGIN_DECLS
 
 /**
  * MmioTarget:
- * @format: format of the pixels there
- * @plane: where each plane starts
- * @stride: bytes from one row to the next
+ * @format: format of the pixels in the target
+ * @plane: start of each plane
+ * @stride: bytes from one row to the next in each plane
  *
- * Memory that a frame is read into.  It is only written, once, in order.
+ * The memory that a frame is copied to.  It is only written, once and in order.
  */
 typedef struct {
   MmioFormat format;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Loads of exactly one width each, to measure with.  As in the engines, each
- * is naturally aligned and each byte is loaded once; here nothing is done with
- * what comes.
+ * Loads to measure: each kind has one exact width.  Like those of the engines
+ * they are naturally aligned, and load each byte once.  The bytes are
+ * discarded.
  */
 #include "load/mmioloadbench.h"
 
@@ -22,9 +22,9 @@ struct _MmioLoadKind
   void (*run) (const guint8 * bar, gsize length);
 };
 
-/* The volatile keeps the compiler from splitting, joining, repeating or
- * leaving out the loads.  Unrolled, so that ordinary memory is not measured by
- * its loop. */
+/* Volatile loads are not split, joined, repeated or left out by the compiler.
+ * The loop is unrolled, since with ordinary memory its own cost would be
+ * measured. */
 #define LOADS(name, type, load) \
 static void \
 name (const guint8 * bar, gsize length) \
@@ -60,8 +60,8 @@ __attribute__((target ("avx512f")))
 LOADS (load_avx512, __m512i, VECTOR (__m512i))
 /* *INDENT-ON* */
 
-/* Whole lines, as mmioenginestream.c fetches them.  In assembler, since the
- * compiler leaves out the intrinsic if nobody looks at what it loads. */
+/* Loads whole lines like mmioenginestream.c.  In assembler, since the compiler
+ * leaves out an intrinsic whose result is unused. */
 __attribute__((target ("sse4.1")))
      static void load_lines (const guint8 * bar, gsize length)
 {
@@ -143,8 +143,8 @@ static const MmioLoadKind loads[] = {
  * mmio_load_kind_nth:
  * @n: 0, 1, 2, ...
  *
- * Returns: (transfer none) (nullable): the @n-th load there is for this kind
- *   of CPU, from the narrowest to the widest; NULL after the last
+ * Returns: (transfer none) (nullable): the @n-th load kind for this
+ *   architecture, from the narrowest to the widest; NULL after the last
  */
 const MmioLoadKind *
 mmio_load_kind_nth (guint n)
@@ -155,7 +155,7 @@ mmio_load_kind_nth (guint n)
 /**
  * mmio_load_kind_get_name:
  *
- * Returns: (transfer none): what the load is called
+ * Returns: (transfer none): the name of the load kind
  */
 const char *
 mmio_load_kind_get_name (const MmioLoadKind * load)
@@ -166,7 +166,7 @@ mmio_load_kind_get_name (const MmioLoadKind * load)
 /**
  * mmio_load_kind_get_bytes:
  *
- * Returns: bytes that are loaded at once
+ * Returns: width of the load (bytes)
  */
 guint
 mmio_load_kind_get_bytes (const MmioLoadKind * load)
@@ -177,8 +177,8 @@ mmio_load_kind_get_bytes (const MmioLoadKind * load)
 /**
  * mmio_load_kind_get_lack:
  *
- * Returns: (transfer none) (nullable): what is missing for @load to run here;
- *   NULL: nothing
+ * Returns: (transfer none) (nullable): the reason why @load cannot run on this
+ *   CPU; NULL: it can
  */
 const char *
 mmio_load_kind_get_lack (const MmioLoadKind * load)
@@ -188,8 +188,8 @@ mmio_load_kind_get_lack (const MmioLoadKind * load)
 
 /**
  * mmio_load_kind_run:
- * @load: a load that lacks nothing
- * @bar: where to load from, a multiple of %MMIO_LOADS_ALIGN
+ * @load: a load kind for which mmio_load_kind_get_lack() returns NULL
+ * @bar: source address, a multiple of %MMIO_LOADS_ALIGN
  * @length: bytes, a multiple of %MMIO_LOADS_ALIGN
  *
  * Loads each byte once.

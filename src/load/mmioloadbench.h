@@ -5,14 +5,14 @@
 
 G_BEGIN_DECLS
 
-/* Bytes of the widest load; what is loaded from is aligned to it */
+/* Bytes of the widest load; addresses and lengths must be multiples of it */
 #define MMIO_LOADS_ALIGN 64
 
 /**
  * MmioLoadKind:
  *
- * A load of one exact width.  Engines copy in the loads that suit them; these
- * throw away what they load, and are for measuring what a load costs.
+ * A load of one exact width and instruction, to measure its cost.  The loaded
+ * bytes are discarded.
  */
 typedef struct _MmioLoadKind MmioLoadKind;
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The code that loads from a BAR, with the engines behind it; nobody else does,
- * but mmioloadbench.c to measure.  Each load
- * is a round trip on the bus, whatever its width, so every byte is loaded
- * once, in the widest naturally aligned loads: an unaligned one may be split
- * in two, or fault.
+ * Loads from BARs, by means of an engine.  Only mmioloadbench.c also loads from
+ * BARs, to measure.
  *
- * Engines that load whole lines get whole lines, and a destination that is
- * aligned as they are; what is left at the ends goes in words.
+ * Each load is a round trip on the bus, whatever its width.  So each byte is
+ * loaded once, in the widest naturally aligned loads.  An unaligned load may be
+ * split in two, or fault.
+ *
+ * Engines with @copy_lines copy whole lines to a line-aligned destination.  The
+ * bytes before and after these lines are copied in words.
  */
 #include "load/mmioengine.h"
 
@@ -70,18 +71,20 @@ choose_best (MmioMapping mapping, const char **reason)
   }
 #endif
 
-  *reason = "what works with any map";
+  *reason = "works with any map";
   return &mmio_engine_u64;
 }
 
 /**
  * mmio_reader_choose:
- * @engine: the engine that the user wants
- * @mapping: how the memory is mapped
- * @reason: (out) (transfer none): why this one
+ * @engine: the engine that the user has set
+ * @mapping: the mapping of the source
+ * @reason: (out) (transfer none): the reason for the choice
+ *
+ * Chooses an engine.
  *
  * Returns: (transfer none) (nullable): the engine, or NULL with
- *   %MMIO_ERROR_SETTINGS if the one asked for cannot run here
+ *   %MMIO_ERROR_SETTINGS if @engine cannot run on this CPU
  */
 const MmioReader *
 mmio_reader_choose (MmioEngine engine, MmioMapping mapping,
@@ -95,12 +98,12 @@ mmio_reader_choose (MmioEngine engine, MmioMapping mapping,
   reader = get_engine (engine, mapping);
   if (!is_available (reader)) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
-        "The engine %s cannot run here: %s; set engine to auto.", reader->name,
+        "Cannot use engine=%s: %s. Set engine to auto.", reader->name,
         reader->lacks);
     return NULL;
   }
 
-  *reason = "as asked for";
+  *reason = "set by the user";
   return reader;
 }
 
@@ -118,7 +121,7 @@ mmio_reader_get_name (const MmioReader * reader)
 /**
  * mmio_reader_get_load_bytes:
  *
- * Returns: bytes of the widest load that the engine has at least
+ * Returns: width of the engine's widest load (bytes); for orc a lower limit
  */
 guint
 mmio_reader_get_load_bytes (const MmioReader * reader)
@@ -146,7 +149,7 @@ split (const guint8 * bar, gsize length)
   return s;
 }
 
-/* Whole lines to a destination that may be anywhere */
+/* Copies whole lines to a destination of any alignment */
 static void
 copy_lines (const MmioReader * reader, guint8 * dest, const guint8 * bar,
     gsize length)
@@ -176,9 +179,11 @@ copy_lines (const MmioReader * reader, guint8 * dest, const guint8 * bar,
 
 /**
  * mmio_reader_copy:
- * @dest: where the bytes go, any memory; only written, once, in order
- * @bar: where they are loaded from
+ * @dest: destination, any memory; only written, once and in order
+ * @bar: source, any alignment
  * @length: bytes
+ *
+ * Copies bytes from a BAR.
  */
 void
 mmio_reader_copy (const MmioReader * reader, guint8 * dest, const guint8 * bar,
@@ -198,13 +203,14 @@ mmio_reader_copy (const MmioReader * reader, guint8 * dest, const guint8 * bar,
 
 /**
  * mmio_reader_copy_rows:
- * @dest: where the first row goes, any memory
+ * @dest: destination of the first row, any memory
  * @dest_stride: bytes from one row to the next in @dest
- * @bar: where the first row is loaded from
+ * @bar: source of the first row
  * @bar_stride: bytes from one row to the next in the BAR
- * @row_bytes: bytes of a row; what lies between rows is neither loaded nor
- *   written
+ * @row_bytes: bytes of a row without padding
  * @rows: number of rows
+ *
+ * Copies rows from a BAR.  Padding is neither loaded nor written.
  */
 void
 mmio_reader_copy_rows (const MmioReader * reader, guint8 * dest,
@@ -221,7 +227,7 @@ mmio_reader_copy_rows (const MmioReader * reader, guint8 * dest,
         row_bytes);
 }
 
-/* Like memcmp(), without looking at what is not there */
+/* Compares bytes; if @length is 0, the pointers may be invalid */
 static gboolean
 is_equal (const guint8 * a, const guint8 * b, gsize length)
 {
@@ -230,16 +236,16 @@ is_equal (const guint8 * a, const guint8 * b, gsize length)
 
 /**
  * mmio_reader_fetch:
- * @bounce: where the bytes go: cached memory, and as far into a line of
- *   %MMIO_READER_PHASE bytes as @bar
- * @bar: where they are loaded from
- * @shadow: (nullable): what was there before, ordinary memory
+ * @bounce: destination: cached memory at an address that equals @bar modulo
+ *   %MMIO_READER_PHASE
+ * @bar: source
+ * @shadow: (nullable): the previous bytes, ordinary memory
  * @length: bytes
  *
- * Like mmio_reader_copy(), for whoever has a bounce of his own; looks on the
- * way whether anything has changed.
+ * Copies bytes from a BAR to a bounce buffer of the caller, and compares them
+ * with the previous ones.
  *
- * Returns: whether the bytes equal those at @shadow
+ * Returns: whether the bytes equal those at @shadow; FALSE without @shadow
  */
 gboolean
 mmio_reader_fetch (const MmioReader * reader, guint8 * bounce,
@@ -272,7 +278,7 @@ mmio_reader_fetch (const MmioReader * reader, guint8 * bounce,
  * mmio_reader_load_u8:
  * @bar: address of a register
  *
- * Returns: the register
+ * Returns: the value of the register
  */
 guint8
 mmio_reader_load_u8 (const guint8 * bar)
@@ -284,7 +290,7 @@ mmio_reader_load_u8 (const guint8 * bar)
  * mmio_reader_load_u16:
  * @bar: address of a register, aligned
  *
- * Returns: the register, which is little-endian as PCI is
+ * Returns: the value of the register, which is little-endian like PCI
  */
 guint16
 mmio_reader_load_u16 (const guint8 * bar)
@@ -296,7 +302,7 @@ mmio_reader_load_u16 (const guint8 * bar)
  * mmio_reader_load_u32:
  * @bar: address of a register, aligned
  *
- * Returns: the register, which is little-endian as PCI is
+ * Returns: the value of the register, which is little-endian like PCI
  */
 guint32
 mmio_reader_load_u32 (const guint8 * bar)
@@ -308,8 +314,8 @@ mmio_reader_load_u32 (const guint8 * bar)
  * mmio_reader_load_u64:
  * @bar: address of a register, aligned
  *
- * Returns: the register, which is little-endian as PCI is; on machines of 32
- *   bits it takes two loads
+ * Returns: the value of the register, which is little-endian like PCI; 32-bit
+ *   machines need two loads
  */
 guint64
 mmio_reader_load_u64 (const guint8 * bar)
@@ -320,14 +326,14 @@ mmio_reader_load_u64 (const guint8 * bar)
 /**
  * mmio_reader_fence:
  *
- * All loads before it, of whatever engine and from whatever map, come before
- * all loads after it.
+ * Orders all loads before the call before all loads after it, for every engine
+ * and mapping.
  */
 void
 mmio_reader_fence (void)
 {
 #if defined (__x86_64__)
-  /* Streaming loads are ordered by this one alone (Intel SDM 1, 12.10.3) */
+  /* Only MFENCE orders streaming loads (Intel SDM volume 1, 12.10.3) */
   __builtin_ia32_mfence ();
 #elif defined (__aarch64__)
   __asm__ volatile ("dmb osh":::"memory");

@@ -9,13 +9,13 @@ G_BEGIN_DECLS
 
 /**
  * MmioEngine:
- * @MMIO_ENGINE_AUTO: what suits the map and the CPU
- * @MMIO_ENGINE_ORC: vector loads, by ORC
+ * @MMIO_ENGINE_AUTO: the best engine for the map and the CPU
+ * @MMIO_ENGINE_ORC: vector loads, compiled by ORC
  * @MMIO_ENGINE_STREAM: streaming loads of whole lines, for write-combining maps
- * @MMIO_ENGINE_U64: 64-bit loads
- * @MMIO_ENGINE_U32: 32-bit loads, for devices that take no wider ones
+ * @MMIO_ENGINE_U64: 64-bit general-purpose loads
+ * @MMIO_ENGINE_U32: 32-bit loads, for devices that do not support wider ones
  *
- * How a copy loads from a BAR.
+ * The engines that the user can select.
  */
 typedef enum {
   MMIO_ENGINE_AUTO,
@@ -28,9 +28,10 @@ typedef enum {
 /**
  * MmioReader:
  *
- * An engine that loads from a BAR: every byte once, in naturally aligned
- * loads as wide as the engine has them, none across a cache line.  It has no
- * state; one may serve many threads.
+ * An engine that loads from a BAR.  It loads each byte once, in the engine's
+ * widest naturally aligned loads, none of which crosses a cache line.
+ *
+ * Locking: none; an engine has no state, so any number of threads may use it.
  */
 typedef struct _MmioReader MmioReader;
 
@@ -48,12 +49,13 @@ void mmio_reader_copy_rows (const MmioReader * reader, guint8 * dest,
     gsize dest_stride, const guint8 * bar, gsize bar_stride, gsize row_bytes,
     guint rows);
 
-/* Bytes that are loaded before they are stored, where they stop over: few
- * lines, so that neither waits long for the other (docs/measurements.md) */
+/* Bytes that are loaded into a bounce buffer before they are stored.  Few
+ * lines, so that loads and stores do not wait long for each other
+ * (docs/measurements.md). */
 #define MMIO_READER_PIECE 1536
 
-/* Alignment of a bounce, and what the address in it has in common with the
- * address in the BAR */
+/* Alignment of a bounce buffer.  Addresses in it and in the BAR are equal
+ * modulo this. */
 #define MMIO_READER_PHASE 64
 
 gboolean mmio_reader_fetch (const MmioReader * reader, guint8 * bounce,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What ORC does for the reader.  Arrays are loaded in the width of the widest
-# element that the registers hold; naming a source twice would load it twice,
-# so it goes into a temporary first.
+# Kernels of the engine orc.  ORC loads arrays of a kernel's widest element in
+# whole vector registers.  A source that is used twice would be loaded twice, so
+# it is copied to a temporary variable first.
 
 .init mmio_orc_init
 

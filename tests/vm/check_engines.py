@@ -17,7 +17,7 @@ _VIRTUAL = "a virtual machine: it may have to emulate the loads"
 AUTO = {
     ("amd64", "uncached"): ("u64", _VIRTUAL),
     ("amd64", "write-combining"): ("u64", _VIRTUAL),
-    ("arm64", "uncached"): ("u64", "what works with any map"),
+    ("arm64", "uncached"): ("u64", "works with any map"),
     ("arm64", "write-combining"): ("stream",
                                    "a write-combining map: whole lines"),
 }
@@ -34,7 +34,7 @@ def _source(name, mapping, picture, more):
 def check_stats(bench, stats, engine, mapping):
     """What the element says of its loads, where this was asked for."""
     used, reason = AUTO[bench.guest.arch.name, mapping] \
-        if engine == "auto" else (engine, "as asked for")
+        if engine == "auto" else (engine, "set by the user")
     for field, expected in (("mapping", mapping), ("engine", used),
                             ("engine-reason", reason)):
         expect(stats[field] == expected,

@@ -57,11 +57,11 @@ GST_START_TEST (test_by_name)
             engines[i].name);
         fail_unless_equals_int (mmio_reader_get_load_bytes (reader),
             engines[i].load_bytes);
-        fail_unless_equals_string (reason, "as asked for");
+        fail_unless_equals_string (reason, "set by the user");
       } else {
         fail_unless (reader == NULL, "%s", engines[i].name);
-        check_error (&error, MMIO_ERROR_SETTINGS, engines[i].name,
-            "cannot run here", "set engine to auto", NULL);
+        check_error (&error, MMIO_ERROR_SETTINGS, "Cannot use engine=",
+            engines[i].name, "Set engine to auto", NULL);
         fail_unless (mmio_reader_choose (engines[i].engine, mappings[j],
                 &reason, NULL) == NULL);
       }
@@ -84,7 +84,7 @@ GST_START_TEST (test_orc_forbidden)
 
   fail_unless (mmio_reader_choose (MMIO_ENGINE_ORC, MMIO_MAPPING_CACHED,
           &reason, &error) == NULL);
-  check_error (&error, MMIO_ERROR_SETTINGS, "engine orc",
+  check_error (&error, MMIO_ERROR_SETTINGS, "engine=orc",
       orc_code ? "ORC_CODE forbids it" : "cannot compile", NULL);
 
   reader = mmio_reader_choose (MMIO_ENGINE_AUTO, MMIO_MAPPING_CACHED, &reason,
@@ -126,7 +126,7 @@ GST_START_TEST (test_auto)
     fail_unless_equals_string (mmio_reader_get_name (reader),
         get_best (mappings[i]));
     fail_unless (reasons[i] != NULL && strlen (reasons[i]) > 10);
-    fail_unless (strcmp (reasons[i], "as asked for") != 0);
+    fail_unless (strcmp (reasons[i], "set by the user") != 0);
     fail_unless (mmio_reader_choose (MMIO_ENGINE_AUTO, mappings[i],
             &reasons[i], NULL) == reader);
     GST_INFO ("%s: %s, %s", mmio_mapping_get_name (mappings[i]),
