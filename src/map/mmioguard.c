@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Survives the loss of mapped memory.  Where a file becomes shorter, a driver
- * takes its BAR, or a device stops to answer, the next load is a SIGBUS, which
- * ends the process.  Here it puts zeros in the place of the map instead, and
- * makes a note for whoever reads.
+ * Keeps the process alive when mapped memory disappears.  A load raises SIGBUS
+ * after a file became shorter, a driver took its BAR, or a device stopped
+ * answering.  By default SIGBUS ends the process.  The handler maps zeros in
+ * the place of the map instead, and records that the guard has fired.
  *
- * It does not matter which thread it is that loads: what is mapped by
- * io-mode=mmap is read by others.  Faults elsewhere, and signals that somebody
- * has sent, are passed on to whoever handled them before.
+ * The handler works for loads in any thread, since threads of other elements
+ * read maps with io-mode=mmap.  It passes faults at other addresses, and
+ * signals that were sent, to the previous handler.
  *
- * Everything that the handler does may be done in a handler: atomic operations,
- * and system calls.
+ * The handler is async-signal-safe: it uses only atomic operations and system
+ * calls.
  */
 #include "map/mmioguard.h"
 
@@ -21,15 +21,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* They are used again and never freed: the handler of another thread may look
- * at any of them at any time. */
+/* Guards are reused and never freed, since the handler may read any of them at
+ * any time in any thread */
 struct _MmioGuard
 {
-  MmioGuard *next;              /* never changes once it is in the list */
-  gint changes;                 /* odd while start and end are changed */
+  MmioGuard *next;              /* constant once the guard is in the list */
+  gint changes;                 /* seqlock: odd while the map is changed */
   gpointer start;
   gpointer end;                 /* NULL: disarmed */
-  gboolean is_used;             /* by an owner, who may ask whether it fired */
+  gboolean is_used;             /* has an owner, which may read @fired */
   gint process;                 /* forked children do not have the map */
   gint fired;
 };
@@ -37,15 +37,16 @@ struct _MmioGuard
 G_LOCK_DEFINE_STATIC (guards);
 static MmioGuard *guards;
 
-/* What this thread entered last; NULL: nothing.  The handler must not allocate, as the
- * first access in a thread does with any other model. */
+/* This thread's innermost mmio_guard_enter(), or NULL.  With any other TLS
+ * model the first access in a thread allocates, which the handler must not do. */
 static __thread MmioGuardEntry *entered
     __attribute__((tls_model ("initial-exec")));
 
-/* Of whoever was there before; set before the handler is */
+/* The previous handler; set before this one is installed */
 static struct sigaction previous;
 
-/* Whether @address is in what @guard stands by, and that is still so now */
+/* Returns: whether @address is in the map of @guard, which did not change
+ *   during the check */
 static gboolean
 mmio_guard_has (MmioGuard * guard, gconstpointer address, gpointer * start,
     gpointer * end)
@@ -60,20 +61,21 @@ mmio_guard_has (MmioGuard * guard, gconstpointer address, gpointer * start,
       g_atomic_int_get (&guard->changes) == changes;
 }
 
-/* In the place of a map, at once for whoever reads it meanwhile */
+/* Replaces a map with zeros, atomically for concurrent readers */
 static gboolean
 put_zeros (MmioGuard * guard, gpointer start, gpointer end)
 {
   g_atomic_int_set (&guard->fired, TRUE);
-  /* It takes the place of what is the region's to unmap */
+  /* The region unmaps this memory */
   /* cppcheck-suppress leakReturnValNotUsed */
   return mmap (start, (guint8 *) end - (guint8 *) start, PROT_READ,
       MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
       0) != MAP_FAILED;
 }
 
-/* Puts zeros where a load has failed, so that it succeeds when it is repeated;
- * all over the map, as this does not come back */
+/* Replaces the map with zeros, so that the failed load succeeds when the CPU
+ * repeats it.  All of the map is replaced, since lost memory does not come
+ * back. */
 static gboolean
 mmio_guard_catch (gpointer address)
 {
@@ -98,7 +100,7 @@ set_default (int number)
   sigaction (number, &action, NULL);
 }
 
-/* As the kernel would have called it */
+/* Calls the previous handler as the kernel would */
 static void
 call_previous (int number, siginfo_t * info, void *context)
 {
@@ -136,17 +138,18 @@ pass_on (int number, siginfo_t * info, void *context, gboolean is_load)
     return;
   }
 
-  /* It ends the process: the load when it is repeated, which the kernel does not
-   * let anybody ignore, and what somebody has sent when it is sent once more,
-   * after the return from here */
+  /* The default action ends the process.  A failed load is repeated after the
+   * handler, and the kernel never ignores its signal.  A sent signal is raised
+   * again, and delivered when the handler returns. */
   if (is_load || previous.sa_handler == SIG_DFL)
     set_default (number);
   if (!is_load && previous.sa_handler == SIG_DFL)
     raise (number);
 }
 
-/* Keeps a signal that was sent while this thread had it blocked, but for the guard.
- * It may be for another thread, and the standard ones do not queue. */
+/* Keeps a sent signal, if this thread had SIGBUS blocked before
+ * mmio_guard_enter().  The signal may be for another thread.  Keeping one is
+ * enough, since standard signals do not queue. */
 static gboolean
 keep_sent (const siginfo_t * info)
 {
@@ -162,8 +165,9 @@ keep_sent (const siginfo_t * info)
   return TRUE;
 }
 
-/* As it came: to this thread or to the process.  For the process, the kernel lets only
- * its first thread say that another one sent it with kill() (rt_sigqueueinfo(2)). */
+/* Sends a kept signal again, to this thread or to the process as before.  Only
+ * the first thread may send a copy of another sender's kill() to the process
+ * (rt_sigqueueinfo(2)); kill() replaces it in other threads. */
 static void
 send_again (siginfo_t * info)
 {
@@ -180,18 +184,18 @@ send_again (siginfo_t * info)
 static void
 on_bus_error (int number, siginfo_t * info, void *context)
 {
-  /* Nothing is cured by other memory where an address is misaligned, and what
-   * the kernel tells in advance of broken memory is no load (sigaction(2)) */
+  /* Other memory does not help a misaligned load.  BUS_MCEERR_AO reports
+   * broken memory in advance, not a failed load (sigaction(2)). */
   const gboolean is_load = info->si_code > 0 && info->si_code != BUS_MCEERR_AO;
   const gboolean can_cure = is_load && info->si_code != BUS_ADRALN;
   const int saved = errno;
   MmioGuardEntry *const entry = entered;
 
-  /* It returns no memory, but whether there is some in the map's place */
+  /* mmio_guard_catch() returns a boolean, not memory */
   /* cppcheck-suppress leakReturnValNotUsed */
   if ((!can_cure || !mmio_guard_catch (info->si_addr)) &&
       (is_load || !keep_sent (info))) {
-    /* A handler need not return here */
+    /* The previous handler may call siglongjmp() instead of returning */
     entered = NULL;
     pass_on (number, info, context, is_load);
     entered = entry;
@@ -208,13 +212,14 @@ install_handler (void)
   action.sa_sigaction = on_bus_error;
   sigemptyset (&action.sa_mask);
 
-  /* It stays: others may have put theirs on top and pass on to it */
+  /* The handler is never removed, since handlers that were installed later may
+   * call it */
   if (sigaction (SIGBUS, NULL, &previous) < 0) {
     g_warning ("sigaction (SIGBUS): %s", g_strerror (errno));
     return;
   }
 
-  /* What somebody sends interrupts no more calls than before */
+  /* Sent signals must not interrupt more system calls than before */
   action.sa_flags |= previous.sa_flags & SA_RESTART;
   if (!(previous.sa_flags & SA_SIGINFO) && previous.sa_handler == SIG_IGN)
     action.sa_flags |= SA_RESTART;
@@ -246,16 +251,18 @@ mmio_guard_set (MmioGuard * guard, gconstpointer start, gconstpointer end)
 
 /**
  * mmio_guard_new:
- * @start: a map, from the start of a page on
- * @length: bytes, to the end of a page; of the file's, where those are larger
+ * @start: start of a map, at the start of a page
+ * @length: bytes, up to the end of a page; for hugetlbfs, of a huge page
  *
- * From now on a load from the map that fails gives zeros, and so do all that
- * follow, to the end of the map.  The first one installs a handler for SIGBUS,
- * for as long as the process lives.  Who installs one later passes on to it what
- * is not his own, as he would to libwayland's.
+ * Guards a map: after a failed load, that load and all later ones from the map
+ * read zeros.  The first call installs a handler for SIGBUS, which stays until
+ * the process ends.  A handler that is installed later must pass other faults
+ * on to this one, as it must for libwayland's.
  *
- * Returns: (transfer full): a guard, to be disarmed before the map is unmapped,
- *   and then freed
+ * Locking: takes the list's lock; any thread may call this.
+ *
+ * Returns: (transfer full): the guard; disarm it before the map is unmapped,
+ *   then free it
  */
 MmioGuard *
 mmio_guard_new (gconstpointer start, gsize length)
@@ -266,7 +273,8 @@ mmio_guard_new (gconstpointer start, gsize length)
 
   if (g_once_init_enter (&installed)) {
     install_handler ();
-    /* A child may make guards too, whichever thread has forked */
+    /* A forked child may create guards too, so no other thread may hold the
+     * lock during fork() */
     if (pthread_atfork (lock_guards, unlock_guards, unlock_guards) != 0)
       g_warning ("pthread_atfork: no memory");
     g_once_init_leave (&installed, TRUE);
@@ -292,8 +300,9 @@ mmio_guard_new (gconstpointer start, gsize length)
 /**
  * mmio_guard_disarm:
  *
- * Stops watching the map, which from now on is as any other.  The guard still
- * says whether it has fired.
+ * Ends the protection of the map.  mmio_guard_has_fired() still works.
+ *
+ * Locking: takes the list's lock; any thread may call this.
  */
 void
 mmio_guard_disarm (MmioGuard * guard)
@@ -307,7 +316,9 @@ mmio_guard_disarm (MmioGuard * guard)
  * mmio_guard_free:
  * @guard: (transfer full): a guard
  *
- * Disarms it, and gives it back for another map: nobody may ask it any more.
+ * Disarms the guard and makes it available for another map.
+ *
+ * Locking: takes the list's lock; any thread may call this.
  */
 void
 mmio_guard_free (MmioGuard * guard)
@@ -322,10 +333,10 @@ mmio_guard_free (MmioGuard * guard)
  * mmio_guard_enter:
  * @entry: (out caller-allocates): for mmio_guard_leave()
  *
- * Before this thread loads from a map: a failed load ends the process, whatever
- * handler there is, where its signal is blocked, as in all threads of a program
- * that waits for signals in one of them (sigwait(3)).  Such a program gets what was
- * sent to it meanwhile after mmio_guard_leave().
+ * Unblocks SIGBUS in this thread; called before it loads from a map.  If the
+ * signal is blocked, a failed load ends the process despite the handler.
+ * Programs that use sigwait(3) block signals in all threads.  A SIGBUS that is
+ * sent to such a program meanwhile is sent again by mmio_guard_leave().
  */
 void
 mmio_guard_enter (MmioGuardEntry * entry)
@@ -344,8 +355,9 @@ mmio_guard_enter (MmioGuardEntry * entry)
 
 /**
  * mmio_guard_leave:
+ * @entry: from mmio_guard_enter() in this thread
  *
- * After it has loaded.
+ * Restores the signal mask of this thread; called after the loads.
  */
 void
 mmio_guard_leave (MmioGuardEntry * entry)
@@ -359,11 +371,13 @@ mmio_guard_leave (MmioGuardEntry * entry)
 /**
  * mmio_guard_fire:
  *
- * Puts zeros in the place of the map, as if a load had failed: what was mapped
- * is not mapped any more.  For any thread, whoever reads meanwhile.  In a forked
- * child, which has no such map, nothing happens.
+ * Replaces the map with zeros, as after a failed load.  The memory is no longer
+ * mapped then.  In a forked child, which does not have the map, this does
+ * nothing.
  *
- * Returns: FALSE with errno set if the kernel does not let us
+ * Locking: none; any thread may call this, also while others read the map.
+ *
+ * Returns: TRUE, or FALSE with errno set by mmap()
  */
 gboolean
 mmio_guard_fire (MmioGuard * guard)
@@ -377,9 +391,10 @@ mmio_guard_fire (MmioGuard * guard)
 /**
  * mmio_guard_has_fired:
  *
- * For any thread.
+ * Locking: none; any thread may call this.
  *
- * Returns: whether a load has failed, so that the map has nothing but zeros now
+ * Returns: whether a load has failed or mmio_guard_fire() was called; the map
+ *   reads as zeros then
  */
 gboolean
 mmio_guard_has_fired (const MmioGuard * guard)

@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 /**
  * MmioGuard:
  *
- * Stands by a map whose memory may go away.
+ * The protection of a map whose memory may disappear.
  */
 typedef struct _MmioGuard MmioGuard;
 
@@ -19,7 +19,7 @@ typedef struct _MmioGuardEntry MmioGuardEntry;
 /**
  * MmioGuardEntry:
  *
- * What this thread did with SIGBUS before mmio_guard_enter(); private.
+ * The state of SIGBUS in this thread before mmio_guard_enter(); private.
  */
 struct _MmioGuardEntry {
   MmioGuardEntry *outer;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a map really became.  On x86 the kernel makes all maps of a range as the
- * first one that is alive, without a word: a write-combining one uncached, and
- * an uncached one write-combining.  Its own list of memory types is the only
- * place that says so, and only root may read it.
+ * Finds the memory type that a map really has.  On x86 the kernel gives all
+ * maps of a range the type of the first existing one, without an error.  So a
+ * map may be uncached instead of write-combining, or the reverse.  Only the
+ * kernel's list of memory types shows this, and only root may read it.
  */
 #include "map/mmiomemtype.h"
 
@@ -19,9 +19,9 @@
  *   "PAT: [mem 0x00000000fd000000-0x00000000fe000000] write-combining"
  * @address: physical address
  * @length: bytes
- * @otherwise: what to return if the list does not say
+ * @otherwise: default, if the list does not contain the range
  *
- * Returns: how the range is mapped
+ * Returns: the mapping of the range
  */
 MmioMapping
 mmio_memtype_parse (const char *list, guint64 address, guint64 length,
@@ -57,9 +57,9 @@ mmio_memtype_parse (const char *list, guint64 address, guint64 length,
  * mmio_memtype_get:
  * @address: physical address of a range that was just mapped
  * @length: bytes
- * @asked: how it was asked to be mapped
+ * @asked: the requested mapping
  *
- * Returns: how it is mapped, as far as the kernel tells; otherwise @asked
+ * Returns: the real mapping, or @asked if it is unknown
  */
 MmioMapping
 mmio_memtype_get (guint64 address, guint64 length, MmioMapping asked)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Mapped parts of BARs, and the one place that maps and unmaps them.
+ * Maps and unmaps parts of BARs.  No other file does.
  */
 #include "map/mmioregion.h"
 
@@ -14,7 +14,8 @@
 #include "base/mmiosystem.h"
 #include "map/mmioguard.h"
 
-/* Documentation/admin-guide/mm/hugetlbpage.rst; its name has the size in KiB */
+/* From Documentation/admin-guide/mm/hugetlbpage.rst; the number is the size in
+ * KiB */
 #define COUNT_FORMAT "/sys/kernel/mm/hugepages/hugepages-%" G_GSIZE_FORMAT \
     "kB/nr_hugepages"
 
@@ -22,10 +23,10 @@ struct _MmioRegion
 {
   gint ref_count;
   guint process;                /* forked children do not have the map */
-  gint is_needed;               /* its loss is one of the device's */
+  gint is_needed;               /* see mmio_region_set_needed() */
   guint8 *map;
   gsize map_length;             /* whole pages of the file */
-  gsize end;                    /* bytes, to the end of what was wanted */
+  gsize end;                    /* bytes from map to the requested end */
   MmioGuard *guard;
   const guint8 *data;
   gsize length;
@@ -38,7 +39,7 @@ struct _MmioRegion
 /**
  * mmio_mapping_get_name:
  *
- * Returns: (transfer none): what a user types for @mapping
+ * Returns: (transfer none): the value of the property `mapping`
  */
 const char *
 mmio_mapping_get_name (MmioMapping mapping)
@@ -56,15 +57,16 @@ mmio_mapping_get_name (MmioMapping mapping)
   }
 }
 
-/* The pages of a file on hugetlbfs, as the memory of virtual machines often is, are
- * larger than the machine's: maps begin at such a page, and what is unmapped, or put in
- * the place of a map, ends with one (mmap(2), "Huge page (Huge TLB) mappings") */
+/* Files on hugetlbfs, such as the memory of some virtual machines, have larger
+ * pages than the machine.  Maps begin at such a page.  Ranges to unmap or to
+ * replace end with one (mmap(2), "Huge page (Huge TLB) mappings"). */
 
 /**
  * mmio_pages_get_size:
  * @fd: any descriptor
  *
- * Returns: bytes of a page of the file: the machine's, if it is not on hugetlbfs
+ * Returns: page size of the file (bytes): a huge page on hugetlbfs, else the
+ *   machine's
  */
 gsize
 mmio_pages_get_size (int fd)
@@ -72,7 +74,7 @@ mmio_pages_get_size (int fd)
   const gsize page = sysconf (_SC_PAGESIZE);
   struct statfs fs;
 
-  /* It is negative where f_type has 32 bits */
+  /* HUGETLBFS_MAGIC is negative as a signed 32-bit f_type */
   if (MMIO_RETRY (fstatfs (fd, &fs)) < 0
       || (guint32) fs.f_type != HUGETLBFS_MAGIC)
     return page;
@@ -82,10 +84,10 @@ mmio_pages_get_size (int fd)
 
 /**
  * mmio_pages_round_up:
- * @length: bytes from a page's start on, at most %G_MAXSIZE - @page
+ * @length: bytes from the start of a page, at most %G_MAXSIZE - @page
  * @page: bytes of a page
  *
- * Returns: bytes of the pages that they are in
+ * Returns: @length, rounded up to whole pages
  */
 gsize
 mmio_pages_round_up (gsize length, gsize page)
@@ -98,8 +100,8 @@ mmio_pages_round_up (gsize length, gsize page)
  * @page: bytes of a huge page
  * @length: bytes, as for mmio_pages_round_up()
  *
- * Returns: (transfer full): what to type, for the kernel to have enough more
- *   pages of that size for them
+ * Returns: (transfer full): a shell command that adds enough huge pages of this
+ *   size for @length to the kernel's pool
  */
 char *
 mmio_pages_get_command (gsize page, gsize length)
@@ -108,7 +110,7 @@ mmio_pages_get_command (gsize page, gsize length)
   g_autofree char *text = NULL;
   guint64 count = 0;
 
-  /* Where there is none, there is nothing to type either */
+  /* If the file does not exist, no command helps, so the count does not matter */
   if (mmio_read_file (path, &text, NULL) == 0)
     count = g_ascii_strtoull (text, NULL, 10);
 
@@ -121,13 +123,13 @@ mmio_pages_get_command (gsize page, gsize length)
  * @fd: a file that can be mapped, opened for reading; may be closed afterwards
  * @offset: bytes from the start of the file; need not be page-aligned
  * @length: bytes, at least 1
- * @mapping: how the file maps
- * @release: (nullable): called with @owner after the region was unmapped, and
- *   not called where mapping fails
- * @owner: what must live as long as the map
+ * @mapping: the mapping that the file has
+ * @release: (nullable): called with @owner after the region was unmapped; not
+ *   called if mapping fails
+ * @owner: data that must exist as long as the map
  *
- * Maps a part of a file: shared, read-only, and not passed on to forked
- * children, who have no business with the device, nor into core dumps.
+ * Maps a part of a file, shared and read-only.  The map is not inherited by
+ * forked children, and not included in core dumps.
  *
  * Returns: (transfer full) (nullable): the region, or NULL with errno set
  */
@@ -144,12 +146,15 @@ mmio_region_map (int fd, guint64 offset, gsize length, MmioMapping mapping,
 /**
  * mmio_region_map_within:
  * @fd: as for mmio_region_map()
- * @start: what mmap() is told, a multiple of a page (mmio_pages_get_size())
- * @skip: bytes from there to the region's first
- * @length: as for mmio_region_map(), the others too
+ * @start: offset for mmap(), a multiple of mmio_pages_get_size()
+ * @skip: bytes from @start to the region
+ * @length: as for mmio_region_map()
+ * @mapping: as for mmio_region_map()
+ * @release: as for mmio_region_map()
+ * @owner: as for mmio_region_map()
  *
- * For files that can be mapped from certain places on only: what lies between
- * such a place and the region is mapped as well.
+ * Maps a part of a file that can only be mapped from certain offsets on.  The
+ * bytes between @start and the region are mapped too.
  *
  * Returns: (transfer full) (nullable): the region, or NULL with errno set
  */
@@ -168,7 +173,7 @@ mmio_region_map_within (int fd, guint64 start, guint64 skip, gsize length,
     return NULL;
   }
 
-  /* Nothing that is done to a map later may end within a page */
+  /* Later operations on the map must end at the end of a page */
   map_length = mmio_pages_round_up (skip + length, page);
   map = mmap (NULL, map_length, PROT_READ, MAP_SHARED, fd, start);
   if (map == MAP_FAILED)
@@ -176,7 +181,7 @@ mmio_region_map_within (int fd, guint64 start, guint64 skip, gsize length,
 
   if (madvise (map, map_length, MADV_DONTFORK) < 0)
     g_debug ("madvise (MADV_DONTFORK): %s", g_strerror (errno));
-  /* Whatever somebody films is nothing for crash reports */
+  /* Captured frames do not belong in crash reports */
   if (madvise (map, map_length, MADV_DONTDUMP) < 0)
     g_debug ("madvise (MADV_DONTDUMP): %s", g_strerror (errno));
 
@@ -213,10 +218,12 @@ mmio_region_ref (MmioRegion * region)
  * mmio_region_ref_if_held:
  * @region: a region whose release function was not called yet
  *
- * For whoever knows of a region without holding it.  For any thread.
+ * Takes a reference through a pointer that has none.
  *
- * Returns: (transfer full) (nullable): @region, or NULL if nobody holds it any
- *   more: it is being unmapped
+ * Locking: none; any thread may call this.
+ *
+ * Returns: (transfer full) (nullable): @region, or NULL if its last reference
+ *   was released and it is being unmapped
  */
 MmioRegion *
 mmio_region_ref_if_held (MmioRegion * region)
@@ -237,7 +244,7 @@ mmio_region_ref_if_held (MmioRegion * region)
  * mmio_region_unref:
  * @region: (transfer full): a region
  *
- * Lets go of the region; the last one unmaps it.
+ * Releases a reference; the last one unmaps the region.
  */
 void
 mmio_region_unref (MmioRegion * region)
@@ -250,7 +257,7 @@ mmio_region_unref (MmioRegion * region)
     if (munmap (region->map, region->map_length) < 0)
       g_warning ("munmap: %s", g_strerror (errno));
   }
-  /* Until then its owner may ask whether it is lost */
+  /* Until then the owner may call mmio_region_is_lost() */
   if (region->release)
     region->release (region->owner);
   if (mmio_process_is_current (region->process))
@@ -261,8 +268,8 @@ mmio_region_unref (MmioRegion * region)
 /**
  * mmio_region_get_data:
  *
- * Only mmioreader loads from here: a BAR is no memory, every access is a
- * transaction on the bus.
+ * Returns the start of the region.  Only mmioreader.c loads from it, since each
+ * access to a BAR is a transaction on the bus.
  *
  * Returns: (transfer none): the first byte
  */
@@ -275,7 +282,7 @@ mmio_region_get_data (const MmioRegion * region)
 /**
  * mmio_region_get_length:
  *
- * Returns: bytes that may be read
+ * Returns: size of the region (bytes)
  */
 gsize
 mmio_region_get_length (const MmioRegion * region)
@@ -285,13 +292,13 @@ mmio_region_get_length (const MmioRegion * region)
 
 /**
  * mmio_region_get_pages:
- * @length: (out) (optional): bytes from there to the end of the region's last
- *   page, all of which is mapped
+ * @length: (out) (optional): bytes from the returned address to the end of the
+ *   region's last page; all of them are mapped
  *
- * These are the machine's pages, which dma-bufs are made of, also where those
- * of the file are larger.
+ * Returns the pages of the region, for a dma-buf.  They have the machine's page
+ * size, also if those of the file are larger.
  *
- * Returns: (transfer none): the page that the region starts in
+ * Returns: (transfer none): start of the first page
  */
 const guint8 *
 mmio_region_get_pages (const MmioRegion * region, gsize * length)
@@ -307,7 +314,7 @@ mmio_region_get_pages (const MmioRegion * region, gsize * length)
 /**
  * mmio_region_get_map_length:
  *
- * Returns: bytes of all pages that are mapped for it, whole ones of the file
+ * Returns: size of the map (bytes), in whole pages of the file
  */
 gsize
 mmio_region_get_map_length (const MmioRegion * region)
@@ -317,10 +324,12 @@ mmio_region_get_map_length (const MmioRegion * region)
 
 /**
  * mmio_region_set_check:
- * @has_memory: called with the region's owner by mmio_region_prepare(), from any
- *   thread
+ * @has_memory: called with the region's owner by mmio_region_prepare(), from
+ *   any thread
  *
- * For a back end whose memory may go away.  Called before the region is given away.
+ * Sets the check of a back end whose memory may disappear.
+ *
+ * Locking: none; must be called before other threads know the region.
  */
 void
 mmio_region_set_check (MmioRegion * region, MmioRegionFunc has_memory)
@@ -331,9 +340,11 @@ mmio_region_set_check (MmioRegion * region, MmioRegionFunc has_memory)
 /**
  * mmio_region_prepare:
  *
- * Revokes the region if its memory has gone away.  A load of such memory is repaired,
- * but a system call that reads it (write() of a sink) fails with EFAULT, which nothing
- * repairs.  What goes away after this call still makes it fail.  For any thread.
+ * Revokes the region if its memory has disappeared.  The guard repairs loads
+ * from such memory, but not system calls that read it: write() in a sink fails
+ * with EFAULT.  They still fail if the memory disappears after this call.
+ *
+ * Locking: calls the back end; any thread may call this.
  */
 void
 mmio_region_prepare (MmioRegion * region)
@@ -346,14 +357,17 @@ mmio_region_prepare (MmioRegion * region)
 /**
  * mmio_region_revoke:
  *
- * Takes the memory away from whoever reads the region, now or later: zeros are
- * in its place, as after mmio_region_is_lost(), and the device does not know of
- * a map any more.  For any thread.
+ * Replaces the memory of the region with zeros, also for concurrent readers.
+ * mmio_region_is_lost() returns TRUE then, and the device's memory is no longer
+ * mapped.
+ *
+ * Locking: none; any thread may call this.
  */
 void
 mmio_region_revoke (MmioRegion * region)
 {
-  /* Only the kernel's own memory may lack, as it is a map for a map */
+  /* This replaces a map by another one, so it fails only if the kernel lacks
+   * memory */
   if (!mmio_guard_fire (region->guard))
     g_warning ("mmap (MAP_FIXED): %s", g_strerror (errno));
 }
@@ -361,9 +375,13 @@ mmio_region_revoke (MmioRegion * region)
 /**
  * mmio_region_is_lost:
  *
- * For any thread.  Who has read from a region asks afterwards.
+ * Checks whether the memory has disappeared; called after reading from a
+ * region.
  *
- * Returns: whether its memory has gone away; it reads as zeros then, wholly
+ * Locking: none; any thread may call this.
+ *
+ * Returns: whether the memory has disappeared; all of the region reads as zeros
+ *   then
  */
 gboolean
 mmio_region_is_lost (const MmioRegion * region)
@@ -373,10 +391,13 @@ mmio_region_is_lost (const MmioRegion * region)
 
 /**
  * mmio_region_set_needed:
- * @is_needed: whether the device has gone if the region is lost
+ * @is_needed: whether the loss of the region means that the device is removed
  *
- * A region that only shows an earlier mode of the device is not needed: the file
- * may have become shorter since.  A new region is needed.  For any thread.
+ * Sets whether the region is needed.  New regions are.  A region with frames
+ * from before a mode change is not, since the file may have become shorter
+ * since then.
+ *
+ * Locking: none; any thread may call this.
  */
 void
 mmio_region_set_needed (MmioRegion * region, gboolean is_needed)
@@ -387,7 +408,7 @@ mmio_region_set_needed (MmioRegion * region, gboolean is_needed)
 /**
  * mmio_region_is_needed:
  *
- * Returns: what mmio_region_set_needed() has said last
+ * Returns: the last value from mmio_region_set_needed(), or TRUE
  */
 gboolean
 mmio_region_is_needed (const MmioRegion * region)
@@ -398,7 +419,7 @@ mmio_region_is_needed (const MmioRegion * region)
 /**
  * mmio_region_get_mapping:
  *
- * Returns: how the CPU sees it
+ * Returns: the mapping of the region
  */
 MmioMapping
 mmio_region_get_mapping (const MmioRegion * region)
@@ -410,8 +431,9 @@ mmio_region_get_mapping (const MmioRegion * region)
  * mmio_region_allows_unaligned_loads:
  * @region: a region
  *
- * Checks what a load from any address of @region does. On arm64 an uncached map
- * is Device memory, where an unaligned load raises SIGBUS (Arm ARM, B2.7.2).
+ * Checks what a load from any address of @region does.  On arm64 an uncached
+ * map is Device memory, where an unaligned load raises SIGBUS (Arm ARM,
+ * B2.7.2).
  *
  * Returns: FALSE if each load has to be naturally aligned
  */
@@ -427,9 +449,9 @@ mmio_region_allows_unaligned_loads (const MmioRegion * region)
 
 /**
  * mmio_region_set_length:
- * @length: bytes, no more than it has
+ * @length: new size (bytes); a larger one than the present has no effect
  *
- * Leaves out the end of a region.  It stays mapped, as the pages are.
+ * Shortens a region.  All of its pages stay mapped.
  */
 void
 mmio_region_set_length (MmioRegion * region, gsize length)
@@ -439,9 +461,11 @@ mmio_region_set_length (MmioRegion * region, gsize length)
 
 /**
  * mmio_region_set_mapping:
- * @mapping: how it turned out to be mapped
+ * @mapping: the mapping that the region really has
  *
- * For whoever has mapped it and not yet given it away.
+ * Corrects the mapping.
+ *
+ * Locking: none; must be called before other threads know the region.
  */
 void
 mmio_region_set_mapping (MmioRegion * region, MmioMapping mapping)

@@ -7,12 +7,12 @@ G_BEGIN_DECLS
 
 /**
  * MmioMapping:
- * @MMIO_MAPPING_AUTO: (when asking) what is best for reading
- * @MMIO_MAPPING_CACHED: ordinary memory, no device
+ * @MMIO_MAPPING_AUTO: (in requests only) the best mapping for reading
+ * @MMIO_MAPPING_CACHED: ordinary memory, not a device
  * @MMIO_MAPPING_UNCACHED: each load is a transaction of its own width
  * @MMIO_MAPPING_WRITE_COMBINING: streaming loads fetch whole lines
  *
- * How the CPU sees what is mapped.
+ * How the CPU accesses mapped memory.
  */
 typedef enum {
   MMIO_MAPPING_AUTO,
@@ -26,8 +26,8 @@ const char *mmio_mapping_get_name (MmioMapping mapping);
 /**
  * MmioRegion:
  *
- * A part of a BAR, mapped read-only.  Reference counted: whoever holds a
- * reference may read, the last one to let go unmaps.
+ * A part of a BAR, mapped read-only.  It is reference counted: the memory is
+ * mapped until the last reference is released.
  */
 typedef struct _MmioRegion MmioRegion;
 
@@ -39,7 +39,9 @@ MmioRegion *mmio_region_map_within (int fd, guint64 start, guint64 skip,
 
 /**
  * MmioRegionFunc:
- * @owner: what the region's owner has given
+ * @owner: the region's owner, from mmio_region_map()
+ *
+ * Checks the memory of a region.
  *
  * Returns: whether all pages of the region still have memory
  */
