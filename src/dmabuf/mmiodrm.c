@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The DRM devices of this machine: which there are, and how to talk to one
- * without being in anybody's way.
+ * Lists the DRM devices of this machine, and queries them without becoming DRM
+ * master.
  */
 #include "dmabuf/mmiodrm.h"
 
@@ -22,7 +22,7 @@ mmio_drm_device_free (MmioDrmDevice * device)
   g_free (device);
 }
 
-/* Whether @name is @prefix and a number: connectors are card0-HDMI-A-1 */
+/* Whether @name is @prefix and a number, unlike a connector (card0-HDMI-A-1) */
 static gboolean
 is_node (const char *name, const char *prefix)
 {
@@ -71,7 +71,7 @@ get_node (const char *name)
   return g_build_filename (MMIO_DRM_NODES, name, NULL);
 }
 
-/* @node: (out) (transfer full) (nullable): the node of that kind that is of the
+/* @node: (out) (transfer full) (nullable): the node with the prefix that belongs to the
  * same device as the node @name.  Returns: 0 or errno */
 static int
 find_sibling (const char *name, const char *prefix, char **node)
@@ -106,7 +106,7 @@ add_device (GPtrArray * devices, char *card, char *render)
   g_ptr_array_add (devices, device);
 }
 
-/* All that have displays.  Returns: 0 or errno */
+/* Adds all devices with displays.  Returns: 0 or errno */
 static int
 add_cards (GPtrArray * devices)
 {
@@ -124,7 +124,7 @@ add_cards (GPtrArray * devices)
   return errnum;
 }
 
-/* All others.  Returns: 0 or errno */
+/* Adds all other devices.  Returns: 0 or errno */
 static int
 add_renders (GPtrArray * devices)
 {
@@ -176,8 +176,8 @@ mmio_drm_list (GPtrArray ** devices)
  * @node: the path of a node
  *
  * Opens a node.  The first process that opens a card becomes its master, and no
- * other can show anything on it; so that is given up at once.  (libdrm has no
- * function that opens a node by its path.)
+ * other process can show anything on it.  So this function drops master at once.
+ * libdrm has no function that opens a node by its path.
  *
  * Returns: a descriptor, or -1 with errno set
  */
@@ -233,10 +233,10 @@ plane_has_format (int fd, guint32 id, guint32 fourcc)
 /**
  * mmio_drm_scans_out:
  * @fd: an open card
- * @fourcc: a format, as displays call it
+ * @fourcc: a DRM format
  *
- * Whether any plane of the card's displays lists the format, whichever
- * modifiers it wants with it.
+ * Checks whether a plane of the card's displays lists the format, with any
+ * modifier.
  *
  * Returns: 1 for yes, 0 for no, or -1 with errno set; EOPNOTSUPP: it has no
  *   displays
@@ -247,7 +247,7 @@ mmio_drm_scans_out (int fd, guint32 fourcc)
   drmModePlaneRes *planes;
   int ret = 0, errnum = 0;
 
-  /* All planes, not only those that come on top of others */
+  /* All planes, not only overlays */
   if (drmSetClientCap (fd, DRM_CLIENT_CAP_UNIVERSAL_PLANES, 1) < 0)
     return -1;
 
@@ -255,7 +255,7 @@ mmio_drm_scans_out (int fd, guint32 fourcc)
   if (!planes)
     return -1;
 
-  /* One that has it is enough, whatever is wrong with others */
+  /* One plane with the format is enough, even if the query of others fails */
   for (guint32 i = 0; i < planes->count_planes && ret <= 0; i++) {
     ret = plane_has_format (fd, planes->planes[i], fourcc);
     if (ret < 0)

@@ -11,8 +11,8 @@ G_BEGIN_DECLS
 
 /**
  * MmioDrmDevice:
- * @card: (nullable): the node that has the displays, /dev/dri/card0
- * @render: (nullable): the node that everybody may use, /dev/dri/renderD128
+ * @card: (nullable): the node with the displays, /dev/dri/card0
+ * @render: (nullable): the node for unprivileged use, /dev/dri/renderD128
  *
  * The nodes of a DRM device.  It has at least one.
  */

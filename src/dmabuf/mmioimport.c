@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which of this machine's DRM devices can import a dma-buf: tried, not argued.
- * What decides is the driver, the way between the two devices and the
- * kernel's age, and none of them tells beforehand.
+ * Finds out which of this machine's DRM devices can import a dma-buf, by trying.
+ * That depends on the driver, on the PCI topology between the two devices and on
+ * the version of the kernel; no interface reports it in advance.
  */
 #include "dmabuf/mmioimport.h"
 
@@ -21,15 +21,14 @@
 #define IMPORT "DRM_IOCTL_PRIME_FD_TO_HANDLE"
 #define PEER "open /sys"
 
-/* These take any memory that is not plainly impossible, and ask for the way
- * to it when they use it first; where there is none, the picture stays black
- * without a word (Linux 6.19: the only users of
- * dma_buf_dynamic_attach() with allow_peer2peer that do not map at once) */
+/* These drivers import nearly any memory, and map it only at its first use.  If that
+ * fails, the frame stays black without an error (Linux 6.19: the only users of
+ * dma_buf_dynamic_attach() with allow_peer2peer that do not map at once). */
 static const char *const late_drivers[] = { "amdgpu", "xe" };
 
-/* These have memory of their own that the display reads, and shadow planes
- * (DRM_GEM_SHADOW_PLANE_HELPER_FUNCS in Linux 6.19): with each frame the kernel
- * copies there what it has imported, by the CPU */
+/* Displays of these drivers read only their own memory, by shadow planes
+ * (DRM_GEM_SHADOW_PLANE_HELPER_FUNCS in Linux 6.19): for each frame, the kernel
+ * copies the imported memory there with the CPU. */
 static const char *const copying_drivers[] = {
   "ast", "bochs-drm", "cirrus", "cirrus-qemu", "efidrm", "gm12u320", "gud",
   "hyperv_drm", "mgag200", "ofdrm", "simpledrm", "ssd130x", "udl", "vesadrm",
@@ -46,12 +45,12 @@ mmio_importer_free (MmioImporter * importer)
   g_free (importer);
 }
 
-/* @group: the one that udev gives the node to */
+/* @group: the group that udev assigns to the node */
 static char *
 explain_denied (const char *group)
 {
   return
-      g_strdup_printf ("you may not read and write it, but the group %s may; "
+      g_strdup_printf ("only the group %s may read and write it; "
       "join it before your next login with: sudo usermod -aG %s $USER", group,
       group);
 }
@@ -70,14 +69,14 @@ explain_open (const char *node, int errnum)
     case EPERM:
       return explain_denied (strstr (node, "render") ? "render" : "video");
     case ENOENT:
-      return g_strdup ("the kernel has it, but there is no such node here; "
-          "where this is a container, give it /dev/dri");
+      return g_strdup ("there is no such node here, but the kernel has the "
+          "device; add /dev/dri to the container");
     default:
-      return g_strdup ("it cannot be opened; dmesg may say why");
+      return g_strdup ("the node cannot be opened; see dmesg");
   }
 }
 
-/* Why the driver does not say its name */
+/* Why the name of the driver is unknown */
 static char *
 explain_version (int errnum)
 {
@@ -87,11 +86,11 @@ explain_version (int errnum)
     return g_strdup (shortage);
 
   return g_strdup (mmio_is_shortage (errnum) || errnum == EACCES ?
-      "the kernel does not say which driver it has; dmesg may say why" :
-      "it does not answer as a DRM device does; dmesg may say why");
+      "the kernel does not report its driver; see dmesg" :
+      "it does not answer as a DRM device; see dmesg");
 }
 
-/* Why the driver does not take it, the memory of a PCI device or ordinary one.
+/* Why the driver does not import it.  @is_bar: whether it is memory of a PCI device.
  * The errors are those of the kernel's drm_prime.c, virtgpu_prime.c,
  * vfio_pci_dmabuf.c and dma-buf-mapping.c. */
 static char *
@@ -99,7 +98,7 @@ explain_import (int errnum, gboolean is_bar)
 {
   const char *shortage;
 
-  /* So say drivers without gem_prime_import_sg_table(), whatever it is */
+  /* Drivers without gem_prime_import_sg_table() return EINVAL for all memory */
   if (errnum == EINVAL && !is_bar)
     errnum = ENOSYS;
 
@@ -109,40 +108,40 @@ explain_import (int errnum, gboolean is_bar)
 
   switch (errnum) {
     case EOPNOTSUPP:
-      return g_strdup ("its driver takes no memory of other PCI devices (it "
-          "knows no peer to peer)");
+      return g_strdup ("its driver cannot import memory of other PCI devices "
+          "(no peer-to-peer support)");
     case EINVAL:
-      return g_strdup ("the kernel knows no way from it to the memory: no PCIe "
-          "switch above both, and no host bridge that it trusts to pass reads "
-          "on; dmesg says so if that is it");
+      return
+          g_strdup ("the kernel permits no reads from it to the memory: there "
+          "is no PCIe switch above both, and no host bridge that it trusts to "
+          "forward reads; dmesg confirms it");
     case ENODEV:
-      return g_strdup ("its driver takes no such memory (virtio_gpu wants "
-          "blob=true for any), or the device that has it has just been "
-          "switched off");
-      /* Before Linux 6.6, where all were given some import */
+      return g_strdup ("its driver cannot import such memory (virtio_gpu needs "
+          "blob=true), or the device with the memory has just been disabled");
+      /* Before Linux 6.6, which gave all drivers an import function */
     case ENOSYS:
-      return g_strdup ("its driver takes no memory of others at all");
+      return g_strdup ("its driver cannot import any memory");
     case EACCES:
     case EPERM:
-      return g_strdup ("this node lets only those import who show something "
-          "on it, and has no render node beside it; try as root");
+      return g_strdup ("only the process that shows frames on this node may "
+          "import, and the device has no render node; try as root");
     case ENOMEM:
     case ENOSPC:
-      return g_strdup ("it has no room for it, and no memory left");
+      return g_strdup ("it has too little memory left");
     default:
-      return g_strdup_printf ("its driver does not take it (%s); dmesg may "
-          "say why", g_strerror (errnum));
+      return g_strdup_printf ("its driver cannot import it (%s); see dmesg",
+          g_strerror (errnum));
   }
 }
 
-/* Why it is not known whether the driver will find a way */
+/* Why it is unknown whether the driver can map the memory */
 static char *
 explain_peer (int errnum)
 {
   const char *shortage = mmio_error_get_shortage_reason (errnum);
 
   return g_strdup (shortage ? shortage :
-      "/sys does not say where it is; dmesg may say why");
+      "/sys does not show where it is; see dmesg");
 }
 
 static void
@@ -153,12 +152,11 @@ fail (MmioImporter * importer, const char *call, int errnum, char *reason)
   importer->reason = reason;
 }
 
-/* What the driver will find when it uses the memory of the device at
- * @address.
+/* Predicts whether the driver can map the memory of the device at @address.
  *
- * @lack: (out): 0, or the errno of a shortage, with which there is no answer
+ * @lack: (out): 0, or the errno of a shortage that prevented the prediction
  *
- * Returns: (transfer full) (nullable): why that will fail, or NULL */
+ * Returns: (transfer full) (nullable): why the map will fail, or NULL */
 static char *
 foresee (const MmioDrmDevice * device, const char *address, int *lack)
 {
@@ -172,27 +170,29 @@ foresee (const MmioDrmDevice * device, const char *address, int *lack)
     case MMIO_P2PDMA_ROUTE_HOST:
       return NULL;
     case MMIO_P2PDMA_ROUTE_NONE:
-      return g_strdup ("its driver takes any memory, but the kernel will know "
-          "no way to this: no PCIe switch above both, and neither an AMD CPU "
-          "(Zen or newer) nor a host bridge that it trusts to pass reads on; "
-          "io-mode=dmabuf tries it all the same");
+      return g_strdup ("its driver imports any memory, but the kernel will not "
+          "permit reads of this: there is no PCIe switch above both, and "
+          "neither an AMD CPU (Zen or newer) nor a host bridge that it trusts "
+          "to forward reads; io-mode=dmabuf tries it anyway");
     case MMIO_P2PDMA_ROUTE_REDIRECTED:
-      return g_strdup ("its driver takes any memory, but the kernel will know "
-          "no way to this: the PCIe switch above both sends all reads up "
-          "(ACS, for the IOMMU), and there is neither an AMD CPU (Zen or "
-          "newer) nor a host bridge that it trusts to pass them on; "
-          "io-mode=dmabuf tries it all the same");
+      return g_strdup ("its driver imports any memory, but the kernel will not "
+          "permit reads of this: the PCIe switch above both redirects them to "
+          "the host bridge (ACS, for the IOMMU), and there is neither an AMD "
+          "CPU (Zen or newer) nor a host bridge that it trusts to forward "
+          "reads; io-mode=dmabuf tries it anyway");
     case MMIO_P2PDMA_ROUTE_HIDDEN:
-      return g_strdup ("its driver takes any memory, and whether the kernel "
-          "will know a way to this only root can tell: a PCIe switch is above "
-          "both, but it may send all reads up (ACS, for the IOMMU), and there "
-          "is neither an AMD CPU (Zen or newer) nor a host bridge that it "
-          "trusts to pass them on; io-mode=dmabuf tries it all the same");
+      return g_strdup ("its driver imports any memory, but only root can read "
+          "whether the kernel will permit reads of this: a PCIe switch is above "
+          "both, but it may redirect them to the host bridge (ACS, for the "
+          "IOMMU), and there is neither an AMD CPU (Zen or newer) nor a host "
+          "bridge that it trusts to forward reads; io-mode=dmabuf tries it "
+          "anyway");
     case MMIO_P2PDMA_ROUTE_UNKNOWN:
     default:
-      return g_strdup ("its driver takes any memory, and whether it will find "
-          "a way to this cannot be told, for /sys does not say where both "
-          "devices are; io-mode=dmabuf tries it all the same");
+      return
+          g_strdup ("its driver imports any memory, but it is unknown whether "
+          "the kernel will permit reads of this: /sys does not show where both "
+          "devices are; io-mode=dmabuf tries it anyway");
   }
 }
 
@@ -267,7 +267,8 @@ try_device (const MmioDrmDevice * device, int dma_buf, const char *address)
   return importer;
 }
 
-/* Tries one after the other; where one is enough, the others may sleep on */
+/* Tries the devices in order.  @one_is_enough: stop at the first importer, to wake no
+ * other device */
 static GPtrArray *
 try_devices (int dma_buf, const char *address, gboolean one_is_enough,
     GError ** error)
@@ -299,18 +300,17 @@ try_devices (int dma_buf, const char *address, gboolean one_is_enough,
 
 /**
  * mmio_import_try_all:
- * @dma_buf: a descriptor of a dma-buf, which stays the caller's
- * @address: (nullable): full PCI address of the device whose memory it is;
- *   NULL: it is ordinary memory
+ * @dma_buf: (transfer none): a descriptor of a dma-buf
+ * @address: (nullable): full PCI address of the device with the memory; NULL:
+ *   ordinary memory
  *
- * Has each DRM device of this machine import the dma-buf, and let go of it.
- * Those whose drivers take all and look for the way to it later only count if
- * the kernel will have one.  Nothing is shown, and nothing read of it; a device
- * that sleeps may be woken.
+ * Imports the dma-buf into each DRM device of this machine, and closes it there.  A
+ * driver that maps it later counts as an importer only if the kernel's rules permit
+ * the map.  Nothing is shown or read.  A sleeping device may be woken.
  *
- * Returns: (transfer full) (nullable) (element-type MmioImporter): what each made of it,
- *   sorted by node; empty if there is no DRM device; NULL with @error set if that cannot
- *   be known
+ * Returns: (transfer full) (nullable) (element-type MmioImporter): the results, sorted
+ *   by node; empty without DRM devices; NULL with @error set if the devices cannot be
+ *   listed
  */
 GPtrArray *
 mmio_import_try_all (int dma_buf, const char *address, GError ** error)
@@ -318,14 +318,14 @@ mmio_import_try_all (int dma_buf, const char *address, GError ** error)
   return try_devices (dma_buf, address, FALSE, error);
 }
 
-#define NO_IMPORTER "No display hardware of this machine can read the " \
-    "picture where it is: %s."
+#define NO_IMPORTER "Cannot import the frame into any display hardware " \
+    "of this machine: %s."
 
 static void
 set_import_error (const GPtrArray * importers, GError ** error)
 {
   g_autoptr (GString) reasons = g_string_new (NULL);
-  const MmioImporter *first = NULL;     /* that a call failed for */
+  const MmioImporter *first = NULL;     /* with a failed call */
   g_autofree char *call = NULL;
 
   for (guint i = 0; i < importers->len; i++) {
@@ -350,15 +350,15 @@ set_import_error (const GPtrArray * importers, GError ** error)
 
 /**
  * mmio_import_any:
- * @dma_buf: a descriptor of a dma-buf, which stays the caller's
- * @address: (nullable): full PCI address of the device whose memory it is;
- *   NULL: it is ordinary memory
+ * @dma_buf: (transfer none): a descriptor of a dma-buf
+ * @address: (nullable): full PCI address of the device with the memory; NULL:
+ *   ordinary memory
  *
- * As mmio_import_try_all(), for those who only want to know whether there is
- * any use in handing the dma-buf on.
+ * Like mmio_import_try_all(), but stops at the first DRM device that imports the
+ * dma-buf.
  *
- * Returns: TRUE if at least one DRM device imports it, else FALSE with @error
- *   set to all their reasons
+ * Returns: TRUE if a DRM device imports it, else FALSE with @error set to the reasons
+ *   of all
  */
 gboolean
 mmio_import_any (int dma_buf, const char *address, GError ** error)
@@ -374,9 +374,9 @@ mmio_import_any (int dma_buf, const char *address, GError ** error)
 
   if (!last)
     mmio_set_error (error, MMIO_ERROR_FAILED,
-        "This machine has no display hardware with a driver (" MMIO_DRM_SYSFS
-        " lists none) that could read the picture where it is; load its "
-        "driver" MMIO_OR_USE_COPY);
+        "Cannot import the frame into display hardware: this machine has none "
+        "with a driver (" MMIO_DRM_SYSFS " is empty); load its driver"
+        MMIO_OR_USE_COPY);
   else
     set_import_error (importers, error);
 

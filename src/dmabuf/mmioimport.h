@@ -7,22 +7,22 @@ G_BEGIN_DECLS
 
 /**
  * MmioImporter:
- * @node: what was tried: /dev/dri/renderD128, or /dev/dri/card0 where the
+ * @node: the node that was tried: /dev/dri/renderD128, or /dev/dri/card0 if the
  *   device has no render node
  * @card: (nullable): the node of the same device that has its displays
  * @driver: (nullable): the driver's name, such as amdgpu or virtio_gpu; NULL
  *   if the node cannot be opened
  * @imports: it takes the dma-buf
- * @is_late: @imports, but this driver only looks for a way to the memory when
- *   it uses it; by the kernel's rules it will find one
- * @copies: @imports, but this driver's displays cannot read it, and the CPU
- *   copies it into what they can read
- * @reason: (nullable): why it does not, in words, with what helps; no full
+ * @is_late: @imports, but this driver maps the memory only when it uses it; by
+ *   the kernel's rules, that will succeed
+ * @copies: @imports, but the displays of this driver cannot read it; the CPU
+ *   copies it to memory that they can read
+ * @reason: (nullable): why it does not import it, with a hint; without a full
  *   stop
  * @call: (nullable): the call that failed; NULL if none did
  * @errnum: errno of that call, or 0
  *
- * What a DRM device makes of a dma-buf.
+ * The result of a try to import a dma-buf into a DRM device.
  */
 typedef struct {
   char *node;

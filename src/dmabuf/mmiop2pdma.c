@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whether the kernel lets one PCI device read the memory of another: the rules
- * of its drivers/pci/p2pdma.c, for those whose drivers ask for them too late.
- * Where what is known here is less than what the kernel knows, the answer is
- * that there is no way.
+ * Predicts whether the kernel lets one PCI device read the memory of another, by
+ * the rules of its drivers/pci/p2pdma.c.  That is for drivers which apply these
+ * rules only at the first use.  If this file knows less than the kernel, the
+ * prediction is negative.
  */
 #include "dmabuf/mmiop2pdma.h"
 
@@ -23,10 +23,10 @@
 #define INTEL 0x8086
 #define CLASS_BRIDGE 0x0604
 
-/* Intel's in the kernel's pci_p2pdma_whitelist: what stands for the host
- * bridge, and whether it only passes on what comes from below itself.  Left out
- * is what was added after these: Google's SoCs, and (in Linux 7.1) Intel's
- * accelerators that are alone on a bus of their own, where no display is. */
+/* Intel's entries in the kernel's pci_p2pdma_whitelist: the device that represents
+ * the host bridge, and whether it forwards only reads from below itself.  Later
+ * entries are left out: Google's SoCs, and (in Linux 7.1) Intel's accelerators that
+ * are alone on a bus, without a display. */
 static const struct
 {
   guint device;
@@ -39,13 +39,13 @@ static const struct
   {0x09a2, FALSE},              /* Xeons since Ice Lake */
 };
 
-/* The extended capabilities of a PCI device, as many as fit into 4096 bytes, and
- * the bits of ACS that redirect reads between devices */
+/* Largest number of extended capabilities in 4096 bytes, and the bits of ACS that
+ * redirect reads between devices */
 #define MAX_CAPABILITIES 480
 #define ACS_LENGTH 8
 #define ACS_REDIRECTS (PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_EC)
 
-/* In the order in which one outdoes another */
+/* In order: a later value overrides an earlier one */
 typedef enum
 {
   REDIRECTION_OFF,
@@ -53,13 +53,13 @@ typedef enum
   REDIRECTION_ON,
 } Redirection;
 
-/* Where a PCI device is */
+/* The place of a PCI device in the topology */
 typedef struct
 {
-  char *path;                   /* its directory */
-  char *host;                   /* that of the host bridge above it */
-  char *top;                    /* what is above it on the bus of that; itself,
-                                 * if nothing is */
+  char *path;                   /* its directory in /sys */
+  char *host;                   /* directory of its host bridge */
+  char *top;                    /* its uppermost bridge, below the host
+                                 * bridge; itself without one */
 } Place;
 
 static void
@@ -72,7 +72,7 @@ place_clear (Place * place)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Place, place_clear);
 
-/* A lack of memory or descriptors is no answer.  Returns: @errnum */
+/* Stores a shortage of memory or descriptors in @lack.  Returns: @errnum */
 static int
 note_lack (int errnum, int *lack)
 {
@@ -111,10 +111,10 @@ is_host (const char *name)
   return end > 0 && name[end] == '\0';
 }
 
-/* Finds the place of what a link leads to.  A host bridge may itself be below
- * a PCI device (Intel's VMD), but what is above one is never asked.
+/* Finds the place of the target of a link.  A host bridge may itself be below a PCI
+ * device (Intel's VMD); devices above it do not matter.
  *
- * Returns: FALSE if that is not a PCI device */
+ * Returns: FALSE if the target is not a PCI device */
 static gboolean
 place_init (Place * place, const char *link, int *lack)
 {
@@ -153,8 +153,8 @@ get_le (const char *config, gsize offset, gsize size)
   return value;
 }
 
-/* Whether a device sends up what others send to each other through it.  As the
- * kernel does, this looks for the ACS capability, and what is switched on. */
+/* Whether a device redirects reads between devices below it to the host bridge.  As in
+ * the kernel, that depends on the enabled bits of its ACS capability. */
 static Redirection
 ask_device (const char *directory, int *lack)
 {
@@ -179,8 +179,8 @@ ask_device (const char *directory, int *lack)
   return REDIRECTION_OFF;
 }
 
-/* Asks all that is on the way from a device up to what is above both, too; no
- * two names of PCI devices begin alike and go on */
+/* Checks all devices from @place up to the lowest bridge that is also above @other.
+ * Comparing prefixes is safe, as no name of a PCI device is a prefix of another. */
 static Redirection
 ask_branch (const Place * place, const Place * other, int *lack)
 {
@@ -210,9 +210,9 @@ have_same_group (const Place * place, const Place * other, int *lack)
   return g_strcmp0 (group, other_group) == 0;
 }
 
-/* Whether what passes between the two is sent up to the host bridge.  Plain
- * users may not read that.  But the kernel only switches it on with an IOMMU,
- * and who is in one group can reach each other; who is not perhaps can. */
+/* Whether reads between the two devices are redirected to the host bridge.  Only root
+ * may read that.  But the kernel enables it only with an IOMMU, and devices in the
+ * same IOMMU group can reach each other; those in different groups perhaps can. */
 static Redirection
 ask_both (const Place * reader, const Place * owner, int *lack)
 {
@@ -238,7 +238,7 @@ starts_with_key (const char *line, const char *key, const char **value)
   return TRUE;
 }
 
-/* The first CPU speaks for all, as in the kernel */
+/* As in the kernel, the first CPU represents all */
 static gboolean
 cpu_is_trusted (int *lack)
 {
@@ -261,7 +261,7 @@ cpu_is_trusted (int *lack)
   return FALSE;
 }
 
-/* Returns: what the file says, or 0, which nobody has */
+/* Returns: the number in the file, or 0, which is no valid ID */
 static guint
 read_number (const char *host, const char *device, const char *name, int *lack)
 {
@@ -272,8 +272,8 @@ read_number (const char *host, const char *device, const char *name, int *lack)
       g_ascii_strtoull (text, NULL, 16) : 0;
 }
 
-/* Returns: (transfer full) (nullable): the first device on the host bridge's
- * bus, which stands for it if it is 00.0, or a root port */
+/* Returns: (transfer full) (nullable): the first device on the bus of the host bridge.
+ * It represents the host bridge if it is 00.0, or a root port. */
 static char *
 find_host_device (const char *host, int *lack)
 {
@@ -327,15 +327,15 @@ hosts_are_trusted (const Place * reader, const Place * owner, int *lack)
 
 /**
  * mmio_p2pdma_find_route:
- * @reader: the directory in /sys of the device that is to read, or a link to
- *   it, such as /sys/class/drm/card0/device
- * @address: full PCI address of the device whose memory it is to read
- * @lack: (out): 0, or the errno of a shortage, with which there is no answer
+ * @reader: the directory in /sys of the reading device, or a link to it, such as
+ *   /sys/class/drm/card0/device
+ * @address: full PCI address of the device with the memory
+ * @lack: (out): 0, or the errno of a shortage that prevented the answer
  *
  * Reads the configuration of both, and of the bridges above, which may wake
  * them.
  *
- * Returns: the way that the kernel gives them, or why it gives none
+ * Returns: the route that the kernel permits, or why it permits none
  */
 MmioP2pdmaRoute
 mmio_p2pdma_find_route (const char *reader, const char *address, int *lack)

@@ -7,15 +7,15 @@ G_BEGIN_DECLS
 
 /**
  * MmioP2pdmaRoute:
- * @MMIO_P2PDMA_ROUTE_UNKNOWN: /sys does not tell where both devices are
+ * @MMIO_P2PDMA_ROUTE_UNKNOWN: /sys does not show the place of both devices
  * @MMIO_P2PDMA_ROUTE_NONE: only the host bridge is above both, and the kernel does
- *   not trust it to pass reads on
- * @MMIO_P2PDMA_ROUTE_REDIRECTED: a bridge is above both, but what passes there is
- *   sent up to the host bridge, which the kernel does not trust either
- * @MMIO_P2PDMA_ROUTE_HIDDEN: a bridge is above both, but whether what passes there
- *   is sent up is for root to read; the kernel does not trust the host bridge
- * @MMIO_P2PDMA_ROUTE_BRIDGE: a bridge above both passes reads on
- * @MMIO_P2PDMA_ROUTE_HOST: the CPU or the host bridge does
+ *   not trust it to forward reads
+ * @MMIO_P2PDMA_ROUTE_REDIRECTED: a bridge is above both, but redirects reads to the
+ *   host bridge, which the kernel does not trust
+ * @MMIO_P2PDMA_ROUTE_HIDDEN: a bridge is above both, but only root can read
+ *   whether it redirects; the kernel does not trust the host bridge
+ * @MMIO_P2PDMA_ROUTE_BRIDGE: a bridge above both forwards reads
+ * @MMIO_P2PDMA_ROUTE_HOST: the CPU or the host bridge forwards reads
  *
  * How one PCI device reads the memory of another.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Ordinary memory as a dma-buf, by the kernel's udmabuf driver.
+ * Exports ordinary memory as a dma-buf, by the kernel's udmabuf driver.
  */
 #include "dmabuf/mmioudmabuf.h"
 
@@ -14,7 +14,7 @@
 #include "base/mmioerror.h"
 #include "base/mmiosystem.h"
 
-/* What drivers/dma-buf/udmabuf.c registers */
+/* Registered by drivers/dma-buf/udmabuf.c */
 #define UDMABUF "/dev/udmabuf"
 #define SIZE_LIMIT "/sys/module/udmabuf/parameters/size_limit_mb"
 #define MIB ((guint64) 1024 * 1024)
@@ -22,8 +22,10 @@
 /**
  * mmio_udmabuf_can_share:
  * @memfd: any file
- * @can_share: (out): whether @memfd is a memfd that udmabuf takes: it cannot shrink any
- *   more, and is not sealed against writing
+ * @can_share: (out): whether @memfd is a memfd that udmabuf accepts: sealed against
+ *   shrinking, and not against writing
+ *
+ * Checks whether udmabuf accepts a file.
  *
  * Returns: 0 or errno
  */
@@ -34,7 +36,7 @@ mmio_udmabuf_can_share (int memfd, gboolean * can_share)
 
   *can_share = seals >= 0 && (seals & F_SEAL_SHRINK) &&
       !(seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
-  /* EINVAL: it is no memfd */
+  /* EINVAL: not a memfd */
   return seals < 0 && errno != EINVAL ? errno : 0;
 }
 
@@ -55,16 +57,16 @@ set_open_error (int errnum, const char *address, GError ** error)
     case ENODEV:
     case ENXIO:
       mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "open",
-          "This kernel has no " UDMABUF
-          "%s; load it with: sudo modprobe udmabuf", purpose);
+          "Cannot open " UDMABUF "%s: there is no such node; load its driver "
+          "with: sudo modprobe udmabuf", purpose);
       break;
     default:
       mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "open",
-          UDMABUF "%s, cannot be opened" MMIO_USE_COPY, purpose);
+          "Cannot open " UDMABUF "%s" MMIO_USE_COPY, purpose);
   }
 }
 
-/* The driver makes none that are larger, and does not say why */
+/* The driver refuses larger ones without naming the limit */
 static gboolean
 check_limit (guint64 length, const char *address, GError ** error)
 {
@@ -78,14 +80,14 @@ check_limit (guint64 length, const char *address, GError ** error)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The kernel makes no dma-buf of the %" G_GUINT64_FORMAT " MiB of %s, as "
-      "more than %" G_GUINT64_FORMAT " are not allowed; allow it with: echo %"
-      G_GUINT64_FORMAT " | sudo tee " SIZE_LIMIT, needed, address, limit,
-      needed);
+      "Cannot export the %" G_GUINT64_FORMAT
+      " MiB of %s as a dma-buf: the kernel " "allows only %" G_GUINT64_FORMAT
+      "; allow it with: echo %" G_GUINT64_FORMAT " | sudo tee " SIZE_LIMIT,
+      needed, address, limit, needed);
   return FALSE;
 }
 
-/* Nor of a page that is not all the file's */
+/* The driver refuses a page that extends beyond the end of the file */
 static gboolean
 check_end (int memfd, guint64 end, const char *address, GError ** error)
 {
@@ -95,41 +97,40 @@ check_end (int memfd, guint64 end, const char *address, GError ** error)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_SETTINGS,
-      "The kernel makes dma-bufs of whole pages, and %s ends within the "
-      "picture's last one; make it %" G_GUINT64_FORMAT " bytes long"
-      MMIO_OR_USE_COPY, address, end);
+      "Cannot export %s as a dma-buf: it ends within the last page of the "
+      "frame; make it %" G_GUINT64_FORMAT " bytes long" MMIO_OR_USE_COPY,
+      address, end);
   return FALSE;
 }
 
 static void
 set_create_error (int errnum, const char *address, GError ** error)
 {
-  /* What has seals is in ordinary pages or in huge ones, which not every
-   * kernel's driver takes */
+  /* A sealed file is in ordinary or in huge pages; not every kernel's driver
+   * accepts huge ones */
   if (errnum == EBADFD)
     mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, "UDMABUF_CREATE",
-        "This kernel makes no dma-buf of huge pages, which the memory of %s "
-        "is in" MMIO_USE_COPY, address);
+        "Cannot export the memory of %s as a dma-buf: this kernel cannot export "
+        "huge pages" MMIO_USE_COPY, address);
   else if (errnum == ENOMEM)
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "UDMABUF_CREATE",
-        "The kernel makes no dma-buf of the memory of %s, as it has no memory "
+        "Cannot export the memory of %s as a dma-buf: the kernel has no memory "
         "left" MMIO_USE_COPY, address);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "UDMABUF_CREATE",
-        "The kernel makes no dma-buf of the memory of %s" MMIO_USE_COPY,
-        address);
+        "Cannot export the memory of %s as a dma-buf" MMIO_USE_COPY, address);
 }
 
 /**
  * mmio_udmabuf_export:
- * @memfd: what mmio_udmabuf_can_share()
- * @offset: bytes from its start, a multiple of a page
- * @length: bytes, a multiple of a page
- * @address: whose memory it is, for errors
+ * @memfd: a file accepted by mmio_udmabuf_can_share()
+ * @offset: offset in it (bytes, a multiple of the page size)
+ * @length: bytes, a multiple of the page size
+ * @address: name of the device, for errors
  *
- * Makes a dma-buf of a part of a memfd.
+ * Exports a part of a memfd as a dma-buf.
  *
- * Returns: a descriptor that the caller closes, or -1 with @error set
+ * Returns: (transfer full): a descriptor, or -1 with @error set
  */
 int
 mmio_udmabuf_export (int memfd, guint64 offset, guint64 length,

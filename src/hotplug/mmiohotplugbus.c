@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Devices that come and go.
+ * Monitors the PCI bus for known devices.
  *
- * That something has happened is only a reason to look at the list anew, but
- * for one thing: that a device was removed, as the same one may be back when we
- * look.
+ * An event is only a reason to enumerate the bus again.  The exception is a
+ * removal: the same device may be back before the enumeration.
  */
 #include "hotplug/mmiohotplugbus.h"
 
@@ -17,8 +16,8 @@
 #include "base/mmioprocess.h"
 #include "pci/mmiouevents.h"
 
-/* The kernel announces a device before its BARs can be used, and says nothing
- * more: we look again for a while */
+/* The kernel announces a device before its BARs are usable, and sends no later event.
+ * So the bus is enumerated repeatedly for this time (microseconds). */
 #define SETTLE_TIME (2 * G_TIME_SPAN_SECOND)
 #define SETTLE_INTERVAL_MS 100
 
@@ -29,13 +28,13 @@ struct _MmioHotplugBus
   gpointer data;
 
   MmioUevents *events;
-  int wake_fd;                  /* readable: it is time to end */
+  int wake_fd;                  /* readable: the thread ends */
   GThread *thread;
-  guint process;                /* forked children do not have the thread */
+  guint process;                /* forked children lack the thread */
 
   GMutex start;                 /* held until the constructor has finished */
 
-  /* In the constructor, then in the thread */
+  /* Used by the constructor, then by the thread */
   GHashTable *known;            /* address to MmioPciEntry */
   gint64 settled_at;            /* monotonic time */
 };
@@ -91,13 +90,13 @@ start_settling (MmioHotplugBus * bus)
   bus->settled_at = g_get_monotonic_time () + SETTLE_TIME;
 }
 
-/* Makes what is known what there is, and tells of each difference */
+/* Enumerates the bus, and reports each difference to the known devices */
 static void
 synchronize (MmioHotplugBus * bus)
 {
   g_autoptr (GPtrArray) entries = mmio_pci_enumerate (bus->is_known);
 
-  /* Nothing was removed by that; it is tried again */
+  /* A failed enumeration removes nothing; it is repeated */
   if (!entries) {
     start_settling (bus);
     return;
@@ -150,12 +149,12 @@ run (gpointer data)
     const gint n = g_poll (fds, G_N_ELEMENTS (fds),
         is_settled ? -1 : SETTLE_INTERVAL_MS);
 
-    /* A signal; or there is no memory, for a while */
+    /* A signal, or a temporary lack of memory */
     if (n < 0 && errno != EINTR)
       g_usleep (SETTLE_INTERVAL_MS * G_GUINT64_CONSTANT (1000));
     if (n < 0 || fds[0].revents)
       continue;
-    /* Somebody has closed it */
+    /* The program has closed all its descriptors, this one included */
     if (fds[1].revents & G_IO_NVAL)
       fds[1].fd = -1;
     else if (fds[1].revents)
@@ -168,16 +167,16 @@ run (gpointer data)
 
 /**
  * mmio_hotplug_bus_new:
- * @is_known: selects devices; from any thread
- * @func: called for each device that is there, before this returns, and then
- *   from a thread for those that come and go; it must not free the monitor
+ * @is_known: selects devices; called from any thread
+ * @func: called for each present device before this function returns, and then
+ *   from a thread for each change; it must not free the monitor
  * @data: for @func
  *
- * Watches the PCI bus: through udevd where that runs, else through the kernel.
- * In a container that has neither it tells what is there, and no more.
+ * Monitors the PCI bus: by udevd if it runs, else by the kernel.  In a container
+ * without both, only the present devices are reported.
  *
  * Returns: (transfer full) (nullable): the monitor, or NULL with
- *   %MMIO_ERROR_FAILED and nothing told
+ *   %MMIO_ERROR_FAILED; then @func was not called
  */
 MmioHotplugBus *
 mmio_hotplug_bus_new (MmioPciFilter is_known, MmioHotplugBusFunc func,
@@ -203,13 +202,13 @@ mmio_hotplug_bus_new (MmioPciFilter is_known, MmioHotplugBusFunc func,
   if (errnum != 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
         "eventfd or udev_monitor_enable_receiving",
-        "Nobody tells which PCI devices come "
-        "and go; is netlink forbidden here?");
+        "Cannot monitor hotplug events of PCI devices; permit netlink to this "
+        "process.");
     mmio_hotplug_bus_free (bus);
     return NULL;
   }
 
-  /* Nothing is told before it is known that all can be */
+  /* No device is reported before the thread exists */
   start_settling (bus);
   g_mutex_lock (&bus->start);
   bus->thread = g_thread_try_new ("mmio-monitor", run, bus, &local);
@@ -230,8 +229,8 @@ mmio_hotplug_bus_new (MmioPciFilter is_known, MmioHotplugBusFunc func,
  * mmio_hotplug_bus_free:
  * @bus: (transfer full): a monitor
  *
- * Ends it: its function is not called any more.  In a forked child only its memory
- * is freed.
+ * Ends the monitor and waits for its thread.  Its function is not called afterwards.
+ * In a forked child, only frees memory.
  */
 void
 mmio_hotplug_bus_free (MmioHotplugBus * bus)

@@ -8,8 +8,10 @@ G_BEGIN_DECLS
 /**
  * MmioHotplugBusFunc:
  * @address: the device's full PCI address
- * @entry: (nullable): the device that has come; NULL: it has gone
- * @data: whoever wants to know
+ * @entry: (nullable): the new device; NULL: it was removed
+ * @data: the data of mmio_hotplug_bus_new()
+ *
+ * Reports a device that came or was removed.
  */
 typedef void (*MmioHotplugBusFunc) (const char *address,
     const MmioPciEntry * entry, gpointer data);
@@ -17,7 +19,7 @@ typedef void (*MmioHotplugBusFunc) (const char *address,
 /**
  * MmioHotplugBus:
  *
- * Reports which known devices are there, come and go.
+ * Monitors the PCI bus for known devices.
  */
 typedef struct _MmioHotplugBus MmioHotplugBus;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hears what happens to one device, in a thread of its own: what the bus
- * announces, and what vfio asks for.  It says only that something has happened:
- * what that is, mmioidentity tells.
+ * Monitors one device in a separate thread: uevents of the bus, and requests of
+ * vfio.  It reports only that there was an event; mmioidentity finds out whether
+ * the device is still there.
  */
 #include "hotplug/mmiohotplugdevice.h"
 
@@ -17,10 +17,10 @@
 #include "base/mmiosystem.h"
 #include "pci/mmiouevents.h"
 
-/* How many events are taken before somebody is told, or the end is looked for */
+/* Largest number of events between two reports, and two checks for the end */
 #define MAX_EVENTS 16
 
-/* Before it is tried again, where the system cannot: microseconds */
+/* Pause after a failed poll(), in microseconds */
 #define POLL_PAUSE 100000
 
 struct _MmioHotplugDevice
@@ -30,11 +30,11 @@ struct _MmioHotplugDevice
   MmioHotplugDeviceFunc func;
   gpointer data;
 
-  MmioUevents *events;          /* NULL: there are none to be had */
-  int wake_fd;                  /* readable: it is time to end */
-  GThread *thread;              /* NULL: not begun, or left to itself */
-  guint process;                /* forked children do not have the thread */
-  GDestroyNotify destroy;       /* of @data then */
+  MmioUevents *events;          /* NULL: not available */
+  int wake_fd;                  /* readable: the thread ends */
+  GThread *thread;              /* NULL: not started, or detached */
+  guint process;                /* forked children lack the thread */
+  GDestroyNotify destroy;       /* of @data, once detached */
 };
 
 static gboolean
@@ -44,7 +44,7 @@ take_events (MmioHotplugDevice * hotplug)
   g_autofree char *address = NULL;
   gboolean concerned = FALSE;
 
-  /* They may come faster than they are taken */
+  /* Events may come faster than this loop takes them */
   for (guint i = 0; i < MAX_EVENTS &&
       mmio_uevents_take (hotplug->events, &action, &address); i++) {
     concerned |= g_strcmp0 (address, hotplug->address) == 0;
@@ -60,7 +60,7 @@ take_request (MmioHotplugDevice * hotplug)
 {
   guint64 times;
 
-  /* It is asked again and again until the device is let go */
+  /* The kernel repeats the request until the device is released */
   return MMIO_RETRY (read (hotplug->request_fd, &times, sizeof (times))) ==
       sizeof (times);
 }
@@ -80,21 +80,21 @@ listen (MmioHotplugDevice * hotplug)
     gboolean concerned = FALSE, requested = FALSE;
 
     if (poll (fds, G_N_ELEMENTS (fds), -1) < 0) {
-      /* A signal; or there is no memory, for a while */
+      /* A signal, or a temporary lack of memory */
       if (errno != EINTR)
         g_usleep (POLL_PAUSE);
       continue;
     }
     if (fds[0].revents) {
-      /* What was done before it was written is seen after it was read */
+      /* The read orders: this thread sees all that happened before the write */
       eventfd_read (hotplug->wake_fd, &unused);
       return;
     }
-    /* Somebody has closed it */
+    /* The program has closed all its descriptors, this one included */
     if (fds[1].revents & POLLNVAL)
       fds[1].fd = -1;
     else if (fds[1].revents)
-      /* Some may have been lost */
+      /* POLLERR: events may have been lost */
       concerned = take_events (hotplug) || (fds[1].revents & POLLERR);
     if (fds[2].revents & POLLNVAL)
       fds[2].fd = -1;
@@ -105,7 +105,7 @@ listen (MmioHotplugDevice * hotplug)
   }
 }
 
-/* Of one that was left to itself */
+/* Ends a detached watch */
 static void
 end (MmioHotplugDevice * hotplug)
 {
@@ -131,17 +131,17 @@ run (gpointer data)
 /**
  * mmio_hotplug_device_new:
  * @address: the device's full PCI address
- * @request_fd: an eventfd by which the kernel asks for the device (vfio); -1:
- *   none.  It must live longer.
- * @func: called from a thread when something has happened to the device; it must
- *   not free the watch
+ * @request_fd: an eventfd by which the kernel requests the device (vfio); -1:
+ *   none.  It must stay open longer than the watch.
+ * @func: called from a thread of the watch for each event; it must not free the
+ *   watch
  * @data: for @func
- * @error: where to put what is wrong
+ * @error: where to put an error
  *
- * Where the bus cannot be heard, as netlink is forbidden, @request_fd still is.
+ * Starts to monitor a device.  Without netlink, only @request_fd is monitored.
  *
  * Returns: (transfer full) (nullable): the watch, or NULL with
- *   %MMIO_ERROR_FAILED if there is nothing to hear
+ *   %MMIO_ERROR_FAILED if neither is available
  */
 MmioHotplugDevice *
 mmio_hotplug_device_new (const char *address, int request_fd,
@@ -165,7 +165,8 @@ mmio_hotplug_device_new (const char *address, int request_fd,
   if (hotplug->wake_fd < 0 || (errnum != 0 && request_fd < 0)) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
         "eventfd or udev_monitor_enable_receiving",
-        "Nobody tells when %s goes away; is netlink forbidden here?", address);
+        "Cannot monitor hotplug events of %s; permit netlink to this process.",
+        address);
     mmio_hotplug_device_free (hotplug);
     return NULL;
   }
@@ -185,10 +186,9 @@ mmio_hotplug_device_new (const char *address, int request_fd,
 /**
  * mmio_hotplug_device_detach:
  * @hotplug: (transfer full): a watch
- * @destroy: called with its function's data when it has ended, from its thread
+ * @destroy: called from its thread with the data of its function, after its end
  *
- * Leaves it to itself, until mmio_hotplug_device_end(), which may be called from its
- * function.
+ * Detaches the watch: mmio_hotplug_device_end() ends it, also from its function.
  */
 void
 mmio_hotplug_device_detach (MmioHotplugDevice * hotplug, GDestroyNotify destroy)
@@ -199,14 +199,14 @@ mmio_hotplug_device_detach (MmioHotplugDevice * hotplug, GDestroyNotify destroy)
 
 /**
  * mmio_hotplug_device_end:
- * @hotplug: (transfer full): one that was left to itself
+ * @hotplug: (transfer full): a detached watch
  *
- * Has it end soon.  It waits for nothing.
+ * Requests the end of the watch, without waiting for it.
  */
 void
 mmio_hotplug_device_end (MmioHotplugDevice * hotplug)
 {
-  /* There is no thread to do it in a child */
+  /* A forked child lacks the thread */
   if (!mmio_process_is_current (hotplug->process)) {
     end (hotplug);
     return;
@@ -220,7 +220,7 @@ mmio_hotplug_device_end (MmioHotplugDevice * hotplug)
  * mmio_hotplug_device_free:
  * @hotplug: (transfer full): a watch
  *
- * Ends it: its function is not called any more.
+ * Ends the watch and waits for its thread.  Its function is not called afterwards.
  */
 void
 mmio_hotplug_device_free (MmioHotplugDevice * hotplug)

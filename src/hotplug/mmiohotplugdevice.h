@@ -7,18 +7,18 @@ G_BEGIN_DECLS
 
 /**
  * MmioHotplugDeviceFunc:
- * @is_requested: whether the kernel asks for the device, as somebody unplugs it
- *   or unbinds its driver, and waits until it is let go
- * @data: what mmio_hotplug_device_new() was given
+ * @is_requested: the kernel requests the device, as it is unplugged or its driver
+ *   is unbound, and waits until it is released
+ * @data: the data of mmio_hotplug_device_new()
  *
- * Something has happened to the device, or somebody wants it back.
+ * Reports an event of the device, or a request for it.
  */
 typedef void (*MmioHotplugDeviceFunc) (gboolean is_requested, gpointer data);
 
 /**
  * MmioHotplugDevice:
  *
- * Hears of a device that goes away, or comes, while nobody looks at it.
+ * Monitors one device for removal and return.
  */
 typedef struct _MmioHotplugDevice MmioHotplugDevice;
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whether what is mapped is still the device that was opened.
+ * Checks that the mapped memory still belongs to the device that was opened.
  *
- * A map of sysfs stays when its device is unplugged, and when another one is
- * plugged in at the same address, the old map reads that one's memory.  So who
- * reads a frame asks before and after it: an attribute of sysfs that was opened
- * in time belongs to the device that was there then, and never to a later one
- * (seen: ENODEV).  The same read tells whether the device still answers at this
- * address.
+ * A map by sysfs outlives the removal of its device.  If another device is plugged
+ * in at the same address, the old map reads the memory of that device.  So each
+ * frame is read between two checks.  A check reads an attribute of sysfs that was
+ * opened with the device: it belongs to this device, and fails after its removal
+ * (seen: ENODEV).  The same read shows whether the device still answers.
  */
 #include "pci/mmioidentity.h"
 
@@ -216,7 +215,7 @@ check_command (const MmioIdentity * identity, GError ** error)
   const int errnum = read_config (identity, PCI_COMMAND, &command,
       sizeof (command));
 
-  /* The next check may tell */
+  /* The next check may succeed */
   if (mmio_is_shortage (errnum))
     return TRUE;
   if (errnum != 0) {

@@ -87,9 +87,9 @@ mmio_pci_get_driver (const char *devices, const char *address, char **driver)
  * @physical: (out) (transfer full) (nullable): the address of the physical function;
  *   NULL if the device is no virtual one
  *
- * In the configuration of a virtual function of SR-IOV there are neither its IDs
- * nor the bit of memory decoding nor its BARs (PCI Express Base 4.0, 9.3.4.1):
- * the kernel has them from the physical one, where not everybody may read them.
+ * The configuration of a virtual function of SR-IOV has neither its IDs nor the bit
+ * of memory decoding nor its BARs (PCI Express Base 4.0, 9.3.4.1).  The kernel takes
+ * them from the physical function, whose configuration may be unreadable for users.
  *
  * Returns: 0, or the errno of a shortage, which does not say what the device is
  */

@@ -18,7 +18,7 @@ G_BEGIN_DECLS
  * @is_asleep: it is in D3 and answers nothing; its configuration was not read
  * @config_errno: why the configuration could not be read, or what says whether it
  *   may be; or 0
- * @is_gone: the configuration is all ones: nobody answers
+ * @is_gone: the configuration is all ones: the device does not answer
  * @is_decoding: it answers to its memory BARs; a virtual function always does, as
  *   its physical one decodes for it as long as the kernel has it
  *

@@ -45,13 +45,13 @@ listen_to_bus (MmioUevents * events)
 
 /**
  * mmio_uevents_new:
- * @errnum: (out): the system's error, where there is none to be had
+ * @errnum: (out): errno after a failure, else 0
  *
- * Listens to udevd, which speaks when it has done what its rules say, such as to
- * give somebody the permission to read; without it to the kernel.  A container
- * may have neither, and hears nothing.
+ * Receives uevents of udevd, which sends them after its rules have run, for example
+ * after they have set permissions; without udevd, those of the kernel.  A container
+ * may receive neither.
  *
- * Returns: (transfer full) (nullable): what happens from now on
+ * Returns: (transfer full) (nullable): the uevents from now on; NULL after a failure
  */
 MmioUevents *
 mmio_uevents_new (int *errnum)

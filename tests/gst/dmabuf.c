@@ -234,12 +234,12 @@ GST_START_TEST (test_no_importer)
   };
   guint number;
 
-  check_copies ("This machine has no display hardware with a driver");
+  check_copies ("this machine has none with a driver");
   fail_unless_equals_int (fakekernel_count_udmabufs (), 1);
 
   number = fakekernel_add_drm (&drm);
-  check_copies ("No display hardware of this machine can read the picture "
-      "where it is: bochs-drm (/dev/dri/renderD128): its driver takes no "
+  check_copies ("Cannot import the frame into any display hardware "
+      "of this machine: bochs-drm (/dev/dri/renderD128): its driver cannot import "
       "memory of other PCI devices");
   fail_unless_equals_int (fakekernel_get_drm_counts (number).refused, 1);
 }
@@ -259,7 +259,7 @@ GST_START_TEST (test_demand_without_importer)
   gst_harness_play (h);
   buffer = source_pull (h);
   dmabuf_check_way (h, "dmabuf", "The dma-buf of ", bar.path,
-      " is sent, because io-mode=dmabuf is set. ", "no display hardware", NULL);
+      " is sent, because io-mode=dmabuf is set. ", "this machine has none", NULL);
   fail_unless (dmabuf_is (buffer));
   dmabuf_check_picture (buffer, &odd);
   gst_buffer_unref (buffer);
@@ -291,15 +291,16 @@ static const struct
   const char *words, *remedy, *system;
 } obstacles[] = {
   {ENOENT, 0, F_SEAL_SHRINK, GST_RESOURCE_ERROR_NOT_FOUND,
-      "This kernel has no /dev/udmabuf", "sudo modprobe udmabuf", "open: "},
+      "Cannot open /dev/udmabuf", "sudo modprobe udmabuf", "open: "},
   {EACCES, 0, F_SEAL_SHRINK, GST_RESOURCE_ERROR_NOT_AUTHORIZED,
         "Cannot read and write /dev/udmabuf", "such as that of",
       "open: "},
   {0, EINVAL, F_SEAL_SHRINK, GST_RESOURCE_ERROR_OPEN_READ,
-        "The kernel makes no dma-buf of the memory", "io-mode=copy",
+        "Cannot export the memory of", "io-mode=copy",
       "UDMABUF_CREATE: "},
   {0, EBADFD, F_SEAL_SHRINK, GST_RESOURCE_ERROR_SETTINGS,
-      "makes no dma-buf of huge pages", "io-mode=copy", "UDMABUF_CREATE: "},
+        "this kernel cannot export huge pages", "io-mode=copy",
+      "UDMABUF_CREATE: "},
   {0, 0, 0, GST_RESOURCE_ERROR_SETTINGS, "is not a memfd with F_SEAL_SHRINK",
       "io-mode=copy", NULL},
   {0, 0, F_SEAL_GROW, GST_RESOURCE_ERROR_SETTINGS,

@@ -288,8 +288,8 @@ test_nobody (void)
 
   fakekernel_start ();
   none = run ("sim", "BGRx", 64, 48);
-  check_table (none, "  none: this machine has no display hardware with a "
-      "driver (/sys/class/drm lists none)\n", "Best: ");
+  check_table (none, "  none: Cannot import the frame into display hardware: this "
+      "machine has none with a driver (/sys/class/drm is empty)\n", "Best: ");
   check_no_word (none, "Without a copy");
 
   fakekernel_add_drm (&(FakeDrm) {
@@ -298,9 +298,9 @@ test_nobody (void)
       .card = "card1",.driver = "x",.open_errno = EACCES,.formats = xr24});
   refused = run ("sim", "BGRx", 64, 48);
   check_table (refused,
-      "/dev/dri/card0, ast: no, its driver takes no memory of others",
-      "/dev/dri/card1, unknown: no, you may not read and write it, but the "
-      "group video may; join it before your next login with: sudo usermod -aG "
+      "/dev/dri/card0, ast: no, its driver cannot import any memory",
+      "/dev/dri/card1, unknown: no, only the "
+      "group video may read and write it; join it before your next login with: sudo usermod -aG "
       "video $USER\n");
   check_table (refused, "    scans out XR24: unknown (/dev/dri/card1: ",
       g_strerror (EACCES));
@@ -321,7 +321,7 @@ test_no_udmabuf (void)
   fakekernel_add_drm (&virtio);
   fakekernel_set_udmabuf (ENOENT, 0);
   none = run ("sim", "BGRx", 64, 48);
-  check_table (none, "  none: This kernel has no /dev/udmabuf",
+  check_table (none, "  none: Cannot open /dev/udmabuf",
       "sudo modprobe udmabuf\n    open: ");
   check_no_word (none, "virtio_gpu");
   import = get_import (parser, none);
@@ -338,7 +338,7 @@ test_no_udmabuf (void)
 
   fakekernel_set_udmabuf (0, ENOMEM);
   refused = run ("sim", "BGRx", 64, 48);
-  check_table (refused, "none: The kernel makes no dma-buf of the memory of "
+  check_table (refused, "none: Cannot export the memory of "
       "sim", "UDMABUF_CREATE: ");
   fakekernel_stop ();
 }

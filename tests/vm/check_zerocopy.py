@@ -235,6 +235,6 @@ def sysfs(bench):
 def probe_no_way(bench):
     check_vfio.bind(bench)
     text = _probe(bench, SCREEN)
-    expect("virtio_gpu: no, the kernel knows no way from it to the memory: no "
-           "PCIe switch above both" in text, text)
+    expect("virtio_gpu: no, the kernel permits no reads from it to the memory: "
+           "there is no PCIe switch above both" in text, text)
     expect("Without a copy" not in text, text)

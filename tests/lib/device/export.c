@@ -235,7 +235,7 @@ GST_START_TEST (test_no_driver)
   /* What else it can be */
   fail_unless (g_mkdir (NODE, 0755) == 0);
   check_fails (device, SIM_SIZE, MMIO_ERROR_FAILED, NODE ", which",
-      "cannot be opened");
+      "Cannot open /dev/udmabuf");
   fail_unless (g_rmdir (NODE) == 0);
   fail_unless (g_file_set_contents (NODE, "", 0, NULL));
   check_fails (device, SIM_SIZE, MMIO_ERROR_FAILED, "memory of sim",
@@ -284,8 +284,8 @@ GST_START_TEST (test_limit)
   g_autoptr (MmioDevice) device = make_sim (&region);
 
   put_limit ("1\n");
-  check_fails (device, SIM_SIZE, MMIO_ERROR_SETTINGS, "the 2 MiB of sim, as "
-      "more than 1 are not allowed", "echo 2 | sudo tee " LIMIT);
+  check_fails (device, SIM_SIZE, MMIO_ERROR_SETTINGS, "Cannot export "
+      "the 2 MiB of sim as a dma-buf: the kernel allows only 1;", "echo 2 | sudo tee " LIMIT);
 
   /* Not more, and what nobody understands is left to the kernel */
   check_fails (device, 1 << 20, MMIO_ERROR_NOT_FOUND, NODE, "modprobe");

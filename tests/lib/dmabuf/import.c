@@ -91,8 +91,8 @@ check_reason_for (const char *address, int errnum, const char *word,
       mmio_error_get_system (error));
   fail_unless (strstr (mmio_error_get_system (error), g_strerror (errnum)) !=
       NULL);
-  check_error (&error, MMIO_ERROR_FAILED, "No display hardware of this machine "
-      "can read the picture where it is: bochs-drm (/dev/dri/renderD128): ",
+  check_error (&error, MMIO_ERROR_FAILED, "Cannot import the frame into any "
+      "display hardware of this machine: bochs-drm (/dev/dri/renderD128): ",
       word, other_word, NULL);
 }
 
@@ -104,20 +104,22 @@ check_reason (int errnum, const char *word, const char *other_word)
 
 GST_START_TEST (test_reasons)
 {
-  check_reason (EOPNOTSUPP, "no memory of other PCI devices", "peer to peer");
-  check_reason (EINVAL, "no way from it to the memory: no PCIe switch",
-      "no host bridge that it trusts to pass reads on; dmesg says so");
+  check_reason (EOPNOTSUPP, "cannot import memory of other PCI devices",
+      "no peer-to-peer support");
+  check_reason (EINVAL,
+      "permits no reads from it to the memory: there is no PCIe " "switch",
+      "no host bridge that it trusts to forward reads; dmesg confirms");
   /* There is no way to look for to ordinary memory */
-  check_reason_for (NULL, EINVAL, "no memory of others", "at all");
-  check_reason (ENODEV, "virtio_gpu wants blob=true",
-      "has just been switched off");
-  check_reason (ENOSYS, "no memory of others", "at all");
-  check_reason (EACCES, "only those import who show something on it",
-      "no render node beside it; try as root");
-  check_reason (EPERM, "only those import", "as root");
-  check_reason (ENOMEM, "no room", "for it");
-  check_reason (ENOSPC, "no room", "for it");
-  check_reason (EIO, "does not take it (", "dmesg may say why");
+  check_reason_for (NULL, EINVAL, "cannot import any memory", "driver");
+  check_reason (ENODEV, "virtio_gpu needs blob=true", "has just been disabled");
+  check_reason (ENOSYS, "cannot import any memory", "driver");
+  check_reason (EACCES,
+      "only the process that shows frames on this node may import",
+      "has no render node; try as root");
+  check_reason (EPERM, "only the process that shows", "as root");
+  check_reason (ENOMEM, "too little", "memory left");
+  check_reason (ENOSPC, "too little", "memory left");
+  check_reason (EIO, "cannot import it (", "see dmesg");
 }
 
 GST_END_TEST;
@@ -214,17 +216,17 @@ GST_START_TEST (test_late_way)
     fail_if (importer->is_late);
     fail_unless (importer->call == NULL);
     fail_unless_equals_int (importer->errnum, 0);
-    fail_unless (strstr (importer->reason, "no way to this: no PCIe switch "
-            "above both, and neither an AMD CPU (Zen or newer) nor a host "
-            "bridge that it trusts") != NULL, "%s", importer->reason);
+    fail_unless (strstr (importer->reason, "permit reads of this: there is no "
+            "PCIe switch above both, and neither an AMD CPU (Zen or newer) nor "
+            "a host bridge that it trusts") != NULL, "%s", importer->reason);
   }
   check_let_go (amdgpu);
 
   fail_if (mmio_import_any (dma_buf, "0000:03:00.0", &error));
   fail_unless (mmio_error_get_system (error) == NULL);
   check_error (&error, MMIO_ERROR_FAILED, ": amdgpu (/dev/dri/renderD128): its "
-      "driver takes any memory, but", "; xe (/dev/dri/renderD129): its",
-      "io-mode=dmabuf tries it all the same.", NULL);
+      "driver imports any memory, but", "; xe (/dev/dri/renderD129): its",
+      "io-mode=dmabuf tries it anyway.", NULL);
 
   /* The system's words are of one that has some */
   fakekernel_add_drm (&(FakeDrm) {
@@ -237,7 +239,7 @@ GST_START_TEST (test_late_way)
   g_clear_error (&error);
 
   fail_if (mmio_import_any (dma_buf, "0000:99:00.0", &error));
-  check_error (&error, MMIO_ERROR_FAILED, "amdgpu", "cannot be told",
+  check_error (&error, MMIO_ERROR_FAILED, "amdgpu", "it is unknown whether",
       "/sys does not say", "io-mode=dmabuf", NULL);
 
   /* Each by its own place */
@@ -297,7 +299,7 @@ GST_START_TEST (test_prompt_way)
   fakekernel_set_cpuinfo (ZEN);
   fakekernel_set_import_errno (number, EINVAL);
   fail_if (mmio_import_any (dma_buf, "0000:00:03.0", &error));
-  check_error (&error, MMIO_ERROR_FAILED, "virtio_gpu", "dmesg says so", NULL);
+  check_error (&error, MMIO_ERROR_FAILED, "virtio_gpu", "dmesg confirms it", NULL);
 }
 
 GST_END_TEST;
@@ -371,9 +373,9 @@ GST_START_TEST (test_many)
   fail_unless (strstr (mmio_error_get_system (error),
           "open /dev/dri/card2: ") != NULL, "%s",
       mmio_error_get_system (error));
-  check_error (&error, MMIO_ERROR_FAILED, ": unknown (/dev/dri/card2): you may "
-      "not read and write it",
-      "; ast (/dev/dri/card9): its driver takes no memory of "
+  check_error (&error, MMIO_ERROR_FAILED, ": unknown (/dev/dri/card2): only the "
+      "group video may read and write it",
+      "; ast (/dev/dri/card9): its driver cannot import memory of "
       "other PCI devices", "; i915 (/dev/dri/renderD128): ",
       "; v3d (/dev/dri/renderD129): ", "; amdgpu (/dev/dri/renderD130): ",
       NULL);
@@ -432,15 +434,15 @@ GST_START_TEST (test_not_opened)
   const FakeDrm odd = {.card = "card0",.driver = "x",.open_errno = ENXIO };
   const FakeDrm mute = {.card = "card0",.driver = "x",.version_errno = ENOTTY };
 
-  check_unopened (&render, EACCES, "you may not read and write it, but the "
-      "group render may; join it before your next login with: ",
+  check_unopened (&render, EACCES, "only the group render may read and write "
+      "it; join it before your next login with: ",
       "sudo usermod -aG render $USER");
-  check_unopened (&card, EPERM, "you may not read and write it",
+  check_unopened (&card, EPERM, "only the group video may read and write it",
       "sudo usermod -aG video $USER");
   check_unopened (&gone, ENOENT, "no such node here", "container");
-  check_unopened (&odd, ENXIO, "cannot be opened", "dmesg may say why");
+  check_unopened (&odd, ENXIO, "the node cannot be opened", "see dmesg");
   check_unopened (&mute, ENOTTY, "does not answer as a DRM device",
-      "dmesg may say why");
+      "see dmesg");
 }
 
 GST_END_TEST;
