@@ -228,8 +228,7 @@ append_subject (GString * text, const MmioProbeReport * report)
     g_string_append_printf (text, "BAR %d, %s, %sprefetchable", report->bar,
         size, report->is_prefetchable ? "" : "not ");
   else
-    g_string_append_printf (text, "%s of ordinary memory, without a bus",
-        size);
+    g_string_append_printf (text, "%s of ordinary memory, without a bus", size);
 
   g_string_append_printf (text, "\nbytes %" G_GUINT64_FORMAT " to %"
       G_GUINT64_FORMAT ", medians of %u rounds\n", report->offset,
