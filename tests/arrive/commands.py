@@ -47,6 +47,10 @@ START = 1
 PATIENCE = 300
 # What a sink logs for each frame
 RENDERING = "rendering object 0x"
+# What a sink reports that is too slow
+SLOW = "WARNING: .*A lot of buffers are being dropped"
+# OpenGL is software here, and may be too slow
+GL = r"! gl\w+ "
 
 # Of the files that take the place of devices. What is in another BAR of a real
 # one is from REGISTERS on.
@@ -329,7 +333,7 @@ def check_log(text, path, wakes):
         expect(stats, "mmiovidsrc has not told of its frames")
         sent, missed = (sum(map(int, column)) for column in zip(*stats))
         said = f"{sent} frames, {missed} missed, {said}"
-    if re.search(r"! gl\w+ ", text):
+    if re.search(GL, text):
         expect(sent > 0 and shown > 0, said)
         return said
     if not wakes.keeps_up:
@@ -361,11 +365,13 @@ def check_received(run, wakes):
     return said
 
 
-def check_output(command, run, status):
+def check_output(command, run, status, wakes):
     said = run.said()
     expect(status == 0, f"status {status}\n{said}")
+    may_be_slow = not wakes.keeps_up or re.search(GL, run.text)
     wrong = [line for line in said.splitlines()
-             if re.search(r"\b(ERROR|CRITICAL|WARNING|Bail)\b|error:", line)]
+             if re.search(r"\b(ERROR|CRITICAL|WARNING|Bail)\b|error:", line)
+             and not (may_be_slow and re.search(SLOW, line))]
     expect(not wrong, said)
     if "mmiovid-probe" in command.text and BOARD in run.text:
         expect("Best: gst-launch-1.0 mmiovidsrc" in said, said)
@@ -393,7 +399,7 @@ def run_pair(place, command, sender, runs):
         status = receiver.process.wait(PATIENCE)
         sending.stop()
         sending.process.wait(PATIENCE)
-    check_output(command, receiver, status)
+    check_output(command, receiver, status, wakes)
     return check_received(receiver, wakes)
 
 
@@ -413,7 +419,7 @@ def run_one(place, command, sender, runs):
         run = Run(place, substitute(command.text))
         runs.append(run)
         status = run.finish()
-    check_output(command, run, status)
+    check_output(command, run, status, wakes)
     if program_of(run.text) in ("gst-launch-1.0", "gst-play-1.0"):
         return check_log(run.text, place.log, wakes)
     best = re.search(r"^Best: (.*)$", run.said(), re.MULTILINE)
