@@ -287,7 +287,8 @@ get_permit_advice (int errnum, const char *path, MmioFileAccess access)
         "next login with: sudo usermod -aG %s $USER", group, group);
 
   return g_strdup_printf ("permission denied; allow it for the group " GROUP
-      " with: sudo chgrp " GROUP " %s && sudo chmod g+%s %s", quoted, letters, quoted);
+      " with: sudo chgrp " GROUP " %s && sudo chmod g+%s %s", quoted, letters,
+      quoted);
 }
 
 /**

@@ -119,7 +119,8 @@ parse_device (const char *text, const char *end, GError ** error)
   if (!device) {
     mmio_set_error (error, MMIO_ERROR_ADDRESS,
         "Cannot parse '%.*s' as a device: %% must be followed by two hex "
-        "digits, and not by 00; write %% itself as %%25.", (int) (end - text), text);
+        "digits, and not by 00; write %% itself as %%25.", (int) (end - text),
+        text);
     return NULL;
   }
 
@@ -147,17 +148,15 @@ mmio_uri_parse (MmioUri * uri, const char *text, GError ** error)
 
   if (g_ascii_strncasecmp (text, START, strlen (START)) != 0) {
     mmio_set_error (error, MMIO_ERROR_ADDRESS,
-        "Cannot parse '%s': it does not start with " START "; write for example "
-        START "sim.",
-        text);
+        "Cannot parse '%s': it does not start with " START
+        "; write for example " START "sim.", text);
     return FALSE;
   }
 
   if (strchr (text, '#')) {
     mmio_set_error (error, MMIO_ERROR_ADDRESS,
         "Cannot parse '%s': # has no meaning in the URI of a device; write # as "
-        "%%23.",
-        text);
+        "%%23.", text);
     return FALSE;
   }
 

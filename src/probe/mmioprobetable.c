@@ -291,7 +291,7 @@ append_import (GString * text, const MmioProbeImport * import)
 
   if (import->nodes->len == 0)
     g_string_append (text, "  none: this machine has no display hardware with "
-        "a driver (/sys/class/drm lists none)\n");
+        "a driver (/sys/class/drm is empty)\n");
 
   for (guint i = 0; i < import->nodes->len; i++)
     append_node (text, &g_array_index (import->nodes, MmioProbeNode, i),

@@ -134,8 +134,8 @@ test_imports (void)
       "XR24: no, it has no display\n");
   check_table (report, "  /dev/dri/renderD130, v3d: yes\n    scans out "
       "XR24: no, it has no display\n", "renderD129");
-  check_table (report, "  /dev/dri/card1, bochs-drm: no, its driver takes no "
-      "memory of other PCI devices", "\nWithout a copy: gst-launch-1.0 "
+  check_table (report, "  /dev/dri/card1, bochs-drm: no, its driver cannot "
+      "import memory of other PCI devices", "\nWithout a copy: gst-launch-1.0 "
       "mmiovidsrc device=sim format=bgrx width=64 height=48 io-mode=dmabuf ! "
       "kmssink driver-name=virtio_gpu\n");
   g_assert_cmpuint (fakekernel_count_udmabufs (), ==, 1);
@@ -155,7 +155,7 @@ test_imports (void)
   g_assert_cmpstr (get_string (node, "node"), ==, "/dev/dri/card1");
   g_assert_cmpstr (get_string (node, "driver"), ==, "bochs-drm");
   g_assert_false (json_object_get_boolean_member (node, "imports"));
-  check_words (get_string (node, "why"), "peer to peer", NULL);
+  check_words (get_string (node, "why"), "peer-to-peer", NULL);
   g_assert_cmpint (json_object_get_int_member (node, "errno"), ==, EOPNOTSUPP);
   g_assert_true (json_object_get_boolean_member (node, "scans-out"));
   g_assert_false (json_object_has_member (node, "maps-late"));
@@ -288,8 +288,8 @@ test_nobody (void)
 
   fakekernel_start ();
   none = run ("sim", "BGRx", 64, 48);
-  check_table (none, "  none: Cannot import the frame into display hardware: this "
-      "machine has none with a driver (/sys/class/drm is empty)\n", "Best: ");
+  check_table (none, "  none: this machine has no display hardware with a "
+      "driver (/sys/class/drm is empty)\n", "Best: ");
   check_no_word (none, "Without a copy");
 
   fakekernel_add_drm (&(FakeDrm) {

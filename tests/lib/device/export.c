@@ -229,7 +229,7 @@ GST_START_TEST (test_no_driver)
   g_autoptr (MmioRegion) region = NULL;
   g_autoptr (MmioDevice) device = make_sim (&region);
 
-  check_fails (device, SIM_SIZE, MMIO_ERROR_NOT_FOUND, "no " NODE,
+  check_fails (device, SIM_SIZE, MMIO_ERROR_NOT_FOUND, "Cannot open " NODE,
       "sudo modprobe udmabuf");
 
   /* What else it can be */
@@ -285,7 +285,8 @@ GST_START_TEST (test_limit)
 
   put_limit ("1\n");
   check_fails (device, SIM_SIZE, MMIO_ERROR_SETTINGS, "Cannot export "
-      "the 2 MiB of sim as a dma-buf: the kernel allows only 1;", "echo 2 | sudo tee " LIMIT);
+      "the 2 MiB of sim as a dma-buf: the kernel allows only 1;",
+      "echo 2 | sudo tee " LIMIT);
 
   /* Not more, and what nobody understands is left to the kernel */
   check_fails (device, 1 << 20, MMIO_ERROR_NOT_FOUND, NODE, "modprobe");

@@ -240,7 +240,7 @@ GST_START_TEST (test_late_way)
 
   fail_if (mmio_import_any (dma_buf, "0000:99:00.0", &error));
   check_error (&error, MMIO_ERROR_FAILED, "amdgpu", "it is unknown whether",
-      "/sys does not say", "io-mode=dmabuf", NULL);
+      "/sys does not show", "io-mode=dmabuf", NULL);
 
   /* Each by its own place */
   fakekernel_add_pci (&other_gpu);
@@ -267,13 +267,14 @@ GST_START_TEST (test_late_way)
   fakekernel_add_pci (&apart);
   fail_if (mmio_import_any (dma_buf, "0000:01:00.2", &error));
   check_error (&error, MMIO_ERROR_FAILED, "amdgpu",
-      "only root can tell: a PCIe "
-      "switch is above both, but it may send all reads up (ACS, for the IOMMU)",
-      "io-mode=dmabuf", NULL);
+      "only root can read whether the kernel will permit reads of this: a PCIe "
+      "switch is above both, but it may redirect them to the host bridge (ACS, "
+      "for the IOMMU)", "io-mode=dmabuf", NULL);
   fakekernel_add_pci (&bridge);
   fail_if (mmio_import_any (dma_buf, "0000:01:00.2", &error));
   check_error (&error, MMIO_ERROR_FAILED,
-      "the PCIe switch above both sends all " "reads up (ACS, for the IOMMU)",
+      "the PCIe switch above both redirects them to the host bridge (ACS, "
+      "for the IOMMU)",
       "io-mode=dmabuf", NULL);
 }
 
@@ -299,7 +300,8 @@ GST_START_TEST (test_prompt_way)
   fakekernel_set_cpuinfo (ZEN);
   fakekernel_set_import_errno (number, EINVAL);
   fail_if (mmio_import_any (dma_buf, "0000:00:03.0", &error));
-  check_error (&error, MMIO_ERROR_FAILED, "virtio_gpu", "dmesg confirms it", NULL);
+  check_error (&error, MMIO_ERROR_FAILED, "virtio_gpu", "dmesg confirms it",
+      NULL);
 }
 
 GST_END_TEST;
@@ -373,7 +375,8 @@ GST_START_TEST (test_many)
   fail_unless (strstr (mmio_error_get_system (error),
           "open /dev/dri/card2: ") != NULL, "%s",
       mmio_error_get_system (error));
-  check_error (&error, MMIO_ERROR_FAILED, ": unknown (/dev/dri/card2): only the "
+  check_error (&error, MMIO_ERROR_FAILED,
+      ": unknown (/dev/dri/card2): only the "
       "group video may read and write it",
       "; ast (/dev/dri/card9): its driver cannot import memory of "
       "other PCI devices", "; i915 (/dev/dri/renderD128): ",
@@ -455,8 +458,8 @@ GST_START_TEST (test_none)
   fail_unless_equals_int (importers->len, 0);
   fail_if (mmio_import_any (dma_buf, NULL, &error));
   fail_unless (mmio_error_get_system (error) == NULL);
-  check_error (&error, MMIO_ERROR_FAILED, "This machine has no display "
-      "hardware with a driver", "/sys/class/drm", "io-mode=copy", NULL);
+  check_error (&error, MMIO_ERROR_FAILED, "this machine has none with a driver",
+      "/sys/class/drm", "io-mode=copy", NULL);
   fail_if (mmio_import_any (dma_buf, NULL, NULL));
 }
 
