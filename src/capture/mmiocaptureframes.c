@@ -107,7 +107,9 @@ mmio_capture_is_unlinked (const MmioCapture * capture)
 static gboolean
 check_before_read (MmioCapture * capture)
 {
-  const gboolean ret = capture->is_checked || check (capture);
+  /* A forked child does not have the maps, whatever was checked before */
+  const gboolean ret = (capture->is_checked &&
+      mmio_process_is_current (capture->process)) || check (capture);
 
   capture->is_checked = FALSE;
   return ret;

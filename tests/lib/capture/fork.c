@@ -45,10 +45,11 @@ open_file (void)
   open_capture (path);
 }
 
+static guint8 pixels[SIZE];
+
 static MmioRead
 read_frame (void)
 {
-  static guint8 pixels[SIZE];
   const MmioTarget target = {.format =
         mmio_capture_get_info (capture)->layout.format,.plane =
         {pixels},.stride = {64 * 3}
@@ -123,6 +124,25 @@ do_use (void)
   mmio_capture_get_stats (capture, &stats);
   return read_frame () == MMIO_READ_GONE &&
       mmio_capture_wait (capture, 0, &count) == MMIO_WAIT_GONE && do_close ();
+}
+
+static gboolean
+do_read (void)
+{
+  guint buffer;
+
+  memset (pixels, 0, SIZE);
+  return read_frame () == MMIO_READ_GONE && pixels[0] == 0 &&
+      mmio_capture_choose (capture, &buffer) == MMIO_READ_GONE && do_close ();
+}
+
+static gboolean
+do_choose (void)
+{
+  guint buffer;
+
+  return mmio_capture_choose (capture, &buffer) == MMIO_READ_GONE &&
+      do_close ();
 }
 
 static gboolean
@@ -201,6 +221,24 @@ GST_START_TEST (test_replaced)
 
 GST_END_TEST;
 
+/* A fork between the check before a read and the read */
+GST_START_TEST (test_checked)
+{
+  gboolean (*const funcs[]) (void) = {
+    do_read, do_choose
+  };
+
+  open_file ();
+  for (guint i = 0; i < G_N_ELEMENTS (funcs); i++) {
+    fail_unless (mmio_capture_check_present (capture));
+    fail_unless (run_in_child (funcs[i]), "function %u", i);
+    fail_unless_equals_int (read_frame (), MMIO_READ_WHOLE);
+  }
+  mmio_capture_close (capture);
+}
+
+GST_END_TEST;
+
 static gint stop;
 
 /* Takes each lock of the capture again and again */
@@ -210,7 +248,9 @@ keep_busy (gpointer unused)
   while (!g_atomic_int_get (&stop)) {
     MmioCaptureStats stats;
 
-    mmio_capture_get_stats (capture, &stats);
+    /* The lock is held for most of the time */
+    for (guint i = 0; i < 100; i++)
+      mmio_capture_get_stats (capture, &stats);
     mmio_capture_check_present (capture);
     mmio_capture_get_removal (capture);
   }
@@ -299,6 +339,7 @@ fork_suite (void)
   tcase_add_test (tc, test_sim);
   tcase_add_test (tc, test_file);
   tcase_add_test (tc, test_replaced);
+  tcase_add_test (tc, test_checked);
   tcase_add_test (tc, test_busy);
   tcase_add_test (tc, test_wake);
   tcase_add_test (tc, test_monitor);
