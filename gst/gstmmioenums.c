@@ -104,6 +104,8 @@ gst_mmio_engine_get_type (void)
     {MMIO_ENGINE_ORC, "Vector loads, by ORC", "orc"},
     {MMIO_ENGINE_STREAM, "Streaming loads, for write-combining mappings",
         "stream"},
+    {MMIO_ENGINE_AVX512, "64-byte loads", "avx512"},
+    {MMIO_ENGINE_AVX, "32-byte loads", "avx"},
     {MMIO_ENGINE_U64, "64-bit loads", "u64"},
     {MMIO_ENGINE_U32, "32-bit loads, for devices without wider ones", "u32"},
     {0, NULL, NULL}

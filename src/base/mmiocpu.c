@@ -31,6 +31,38 @@ mmio_cpu_has_streaming_loads (void)
 }
 
 /**
+ * mmio_cpu_has_avx:
+ *
+ * Returns: whether there are loads of 32 bytes: the CPU has AVX, and the kernel
+ *   saves its registers
+ */
+gboolean
+mmio_cpu_has_avx (void)
+{
+#if defined (__x86_64__) || defined (__i386__)
+  return __builtin_cpu_supports ("avx");
+#else
+  return FALSE;
+#endif
+}
+
+/**
+ * mmio_cpu_has_avx512:
+ *
+ * Returns: whether there are loads of 64 bytes: the CPU has AVX-512F, and the
+ *   kernel saves its registers
+ */
+gboolean
+mmio_cpu_has_avx512 (void)
+{
+#if defined (__x86_64__) || defined (__i386__)
+  return __builtin_cpu_supports ("avx512f");
+#else
+  return FALSE;
+#endif
+}
+
+/**
  * mmio_cpu_is_virtual:
  *
  * Detects a virtual machine, where a BAR may be emulated.  Each load from such a BAR

@@ -6,6 +6,8 @@
 G_BEGIN_DECLS
 
 gboolean mmio_cpu_has_streaming_loads (void);
+gboolean mmio_cpu_has_avx (void);
+gboolean mmio_cpu_has_avx512 (void);
 gboolean mmio_cpu_is_virtual (void);
 
 /*

@@ -47,5 +47,7 @@ extern const MmioReader mmio_engine_u32;
 extern const MmioReader mmio_engine_orc;
 extern const MmioReader mmio_engine_orc_ordinary;
 extern const MmioReader mmio_engine_stream;
+extern const MmioReader mmio_engine_avx;
+extern const MmioReader mmio_engine_avx512;
 
 G_END_DECLS

@@ -84,18 +84,6 @@ has_sse2 (void)
   return __builtin_cpu_supports ("sse2");
 }
 
-static gboolean
-has_avx (void)
-{
-  return __builtin_cpu_supports ("avx");
-}
-
-static gboolean
-has_avx512 (void)
-{
-  return __builtin_cpu_supports ("avx512f");
-}
-
 #elif defined (__aarch64__)
 
 typedef guint64 Vector __attribute__((vector_size (16)));
@@ -128,8 +116,9 @@ static const MmioLoadKind loads[] = {
   {"u64", 8, "this CPU has no loads of 8 bytes", is_64_bit, load_u64},
 #ifdef HAVE_X86
   {"sse", 16, "this CPU has no SSE2", has_sse2, load_sse},
-  {"avx", 32, "this CPU has no AVX", has_avx, load_avx},
-  {"avx512", 64, "this CPU has no AVX-512", has_avx512, load_avx512},
+  {"avx", 32, "this CPU has no AVX", mmio_cpu_has_avx, load_avx},
+  {"avx512", 64, "this CPU has no AVX-512", mmio_cpu_has_avx512,
+      load_avx512},
   {"movntdqa", 64, "this CPU has no SSE4.1", mmio_cpu_has_streaming_loads,
       load_lines},
 #elif defined (__aarch64__)

@@ -30,6 +30,10 @@ get_engine (MmioEngine engine, MmioMapping mapping)
       return &mmio_engine_stream;
     case MMIO_ENGINE_U32:
       return &mmio_engine_u32;
+    case MMIO_ENGINE_AVX:
+      return &mmio_engine_avx;
+    case MMIO_ENGINE_AVX512:
+      return &mmio_engine_avx512;
     case MMIO_ENGINE_AUTO:
     case MMIO_ENGINE_U64:
     default:
@@ -65,9 +69,17 @@ choose_best (MmioMapping mapping, const char **reason)
     return &mmio_engine_stream;
   }
 #if defined (__x86_64__) || defined (__i386__)
-  if (has_orc) {
-    *reason = "an uncached map: the widest loads";
-    return &mmio_engine_orc;
+  {
+    static const MmioReader *const widest[] = {
+      &mmio_engine_avx512, &mmio_engine_avx, &mmio_engine_orc
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS (widest); i++) {
+      if (is_available (widest[i])) {
+        *reason = "an uncached map: the widest loads";
+        return widest[i];
+      }
+    }
   }
 #endif
 

@@ -14,6 +14,8 @@ G_BEGIN_DECLS
  * @MMIO_ENGINE_STREAM: streaming loads of whole lines, for write-combining maps
  * @MMIO_ENGINE_U64: 64-bit general-purpose loads
  * @MMIO_ENGINE_U32: 32-bit loads, for devices that do not support wider ones
+ * @MMIO_ENGINE_AVX: 32-byte loads
+ * @MMIO_ENGINE_AVX512: 64-byte loads
  *
  * The engines that the user can select.
  */
@@ -23,6 +25,8 @@ typedef enum {
   MMIO_ENGINE_STREAM,
   MMIO_ENGINE_U64,
   MMIO_ENGINE_U32,
+  MMIO_ENGINE_AVX,
+  MMIO_ENGINE_AVX512,
 } MmioEngine;
 
 /**

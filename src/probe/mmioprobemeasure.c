@@ -25,6 +25,8 @@ static const struct
 } engines[] = {
   {MMIO_ENGINE_ORC, "orc"},
   {MMIO_ENGINE_STREAM, "stream"},
+  {MMIO_ENGINE_AVX512, "avx512"},
+  {MMIO_ENGINE_AVX, "avx"},
   {MMIO_ENGINE_U64, "u64"},
   {MMIO_ENGINE_U32, "u32"},
 };

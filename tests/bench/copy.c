@@ -44,6 +44,10 @@ run_bytes (Bench * bench, const BenchCase * c, const guint8 * source,
       .phase = bytes}, \
   {phase_name, "stream", run_engine, .engine = MMIO_ENGINE_STREAM, \
       .phase = bytes}, \
+  {phase_name, "avx512", run_engine, .engine = MMIO_ENGINE_AVX512, \
+      .phase = bytes}, \
+  {phase_name, "avx", run_engine, .engine = MMIO_ENGINE_AVX, \
+      .phase = bytes}, \
   {phase_name, "u64", run_engine, .engine = MMIO_ENGINE_U64, \
       .phase = bytes}, \
   {phase_name, "u32", run_engine, .engine = MMIO_ENGINE_U32, \

@@ -9,8 +9,8 @@ WIDTH, LEFT, RIGHT = 860, 290, 80
 ROW, TITLE, GROUP_GAP = 24, 30, 16
 BACKGROUND, OURS, THEIRS, REFERENCE = "#fbfaf7", "#39506b", "#c9b48f", "#9aa5b1"
 # What is the project's own; the rest is what others do
-OWN = ("auto", "orc", "stream", "u64", "u32", "fused", "fused, unaligned", "mark",
-       "drop", "ignore", "read into a buffer", "loads only", "mmiovidsrc", "mmiovidsrc ! BGRx")
+OWN = ("auto", "orc", "stream", "avx512", "avx", "u64", "u32", "fused",
+       "fused, unaligned", "mark", "drop", "ignore", "read into a buffer", "loads only", "mmiovidsrc", "mmiovidsrc ! BGRx")
 
 PLOTS = {
     "copy": ("Copy of an RGB frame", ("aligned", "unaligned")),

@@ -56,7 +56,10 @@ check_text (GstHarness * h, const char *field, const char *wanted)
   gst_structure_free (stats);
 }
 
-static const char *const engines[] = { "auto", "orc", "stream", "u64", "u32" };
+static const char *const engines[] =
+    { "auto", "orc", "stream", "avx512", "avx", "u64",
+  "u32"
+};
 
 /* The same bytes whatever loads them, straight and through a conversion; or an
  * error, and never another engine than the one asked for */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "load/mmioframecopy.h"
+#include "trap.h"
 
 /* Where loads.py looks for loads */
 #define ARENA ((guint8 *) 0x300000000)
@@ -215,18 +216,27 @@ read_once (Bench * bench, const MmioReader * reader, const char *engine,
 int
 main (int argc, char **argv)
 {
-  static const MmioEngine engines[] = {
-    MMIO_ENGINE_ORC, MMIO_ENGINE_STREAM, MMIO_ENGINE_U64, MMIO_ENGINE_U32
+  /* Of those that valgrind does not know, and one that it knows */
+  static const MmioEngine trapped[] = { MMIO_ENGINE_AVX512, MMIO_ENGINE_U64 };
+  static const MmioEngine traced[] = {
+    MMIO_ENGINE_ORC, MMIO_ENGINE_STREAM, MMIO_ENGINE_AVX, MMIO_ENGINE_U64,
+    MMIO_ENGINE_U32
   };
+  const gboolean traps = argc == 3;
+  const MmioEngine *engines = traps ? trapped : traced;
+  const guint n = traps ? G_N_ELEMENTS (trapped) : G_N_ELEMENTS (traced);
   Bench bench;
 
-  if (argc != 2) {
-    fprintf (stderr, "Usage: %s TABLE\n", argv[0]);
+  if (argc != 2 && argc != 3) {
+    fprintf (stderr, "Usage: %s TABLE [LOADS]\n"
+        "LOADS: a file for the loads, which are recorded by traps\n", argv[0]);
     return 2;
   }
 
   bench_init (&bench, argv[1]);
-  for (guint i = 0; i < G_N_ELEMENTS (engines); i++) {
+  if (traps && !trap_start (bench.arena, (gsize) WINDOW * N_WINDOWS))
+    fail ("trap_start");
+  for (guint i = 0; i < n; i++) {
     g_autoptr (GError) error = NULL;
     const char *reason;
     const MmioReader *reader = mmio_reader_choose (engines[i],
@@ -237,10 +247,12 @@ main (int argc, char **argv)
       continue;
     }
     for (guint way = 0; way < N_WAYS; way++) {
-      for (guint n = 0; n < N_CASES; n++)
+      for (guint n_case = 0; n_case < N_CASES; n_case++)
         read_once (&bench, reader, mmio_reader_get_name (reader), way);
     }
   }
+  if (traps && !trap_stop (argv[2]))
+    fail (argv[2]);
   g_rand_free (bench.rand);
   fclose (bench.table);
 

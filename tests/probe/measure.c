@@ -67,7 +67,7 @@ measure (gsize length, MmioMapping mapping, guint widest)
     n_skipped += result->skipped != NULL;
   }
 
-  g_assert_cmpuint (n_engines, ==, 4);
+  g_assert_cmpuint (n_engines, ==, 6);
   g_assert_cmpuint (n_auto, ==, 1);
   g_assert_nonnull (mmio_load_kind_nth (n_loads - 1));
   g_assert_null (mmio_load_kind_nth (n_loads));

@@ -9,9 +9,9 @@ from bench import IVSHMEM, check, expect
 from picture import Picture, captured_rows, compare, expand, noise
 from watch import watching
 
-# What is asked for, and what that is in a virtual machine of amd64
-ENGINES = {"auto": "u64", "orc": "orc", "stream": "stream", "u64": "u64",
-           "u32": "u32"}
+# The guests' CPUs have no AVX-512
+_ENGINES = ("auto", "orc", "stream", "u64", "u32")
+_MORE_ENGINES = {"amd64": ("avx",), "arm64": ()}
 _VIRTUAL = "a virtual machine: it may have to emulate the loads"
 # What auto is, and why, by the guest's architecture and the map
 AUTO = {
@@ -24,6 +24,11 @@ AUTO = {
 
 # Nothing about it is a multiple of anything
 AWKWARD = Picture("RGB", 641, 47, offset=4096 + 1235, stride=1999)
+
+
+def engines(bench):
+    """The engines that the guest's CPU can run."""
+    return _ENGINES + _MORE_ENGINES[bench.guest.arch.name]
 
 
 def _source(name, mapping, picture, more):
@@ -43,7 +48,7 @@ def check_stats(bench, stats, engine, mapping):
 
 def _capture(bench, mapping, forms):
     """A frame from each engine in each form, all from one pipeline."""
-    frames = [(engine, form) for engine in ENGINES for form in forms]
+    frames = [(engine, form) for engine in engines(bench) for form in forms]
     pipeline = " ".join(
         _source(f"{engine}-{form}", mapping, AWKWARD,
                 f"engine={engine} num-buffers=1 ! video/x-raw,format={form} ! "
@@ -93,20 +98,23 @@ class _Changes:
     PICTURE = Picture("RGB", 163, 40, offset=4099, stride=501)
     ALL = f"0+{PICTURE.height}"
     CAPS = "video/x-raw,framerate=10/1"
-    NAMES = [f"{changes}-{engine}" for changes in ("drop", "mark")
-             for engine in ENGINES]
 
     def __init__(self, bench, watch):
-        self._bench, self._watch = bench, watch
+        self._watch, self._names = watch, self._names_of(bench)
+
+    @staticmethod
+    def _names_of(bench):
+        return [f"{changes}-{engine}" for changes in ("drop", "mark")
+                for engine in engines(bench)]
 
     @classmethod
-    def pipeline(cls, mapping):
+    def pipeline(cls, bench, mapping):
         def source(name):
             changes, engine = name.split("-")
             return _source(name, mapping, cls.PICTURE,
                            f"engine={engine} changes={changes} ! {cls.CAPS} ! "
                            "fakesink sync=false")
-        return " ".join(map(source, cls.NAMES))
+        return " ".join(map(source, cls._names_of(bench)))
 
     def expect_damage(self, expected):
         """Waits until all sources have sent it and then found nothing new for
@@ -118,20 +126,20 @@ class _Changes:
             return frames, damage, unchanged
 
         def not_yet():
-            late = [name for name in self.NAMES
+            late = [name for name in self._names
                     if len(look(name)[1]) < len(expected)]
             return f"{late} did not see all changes" if late else None
 
         self._watch.until(not_yet)
-        before = {name: look(name)[2] for name in self.NAMES}
+        before = {name: look(name)[2] for name in self._names}
 
         def moving():
-            late = [name for name in self.NAMES
+            late = [name for name in self._names
                     if look(name)[2] < before[name] + 3]
             return f"{late} do not come to rest" if late else None
 
         self._watch.until(moving)
-        for name in self.NAMES:
+        for name in self._names:
             frames, damage, _ = look(name)
             expect(damage == expected, f"{name}: {damage}, not {expected}")
             dropped = name.startswith("drop")
@@ -151,7 +159,7 @@ def _add_changes(mapping):
             bench.paint("large", bytes([memory[at] ^ 1 << bit]), at)
 
         rows = list(picture.ranges())
-        with watching(bench, _Changes.pipeline(mapping)) as watch:
+        with watching(bench, _Changes.pipeline(bench, mapping)) as watch:
             changes = _Changes(bench, watch)
             changes.expect_damage([_Changes.ALL])
             # The first of the bytes that belong to no row

@@ -30,6 +30,8 @@ static const struct
 } engines[] = {
   {MMIO_ENGINE_ORC, "orc", 16},
   {MMIO_ENGINE_STREAM, "stream", 64},
+  {MMIO_ENGINE_AVX512, "avx512", 64},
+  {MMIO_ENGINE_AVX, "avx", 32},
   {MMIO_ENGINE_U64, "u64", 8},
   {MMIO_ENGINE_U32, "u32", 4},
 };
@@ -105,6 +107,10 @@ get_best (MmioMapping mapping)
       return "u64";
     if (mapping == MMIO_MAPPING_WRITE_COMBINING && can_run (MMIO_ENGINE_STREAM))
       return "stream";
+    if (can_run (MMIO_ENGINE_AVX512))
+      return "avx512";
+    if (can_run (MMIO_ENGINE_AVX))
+      return "avx";
 #if !defined (__x86_64__) && !defined (__i386__)
     return "u64";
 #endif
