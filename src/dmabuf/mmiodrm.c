@@ -45,8 +45,8 @@ compare_names (gconstpointer a, gconstpointer b)
   return strcmp (name_a, name_b);
 }
 
-/* @names: (out) (transfer full): the nodes of that kind in a directory, in order; none
- * if there is no such directory.  Returns: 0 or errno */
+/* @names: (out) (transfer full): the nodes with that prefix in a directory, sorted;
+ * empty if the directory does not exist.  Returns: 0 or errno */
 static int
 list_names (const char *directory, const char *prefix, GPtrArray ** names)
 {
@@ -146,13 +146,11 @@ add_renders (GPtrArray * devices)
 /**
  * mmio_drm_list:
  * @devices: (out) (transfer full) (element-type MmioDrmDevice): the DRM devices of
- *   this machine, sorted by render node, or by card where there is none; NULL after an
- *   error
+ *   this machine, sorted by render node, or by card without one; NULL after an error
  *
- * Reads sysfs, since drmGetDevices2() lists only devices that have a node in
- * /dev/dri.  A container may have none, and what is missing is what an error has
- * to say.  It also leaves out devices on buses that it does not know.  No device is
- * opened.
+ * Lists the DRM devices in sysfs, and opens none.  drmGetDevices2() does not serve
+ * here: it lists only devices that have a node in /dev/dri, on buses that it knows.  In
+ * a container without the nodes, errors have to name the missing ones.
  *
  * Returns: 0 or errno
  */
@@ -175,18 +173,18 @@ mmio_drm_list (GPtrArray ** devices)
  * mmio_drm_open:
  * @node: the path of a node
  *
- * Opens a node.  The first process that opens a card becomes its master, and no
- * other process can show anything on it.  So this function drops master at once.
- * libdrm has no function that opens a node by its path.
+ * Opens a node, since libdrm has no function that opens one by its path.  The first
+ * process that opens a card becomes its master, and no other process can show frames
+ * on it.  So this function drops master at once.
  *
- * Returns: a descriptor, or -1 with errno set
+ * Returns: (transfer full): a descriptor, or -1 with errno set
  */
 int
 mmio_drm_open (const char *node)
 {
   const int fd = MMIO_RETRY (open (node, O_RDWR | O_CLOEXEC));
 
-  /* Fails where another process is master, and on render nodes */
+  /* Fails if another process is master, and on render nodes */
   if (fd >= 0 && !g_str_has_prefix (node, MMIO_DRM_NODES "/renderD"))
     drmDropMaster (fd);
 
@@ -196,6 +194,8 @@ mmio_drm_open (const char *node)
 /**
  * mmio_drm_get_driver:
  * @fd: an open node
+ *
+ * Gets the name of the kernel driver.
  *
  * Returns: (transfer full) (nullable): the driver's name, such as amdgpu or
  *   virtio_gpu, or NULL with errno set
@@ -238,7 +238,7 @@ plane_has_format (int fd, guint32 id, guint32 fourcc)
  * Checks whether a plane of the card's displays lists the format, with any
  * modifier.
  *
- * Returns: 1 for yes, 0 for no, or -1 with errno set; EOPNOTSUPP: it has no
+ * Returns: 1 for yes, 0 for no, or -1 with errno set; EOPNOTSUPP: the card has no
  *   displays
  */
 int

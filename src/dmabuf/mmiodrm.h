@@ -5,7 +5,7 @@
 
 G_BEGIN_DECLS
 
-/* Where the kernel shows its DRM devices, and where udev puts their nodes */
+/* Directories of the kernel's DRM devices, and of their nodes from udev */
 #define MMIO_DRM_SYSFS "/sys/class/drm"
 #define MMIO_DRM_NODES "/dev/dri"
 
@@ -14,7 +14,7 @@ G_BEGIN_DECLS
  * @card: (nullable): the node with the displays, /dev/dri/card0
  * @render: (nullable): the node for unprivileged use, /dev/dri/renderD128
  *
- * The nodes of a DRM device.  It has at least one.
+ * The nodes of a DRM device; at least one is set.
  */
 typedef struct {
   char *card;

@@ -2,7 +2,7 @@
 /*
  * Finds out which of this machine's DRM devices can import a dma-buf, by trying.
  * That depends on the driver, on the PCI topology between the two devices and on
- * the version of the kernel; no interface reports it in advance.
+ * the version of the kernel.  No interface reports it in advance.
  */
 #include "dmabuf/mmioimport.h"
 
@@ -27,7 +27,7 @@
 static const char *const late_drivers[] = { "amdgpu", "xe" };
 
 /* Displays of these drivers read only their own memory, by shadow planes
- * (DRM_GEM_SHADOW_PLANE_HELPER_FUNCS in Linux 6.19): for each frame, the kernel
+ * (DRM_GEM_SHADOW_PLANE_HELPER_FUNCS in Linux 6.19).  For each frame, the kernel
  * copies the imported memory there with the CPU. */
 static const char *const copying_drivers[] = {
   "ast", "bochs-drm", "cirrus", "cirrus-qemu", "efidrm", "gm12u320", "gud",
@@ -55,7 +55,7 @@ explain_denied (const char *group)
       group);
 }
 
-/* Why a node cannot be opened */
+/* Returns: (transfer full): the reason why a node cannot be opened */
 static char *
 explain_open (const char *node, int errnum)
 {
@@ -76,7 +76,7 @@ explain_open (const char *node, int errnum)
   }
 }
 
-/* Why the name of the driver is unknown */
+/* Returns: (transfer full): the reason why the name of the driver is unknown */
 static char *
 explain_version (int errnum)
 {
@@ -90,9 +90,12 @@ explain_version (int errnum)
       "it does not answer as a DRM device; see dmesg");
 }
 
-/* Why the driver does not import it.  @is_bar: whether it is memory of a PCI device.
+/* @is_bar: whether the dma-buf is memory of a PCI device
+ *
  * The errors are those of the kernel's drm_prime.c, virtgpu_prime.c,
- * vfio_pci_dmabuf.c and dma-buf-mapping.c. */
+ * vfio_pci_dmabuf.c and dma-buf-mapping.c.
+ *
+ * Returns: (transfer full): the reason why the driver does not import the dma-buf */
 static char *
 explain_import (int errnum, gboolean is_bar)
 {
@@ -134,7 +137,8 @@ explain_import (int errnum, gboolean is_bar)
   }
 }
 
-/* Why it is unknown whether the driver can map the memory */
+/* Returns: (transfer full): the reason why it is unknown whether the driver can map
+ * the memory */
 static char *
 explain_peer (int errnum)
 {
@@ -156,7 +160,7 @@ fail (MmioImporter * importer, const char *call, int errnum, char *reason)
  *
  * @lack: (out): 0, or the errno of a shortage that prevented the prediction
  *
- * Returns: (transfer full) (nullable): why the map will fail, or NULL */
+ * Returns: (transfer full) (nullable): the reason why the map will fail, or NULL */
 static char *
 foresee (const MmioDrmDevice * device, const char *address, int *lack)
 {
@@ -267,7 +271,7 @@ try_device (const MmioDrmDevice * device, int dma_buf, const char *address)
   return importer;
 }
 
-/* Tries the devices in order.  @one_is_enough: stop at the first importer, to wake no
+/* Tries the devices in order.  @one_is_enough: stops at the first importer, to wake no
  * other device */
 static GPtrArray *
 try_devices (int dma_buf, const char *address, gboolean one_is_enough,
@@ -357,8 +361,8 @@ set_import_error (const GPtrArray * importers, GError ** error)
  * Like mmio_import_try_all(), but stops at the first DRM device that imports the
  * dma-buf.
  *
- * Returns: TRUE if a DRM device imports it, else FALSE with @error set to the reasons
- *   of all
+ * Returns: TRUE if a DRM device imports it; else FALSE with %MMIO_ERROR_FAILED and the
+ *   reason of each device
  */
 gboolean
 mmio_import_any (int dma_buf, const char *address, GError ** error)

@@ -12,17 +12,17 @@ G_BEGIN_DECLS
  * @card: (nullable): the node of the same device that has its displays
  * @driver: (nullable): the driver's name, such as amdgpu or virtio_gpu; NULL
  *   if the node cannot be opened
- * @imports: it takes the dma-buf
- * @is_late: @imports, but this driver maps the memory only when it uses it; by
- *   the kernel's rules, that will succeed
+ * @imports: the device imports the dma-buf
+ * @is_late: @imports, but this driver maps the memory only at its first use; by
+ *   the kernel's rules, the map will succeed
  * @copies: @imports, but the displays of this driver cannot read it; the CPU
  *   copies it to memory that they can read
- * @reason: (nullable): why it does not import it, with a hint; without a full
- *   stop
+ * @reason: (nullable): why the device does not import the dma-buf, with a hint;
+ *   without a full stop
  * @call: (nullable): the call that failed; NULL if none did
  * @errnum: errno of that call, or 0
  *
- * The result of a try to import a dma-buf into a DRM device.
+ * The result of an attempt to import a dma-buf into a DRM device.
  */
 typedef struct {
   char *node;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Predicts whether the kernel lets one PCI device read the memory of another, by
- * the rules of its drivers/pci/p2pdma.c.  That is for drivers which apply these
- * rules only at the first use.  If this file knows less than the kernel, the
- * prediction is negative.
+ * Predicts whether the kernel permits one PCI device to read the memory of another,
+ * by the rules of its drivers/pci/p2pdma.c.  The prediction serves for drivers that
+ * apply these rules only at the first use.  If this file knows less than the kernel,
+ * the prediction is negative.
  */
 #include "dmabuf/mmiop2pdma.h"
 
@@ -81,7 +81,7 @@ note_lack (int errnum, int *lack)
   return errnum;
 }
 
-/* Returns: (transfer full) (nullable): where a link leads, as realpath() has it */
+/* Returns: (transfer full) (nullable): the target of a link, by realpath() */
 static char *
 follow (const char *link, int *lack)
 {
@@ -111,8 +111,8 @@ is_host (const char *name)
   return end > 0 && name[end] == '\0';
 }
 
-/* Finds the place of the target of a link.  A host bridge may itself be below a PCI
- * device (Intel's VMD); devices above it do not matter.
+/* Finds the place of the target of a link.  The nearest host bridge counts: it may
+ * itself be below a PCI device (Intel's VMD).
  *
  * Returns: FALSE if the target is not a PCI device */
 static gboolean
@@ -211,8 +211,8 @@ have_same_group (const Place * place, const Place * other, int *lack)
 }
 
 /* Whether reads between the two devices are redirected to the host bridge.  Only root
- * may read that.  But the kernel enables it only with an IOMMU, and devices in the
- * same IOMMU group can reach each other; those in different groups perhaps can. */
+ * may read that.  But the kernel redirects only with an IOMMU, and devices in the same
+ * IOMMU group can reach each other.  For different groups, it is unknown. */
 static Redirection
 ask_both (const Place * reader, const Place * owner, int *lack)
 {
@@ -332,10 +332,10 @@ hosts_are_trusted (const Place * reader, const Place * owner, int *lack)
  * @address: full PCI address of the device with the memory
  * @lack: (out): 0, or the errno of a shortage that prevented the answer
  *
- * Reads the configuration of both, and of the bridges above, which may wake
- * them.
+ * Finds the route of reads.  Reads the configuration of both devices and of the
+ * bridges above them, which may wake them.
  *
- * Returns: the route that the kernel permits, or why it permits none
+ * Returns: the route that the kernel permits, or the reason why it permits none
  */
 MmioP2pdmaRoute
 mmio_p2pdma_find_route (const char *reader, const char *address, int *lack)

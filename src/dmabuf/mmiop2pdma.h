@@ -17,7 +17,7 @@ G_BEGIN_DECLS
  * @MMIO_P2PDMA_ROUTE_BRIDGE: a bridge above both forwards reads
  * @MMIO_P2PDMA_ROUTE_HOST: the CPU or the host bridge forwards reads
  *
- * How one PCI device reads the memory of another.
+ * The route by which one PCI device reads the memory of another.
  */
 typedef enum {
   MMIO_P2PDMA_ROUTE_UNKNOWN,

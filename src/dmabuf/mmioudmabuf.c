@@ -66,7 +66,7 @@ set_open_error (int errnum, const char *address, GError ** error)
   }
 }
 
-/* The driver refuses larger ones without naming the limit */
+/* The driver rejects more memory, but its error does not name the limit */
 static gboolean
 check_limit (guint64 length, const char *address, GError ** error)
 {
@@ -87,7 +87,7 @@ check_limit (guint64 length, const char *address, GError ** error)
   return FALSE;
 }
 
-/* The driver refuses a page that extends beyond the end of the file */
+/* The driver rejects a page that extends beyond the end of the file */
 static gboolean
 check_end (int memfd, guint64 end, const char *address, GError ** error)
 {
@@ -106,8 +106,7 @@ check_end (int memfd, guint64 end, const char *address, GError ** error)
 static void
 set_create_error (int errnum, const char *address, GError ** error)
 {
-  /* A sealed file is in ordinary or in huge pages; not every kernel's driver
-   * accepts huge ones */
+  /* A sealed file has ordinary or huge pages; only some kernels export huge ones */
   if (errnum == EBADFD)
     mmio_set_system_error (error, MMIO_ERROR_SETTINGS, errnum, "UDMABUF_CREATE",
         "Cannot export the memory of %s as a dma-buf: this kernel cannot export "

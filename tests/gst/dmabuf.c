@@ -259,7 +259,8 @@ GST_START_TEST (test_demand_without_importer)
   gst_harness_play (h);
   buffer = source_pull (h);
   dmabuf_check_way (h, "dmabuf", "The dma-buf of ", bar.path,
-      " is sent, because io-mode=dmabuf is set. ", "this machine has none", NULL);
+      " is sent, because io-mode=dmabuf is set. ", "this machine has none",
+      NULL);
   fail_unless (dmabuf_is (buffer));
   dmabuf_check_picture (buffer, &odd);
   gst_buffer_unref (buffer);

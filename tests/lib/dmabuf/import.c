@@ -274,8 +274,7 @@ GST_START_TEST (test_late_way)
   fail_if (mmio_import_any (dma_buf, "0000:01:00.2", &error));
   check_error (&error, MMIO_ERROR_FAILED,
       "the PCIe switch above both redirects them to the host bridge (ACS, "
-      "for the IOMMU)",
-      "io-mode=dmabuf", NULL);
+      "for the IOMMU)", "io-mode=dmabuf", NULL);
 }
 
 GST_END_TEST;
