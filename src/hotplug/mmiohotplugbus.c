@@ -2,8 +2,8 @@
 /*
  * Monitors the PCI bus for known devices.
  *
- * An event is only a reason to enumerate the bus again.  The exception is a
- * removal: the same device may be back before the enumeration.
+ * An event only causes another enumeration of the bus.  The exception is a removal,
+ * which is reported at once: the device may return before the enumeration.
  */
 #include "hotplug/mmiohotplugbus.h"
 
@@ -28,9 +28,9 @@ struct _MmioHotplugBus
   gpointer data;
 
   MmioUevents *events;
-  int wake_fd;                  /* readable: the thread ends */
+  int wake_fd;                  /* readable: the thread must end */
   GThread *thread;
-  guint process;                /* forked children lack the thread */
+  guint process;                /* a forked child lacks the thread */
 
   GMutex start;                 /* held until the constructor has finished */
 
@@ -96,7 +96,7 @@ synchronize (MmioHotplugBus * bus)
 {
   g_autoptr (GPtrArray) entries = mmio_pci_enumerate (bus->is_known);
 
-  /* A failed enumeration removes nothing; it is repeated */
+  /* After a failed enumeration no device counts as removed */
   if (!entries) {
     start_settling (bus);
     return;
@@ -149,12 +149,12 @@ run (gpointer data)
     const gint n = g_poll (fds, G_N_ELEMENTS (fds),
         is_settled ? -1 : SETTLE_INTERVAL_MS);
 
-    /* A signal, or a temporary lack of memory */
+    /* A signal, or a temporary shortage of memory */
     if (n < 0 && errno != EINTR)
       g_usleep (SETTLE_INTERVAL_MS * G_GUINT64_CONSTANT (1000));
     if (n < 0 || fds[0].revents)
       continue;
-    /* The program has closed all its descriptors, this one included */
+    /* The program has closed this descriptor */
     if (fds[1].revents & G_IO_NVAL)
       fds[1].fd = -1;
     else if (fds[1].revents)
@@ -169,11 +169,13 @@ run (gpointer data)
  * mmio_hotplug_bus_new:
  * @is_known: selects devices; called from any thread
  * @func: called for each present device before this function returns, and then
- *   from a thread for each change; it must not free the monitor
- * @data: for @func
+ *   from the monitor's thread for each change; it must not free the monitor
+ * @data: argument of @func
  *
- * Monitors the PCI bus: by udevd if it runs, else by the kernel.  In a container
- * without both, only the present devices are reported.
+ * Monitors the PCI bus by uevents of udevd if it runs, else of the kernel.  A container
+ * that receives neither gets only the reports of present devices.
+ *
+ * Locking: @func is never called concurrently.
  *
  * Returns: (transfer full) (nullable): the monitor, or NULL with
  *   %MMIO_ERROR_FAILED; then @func was not called
@@ -208,7 +210,7 @@ mmio_hotplug_bus_new (MmioPciFilter is_known, MmioHotplugBusFunc func,
     return NULL;
   }
 
-  /* No device is reported before the thread exists */
+  /* If the thread cannot be started, no device is reported */
   start_settling (bus);
   g_mutex_lock (&bus->start);
   bus->thread = g_thread_try_new ("mmio-monitor", run, bus, &local);
@@ -230,7 +232,7 @@ mmio_hotplug_bus_new (MmioPciFilter is_known, MmioHotplugBusFunc func,
  * @bus: (transfer full): a monitor
  *
  * Ends the monitor and waits for its thread.  Its function is not called afterwards.
- * In a forked child, only frees memory.
+ * A forked child lacks the thread and does not wait.
  */
 void
 mmio_hotplug_bus_free (MmioHotplugBus * bus)

@@ -11,7 +11,7 @@ G_BEGIN_DECLS
  * @entry: (nullable): the new device; NULL: it was removed
  * @data: the data of mmio_hotplug_bus_new()
  *
- * Reports a device that came or was removed.
+ * Reports that a device was added or removed.
  */
 typedef void (*MmioHotplugBusFunc) (const char *address,
     const MmioPciEntry * entry, gpointer data);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Monitors one device in a separate thread: uevents of the bus, and requests of
- * vfio.  It reports only that there was an event; mmioidentity finds out whether
- * the device is still there.
+ * vfio.  It reports only that there was an event; mmioidentity checks whether the
+ * device is still present.
  */
 #include "hotplug/mmiohotplugdevice.h"
 
@@ -17,10 +17,10 @@
 #include "base/mmiosystem.h"
 #include "pci/mmiouevents.h"
 
-/* Largest number of events between two reports, and two checks for the end */
+/* Largest number of events that are taken between two checks for the thread's end */
 #define MAX_EVENTS 16
 
-/* Pause after a failed poll(), in microseconds */
+/* Pause after a failed poll() (microseconds) */
 #define POLL_PAUSE 100000
 
 struct _MmioHotplugDevice
@@ -30,11 +30,11 @@ struct _MmioHotplugDevice
   MmioHotplugDeviceFunc func;
   gpointer data;
 
-  MmioUevents *events;          /* NULL: not available */
-  int wake_fd;                  /* readable: the thread ends */
+  MmioUevents *events;          /* NULL: unavailable */
+  int wake_fd;                  /* readable: the thread must end */
   GThread *thread;              /* NULL: not started, or detached */
-  guint process;                /* forked children lack the thread */
-  GDestroyNotify destroy;       /* of @data, once detached */
+  guint process;                /* a forked child lacks the thread */
+  GDestroyNotify destroy;       /* for @data; set once detached */
 };
 
 static gboolean
@@ -44,7 +44,7 @@ take_events (MmioHotplugDevice * hotplug)
   g_autofree char *address = NULL;
   gboolean concerned = FALSE;
 
-  /* Events may come faster than this loop takes them */
+  /* Limited, as events may come faster than this loop takes them */
   for (guint i = 0; i < MAX_EVENTS &&
       mmio_uevents_take (hotplug->events, &action, &address); i++) {
     concerned |= g_strcmp0 (address, hotplug->address) == 0;
@@ -80,17 +80,17 @@ listen (MmioHotplugDevice * hotplug)
     gboolean concerned = FALSE, requested = FALSE;
 
     if (poll (fds, G_N_ELEMENTS (fds), -1) < 0) {
-      /* A signal, or a temporary lack of memory */
+      /* A signal, or a temporary shortage of memory */
       if (errno != EINTR)
         g_usleep (POLL_PAUSE);
       continue;
     }
     if (fds[0].revents) {
-      /* The read orders: this thread sees all that happened before the write */
+      /* The read synchronises: this thread sees all stores from before the write */
       eventfd_read (hotplug->wake_fd, &unused);
       return;
     }
-    /* The program has closed all its descriptors, this one included */
+    /* The program has closed this descriptor */
     if (fds[1].revents & POLLNVAL)
       fds[1].fd = -1;
     else if (fds[1].revents)
@@ -105,7 +105,7 @@ listen (MmioHotplugDevice * hotplug)
   }
 }
 
-/* Ends a detached watch */
+/* Frees a detached monitor, then its data */
 static void
 end (MmioHotplugDevice * hotplug)
 {
@@ -131,17 +131,16 @@ run (gpointer data)
 /**
  * mmio_hotplug_device_new:
  * @address: the device's full PCI address
- * @request_fd: an eventfd by which the kernel requests the device (vfio); -1:
- *   none.  It must stay open longer than the watch.
- * @func: called from a thread of the watch for each event; it must not free the
- *   watch
- * @data: for @func
- * @error: where to put an error
+ * @request_fd: (transfer none): an eventfd by which the kernel requests the device
+ *   (vfio), or -1; it must stay open until the monitor has ended
+ * @func: called from the monitor's thread for each event; it must not free the
+ *   monitor
+ * @data: argument of @func
  *
- * Starts to monitor a device.  Without netlink, only @request_fd is monitored.
+ * Starts to monitor a device.  Without netlink, monitors only @request_fd.
  *
- * Returns: (transfer full) (nullable): the watch, or NULL with
- *   %MMIO_ERROR_FAILED if neither is available
+ * Returns: (transfer full) (nullable): the monitor, or NULL with
+ *   %MMIO_ERROR_FAILED if nothing can be monitored or no thread started
  */
 MmioHotplugDevice *
 mmio_hotplug_device_new (const char *address, int request_fd,
@@ -185,10 +184,11 @@ mmio_hotplug_device_new (const char *address, int request_fd,
 
 /**
  * mmio_hotplug_device_detach:
- * @hotplug: (transfer full): a watch
- * @destroy: called from its thread with the data of its function, after its end
+ * @hotplug: (transfer full): a monitor
+ * @destroy: called with the data of the monitor's function, after the monitor is freed
  *
- * Detaches the watch: mmio_hotplug_device_end() ends it, also from its function.
+ * Detaches the monitor from its owner.  mmio_hotplug_device_end() ends it then, and
+ * may be called from its function.
  */
 void
 mmio_hotplug_device_detach (MmioHotplugDevice * hotplug, GDestroyNotify destroy)
@@ -199,14 +199,14 @@ mmio_hotplug_device_detach (MmioHotplugDevice * hotplug, GDestroyNotify destroy)
 
 /**
  * mmio_hotplug_device_end:
- * @hotplug: (transfer full): a detached watch
+ * @hotplug: (transfer full): a detached monitor
  *
- * Requests the end of the watch, without waiting for it.
+ * Requests the end of the monitor, without waiting for it.
  */
 void
 mmio_hotplug_device_end (MmioHotplugDevice * hotplug)
 {
-  /* A forked child lacks the thread */
+  /* A forked child lacks the thread that would free it */
   if (!mmio_process_is_current (hotplug->process)) {
     end (hotplug);
     return;
@@ -218,9 +218,10 @@ mmio_hotplug_device_end (MmioHotplugDevice * hotplug)
 
 /**
  * mmio_hotplug_device_free:
- * @hotplug: (transfer full): a watch
+ * @hotplug: (transfer full): a monitor
  *
- * Ends the watch and waits for its thread.  Its function is not called afterwards.
+ * Ends the monitor and waits for its thread.  Its function is not called afterwards.
+ * A forked child lacks the thread and does not wait.
  */
 void
 mmio_hotplug_device_free (MmioHotplugDevice * hotplug)

@@ -7,11 +7,11 @@ G_BEGIN_DECLS
 
 /**
  * MmioHotplugDeviceFunc:
- * @is_requested: the kernel requests the device, as it is unplugged or its driver
- *   is unbound, and waits until it is released
+ * @is_requested: the kernel requests the device and waits for its release, as it
+ *   is being unplugged or its driver unbound
  * @data: the data of mmio_hotplug_device_new()
  *
- * Reports an event of the device, or a request for it.
+ * Reports a uevent of the device, or a request for it.
  */
 typedef void (*MmioHotplugDeviceFunc) (gboolean is_requested, gpointer data);
 
