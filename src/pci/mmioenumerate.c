@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Lists PCI devices by their IDs.  Their class says nothing: most displays and
- * multimedia devices have no frame that can be read.  The attributes of sysfs are kept
- * by the kernel: no device is woken, no configuration space read and no BAR opened.
+ * Lists PCI devices by their IDs.  Their class does not help: most displays and
+ * multimedia devices have no frame that can be read.  The kernel keeps the values of
+ * the sysfs attributes used here: a read neither wakes the device nor accesses its
+ * configuration space.  No BAR is opened.
  */
 #include "pci/mmioenumerate.h"
 
@@ -13,7 +14,7 @@
 #include "base/mmiosystem.h"
 #include "pci/mmiopcistate.h"
 
-/* What the third column of the attribute "resource" has: linux/ioport.h */
+/* Flags in the third column of the attribute "resource", from linux/ioport.h */
 #define IORESOURCE_MEM 0x200
 #define IORESOURCE_UNSET 0x20000000
 
@@ -23,7 +24,9 @@ get_path (const char *address, const char *name)
   return g_build_filename (MMIO_PCI_SYSFS, address, name, NULL);
 }
 
-/* @cannot_ask: (inout): set if that is why there is nothing */
+/* @cannot_ask: (inout): set if a shortage of descriptors or memory prevents the read
+ *
+ * Returns: (transfer full) (nullable): the attribute, or NULL after an error */
 static char *
 read_attribute (const char *address, const char *name, gboolean * cannot_ask)
 {
@@ -47,8 +50,7 @@ read_number (const char *address, const char *name, guint64 max,
   return g_ascii_string_to_unsigned (text + 2, 16, 0, max, number, NULL);
 }
 
-/* Whether a line of "resource" is memory that holds a page, and has been given
- * an address */
+/* Whether a line of "resource" is memory of at least a page, with an address */
 static gboolean
 is_large_memory (const char *line)
 {
@@ -74,8 +76,8 @@ exists (const char *path, gboolean * cannot_ask)
   return FALSE;
 }
 
-/* Whether the BAR is there.  A device that is just being plugged in has none yet: the
- * kernel announces it, then gives its BARs addresses, and makes their files last. */
+/* Whether the BAR has an address and a file.  After the uevent of a new device, the
+ * kernel assigns addresses to its BARs, and creates their files last. */
 static gboolean
 has_memory (const char *address, guint bar, gboolean * cannot_ask)
 {
@@ -92,8 +94,8 @@ has_memory (const char *address, guint bar, gboolean * cannot_ask)
       exists (file, cannot_ask);
 }
 
-/* Returns: (nullable): the device, if it is one that counts and is still there
- */
+/* Returns: (transfer full) (nullable): the device; NULL if @is_known does not select
+ * it, or it lacks the BAR, or was removed */
 static MmioPciEntry *
 entry_new (const char *address, MmioPciFilter is_known, gboolean * cannot_ask)
 {
@@ -115,8 +117,8 @@ entry_new (const char *address, MmioPciFilter is_known, gboolean * cannot_ask)
       !has_memory (address, bar, cannot_ask))
     return NULL;
 
-  /* It may have gone since its attributes were read: without a path it would
-   * look like another one */
+  /* The device may have been removed since its attributes were read.  An entry
+   * without a path would differ from the one of the same device. */
   *cannot_ask |= mmio_is_shortage (mmio_real_path (link, &entry->path));
   if (!entry->path)
     return NULL;
@@ -142,12 +144,12 @@ compare_addresses (gconstpointer a, gconstpointer b)
  * mmio_pci_enumerate:
  * @is_known: selects devices
  *
- * Lists the devices that @is_known selects, if they have the BAR that it names.  They
- * are not opened.
+ * Lists the devices that @is_known selects, if they have the BAR that it names.  Opens
+ * no device.
  *
- * Returns: (transfer full) (nullable) (element-type MmioPciEntry): the devices, in
- *   the order of their addresses; none where there is no PCI bus; NULL if this
- *   process cannot ask for want of descriptors or memory, which may pass
+ * Returns: (transfer full) (nullable) (element-type MmioPciEntry): the devices, sorted
+ *   by address; empty without a PCI bus; NULL after a shortage of descriptors or
+ *   memory, which may be temporary
  */
 GPtrArray *
 mmio_pci_enumerate (MmioPciFilter is_known)
@@ -175,6 +177,8 @@ mmio_pci_enumerate (MmioPciFilter is_known)
 /**
  * mmio_pci_entry_free:
  * @entry: (transfer full): a device
+ *
+ * Frees a device.
  */
 void
 mmio_pci_entry_free (MmioPciEntry * entry)

@@ -7,14 +7,14 @@ G_BEGIN_DECLS
 
 /**
  * MmioPciEntry:
- * @address: its full PCI address
- * @path: its directory in /sys/devices
- * @vendor, @device: what it is
- * @class_code: its PCI class: base class, subclass, programming interface, a
- *   byte each
- * @names: what it is, in words
+ * @address: full PCI address
+ * @path: directory in /sys/devices
+ * @vendor, @device: PCI IDs
+ * @class_code: PCI class: base class, subclass and programming interface, a byte
+ *   each
+ * @names: names of vendor and device
  *
- * A PCI device that is known to describe its frame.
+ * A PCI device that an #MmioPciFilter selected.
  */
 typedef struct {
   char *address;
@@ -27,11 +27,13 @@ typedef struct {
 
 /**
  * MmioPciFilter:
- * @vendor_id: of a PCI device
- * @device_id: likewise
- * @bar: (out): the BAR that it needs
+ * @vendor_id: vendor ID of a PCI device
+ * @device_id: its device ID
+ * @bar: (out): number of the BAR that it must have
  *
- * Returns: whether the device is listed if it has that BAR
+ * Selects devices by their IDs.
+ *
+ * Returns: whether to list the device if it has @bar
  */
 typedef gboolean (*MmioPciFilter) (guint16 vendor_id, guint16 device_id,
     guint * bar);

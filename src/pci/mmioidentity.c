@@ -5,8 +5,8 @@
  * A map by sysfs outlives the removal of its device.  If another device is plugged
  * in at the same address, the old map reads the memory of that device.  So each
  * frame is read between two checks.  A check reads an attribute of sysfs that was
- * opened with the device: it belongs to this device, and fails after its removal
- * (seen: ENODEV).  The same read shows whether the device still answers.
+ * opened with the device.  The read fails after a removal of the device (observed:
+ * ENODEV), also if there is another one.  It also shows whether the device answers.
  */
 #include "pci/mmioidentity.h"
 
@@ -23,19 +23,19 @@
 #define BAR_REGISTER(n) (PCI_BASE_ADDRESS_0 + 4 * (n))
 #define BAR_IS_64(bar) (((bar) & (PCI_BASE_ADDRESS_SPACE | \
     PCI_BASE_ADDRESS_MEM_TYPE_MASK)) == PCI_BASE_ADDRESS_MEM_TYPE_64)
-/* What a read gives that no device answers */
+/* Result of a read that no device answers */
 #define NO_ANSWER 0xffffffff
 
 struct _MmioIdentity
 {
   char *address;
-  char *physical;               /* NULL: it is no virtual function */
+  char *physical;               /* NULL: it is not a virtual function */
   int config_fd;
   int power_fd;                 /* -1: kernels before 5.11 */
-  guint32 bar[PCI_STD_NUM_BARS];        /* their registers */
+  guint32 bar[PCI_STD_NUM_BARS];        /* registers at the start */
 };
 
-/* Returns: 0, or errno */
+/* Returns: 0 or errno; ENODATA: the configuration is too short */
 static int
 read_config (const MmioIdentity * identity, guint offset, gpointer data,
     gsize size)
@@ -58,8 +58,10 @@ open_attribute (const char *address, const char *name)
  * mmio_identity_new:
  * @address: the device's full PCI address
  *
- * Returns: (transfer full) (nullable): what the device is now, or NULL with
- *   @error set
+ * Opens the configuration of a device, and stores its BAR registers.
+ *
+ * Returns: (transfer full) (nullable): the identity, or NULL with
+ *   %MMIO_ERROR_NOT_PERMITTED or %MMIO_ERROR_FAILED
  */
 MmioIdentity *
 mmio_identity_new (const char *address, GError ** error)
@@ -102,8 +104,9 @@ mmio_identity_free (MmioIdentity * identity)
   g_free (identity);
 }
 
-/* Those of a virtual function are attributes only, which are found by its
- * address.  If it can still be asked afterwards, they were its own. */
+/* The IDs of a virtual function are only in attributes, which are opened by its
+ * address.  If its open configuration is readable afterwards, the device was still
+ * present, so the IDs are its own. */
 static int
 read_virtual_ids (const MmioIdentity * identity, guint ids[2])
 {
@@ -118,7 +121,7 @@ read_virtual_ids (const MmioIdentity * identity, guint ids[2])
   return errnum;
 }
 
-/* Returns: 0 with @ids set, or errno */
+/* @ids: (out): vendor and device.  Returns: 0 with @ids set, or errno */
 static int
 read_ids (const MmioIdentity * identity, guint ids[2])
 {
@@ -136,10 +139,12 @@ read_ids (const MmioIdentity * identity, guint ids[2])
 
 /**
  * mmio_identity_has_ids:
- * @vendor, @device: a kind of device
- * @errnum: (out): the errno of a shortage, if that is why FALSE is returned; or 0
+ * @vendor, @device: PCI IDs
+ * @errnum: (out): the errno of a shortage that prevented the check, or 0
  *
- * Returns: whether it is one of these
+ * Checks the IDs of the device.
+ *
+ * Returns: whether the device is present and has these IDs
  */
 gboolean
 mmio_identity_has_ids (const MmioIdentity * identity, guint16 vendor,
@@ -152,7 +157,7 @@ mmio_identity_has_ids (const MmioIdentity * identity, guint16 vendor,
   return ret == 0 && ids[0] == vendor && ids[1] == device;
 }
 
-/* D3hot or D3cold; the memory of a device that sleeps reads as ones */
+/* In D3hot or D3cold, the memory of a device reads as ones */
 static gboolean
 is_asleep (const MmioIdentity * identity)
 {
@@ -163,7 +168,8 @@ is_asleep (const MmioIdentity * identity)
       sizeof (state) && memcmp (state, "D3", sizeof (state)) == 0;
 }
 
-/* What the rest is read from is asleep, or answers by waking: looked at first */
+/* Must be the first check: the others read the configuration, which may not answer in
+ * D3, or wakes the device */
 static gboolean
 check_awake (const MmioIdentity * identity, GError ** error)
 {
@@ -171,8 +177,9 @@ check_awake (const MmioIdentity * identity, GError ** error)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_GONE,
-      "%s has gone to sleep; keep it awake with: echo on | sudo tee "
-      MMIO_PCI_SYSFS "/%s/power/control", identity->address, identity->address);
+      "Cannot read %s: it has gone to sleep; keep it awake with: echo on | sudo "
+      "tee " MMIO_PCI_SYSFS "/%s/power/control", identity->address,
+      identity->address);
   return FALSE;
 }
 
@@ -181,13 +188,14 @@ set_unplugged_error (const MmioIdentity * identity, int errnum, GError ** error)
 {
   if (identity->physical)
     mmio_set_system_error (error, MMIO_ERROR_GONE, errnum, "pread config",
-        "%s has been unplugged, or virtual functions were switched off; see how "
-        "many %s has with: cat " MMIO_PCI_SYSFS "/%s/sriov_numvfs",
-        identity->address, identity->physical, identity->physical);
+        "Cannot read %s: it was unplugged, or virtual functions were switched "
+        "off; show how many %s has with: cat " MMIO_PCI_SYSFS
+        "/%s/sriov_numvfs", identity->address, identity->physical,
+        identity->physical);
   else
     mmio_set_system_error (error, MMIO_ERROR_GONE, errnum, "pread config",
-        "%s has been unplugged, or removed from the bus; look for it with: "
-        "echo 1 | sudo tee /sys/bus/pci/rescan", identity->address);
+        "Cannot read %s: it was unplugged, or removed from the bus; find it "
+        "with: echo 1 | sudo tee /sys/bus/pci/rescan", identity->address);
 }
 
 static void
@@ -197,14 +205,14 @@ set_silent_error (const MmioIdentity * identity, GError ** error)
 
   if (identity->physical)
     mmio_set_error (error, MMIO_ERROR_GONE,
-        "%s does not answer any more; see whether %s does, whose virtual "
-        "function it is, with: lspci -vs %s", address, identity->physical,
+        "Cannot read %s: it does not answer any more; check its physical "
+        "function %s with: lspci -vs %s", address, identity->physical,
         identity->physical);
   else
     mmio_set_error (error, MMIO_ERROR_GONE,
-        "%s does not answer any more; if it is plugged in and powered, find it "
-        "again with: echo 1 | sudo tee " MMIO_PCI_SYSFS "/%s/remove "
-        "/sys/bus/pci/rescan", address, address);
+        "Cannot read %s: it does not answer any more; if it is plugged in and "
+        "powered, find it again with: echo 1 | sudo tee " MMIO_PCI_SYSFS
+        "/%s/remove " "/sys/bus/pci/rescan", address, address);
 }
 
 static gboolean
@@ -228,11 +236,12 @@ check_command (const MmioIdentity * identity, GError ** error)
     return FALSE;
   }
 
-  /* The bit of a virtual function is 0: its physical one decodes for it */
+  /* The bit of a virtual function is 0, as its physical function decodes for it */
   if (!identity->physical && !(GUINT32_FROM_LE (command) & PCI_COMMAND_MEMORY)) {
     mmio_set_error (error, MMIO_ERROR_GONE,
-        "Memory decoding of %s was switched off, or it was reset; switch it on "
-        "with: sudo setpci -s %s COMMAND=2:2", address, address);
+        "Cannot read %s: its memory decoding was switched off, or it was reset; "
+        "switch decoding on with: sudo setpci -s %s COMMAND=2:2", address,
+        address);
     return FALSE;
   }
 
@@ -253,22 +262,22 @@ check_base (const MmioIdentity * identity, guint bar, GError ** error)
     return TRUE;
 
   mmio_set_error (error, MMIO_ERROR_GONE,
-      "BAR %u of %s is not where it was, or the device was reset"
+      "Cannot read BAR %u of %s: it was moved, or the device was reset"
       MMIO_START_AGAIN " when it is ready.", bar, identity->address);
   return FALSE;
 }
 
 /**
  * mmio_identity_check:
- * @bar: the BAR that is captured; -1 if it is not known which it is
+ * @bar: number of the captured BAR, or -1: unknown
  *
- * Asks whether the device is still there, answers to its memory BARs, and has
- * the BAR where it was: three or four reads of configuration space, a
- * microsecond each, about.  Where the system lacks memory to answer with, the device
- * counts as present until the next check.
+ * Checks that the device is present, answers to its memory BARs, and has not moved the
+ * BAR.  That takes three or four reads of configuration space, of about a microsecond
+ * each.  After a shortage of memory or descriptors, the device counts as present until
+ * the next check.
  *
- * Returns: FALSE with %MMIO_ERROR_GONE if what the map reads now may not be the
- *   device's
+ * Returns: FALSE with %MMIO_ERROR_GONE if a map of the BAR may not read the device's
+ *   memory
  */
 gboolean
 mmio_identity_check (const MmioIdentity * identity, gint bar, GError ** error)

@@ -8,7 +8,9 @@ G_BEGIN_DECLS
 /**
  * MmioIdentity:
  *
- * What a PCI device was when it was opened.  Any thread may compare.
+ * Identifies a PCI device as it was when it was opened.
+ *
+ * Locking: none; it does not change, and any thread may check it.
  */
 typedef struct _MmioIdentity MmioIdentity;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finds and describes PCI devices by the attributes that sysfs has of them.
+ * Finds and describes PCI devices by their attributes in sysfs.
  *
- * libpciaccess only looks up their names in pci.ids.  Its list of devices does
- * not serve here: it is one snapshot for the whole process.  Up to 0.18 another
- * pci_system_init() replaces it and loses the old one; from 0.19 on the second
- * call only counts, so the list stays as it is while the application uses it.
+ * libpciaccess serves only to find their names in pci.ids.  Its list of devices does
+ * not serve here, as it is one snapshot for the whole process.  Up to 0.18, another
+ * pci_system_init() replaces the list and leaks the old one.  From 0.19 on, the second
+ * call only counts, so the list does not change while the application uses it.
  */
 #include "pci/mmiopci.h"
 
@@ -23,10 +23,12 @@ static GMutex names_lock;
 
 /**
  * mmio_pci_names_init:
- * @names: (out caller-allocates): the names; mmio_pci_names_clear() them
- * @vendor_id, @device_id: the device's numbers
+ * @names: (out caller-allocates): the names; free with mmio_pci_names_clear()
+ * @vendor_id, @device_id: PCI IDs
  *
- * Looks up the names of a device.  Any number has a full name.
+ * Finds the names of a device.  All IDs have a full name.
+ *
+ * Locking: takes a lock around libpciaccess's cache.
  */
 void
 mmio_pci_names_init (MmioPciNames * names, guint16 vendor_id, guint16 device_id)
@@ -54,7 +56,7 @@ mmio_pci_names_init (MmioPciNames * names, guint16 vendor_id, guint16 device_id)
 /**
  * mmio_pci_names_clear:
  *
- * Frees what @names own.
+ * Frees the strings in @names.
  */
 void
 mmio_pci_names_clear (MmioPciNames * names)
@@ -64,7 +66,9 @@ mmio_pci_names_clear (MmioPciNames * names)
   g_clear_pointer (&names->full, g_free);
 }
 
-/* @text: (out) (transfer full) (nullable).  Returns: 0, or errno */
+/* @text: (out) (transfer full) (nullable): the attribute
+ *
+ * Returns: 0 or errno; ENODATA: it is empty */
 static int
 read_attribute (const MmioAddress * slot, const char *name, char **text)
 {
@@ -77,7 +81,7 @@ read_attribute (const MmioAddress * slot, const char *name, char **text)
   return errnum == 0 && length == 0 ? ENODATA : errnum;
 }
 
-/* Returns: 0 with @id set, or errno */
+/* @id: (out): 0xffff after an error.  Returns: 0 or errno */
 static int
 read_id (const MmioAddress * slot, const char *name, guint16 * id)
 {
@@ -88,8 +92,7 @@ read_id (const MmioAddress * slot, const char *name, guint16 * id)
   return errnum;
 }
 
-/* A device without such an attribute is none that has it.  Returns: 0 with @id set, or
- * errno */
+/* A missing attribute is no error; @id is then 0xffff.  Returns: 0 or errno */
 static int
 read_optional_id (const MmioAddress * slot, const char *name, guint16 * id)
 {
@@ -98,8 +101,8 @@ read_optional_id (const MmioAddress * slot, const char *name, guint16 * id)
   return errnum == ENOENT || errnum == ENODATA ? 0 : errnum;
 }
 
-/* Each line of "resource" has a BAR's first and last address and its flags, of
- * which the lowest are the BAR's own bits */
+/* Each line of "resource" has a BAR's first and last address and its flags; the lowest
+ * flags are the bits of the BAR register */
 static void
 parse_bars (MmioPciInfo * info, const char *text)
 {
@@ -119,8 +122,8 @@ parse_bars (MmioPciInfo * info, const char *text)
   }
 }
 
-/* Reading the configuration wakes a device that sleeps in D3cold, and fails
- * where the device cannot be reached.  Returns: 0 with @info set, or errno. */
+/* Reading the configuration wakes a device in D3cold, and fails if the device is
+ * unreachable.  Returns: 0 with @info set, or errno */
 static int
 info_init (MmioPciInfo * info, const MmioAddress * slot)
 {
@@ -167,8 +170,8 @@ compare_slots (gconstpointer a, gconstpointer b)
   return one->function < other->function ? -1 : 1;
 }
 
-/* Returns: (transfer full) (nullable) (element-type MmioAddress): where devices
- * are, ordered */
+/* Returns: (transfer full) (nullable) (element-type MmioAddress): the slots of all
+ * devices, sorted; NULL with @error set */
 static GArray *
 list_slots (GError ** error)
 {
@@ -178,15 +181,14 @@ list_slots (GError ** error)
 
   if (errnum == ENOENT) {
     mmio_set_system_error (error, MMIO_ERROR_NOT_FOUND, errnum, "opendir",
-        "This system shows no PCI bus (/sys/bus/pci is missing); try "
-        "device=sim.");
+        "Cannot list the PCI devices: this system has no PCI bus (/sys/bus/pci "
+        "is missing); try device=sim.");
     return NULL;
   }
 
   if (errnum != 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "opendir",
-        "Cannot list the PCI devices in " MMIO_PCI_SYSFS
-        "; dmesg may say why.");
+        "Cannot list the PCI devices in " MMIO_PCI_SYSFS "; see dmesg.");
     return NULL;
   }
 
@@ -214,7 +216,7 @@ set_read_error (const MmioAddress * slot, int errnum, GError ** error)
   mmio_pci_set_config_error (error, text, errnum);
 }
 
-/* Keeps of @slots those whose device has the IDs of @address */
+/* Removes the slots of devices without the IDs of @address */
 static gboolean
 keep_matches (GArray * slots, const MmioAddress * address, GError ** error)
 {
@@ -245,7 +247,7 @@ set_not_found_error (const MmioAddress * address, GError ** error)
   g_autofree char *text = mmio_address_to_string (address);
 
   mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
-      "There is no PCI device %s; see what there is with: lspci -Dnn", text);
+      "Cannot find PCI device %s; list the devices with: lspci -Dnn", text);
 }
 
 static char *
@@ -279,15 +281,15 @@ choose_match (const MmioAddress * address, GArray * found, MmioAddress * slot,
 
   if (address->nth < 0 && found->len > 1) {
     mmio_set_error (error, MMIO_ERROR_AMBIGUOUS,
-        "%u PCI devices are %s; set device to one of them: %s.", found->len,
-        text, list);
+        "Cannot choose a PCI device: %u devices have the ID %s; set device to "
+        "one of them: %s.", found->len, text, list);
     return FALSE;
   }
 
   if (nth >= found->len) {
     mmio_set_error (error, MMIO_ERROR_NOT_FOUND,
-        "There is no PCI device %s, they are counted from 0; set device to one "
-        "of these: %s.", text, list);
+        "Cannot find PCI device %s: devices with this ID are counted from 0; "
+        "set device to one of these: %s.", text, list);
     return FALSE;
   }
 
@@ -295,7 +297,7 @@ choose_match (const MmioAddress * address, GArray * found, MmioAddress * slot,
   return TRUE;
 }
 
-/* Where the device is that @address names */
+/* @slot: (out): the slot of the device with the address or ID @address */
 static gboolean
 find_slot (const MmioAddress * address, MmioAddress * slot, GError ** error)
 {
@@ -328,14 +330,14 @@ find_slot (const MmioAddress * address, MmioAddress * slot, GError ** error)
 /**
  * mmio_pci_find:
  * @address: a slot or an ID
- * @info: (out caller-allocates): the device's description;
- *   mmio_pci_info_clear() it
+ * @info: (out caller-allocates): the device's description; free with
+ *   mmio_pci_info_clear()
  *
- * Finds the one device that @address names.  Reads configuration space, never
- * a BAR.
+ * Finds the one device with an address or ID.  Reads configuration space, never a
+ * BAR.
  *
- * Returns: TRUE, or FALSE with %MMIO_ERROR_NOT_FOUND, %MMIO_ERROR_AMBIGUOUS
- *   or %MMIO_ERROR_FAILED
+ * Returns: TRUE, or FALSE with %MMIO_ERROR_NOT_FOUND, %MMIO_ERROR_AMBIGUOUS,
+ *   %MMIO_ERROR_NOT_PERMITTED or %MMIO_ERROR_FAILED
  */
 gboolean
 mmio_pci_find (const MmioAddress * address, MmioPciInfo * info, GError ** error)
@@ -356,12 +358,11 @@ mmio_pci_find (const MmioAddress * address, MmioPciInfo * info, GError ** error)
 /**
  * mmio_pci_list:
  *
- * Lists the devices, ordered by address.  Reads configuration space, never a
- * BAR.
+ * Lists the devices, sorted by address.  Reads configuration space, never a BAR.
+ * Omits devices that cannot be read.  Fails after a shortage of descriptors or memory.
  *
- * Returns: (transfer full) (nullable) (element-type MmioPciInfo): the devices,
- *   or NULL with %MMIO_ERROR_NOT_FOUND if there is no bus, or with
- *   %MMIO_ERROR_FAILED
+ * Returns: (transfer full) (nullable) (element-type MmioPciInfo): the devices; NULL
+ *   with %MMIO_ERROR_NOT_FOUND if there is no bus, or with %MMIO_ERROR_FAILED
  */
 GArray *
 mmio_pci_list (GError ** error)
@@ -379,20 +380,19 @@ mmio_pci_list (GError ** error)
     MmioPciInfo info;
     const int errnum = info_init (&info, slot);
 
-    /* Half a list would be taken for the whole one */
+    /* An incomplete list would pass for the complete one */
     if (mmio_is_shortage (errnum)) {
       set_read_error (slot, errnum, error);
       g_array_unref (infos);
       return NULL;
     }
 
-    /* A device that was removed meanwhile, or may not be read, does not hide the
-     * others */
+    /* The device may have been removed meanwhile, or be unreadable */
     if (errnum == 0)
       g_array_append_val (infos, info);
     else
-      g_debug ("%04x:%02x:%02x.%x: %s", slot->domain, slot->bus, slot->slot,
-          slot->function, g_strerror (errnum));
+      g_debug ("Cannot read %04x:%02x:%02x.%x: %s", slot->domain, slot->bus,
+          slot->slot, slot->function, g_strerror (errnum));
   }
 
   return infos;
@@ -401,7 +401,10 @@ mmio_pci_list (GError ** error)
 /**
  * mmio_pci_info_get_model:
  *
- * Returns: (transfer full): vendor, device and subsystem, as text
+ * Formats the IDs of a device, to compare models.
+ *
+ * Returns: (transfer full): vendor, device, subsystem vendor and subsystem, as four
+ *   hexadecimal numbers with colons
  */
 char *
 mmio_pci_info_get_model (const MmioPciInfo * info)
@@ -413,7 +416,7 @@ mmio_pci_info_get_model (const MmioPciInfo * info)
 /**
  * mmio_pci_info_clear:
  *
- * Frees what @info owns.
+ * Frees the strings in @info.
  */
 void
 mmio_pci_info_clear (MmioPciInfo * info)

@@ -5,19 +5,20 @@
 
 G_BEGIN_DECLS
 
-/* The BARs of a PCI function; memory that is in no BAR (a file) counts as BAR 0 */
+/* Number of BARs of a PCI function; memory without a BAR (a file) counts as BAR 0 */
 #define MMIO_MAX_BARS 6
 
-/* Only the driver knows where the memory ends, and mmap() finds out.  More than
- * any frame needs. */
+/* Only the driver knows the size, and mmap() checks it.  Larger than any frame. */
 #define MMIO_SIZE_UNKNOWN G_MAXUINT64
 
 /**
  * MmioBar:
- * @base: bus address; 0 where it is not known
+ * @base: bus address; 0: unknown
  * @size: bytes; 0: the device has no such BAR; or %MMIO_SIZE_UNKNOWN
- * @is_io: a range of I/O ports, no memory
- * @is_prefetchable: the device says that reads have no side effects
+ * @is_io: it is a range of I/O ports, not memory
+ * @is_prefetchable: by the device's description, reads have no side effects
+ *
+ * A BAR of a PCI device.
  */
 typedef struct {
   guint64 base;
@@ -28,12 +29,13 @@ typedef struct {
 
 /**
  * MmioPciInfo:
- * @slot: where it is plugged in
- * @vendor, @device: what it is
- * @subsystem_vendor, @subsystem: whose board it is on, and which
- * @name: the same in words, owned
+ * @slot: its PCI address
+ * @vendor, @device: PCI IDs
+ * @subsystem_vendor, @subsystem: IDs of its board; 0xffff: it has none
+ * @name: (owned): names of vendor and device, with their IDs
+ * @bar: its BARs
  *
- * What the PCI bus says of a device.
+ * The description of a PCI device.
  */
 typedef struct {
   MmioAddress slot;
@@ -47,11 +49,11 @@ typedef struct {
 
 /**
  * MmioPciNames:
- * @vendor, @device: (nullable): NULL where this system's pci.ids does not know
- *   them, or has none
- * @full: both, and the numbers; always there
+ * @vendor, @device: (nullable) (owned): names in this system's pci.ids, or
+ *   NULL
+ * @full: (owned): both names and the IDs; never NULL
  *
- * What a PCI device is, in words, all owned.
+ * The names of a PCI device.
  */
 typedef struct {
   char *vendor;

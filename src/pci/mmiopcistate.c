@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the kernel says of a PCI device's present state: attributes of sysfs
- * and the command register.  No BAR is opened for it.
+ * Reads the present state of a PCI device: attributes of sysfs and the command
+ * register.  No BAR is opened.
  */
 #include "pci/mmiopcistate.h"
 
@@ -49,8 +49,8 @@ read_command (const char *devices, const char *address, guint8 command[2])
   return errnum;
 }
 
-/* @value: (out) (transfer full) (nullable): the name of what the device has a link
- * to.  Returns: 0 or errno */
+/* @value: (out) (transfer full) (nullable): the name of the target of a link in the
+ * device's directory.  Returns: 0 or errno */
 static int
 read_link (const char *devices, const char *address, const char *name,
     char **value)
@@ -68,9 +68,11 @@ read_link (const char *devices, const char *address, const char *name,
  * @devices: the directory of the devices, %MMIO_PCI_SYSFS
  * @address: the device's full PCI address
  * @driver: (out) (transfer full) (nullable): the driver that is bound to the device;
- *   NULL if there is none
+ *   NULL if none is, or after an error
  *
- * Returns: 0, or errno, which does not say whether there is one
+ * Gets the name of the driver.
+ *
+ * Returns: 0, or errno if it is unknown whether a driver is bound
  */
 int
 mmio_pci_get_driver (const char *devices, const char *address, char **driver)
@@ -85,13 +87,15 @@ mmio_pci_get_driver (const char *devices, const char *address, char **driver)
  * @devices: the directory of the devices, %MMIO_PCI_SYSFS
  * @address: the device's full PCI address
  * @physical: (out) (transfer full) (nullable): the address of the physical function;
- *   NULL if the device is no virtual one
+ *   NULL if the device is not a virtual function, or after an error
  *
- * The configuration of a virtual function of SR-IOV has neither its IDs nor the bit
- * of memory decoding nor its BARs (PCI Express Base 4.0, 9.3.4.1).  The kernel takes
- * them from the physical function, whose configuration may be unreadable for users.
+ * Gets the physical function of a virtual function of SR-IOV.  The configuration of a
+ * virtual function has no IDs, no bit of memory decoding and no BARs (PCI Express Base
+ * 4.0, 9.3.4.1).  The kernel takes them from the physical function, whose configuration
+ * may be unreadable for users.
  *
- * Returns: 0, or the errno of a shortage, which does not say what the device is
+ * Returns: 0, or the errno of a shortage; then it is unknown whether the device is a
+ *   virtual function
  */
 int
 mmio_pci_get_physical (const char *devices, const char *address,
@@ -107,10 +111,9 @@ mmio_pci_get_physical (const char *devices, const char *address,
  * @devices: the directory of the devices, %MMIO_PCI_SYSFS
  * @address: the device's full PCI address
  * @name: vendor, device, subsystem_vendor or subsystem_device
- * @id: (out): one of the numbers that say what the device is, %G_MAXUINT after an
- *   error
+ * @id: (out): the ID, or %G_MAXUINT after an error
  *
- * Asks the kernel, which knows that of virtual functions too.
+ * Reads an ID from sysfs, which also has those of virtual functions.
  *
  * Returns: 0 or errno
  */
@@ -128,11 +131,11 @@ mmio_pci_get_id (const char *devices, const char *address, const char *name,
 
 /**
  * mmio_pci_state_init:
- * @state: (out caller-allocates): the state; mmio_pci_state_clear() it
+ * @state: (out caller-allocates): the state; free with mmio_pci_state_clear()
  * @devices: the directory of the devices, %MMIO_PCI_SYSFS
  * @address: the device's full PCI address
  *
- * Looks what the device is doing, without waking it.
+ * Reads the state of a device, without waking it.
  */
 void
 mmio_pci_state_init (MmioPciState * state, const char *devices,
@@ -152,7 +155,7 @@ mmio_pci_state_init (MmioPciState * state, const char *devices,
 
   if (state->config_errno == 0)
     state->config_errno = errnum;
-  /* The configuration of a device that may be asleep is not read */
+  /* The read could wake a device whose power state is unknown after an error */
   if (state->config_errno == 0)
     state->config_errno = read_command (devices, address, command);
   state->is_gone = command[0] == 0xff && command[1] == 0xff;
@@ -163,7 +166,7 @@ mmio_pci_state_init (MmioPciState * state, const char *devices,
 /**
  * mmio_pci_state_clear:
  *
- * Frees what @state owns.
+ * Frees the strings in @state.
  */
 void
 mmio_pci_state_clear (MmioPciState * state)
@@ -175,9 +178,11 @@ mmio_pci_state_clear (MmioPciState * state)
 
 /**
  * mmio_pci_is_removed:
- * @errnum: an error of a call for an attribute of sysfs
+ * @errnum: errno of a failed open or read of an attribute of sysfs, or 0
  *
- * Returns: whether it says that the device has been removed
+ * Checks whether an error means a removal.
+ *
+ * Returns: whether the device was removed
  */
 gboolean
 mmio_pci_is_removed (int errnum)
@@ -189,7 +194,9 @@ mmio_pci_is_removed (int errnum)
  * mmio_pci_set_config_error:
  * @error: (nullable) (out): where to put the error
  * @address: the device's full PCI address
- * @errnum: why its attributes cannot be read
+ * @errnum: errno of a failed read of its attributes
+ *
+ * Sets @error to %MMIO_ERROR_NOT_PERMITTED or %MMIO_ERROR_FAILED.
  */
 void
 mmio_pci_set_config_error (GError ** error, const char *address, int errnum)
@@ -197,24 +204,27 @@ mmio_pci_set_config_error (GError ** error, const char *address, int errnum)
   if (errnum == EACCES || errnum == EPERM)
     mmio_set_system_error (error, MMIO_ERROR_NOT_PERMITTED, errnum,
         "open or read config",
-        "You may not read the configuration of %s; run as root.", address);
+        "Cannot read the configuration of %s: permission denied; run as root.",
+        address);
   else if (errnum == ENODATA || mmio_pci_is_removed (errnum))
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
         "open or read config",
-        "The configuration of %s cannot be read; is it still in lspci -D?",
-        address);
+        "Cannot read the configuration of %s: it is incomplete, or the device "
+        "was removed; list the devices with: lspci -D", address);
   else
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum,
         "open or read config",
-        "The configuration of %s cannot be read; dmesg may say why.", address);
+        "Cannot read the configuration of %s; see dmesg.", address);
 }
 
 /**
  * mmio_pci_check_awake:
  * @address: the device's full PCI address
  *
- * Returns: whether the device answers to its memory BARs now; FALSE with
- *   %MMIO_ERROR_OFF or %MMIO_ERROR_FAILED
+ * Checks whether a device answers to its memory BARs, without waking it.
+ *
+ * Returns: TRUE if it does; else FALSE with %MMIO_ERROR_OFF, or with
+ *   %MMIO_ERROR_NOT_PERMITTED or %MMIO_ERROR_FAILED if the state is unknown
  */
 gboolean
 mmio_pci_check_awake (const char *address, GError ** error)
@@ -225,8 +235,8 @@ mmio_pci_check_awake (const char *address, GError ** error)
 
   if (state.is_asleep) {
     mmio_set_error (error, MMIO_ERROR_OFF,
-        "%s is asleep (power state %s); wake it with: echo on | sudo tee "
-        MMIO_PCI_SYSFS "/%s/power/control", address,
+        "Cannot read %s: it is asleep (power state %s); wake it with: echo on | "
+        "sudo tee " MMIO_PCI_SYSFS "/%s/power/control", address,
         state.power_state, address);
     return FALSE;
   }
@@ -238,23 +248,23 @@ mmio_pci_check_awake (const char *address, GError ** error)
 
   if (state.is_gone && state.physical) {
     mmio_set_error (error, MMIO_ERROR_OFF,
-        "%s does not answer; see whether %s does, whose virtual function it is, "
+        "Cannot read %s: it does not answer; check its physical function %s "
         "with: lspci -vs %s", address, state.physical, state.physical);
     return FALSE;
   }
 
   if (state.is_gone) {
     mmio_set_error (error, MMIO_ERROR_OFF,
-        "%s does not answer; if it is plugged in and powered, find it again "
-        "with: echo 1 | sudo tee " MMIO_PCI_SYSFS "/%s/remove "
+        "Cannot read %s: it does not answer; if it is plugged in and powered, "
+        "find it again with: echo 1 | sudo tee " MMIO_PCI_SYSFS "/%s/remove "
         "/sys/bus/pci/rescan", address, address);
     return FALSE;
   }
 
   if (!state.is_decoding) {
     mmio_set_error (error, MMIO_ERROR_OFF,
-        "Memory decoding of %s is off, it does not answer to its BARs; switch "
-        "it on with: sudo setpci -s %s COMMAND=2:2", address, address);
+        "Cannot read %s: its memory decoding is off; switch it on with: sudo "
+        "setpci -s %s COMMAND=2:2", address, address);
     return FALSE;
   }
 

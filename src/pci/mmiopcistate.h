@@ -5,24 +5,24 @@
 
 G_BEGIN_DECLS
 
-/* Where the kernel shows its PCI devices, a directory each */
+/* Has a directory for each PCI device */
 #define MMIO_PCI_SYSFS "/sys/bus/pci/devices"
 
 /**
  * MmioPciState:
  * @driver: (nullable): the driver that is bound to the device
- * @driver_errno: why that is not known; or 0
+ * @driver_errno: 0, or the errno of the failed read of @driver
  * @physical: (nullable): the address of the physical function, if the device is
- *   a virtual one of SR-IOV
+ *   a virtual function of SR-IOV
  * @power_state: D0, D3hot, ...; "unknown" on kernels before 5.11
- * @is_asleep: it is in D3 and answers nothing; its configuration was not read
- * @config_errno: why the configuration could not be read, or what says whether it
- *   may be; or 0
- * @is_gone: the configuration is all ones: the device does not answer
+ * @is_asleep: it is in D3 and does not answer; its configuration was not read
+ * @config_errno: 0, or the errno of the failed read of the configuration, the power
+ *   state or @physical
+ * @is_gone: the command register is all ones: the device does not answer
  * @is_decoding: it answers to its memory BARs; a virtual function always does, as
- *   its physical one decodes for it as long as the kernel has it
+ *   its physical function decodes for it while the virtual one exists
  *
- * What a PCI device is doing now.
+ * The present state of a PCI device.
  */
 typedef struct {
   char *driver;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Announcements of the PCI bus, by libudev.
+ * Receives uevents of the PCI bus, by libudev.
  */
 #include "pci/mmiouevents.h"
 
@@ -9,7 +9,8 @@
 #include <libudev.h>
 #include <unistd.h>
 
-/* libudev is deaf where it finds no udevd, which this file is the sign of */
+/* Exists while udevd runs; without udevd, libudev receives nothing from the source
+ * "udev" */
 #define UDEV_CONTROL "/run/udev/control"
 
 struct _MmioUevents
@@ -18,8 +19,7 @@ struct _MmioUevents
   struct udev_monitor *monitor;
 };
 
-/* Returns: 0, or the system's error: libudev returns it negative, and sets errno
- *   where it returns NULL */
+/* libudev returns a negative errno, or NULL with errno set.  Returns: 0 or errno */
 static int
 listen_to_bus (MmioUevents * events)
 {
@@ -47,8 +47,8 @@ listen_to_bus (MmioUevents * events)
  * mmio_uevents_new:
  * @errnum: (out): errno after a failure, else 0
  *
- * Receives uevents of udevd, which sends them after its rules have run, for example
- * after they have set permissions; without udevd, those of the kernel.  A container
+ * Starts to receive the uevents of udevd, or of the kernel without udevd.  udevd sends
+ * them after its rules have run and, for example, have set permissions.  A container
  * may receive neither.
  *
  * Returns: (transfer full) (nullable): the uevents from now on; NULL after a failure
@@ -65,7 +65,7 @@ mmio_uevents_new (int *errnum)
   return events;
 }
 
-/* Returns: whether @fd is open now, with nothing to read if it was not */
+/* Opens /dev/null as @fd if @fd is closed.  Returns: whether @fd is open */
 static gboolean
 fill_descriptor (int fd)
 {
@@ -85,8 +85,8 @@ fill_descriptor (int fd)
   return copy == fd;
 }
 
-/* libudev closes its socket, and aborts where the program has closed it: then the
- * monitor stays */
+/* libudev closes its socket, and aborts if the program has closed it before.  If the
+ * descriptor cannot be restored, the monitor is leaked. */
 static void
 free_monitor (struct udev_monitor *monitor)
 {
@@ -105,8 +105,9 @@ mmio_uevents_free (MmioUevents * events)
 /**
  * mmio_uevents_get_fd:
  *
- * Returns: (transfer none): a descriptor that polls as readable when something
- *   has happened
+ * Gets the descriptor to poll.
+ *
+ * Returns: (transfer none): a descriptor that is readable if there are uevents
  */
 int
 mmio_uevents_get_fd (const MmioUevents * events)
@@ -116,12 +117,12 @@ mmio_uevents_get_fd (const MmioUevents * events)
 
 /**
  * mmio_uevents_take:
- * @action: (out): what has happened: add, remove, bind, unbind, change, ...
- * @address: (out): to which device, its full PCI address
+ * @action: (out) (transfer full) (nullable): add, remove, bind, unbind, change, ...
+ * @address: (out) (transfer full) (nullable): full PCI address of the device
  *
- * Does not wait.
+ * Takes the next uevent, without waiting for one.
  *
- * Returns: FALSE if there is nothing more; nothing is set then
+ * Returns: FALSE if there is no uevent; then @action and @address are not set
  */
 gboolean
 mmio_uevents_take (MmioUevents * events, char **action, char **address)

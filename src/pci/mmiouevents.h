@@ -8,7 +8,9 @@ G_BEGIN_DECLS
 /**
  * MmioUevents:
  *
- * What happens on the PCI bus, as it is announced.  One thread takes it.
+ * The uevents of the PCI bus.
+ *
+ * Locking: none; one thread at a time.
  */
 typedef struct _MmioUevents MmioUevents;
 

@@ -151,7 +151,7 @@ def reset(bench, access):
                      picture=picture) as watch:
             until_sum(watch, wanted)
             bench.guest.must(f"echo 1 >{_DEVICES}/{PHYSICAL}/reset")
-            until_error(watch, f"{VIRTUAL} does not answer", PHYSICAL)
+            until_error(watch, f"Cannot read {VIRTUAL}: it does not answer", PHYSICAL)
             expect_let_go(bench, watch)
             expect_no_more(bench, watch)
             expect_sums(bench, watch, wanted)

@@ -102,20 +102,22 @@ GST_START_TEST (test_find)
   check_found ("dead:beef@3", "0000:03:01.0");
   check_found ("dead:beef@4", "0001:00:00.0");
 
-  check_not_found ("dead:beef", MMIO_ERROR_AMBIGUOUS, "5 PCI devices are "
-      "dead:beef", "dead:beef@0 is 0000:02:1f.0, dead:beef@1 is 0000:03:00.0, "
+  check_not_found ("dead:beef", MMIO_ERROR_AMBIGUOUS, "5 devices have "
+      "the ID dead:beef",
+      "dead:beef@0 is 0000:02:1f.0, dead:beef@1 is 0000:03:00.0, "
       "dead:beef@2 is 0000:03:00.1, dead:beef@3 is 0000:03:01.0, dead:beef@4 "
       "is 0001:00:00.0.");
-  check_not_found ("dead:beef@5", MMIO_ERROR_NOT_FOUND, "counted from 0",
+  check_not_found ("dead:beef@5", MMIO_ERROR_NOT_FOUND,
+      "PCI device dead:beef@5: devices with this ID are counted from 0",
       "dead:beef@4 is 0001:00:00.0.");
   check_not_found ("dead:bee0@1", MMIO_ERROR_NOT_FOUND, "dead:bee0@1",
       "these: dead:bee0@0 is 0000:00:07.7.");
-  check_not_found ("dead:bee1", MMIO_ERROR_NOT_FOUND, "PCI device dead:bee1;",
-      "lspci -Dnn");
+  check_not_found ("dead:bee1", MMIO_ERROR_NOT_FOUND,
+      "Cannot find PCI device dead:bee1;", "lspci -Dnn");
   check_not_found ("03:00.2", MMIO_ERROR_NOT_FOUND,
-      "PCI device 0000:03:00.2;", "lspci -Dnn");
+      "Cannot find PCI device 0000:03:00.2;", "lspci -Dnn");
   check_not_found ("0002:00:00.0", MMIO_ERROR_NOT_FOUND,
-      "PCI device 0002:00:00.0;", "lspci -Dnn");
+      "Cannot find PCI device 0002:00:00.0;", "lspci -Dnn");
 }
 
 GST_END_TEST;
@@ -268,7 +270,8 @@ GST_START_TEST (test_no_config)
   make_bus ();
   put_device (&many[0]);
   fail_unless (g_remove (path) == 0);
-  check_not_found ("03:00.1", MMIO_ERROR_FAILED, "0000:03:00.1 cannot be read",
+  check_not_found ("03:00.1", MMIO_ERROR_FAILED,
+      "Cannot read the configuration of 0000:03:00.1: it is incomplete",
       "lspci -D");
 }
 
@@ -440,7 +443,8 @@ GST_START_TEST (test_decoding)
 
   /* What the bus reads where nobody is */
   put_config (&card, 0xffff, 256);
-  check_map_fails ("03:00.0", 0, 0, 1, MMIO_ERROR_OFF, 0, "does not answer",
+  check_map_fails ("03:00.0", 0, 0, 1, MMIO_ERROR_OFF, 0,
+      "Cannot read 0000:03:00.0: it does not answer; ",
       "echo 1 | sudo tee /sys/bus/pci/devices/0000:03:00.0/remove "
       "/sys/bus/pci/rescan");
 }
@@ -464,7 +468,8 @@ GST_START_TEST (test_virtual)
 
   put_config (&nobody, 0xffff, 256);
   check_map_fails ("03:00.0", 0, 0, 1, MMIO_ERROR_OFF, 0,
-      "whether 0000:02:00.0 does", "lspci -vs 0000:02:00.0");
+      "check its physical function 0000:02:00.0 with",
+      "lspci -vs 0000:02:00.0");
 }
 
 GST_END_TEST;
@@ -512,7 +517,8 @@ GST_START_TEST (test_short_config)
     fail_unless (mmio_device_map (device, &bar, &picture,
             MMIO_MAPPING_AUTO, &error) == NULL,
         "%" G_GSIZE_FORMAT " bytes", size);
-    check_error (&error, MMIO_ERROR_FAILED, "0000:03:00.0 cannot be read",
+    check_error (&error, MMIO_ERROR_FAILED,
+        "Cannot read the configuration of 0000:03:00.0: it is incomplete",
         NULL);
   }
 }

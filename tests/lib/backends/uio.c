@@ -433,7 +433,7 @@ GST_START_TEST (test_address)
       "use access=sysfs");
   put_config (&card, 0, 256);
   check_map_fails (device, 0, 4096, MMIO_MAPPING_AUTO, MMIO_ERROR_OFF,
-      "Memory decoding of 0000:03:00.0 is off", "setpci");
+      "Cannot read 0000:03:00.0: its memory decoding is off", "setpci");
 }
 
 GST_END_TEST;
@@ -720,11 +720,11 @@ GST_START_TEST (test_unplugged)
   mmio_device_unref (open_address ("03:00.1", MMIO_ACCESS_UIO, NULL));
   fds = count_fds ();
   check_goes (NODE, MMIO_ACCESS_AUTO, &unplug_errnum,
-      "0000:03:00.1 has been unplugged", "rescan");
+      "Cannot read 0000:03:00.1: it was unplugged", "rescan");
   check_goes (NODE, MMIO_ACCESS_AUTO, &name_errnum, "Cannot read " NODE ": it "
       "was unplugged or its driver was unbound", "ls /sys/class/uio");
   check_goes ("03:00.1", MMIO_ACCESS_UIO, &unplug_errnum,
-      "0000:03:00.1 has been unplugged", "rescan");
+      "Cannot read 0000:03:00.1: it was unplugged", "rescan");
   fail_unless_equals_int (count_fds (), fds);
 
   /* Or does not answer any more */
@@ -733,7 +733,8 @@ GST_START_TEST (test_unplugged)
   fail_unless (mmio_device_check (device, 0, NULL));
   set_command (&small, 0x0001);
   fail_if (mmio_device_check (device, 0, &error));
-  check_error (&error, MMIO_ERROR_GONE, "Memory decoding of 0000:03:00.1",
+  check_error (&error, MMIO_ERROR_GONE,
+      "Cannot read 0000:03:00.1: its memory decoding was switched off",
       "setpci", NULL);
 }
 

@@ -435,7 +435,7 @@ GST_START_TEST (test_map_errors)
 
   put_config (&fakevfio_card, 0, 256);
   check_map_fails (device, 0, MMIO_MAPPING_AUTO, MMIO_ERROR_OFF,
-      "Memory decoding of 0000:03:00.0 is off", "setpci");
+      "Cannot read 0000:03:00.0: its memory decoding is off", "setpci");
 }
 
 GST_END_TEST;

@@ -128,7 +128,7 @@ GST_START_TEST (test_same)
 
   for (guint i = 1; i < 4; i++) {
     unplug (capture, &card);
-    check_reopen_fails (capture, MMIO_ERROR_NOT_FOUND, "no PCI device "
+    check_reopen_fails (capture, MMIO_ERROR_NOT_FOUND, "find PCI device "
         "0000:03:00.0", "lspci");
     put_device (&card);
     capture = reopen (capture);

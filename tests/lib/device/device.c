@@ -514,7 +514,7 @@ check_no_device (const char *text, const char *wanted)
 
   fail_unless (open_text (text, &error) == NULL, "%s", text);
   if (has_pci ())
-    check_error (&error, MMIO_ERROR_NOT_FOUND, "no PCI device", wanted,
+    check_error (&error, MMIO_ERROR_NOT_FOUND, "Cannot find PCI device", wanted,
         "lspci -Dnn", NULL);
   else
     check_error (&error, MMIO_ERROR_NOT_FOUND, "no PCI bus", "device=sim",

@@ -131,7 +131,7 @@ static const struct
 } changes[] = {
   {0, COMMAND, 0x00100000, "setpci"},
   {0, COMMAND, 0x00100005, "setpci"},
-  {0, COMMAND, 0xffffffff, "does not answer"},
+  {0, COMMAND, 0xffffffff, "it does not answer any more; if "},
   /* A bus master, or an interrupt, or an error that it has noted */
   {0, COMMAND, 0x00100002, NULL},
   {0, COMMAND, 0xf9180407, NULL},
@@ -202,7 +202,7 @@ GST_START_TEST (test_removed)
 
   pread_errnum = ENODEV;
   n_reads_left = __i__;
-  check_gone (identity, __i__ < 2 ? "unplugged" : "BAR 0");
+  check_gone (identity, __i__ < 2 ? "it was unplugged" : "BAR 0");
   pread_errnum = 0;
 }
 
@@ -258,7 +258,7 @@ GST_START_TEST (test_virtual)
 
   put_power ("D0\n");
   put_register (COMMAND, 0xffffffff);
-  check_gone (identity, "whether " PHYSICAL " does");
+  check_gone (identity, "check its physical function " PHYSICAL " with");
 }
 
 GST_END_TEST;
