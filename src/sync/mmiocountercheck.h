@@ -4,6 +4,7 @@
 #include <glib.h>
 
 G_BEGIN_DECLS
+
 /**
  * MmioDoubt:
  * @MMIO_DOUBT_NONE: nothing; the register counts
@@ -13,8 +14,7 @@ G_BEGIN_DECLS
  *
  * What is wrong with a frame counter.
  */
-    typedef enum
-{
+typedef enum {
   MMIO_DOUBT_NONE,
   MMIO_DOUBT_JUMPS,
   MMIO_DOUBT_SEQLOCK,
@@ -36,8 +36,7 @@ G_BEGIN_DECLS
  * Checks that a register counts frames as the user or the device says.
  * Zero-initialise before use.
  */
-typedef struct
-{
+typedef struct {
   MmioDoubt doubt;
   guint jumps;
   guint n_frames;
