@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Selects the buffer of the device that is complete, and checks after a read whether it
- * was whole: by the index, by the counter, or by both.
+ * Selects the complete slot of the device, and checks after a read whether the frame was
+ * whole: by the index, by the counter, or by both.
  *
  * With an index alone, a frame is whole if the index has not changed.  (A device that
- * went through all its buffers in between cannot be detected.)
+ * went through all its slots in between cannot be detected.)
  *
- * A counter shows how many buffers the device has completed.  It writes them in turn,
- * so a complete buffer is not written again before all the others are complete: a frame
- * is whole, although the index has changed, as long as the counter has not gone that
- * far.  This holds if the counter is not ahead of the index, so the counter is read
- * first.  If index and counter have not moved alike, the device does not write in turn,
- * and the frame is read again.
+ * A counter shows how many frames the device has completed.  The device writes its slots
+ * in turn, so it does not overwrite a complete slot before all others are complete.  Until
+ * the counter has gone that far, a frame is whole although the index has changed.  This
+ * requires that the counter is not ahead of the index, so the counter is read first.  If
+ * index and counter have not moved alike, the device does not write in turn, and the frame
+ * is read again.
  *
- * A seqlock that is odd while a frame is written is not distinguishable from one that is
- * odd only while the index changes, so neither is relied on for more.
+ * A seqlock that is odd while a frame is written cannot be distinguished from one
+ * that is odd only while the index changes, so no more is derived from it.
  */
 #include "sync/mmiobufferselect.h"
 
@@ -31,15 +31,15 @@ struct _MmioBufferSelect
 
   guint64 count;
   guint64 index_value;
-  guint buffer;                 /* the last one that the index named */
+  guint buffer;                 /* the last slot that the index named */
 };
 
 /**
  * mmio_buffer_select_new:
  * @counter: (nullable): the frame counter, which outlives the result
- * @index: (transfer full) (nullable): the register that names the complete buffer; NULL
- *   if there is only one buffer
- * @n_buffers: buffers that the device writes in turn
+ * @index: (transfer full) (nullable): the register with the number of the complete slot;
+ *   NULL with only one slot
+ * @n_buffers: number of slots
  *
  * Returns: (transfer full): the buffer select; without counter and index every frame
  *   counts as whole
@@ -82,11 +82,11 @@ mmio_buffer_select_set_counter (MmioBufferSelect * select,
 /**
  * mmio_buffer_select_begin_read:
  *
- * Selects the complete buffer before a read, in one load of the counter and one of the
+ * Selects the complete slot before a read, in one load of the counter and one of the
  * index, as far as there are any.  Does not wait.
  *
  * Returns: %MMIO_OBSTACLE_NONE; or %MMIO_OBSTACLE_WRITING or %MMIO_OBSTACLE_INDEX if no
- *   buffer is complete
+ *   slot is complete
  */
 MmioObstacle
 mmio_buffer_select_begin_read (MmioBufferSelect * select)
@@ -110,7 +110,7 @@ mmio_buffer_select_begin_read (MmioBufferSelect * select)
 /**
  * mmio_buffer_select_end_read:
  *
- * Checks the buffer that mmio_buffer_select_begin_read() selected, after it was read.
+ * Checks the slot that mmio_buffer_select_begin_read() selected, after it was read.
  *
  * Returns: %MMIO_OBSTACLE_NONE if the frame is whole, or %MMIO_OBSTACLE_MOVED
  */
@@ -135,7 +135,7 @@ mmio_buffer_select_end_read (MmioBufferSelect * select)
 /**
  * mmio_buffer_select_get_buffer:
  *
- * Returns: the number of the buffer to read, from 0: the last one that
+ * Returns: the number of the slot to read, from 0: the last one that
  *   mmio_buffer_select_begin_read() found complete
  */
 guint
@@ -178,8 +178,8 @@ mmio_buffer_wait_begin (MmioBufferWait * wait)
 }
 
 /* Whether the wait, at whose start the counter was @first, cannot succeed: an earlier
- * wait for the same obstacle did not, or the device already writes the next frame, and
- * completed the one before unnoticed */
+ * wait for the same obstacle did not, or the device already writes the next frame, so the
+ * previous one was complete between two polls */
 static gboolean
 is_futile (const MmioBufferWait * wait, guint64 count, guint64 first,
     MmioObstacle obstacle)
@@ -221,11 +221,11 @@ poll_until (MmioBufferWait * wait, MmioBufferSelect * select, MmioSync * sync,
 
 /**
  * mmio_buffer_wait_run:
- * @select: selects the buffer
+ * @select: selects the slot
  * @sync: ends the wait when it is woken
- * @obstacle: (out): why no buffer is complete, or %MMIO_OBSTACLE_NONE
+ * @obstacle: (out): why no slot is complete, or %MMIO_OBSTACLE_NONE
  *
- * Waits until a buffer is complete, for 50 ms at most for one frame, and not twice for
+ * Waits until a slot is complete, for 50 ms at most for one frame, and not twice for
  * the same obstacle.
  *
  * Returns: FALSE if @sync was woken

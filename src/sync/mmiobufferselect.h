@@ -8,10 +8,10 @@ G_BEGIN_DECLS
 
 /**
  * MmioObstacle:
- * @MMIO_OBSTACLE_NONE: there is none
- * @MMIO_OBSTACLE_WRITING: the device is writing its only buffer
- * @MMIO_OBSTACLE_INDEX: the index names no buffer
- * @MMIO_OBSTACLE_MOVED: the device may have written the buffer during the read
+ * @MMIO_OBSTACLE_NONE: no obstacle
+ * @MMIO_OBSTACLE_WRITING: the device is writing its only slot
+ * @MMIO_OBSTACLE_INDEX: the index names no slot
+ * @MMIO_OBSTACLE_MOVED: the device may have written the slot during the read
  *
  * Why a frame is not whole.
  */
@@ -25,7 +25,9 @@ typedef enum {
 /**
  * MmioBufferSelect:
  *
- * Selects the buffer of the device that is complete.  For one thread at a time.
+ * Selects the complete slot of the device.
+ *
+ * Locking: none; one thread at a time uses it.
  */
 typedef struct _MmioBufferSelect MmioBufferSelect;
 
@@ -38,7 +40,7 @@ typedef struct _MmioBufferSelect MmioBufferSelect;
  * @gave_up_count: the counter's value then
  * @waited: time spent waiting for the present frame (microseconds)
  *
- * State of the bounded wait for a complete buffer.  Zero-initialise before use; may be
+ * State of the bounded wait for a complete slot.  Zero-initialise before use; may be
  * copied.
  */
 typedef struct {
