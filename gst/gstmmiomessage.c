@@ -295,6 +295,30 @@ gst_mmio_message_post_error_full (GstElement * element, const GError * error,
   post (element, GST_MESSAGE_ERROR, error, g_strdup (error->message), caller);
 }
 
+/* Returns: (transfer full): the message of @error with the sentence @more, which
+ * replaces the hint to start again. Another hint stays at the end if it is a
+ * command, without a full stop, so that the user can copy it. */
+static char *
+add_consequence (const GError * error, const char *more)
+{
+  const char *text = error->message;
+  const char *restart = strstr (text, MMIO_START_AGAIN);
+  gsize end = strcspn (text, ";.");
+
+  if (restart)
+    return g_strdup_printf ("%.*s. %s", (int) (restart - text), text, more);
+  if (g_str_has_suffix (text, "."))
+    return g_strdup_printf ("%s %s", text, more);
+
+  while (text[end] != '\0' && (text[end + 1] != ' ' || text[end + 2] == '\0'))
+    end += 1 + strcspn (text + end + 1, ";.");
+  if (text[end] == '\0')
+    return g_strdup_printf ("%s. %s", text, more);
+
+  return g_strdup_printf ("%.*s. %s %c%s", (int) end, text, more,
+      g_ascii_toupper (text[end + 2]), text + end + 3);
+}
+
 /**
  * gst_mmio_message_post_warning_full:
  * @element: the element that posts it
@@ -308,10 +332,6 @@ void
 gst_mmio_message_post_warning_full (GstElement * element, const GError * error,
     const char *more, const MmioErrorPlace * caller)
 {
-  const char *advice = strstr (error->message, MMIO_START_AGAIN);
-  const int length = advice ? advice - error->message : -1;
-
-  post (element, GST_MESSAGE_WARNING, error, advice ?
-      g_strdup_printf ("%.*s. %s", length, error->message, more) :
-      g_strdup_printf ("%s %s", error->message, more), caller);
+  post (element, GST_MESSAGE_WARNING, error, add_consequence (error, more),
+      caller);
 }
