@@ -117,7 +117,7 @@ explain_import (int errnum, gboolean is_bar)
       return
           g_strdup ("the kernel permits no reads from it to the memory: there "
           "is no PCIe switch above both, and no host bridge that it trusts to "
-          "forward reads; dmesg confirms it");
+          "forward reads; dmesg shows whether that is the reason");
     case ENODEV:
       return g_strdup ("its driver cannot import such memory (virtio_gpu needs "
           "blob=true), or the device with the memory has just been disabled");
