@@ -53,7 +53,7 @@ choose_best (MmioMapping mapping, const char **reason)
   const gboolean has_orc = is_available (&mmio_engine_orc);
 
   if (mapping == MMIO_MAPPING_CACHED) {
-    *reason = has_orc ? "ordinary memory: the widest loads" :
+    *reason = has_orc ? "ordinary memory: vector loads" :
         "ordinary memory, and ORC cannot compile here";
     return has_orc ? &mmio_engine_orc_ordinary : &mmio_engine_u64;
   }

@@ -98,7 +98,7 @@ GST_START_TEST (test_engine)
     if (strcmp (engine, "auto") == 0) {
       check_text (h, "engine", orc_compiles ()? "orc" : "u64");
       check_text (h, "engine-reason", orc_compiles ()?
-          "ordinary memory: the widest loads" :
+          "ordinary memory: vector loads" :
           "ordinary memory, and ORC cannot compile here");
     } else {
       check_text (h, "engine", engine);
