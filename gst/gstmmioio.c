@@ -479,7 +479,7 @@ set_layout_error (const GstMmioIO * io, GError ** error)
   if (layout->n_buffers > 1)
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "Cannot send the dma-buf of %s: downstream does not support that it "
-        "has %u frames. Set io-mode=auto.", address, layout->n_buffers);
+        "has %u slots. Set io-mode=auto.", address, layout->n_buffers);
   else
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "Cannot send the dma-buf of %s: downstream does not support that the "

@@ -601,7 +601,7 @@ GST_START_TEST (test_dmabuf_demand_layout)
   gst_harness_set_sink_caps_str (h, "video/x-raw");
   gst_harness_play (h);
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-      "has 2 frames", "io-mode=auto", bar.path, NULL);
+      "has 2 slots", "io-mode=auto", bar.path, NULL);
   source_teardown (h);
 }
 
