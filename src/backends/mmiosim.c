@@ -236,7 +236,7 @@ start_writer (MmioSim * sim, GError ** error)
 
   mmio_set_error (error, MMIO_ERROR_FAILED,
       "Cannot start the simulated device: %s; raise the limit of processes "
-      "with: ulimit -u", local->message);
+      "with: ulimit -u NUMBER", local->message);
   munmap (sim->memory, sim->size);
   sim->memory = NULL;
   return FALSE;

@@ -200,7 +200,7 @@ mmio_sysfs_parse_path (const char *path, MmioAddress * address, gint * bar,
    * errors. */
   if (mmio_is_shortage (errnum))
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errnum, "realpath",
-        "Cannot open %s; dmesg may say why.", path);
+        "Cannot open %s; find the reason with: sudo dmesg", path);
   if (!resolved)
     return FALSE;
 

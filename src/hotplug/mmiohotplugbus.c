@@ -221,8 +221,8 @@ mmio_hotplug_bus_new (MmioPciFilter is_known, MmioHotplugBusFunc func,
     return bus;
 
   mmio_set_error (error, MMIO_ERROR_FAILED,
-      "Cannot monitor PCI devices: %s; raise the limit of processes (ulimit "
-      "-u).", local->message);
+      "Cannot monitor PCI devices: %s; raise the limit of processes with: ulimit "
+      "-u NUMBER", local->message);
   mmio_hotplug_bus_free (bus);
   return NULL;
 }

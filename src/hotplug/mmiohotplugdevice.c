@@ -173,8 +173,8 @@ mmio_hotplug_device_new (const char *address, int request_fd,
   hotplug->thread = g_thread_try_new ("mmio-watch", run, hotplug, &local);
   if (!hotplug->thread) {
     mmio_set_error (error, MMIO_ERROR_FAILED,
-        "Cannot monitor %s: %s; raise the limit of processes (ulimit -u).",
-        address, local->message);
+        "Cannot monitor %s: %s; raise the limit of processes with: ulimit -u "
+        "NUMBER", address, local->message);
     mmio_hotplug_device_free (hotplug);
     return NULL;
   }

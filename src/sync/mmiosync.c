@@ -34,7 +34,7 @@ mmio_sync_new (GError ** error)
 
   if (fd < 0) {
     mmio_set_system_error (error, MMIO_ERROR_FAILED, errno, "eventfd",
-        "Cannot wait for frames; dmesg may say why.");
+        "Cannot wait for frames; find the reason with: sudo dmesg");
     return NULL;
   }
 
