@@ -154,8 +154,8 @@ run (gpointer data)
       g_usleep (SETTLE_INTERVAL_MS * G_GUINT64_CONSTANT (1000));
     if (n < 0 || fds[0].revents)
       continue;
-    /* The program has closed this descriptor */
-    if (fds[1].revents & G_IO_NVAL)
+    /* The program has closed this descriptor, and may have reused its number */
+    if (fds[1].revents && !mmio_uevents_is_open (bus->events))
       fds[1].fd = -1;
     else if (fds[1].revents)
       take_events (bus);

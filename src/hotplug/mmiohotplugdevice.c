@@ -90,8 +90,8 @@ listen (MmioHotplugDevice * hotplug)
       eventfd_read (hotplug->wake_fd, &unused);
       return;
     }
-    /* The program has closed this descriptor */
-    if (fds[1].revents & POLLNVAL)
+    /* The program has closed this descriptor, and may have reused its number */
+    if (fds[1].revents && !mmio_uevents_is_open (hotplug->events))
       fds[1].fd = -1;
     else if (fds[1].revents)
       /* POLLERR: events may have been lost */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libudev.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Exists while udevd runs; without udevd, libudev receives nothing from the source
@@ -17,6 +18,7 @@ struct _MmioUevents
 {
   struct udev *udev;
   struct udev_monitor *monitor;
+  struct stat socket;           /* of the monitor, to recognise it */
 };
 
 /* libudev returns a negative errno, or NULL with errno set.  Returns: 0 or errno */
@@ -34,6 +36,11 @@ listen_to_bus (MmioUevents * events)
       has_udevd ? "udev" : "kernel");
   if (!events->monitor)
     return errno;
+  if (fstat (udev_monitor_get_fd (events->monitor), &events->socket) < 0) {
+    ret = errno;
+    g_clear_pointer (&events->monitor, udev_monitor_unref);
+    return ret;
+  }
 
   ret = udev_monitor_filter_add_match_subsystem_devtype (events->monitor,
       "pci", NULL);
@@ -65,14 +72,14 @@ mmio_uevents_new (int *errnum)
   return events;
 }
 
-/* Opens /dev/null as @fd if @fd is closed.  Returns: whether @fd is open */
+/* Opens /dev/null as @fd.  Returns: FALSE if @fd is open, or after a failure */
 static gboolean
 fill_descriptor (int fd)
 {
   int null, copy;
 
   if (fcntl (fd, F_GETFD) >= 0 || errno != EBADF)
-    return TRUE;
+    return FALSE;
 
   null = open ("/dev/null", O_RDONLY | O_CLOEXEC);
   if (null < 0 || null == fd)
@@ -85,19 +92,22 @@ fill_descriptor (int fd)
   return copy == fd;
 }
 
-/* libudev closes its socket, and aborts if the program has closed it before.  If the
- * descriptor cannot be restored, the monitor is leaked. */
+/* libudev closes the number of its socket, and aborts if that is not open.  The
+ * program may have closed the socket, and have opened another file with its number,
+ * which must stay open: then the monitor is leaked. */
 static void
-free_monitor (struct udev_monitor *monitor)
+free_monitor (MmioUevents * events)
 {
-  if (fill_descriptor (udev_monitor_get_fd (monitor)))
-    udev_monitor_unref (monitor);
+  if (mmio_uevents_is_open (events) ||
+      fill_descriptor (udev_monitor_get_fd (events->monitor)))
+    udev_monitor_unref (events->monitor);
 }
 
 void
 mmio_uevents_free (MmioUevents * events)
 {
-  g_clear_pointer (&events->monitor, free_monitor);
+  if (events->monitor)
+    free_monitor (events);
   g_clear_pointer (&events->udev, udev_unref);
   g_free (events);
 }
@@ -113,6 +123,26 @@ int
 mmio_uevents_get_fd (const MmioUevents * events)
 {
   return udev_monitor_get_fd (events->monitor);
+}
+
+/**
+ * mmio_uevents_is_open:
+ *
+ * Checks whether the program has closed the descriptor.
+ *
+ * Returns: whether mmio_uevents_get_fd() is still the socket of the monitor
+ */
+gboolean
+mmio_uevents_is_open (const MmioUevents * events)
+{
+  struct stat now;
+
+  /* Only this error proves that it is closed */
+  if (fstat (udev_monitor_get_fd (events->monitor), &now) < 0)
+    return errno != EBADF;
+
+  return now.st_dev == events->socket.st_dev &&
+      now.st_ino == events->socket.st_ino;
 }
 
 /**

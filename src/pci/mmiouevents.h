@@ -18,6 +18,7 @@ MmioUevents *mmio_uevents_new (int *errnum);
 void mmio_uevents_free (MmioUevents * events);
 
 int mmio_uevents_get_fd (const MmioUevents * events);
+gboolean mmio_uevents_is_open (const MmioUevents * events);
 gboolean mmio_uevents_take (MmioUevents * events, char **action,
     char **address);
 

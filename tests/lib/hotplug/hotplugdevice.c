@@ -5,6 +5,7 @@
 #include "fixtures/uevent.h"
 #include "hotplug/mmiohotplugdevice.h"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -112,6 +113,30 @@ GST_START_TEST (test_closed)
 
 GST_END_TEST;
 
+/* The program has opened something else by the same number: that is neither polled
+ * nor closed */
+GST_START_TEST (test_reused)
+{
+  const int fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  const int other = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  MmioHotplugDevice *watch = watch_new (fd);
+  const int socket = close_uevents ();
+
+  fail_unless (dup2 (other, socket) == socket);
+  for (guint i = 0; i < 2; i++) {
+    fail_unless (eventfd_write (fd, 1) == 0);
+    fail_unless_told (requested);
+    check_threads_sleep ();
+  }
+  finish (watch);
+  fail_unless (fcntl (socket, F_GETFD) >= 0);
+  close (socket);
+  close (other);
+  close (fd);
+}
+
+GST_END_TEST;
+
 /* It leaves nothing, and nobody is called any more */
 GST_START_TEST (test_ends)
 {
@@ -146,6 +171,7 @@ hotplugdevice_suite (void)
   tcase_add_loop_test (tc, test_events, 0, G_N_ELEMENTS (actions));
   tcase_add_test (tc, test_request);
   tcase_add_loop_test (tc, test_closed, 0, 2);
+  tcase_add_test (tc, test_reused);
   tcase_add_test (tc, test_ends);
 
   return s;
