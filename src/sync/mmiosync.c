@@ -13,6 +13,10 @@
 #include "base/mmioerror.h"
 #include "base/mmiosystem.h"
 
+/* Microseconds between two checks for a wake-up or an interrupt if the kernel
+ * refuses to poll.  Sandboxes do that: by a limit of 0 descriptors, or a filter. */
+#define REFUSED_PAUSE 1000
+
 struct _MmioSync
 {
   int wake_fd;
@@ -51,34 +55,45 @@ mmio_sync_free (MmioSync * sync)
   g_free (sync);
 }
 
+/* Takes the wake-ups so far */
+static gboolean
+take_wake (MmioSync * sync)
+{
+  guint64 times;
+
+  return MMIO_RETRY (read (sync->wake_fd, &times, sizeof (times))) ==
+      sizeof (times);
+}
+
 /* Sleeps until mmio_sync_wake(), until @fd is readable (-1: none), or until the
- * deadline.  A signal does not end the sleep. */
+ * deadline.  A signal does not end the sleep.  If the kernel refuses to poll, the
+ * sleep ends after a pause as if @fd were readable. */
 static MmioWait
 sleep_until (MmioSync * sync, int fd, gint64 deadline)
 {
   struct pollfd fds[] = {
     {.fd = sync->wake_fd,.events = POLLIN}, {.fd = fd,.events = POLLIN}
   };
-  guint64 times;
-  int n;
 
-  do {
+  for (;;) {
     const gint64 left = MAX (deadline - g_get_monotonic_time (), 0);
     const struct timespec time = {
       .tv_sec = left / G_USEC_PER_SEC,
       .tv_nsec = left % G_USEC_PER_SEC * 1000,
     };
+    const int n = ppoll (fds, G_N_ELEMENTS (fds), &time, NULL);
 
-    n = ppoll (fds, G_N_ELEMENTS (fds), &time, NULL);
-  } while (n < 0 && errno == EINTR);
-
-  if (n <= 0)
-    return MMIO_WAIT_TIMEOUT;
-  if (MMIO_RETRY (read (sync->wake_fd, &times, sizeof (times))) ==
-      sizeof (times))
-    return MMIO_WAIT_WOKEN;
-
-  return MMIO_WAIT_FRAME;
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0 && left > 0)
+      g_usleep (MIN (left, REFUSED_PAUSE));
+    if (n != 0 && take_wake (sync))
+      return MMIO_WAIT_WOKEN;
+    if (n == 0 || (n < 0 && left == 0))
+      return MMIO_WAIT_TIMEOUT;
+    if (n > 0 || fd >= 0)
+      return MMIO_WAIT_FRAME;
+  }
 }
 
 /**

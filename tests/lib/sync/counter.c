@@ -2,6 +2,8 @@
 /* Registers, and what a frame counter tells */
 #include "fixtures/helper.h"
 
+#include <sys/resource.h>
+
 #include "sync/mmiocounter.h"
 #include "sync/mmiosync.h"
 
@@ -797,6 +799,32 @@ GST_START_TEST (test_wait)
 
 GST_END_TEST;
 
+/* poll() fails if a limit of descriptors is less than it has: a sandbox may set it
+ * to 0 after all files are open */
+GST_START_TEST (test_sleep_without_poll)
+{
+  g_autoptr (MmioSync) sync = mmio_sync_new (NULL);
+  const gint64 begin = g_get_monotonic_time ();
+  struct rlimit limit, none;
+  GThread *thread;
+
+  fail_unless (getrlimit (RLIMIT_NOFILE, &limit) == 0);
+  none = limit;
+  none.rlim_cur = 0;
+  fail_unless (setrlimit (RLIMIT_NOFILE, &none) == 0);
+
+  fail_unless_equals_int (mmio_sync_sleep (sync, 20000), MMIO_WAIT_TIMEOUT);
+  fail_unless (g_get_monotonic_time () >= begin + 20000);
+
+  thread = g_thread_new ("waker", wake_soon, sync);
+  fail_unless_equals_int (mmio_sync_sleep (sync, HANG), MMIO_WAIT_WOKEN);
+  g_thread_join (thread);
+
+  fail_unless (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+}
+
+GST_END_TEST;
+
 static Suite *
 counter_suite (void)
 {
@@ -825,6 +853,7 @@ counter_suite (void)
   tcase_add_test (tc, test_absence);
   tcase_add_loop_test (tc, test_quiet, 0, 3);
   tcase_add_test (tc, test_wait);
+  tcase_add_test (tc, test_sleep_without_poll);
 
   return s;
 }
