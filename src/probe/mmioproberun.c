@@ -140,9 +140,13 @@ find_range (MmioProbeReport * report, const MmioDevice * device, gint * bar,
   const gboolean is_frame = report->has_frame && wanted == 0;
   guint64 size;
 
-  range->start = report->has_frame ? report->layout.start :
-      report->config->spec.offset;
-  range->end = is_frame ? report->layout.end : range->start + MAX (wanted, 1);
+  if (is_frame) {
+    *range = report->layout;
+  } else {
+    range->start = report->has_frame ? report->layout.start :
+        report->config->spec.offset;
+    range->end = range->start + MAX (wanted, 1);
+  }
 
   if (*bar < 0)
     *bar = choose_bar (report, device, range->end);

@@ -128,6 +128,11 @@ test_refusals (void)
       "memory BAR");
   config.bar = 3;
   refuse (fake, &config, "no BAR 3", "BAR 4");
+  config.bar = 4;
+  config.spec.format = *mmio_format_find ("BGRx");
+  config.spec.width = 800;
+  config.spec.height = 600;
+  refuse (fake, &config, "the frame of 800x600 BGRx", "has only 1048576");
   mmio_device_unref (&fake->parent);
 
   /* None that is safe: it refuses the first */
