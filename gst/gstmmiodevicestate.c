@@ -131,6 +131,18 @@ gst_mmio_device_state_poll (GstMmioVidSrc * self)
   }
 }
 
+static gboolean
+reconnects (GstMmioVidSrc * self)
+{
+  gboolean ret;
+
+  GST_OBJECT_LOCK (self);
+  ret = self->settings.reconnect;
+  GST_OBJECT_UNLOCK (self);
+
+  return ret;
+}
+
 /* Warns once about a file that was deleted or renamed: other programs cannot
  * open it */
 static void
@@ -141,9 +153,10 @@ check_link (GstMmioVidSrc * self)
   if (is_unlinked && !self->device.is_unlinked)
     GST_ELEMENT_WARNING (self, RESOURCE, READ,
         ("The file %s was deleted or renamed. Its memory is still captured, but "
-            "other programs cannot open it. If another file replaces it, start "
-            "again.",
-            mmio_capture_get_info (self->capture)->device_address), (NULL));
+            "other programs cannot open it. If another file replaces it, %s.",
+            mmio_capture_get_info (self->capture)->device_address,
+            reconnects (self) ? "the capture continues with that one" :
+            "start again"), (NULL));
   self->device.is_unlinked = is_unlinked;
 }
 
@@ -412,14 +425,9 @@ GstMmioStep
 gst_mmio_device_state_handle_removal (GstMmioVidSrc * self)
 {
   const GError *removal = mmio_capture_get_removal (self->capture);
-  gboolean reconnect;
-
-  GST_OBJECT_LOCK (self);
-  reconnect = self->settings.reconnect;
-  GST_OBJECT_UNLOCK (self);
 
   gst_mmio_device_state_drop (self);
-  if (!reconnect)
+  if (!reconnects (self))
     return gst_mmio_capture_loop_fail (self, g_error_copy (removal));
 
   if (self->device.state != GST_MMIO_STATE_AWAY)

@@ -104,6 +104,23 @@ GST_START_TEST (test_truncated)
 
 GST_END_TEST;
 
+/* The warning of a deleted file says what another file of that name does */
+GST_START_TEST (test_unlinked)
+{
+  GstHarness *h = new_source ("copy");
+
+  g_object_set (h->element, "reconnect", __i__ == 1, NULL);
+  fail_unless (unlink (file.path) == 0);
+  gst_buffer_unref (source_crank (h));
+  gst_buffer_unref (source_crank (h));
+  check_warning (h, file.path, __i__ == 1 ?
+      "If another file replaces it, the capture continues" :
+      "If another file replaces it, start again");
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
 /* It goes on, with one warning, until there is another file of that name */
 GST_START_TEST (test_replaced)
 {
@@ -312,6 +329,7 @@ gone_suite (void)
 
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_loop_test (tc, test_truncated, 0, 4);
+  tcase_add_loop_test (tc, test_unlinked, 0, 2);
   tcase_add_loop_test (tc, test_replaced, 0, G_N_ELEMENTS (io_modes));
   tcase_add_loop_test (tc, test_last_page, 0, G_N_ELEMENTS (io_modes));
   tcase_add_loop_test (tc, test_descriptor, 0, 2);
