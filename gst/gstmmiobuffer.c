@@ -103,18 +103,38 @@ gst_mmio_buffer_merge_damage (GstBuffer * buffer, GstBuffer * dropped)
       end - begin);
 }
 
+/* Checks the end of a plane, as GStreamer checks the start only: a video meta may
+ * describe more than the buffer has, or a plane in several memories. Returns: FALSE
+ * if @length bytes of @plane exceed its memory */
+static gboolean
+fits_memory (const GstVideoFrame * frame, guint plane, gsize length)
+{
+  const GstMapInfo *map = &frame->map[frame->meta ? plane : 0];
+  const guint8 *data = GST_VIDEO_FRAME_PLANE_DATA (frame, plane);
+
+  /* A meta that maps by itself may use another memory, or none */
+  if (!map->memory || data < map->data || data >= map->data + map->size)
+    return TRUE;
+
+  return length <= (gsize) (map->data + map->size - data);
+}
+
 /* Describes the planes of @frame. Returns: FALSE if a row does not fit into its
- * stride */
+ * stride, or a plane not into its memory */
 static gboolean
 get_target (const GstVideoFrame * frame, MmioTarget * target)
 {
   for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame); i++) {
     const gint stride = GST_VIDEO_FRAME_PLANE_STRIDE (frame, i);
+    const guint64 row_bytes = mmio_format_row_bytes (&target->format, i,
+        GST_VIDEO_FRAME_WIDTH (frame));
+    const gsize rows = mmio_format_rows (&target->format, i,
+        GST_VIDEO_FRAME_HEIGHT (frame));
 
     target->plane[i] = GST_VIDEO_FRAME_PLANE_DATA (frame, i);
     target->stride[i] = stride;
-    if (stride <= 0 || (guint) stride < mmio_format_row_bytes (&target->format,
-            i, GST_VIDEO_FRAME_WIDTH (frame)))
+    if (stride <= 0 || (guint) stride < row_bytes ||
+        !fits_memory (frame, i, (rows - 1) * stride + row_bytes))
       return FALSE;
   }
 
@@ -133,7 +153,7 @@ get_target (const GstVideoFrame * frame, MmioTarget * target)
  * and a torn frame as corrupted.
  *
  * Returns: TRUE, or FALSE with %GST_RESOURCE_ERROR_WRITE if @buffer cannot be
- *   written or its rows are too short
+ *   written or is too short
  */
 gboolean
 gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
@@ -141,7 +161,8 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
     GError ** error)
 {
   MmioTarget target = {.format = *format };
-  GstVideoFrame frame;
+  /* A meta that maps by itself may not set all of it */
+  GstVideoFrame frame = { 0, };
   MmioDamage damage;
   gboolean fits;
 
@@ -160,8 +181,8 @@ gst_mmio_buffer_fill (GstBuffer * buffer, const GstVideoInfo * info,
 
   if (!fits) {
     g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
-        "Cannot write the frame to a buffer of downstream's pool: its rows are "
-        "too short. Bypass the pool with: mmiovidsrc ! identity "
+        "Cannot write the frame to a buffer of downstream's pool: its rows or "
+        "its memory are too short. Bypass the pool with: mmiovidsrc ! identity "
         "drop-allocation=true ! ...");
     return FALSE;
   }

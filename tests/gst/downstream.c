@@ -329,17 +329,22 @@ GST_START_TEST (test_active_pool)
 
 GST_END_TEST;
 
-/* Buffers that are too small for the picture are never written to */
+/* Buffers that are too small for the picture are never written to, whatever their
+ * video meta says */
 GST_START_TEST (test_small_buffers)
 {
-  GstHarness *h = new_source (&pictures[__i__]);
+  const gboolean has_meta = __i__ % 2;
+  GstHarness *h = new_source (&pictures[__i__ / 2]);
   TestPool *pool = test_pool_new ();
 
-  pool->missing = 1;
+  /* With the meta, a row may end with 3 bytes of padding and a gap, and so does the
+   * buffer */
+  pool->gap = has_meta ? 1 : 0;
+  pool->missing = has_meta ? 3 + 2 * pool->gap + 1 : 1;
   propose_pool (h, pool, 0, 0, 0);
   gst_harness_play (h);
   source_check_error (h, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE, NULL,
-      "Cannot write to a buffer", "drop-allocation", NULL);
+      "Cannot write", "drop-allocation", NULL);
   fail_unless_equals_int (gst_harness_buffers_received (h), 0);
   source_stop (h);
   fail_unless_equals_int (count_maps (file.path), 0);
@@ -476,7 +481,7 @@ downstream_suite (void)
   tcase_add_loop_test (tc, test_plain_pool_pixels, 0, n);
   tcase_add_loop_test (tc, test_refusing_pool, 0, n);
   tcase_add_test (tc, test_active_pool);
-  tcase_add_loop_test (tc, test_small_buffers, 0, n);
+  tcase_add_loop_test (tc, test_small_buffers, 0, 2 * n);
   tcase_add_test (tc, test_no_memory);
 
   tc = add_case (s, "allocator");

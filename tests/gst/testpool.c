@@ -85,7 +85,7 @@ test_pool_alloc_buffer (GstBufferPool * pool, GstBuffer ** buffer,
 
   if (self->gap > 0) {
     test_pool_get_layout (&self->info, self->gap, offset, stride, &size);
-    *buffer = gst_buffer_new_allocate (NULL, size, NULL);
+    *buffer = gst_buffer_new_allocate (NULL, size - self->missing, NULL);
     gst_buffer_add_video_meta_full (*buffer, GST_VIDEO_FRAME_FLAG_NONE,
         GST_VIDEO_INFO_FORMAT (&self->info), self->info.width,
         self->info.height, GST_VIDEO_INFO_N_PLANES (&self->info), offset,
