@@ -236,14 +236,15 @@ SLOW_SINKS = {
 
 
 def count_unsteady(painted, rate, result):
-    """How many frames the painter completed a sixteenth of a period earlier or
-    later after the one before than it should have. The element looks for a frame
-    that long before it is due, and sees one that is earlier only then."""
+    """Counts the frames that the painter completed too early or too late after
+    the previous one, by a sixteenth of a period or half of CLOSE. The element
+    polls for a frame that long before it is due, and sees an earlier one only
+    then."""
     first, last = result.frames[0].time, result.frames[-1].time
     moments = sorted(moment for of_number in painted.values()
                      for moment in of_number if first <= moment <= last)
     period = 1000 * MS // rate
-    return sum(abs(b - a - period) > period // 16
+    return sum(abs(b - a - period) > max(period // 16, CLOSE // 2)
                for a, b in zip(moments, moments[1:]))
 
 
