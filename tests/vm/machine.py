@@ -30,7 +30,7 @@ SHARED_MEMORY = ["-object", "memory-backend-memfd,id=memory,size=2G,share=on",
 KERNEL_ARGUMENTS = "root=/dev/vda ro init=/init quiet loglevel=4 panic=-1"
 
 # From this version of QEMU on, a guest whose devices are unplugged runs its CPUs in
-# one thread. With a thread for each CPU, QEMU 10.0 ended in every second boot
+# one thread. With a thread for each CPU, QEMU 10.0 often ended
 # ("iotlb_to_section: Assertion `section_index < d->map.sections_nb' failed"), or a
 # CPU of the guest stalled. QEMU 7.2 never did.
 ONE_THREAD_SINCE = 8
