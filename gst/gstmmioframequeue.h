@@ -24,8 +24,7 @@ G_BEGIN_DECLS
  *
  * A captured frame.
  */
-typedef struct
-{
+typedef struct {
   GstBuffer *buffer;
   GstMmioFrameTime time;
   gboolean is_discont;
@@ -40,8 +39,7 @@ typedef struct
  *
  * The result of gst_mmio_frame_queue_pop().
  */
-typedef enum
-{
+typedef enum {
   GST_MMIO_POP_FRAME,
   GST_MMIO_POP_WOKEN,
   GST_MMIO_POP_CLOSED,
@@ -58,9 +56,8 @@ typedef enum
  * buffers. One thread pushes, one thread pops; other functions may be called from
  * any thread.
  */
-typedef struct
-{
-  /*< private > */
+typedef struct {
+  /*< private >*/
   GMutex lock;
   GCond changed;
   GstQueueArray *frames;

@@ -16,7 +16,9 @@
 #include "gstmmiovidsrc.h"
 #include "gstmmioio.h"
 
-G_BEGIN_DECLS GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
+G_BEGIN_DECLS
+
+GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
 
 /* Microseconds between two polls of a device without a mode while a frame is
  * pending: the period of 50 Hz */
@@ -31,8 +33,7 @@ G_BEGIN_DECLS GST_DEBUG_CATEGORY_EXTERN (gst_mmio_vid_src_debug);
  *
  * The result of a step of the capture loop.
  */
-typedef enum
-{
+typedef enum {
   GST_MMIO_STEP_DONE,
   GST_MMIO_STEP_AGAIN,
   GST_MMIO_STEP_GONE,
@@ -48,8 +49,7 @@ typedef enum
  *
  * The state of the device.
  */
-typedef enum
-{
+typedef enum {
   GST_MMIO_STATE_LIVE,
   GST_MMIO_STATE_MODE_CHANGING,
   GST_MMIO_STATE_STALLED,
@@ -76,8 +76,7 @@ typedef enum
  *
  * The state of the device, used by the capture thread.
  */
-typedef struct
-{
+typedef struct {
   GstMmioState state;
   gboolean is_outdated;
   gboolean has_pending;
