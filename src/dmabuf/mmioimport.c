@@ -158,18 +158,18 @@ fail (MmioImporter * importer, const char *call, int errnum, char *reason)
 
 /* Predicts whether the driver can map the memory of the device at @address.
  *
- * @lack: (out): 0, or the errno of a shortage that prevented the prediction
+ * @shortage: (out): 0, or the errno of a shortage that prevented the prediction
  *
  * Returns: (transfer full) (nullable): the reason why the map will fail, or NULL */
 static char *
-foresee (const MmioDrmDevice * device, const char *address, int *lack)
+find_obstacle (const MmioDrmDevice * device, const char *address, int *shortage)
 {
   g_autofree char *name = g_path_get_basename (device->card ? device->card :
       device->render);
   g_autofree char *path = g_build_filename (MMIO_DRM_SYSFS, name, "device",
       NULL);
 
-  switch (mmio_p2pdma_find_route (path, address, lack)) {
+  switch (mmio_p2pdma_find_route (path, address, shortage)) {
     case MMIO_P2PDMA_ROUTE_BRIDGE:
     case MMIO_P2PDMA_ROUTE_HOST:
       return NULL;
@@ -217,7 +217,7 @@ try_open_node (MmioImporter * importer, const MmioDrmDevice * device, int fd,
 {
   gboolean is_late;
   guint32 handle;
-  int lack;
+  int shortage;
 
   importer->driver = mmio_drm_get_driver (fd);
   if (!importer->driver) {
@@ -234,10 +234,10 @@ try_open_node (MmioImporter * importer, const MmioDrmDevice * device, int fd,
   is_late = is_among (importer->driver, late_drivers,
       G_N_ELEMENTS (late_drivers));
   if (is_late && address) {
-    g_autofree char *reason = foresee (device, address, &lack);
+    g_autofree char *reason = find_obstacle (device, address, &shortage);
 
-    if (lack != 0)
-      fail (importer, PEER, lack, explain_peer (lack));
+    if (shortage != 0)
+      fail (importer, PEER, shortage, explain_peer (shortage));
     else
       importer->reason = g_steal_pointer (&reason);
     if (importer->reason)

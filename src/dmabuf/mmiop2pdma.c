@@ -72,22 +72,22 @@ place_clear (Place * place)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Place, place_clear);
 
-/* Stores a shortage of memory or descriptors in @lack.  Returns: @errnum */
+/* Stores a shortage of memory or descriptors in @shortage.  Returns: @errnum */
 static int
-note_lack (int errnum, int *lack)
+note_shortage (int errnum, int *shortage)
 {
   if (mmio_is_shortage (errnum))
-    *lack = errnum;
+    *shortage = errnum;
   return errnum;
 }
 
 /* Returns: (transfer full) (nullable): the target of a link, by realpath() */
 static char *
-follow (const char *link, int *lack)
+resolve (const char *link, int *shortage)
 {
   char *path;
 
-  note_lack (mmio_real_path (link, &path), lack);
+  note_shortage (mmio_real_path (link, &path), shortage);
   return path;
 }
 
@@ -116,11 +116,11 @@ is_host (const char *name)
  *
  * Returns: FALSE if the target is not a PCI device */
 static gboolean
-place_init (Place * place, const char *link, int *lack)
+place_init (Place * place, const char *link, int *shortage)
 {
   g_autofree char *name = NULL;
 
-  place->path = follow (link, lack);
+  place->path = resolve (link, shortage);
   if (place->path)
     name = g_path_get_basename (place->path);
   if (!name || !is_device (name))
@@ -156,13 +156,13 @@ get_le (const char *config, gsize offset, gsize size)
 /* Whether a device redirects reads between devices below it to the host bridge.  As in
  * the kernel, that depends on the enabled bits of its ACS capability. */
 static Redirection
-ask_device (const char *directory, int *lack)
+get_device_redirection (const char *directory, int *shortage)
 {
   g_autofree char *path = g_build_filename (directory, "config", NULL);
   g_autofree char *config = NULL;
   gsize length, offset = PCI_CFG_SPACE_SIZE;
 
-  if (note_lack (mmio_read_file (path, &config, &length), lack) != 0 ||
+  if (note_shortage (mmio_read_file (path, &config, &length), shortage) != 0 ||
       length <= PCI_STD_HEADER_SIZEOF)
     return REDIRECTION_HIDDEN;
 
@@ -182,30 +182,30 @@ ask_device (const char *directory, int *lack)
 /* Checks all devices from @place up to the lowest bridge that is also above @other.
  * Comparing prefixes is safe, as no name of a PCI device is a prefix of another. */
 static Redirection
-ask_branch (const Place * place, const Place * other, int *lack)
+get_branch_redirection (const Place * place, const Place * other, int *shortage)
 {
   g_autofree char *directory = g_strdup (place->path);
-  Redirection most = ask_device (directory, lack);
+  Redirection most = get_device_redirection (directory, shortage);
 
   while (!g_str_has_prefix (other->path, directory)) {
     char *above = g_path_get_dirname (directory);
 
     g_free (directory);
     directory = above;
-    most = MAX (most, ask_device (directory, lack));
+    most = MAX (most, get_device_redirection (directory, shortage));
   }
 
   return most;
 }
 
 static gboolean
-have_same_group (const Place * place, const Place * other, int *lack)
+have_same_group (const Place * place, const Place * other, int *shortage)
 {
   g_autofree char *link = g_build_filename (place->path, "iommu_group", NULL);
   g_autofree char *other_link = g_build_filename (other->path, "iommu_group",
       NULL);
-  g_autofree char *group = follow (link, lack);
-  g_autofree char *other_group = follow (other_link, lack);
+  g_autofree char *group = resolve (link, shortage);
+  g_autofree char *other_group = resolve (other_link, shortage);
 
   return g_strcmp0 (group, other_group) == 0;
 }
@@ -214,13 +214,14 @@ have_same_group (const Place * place, const Place * other, int *lack)
  * may read that.  But the kernel redirects only with an IOMMU, and devices in the same
  * IOMMU group can reach each other.  For different groups, it is unknown. */
 static Redirection
-ask_both (const Place * reader, const Place * owner, int *lack)
+get_redirection (const Place * reader, const Place * owner, int *shortage)
 {
-  const Redirection redirection = MAX (ask_branch (reader, owner, lack),
-      ask_branch (owner, reader, lack));
+  const Redirection redirection =
+      MAX (get_branch_redirection (reader, owner, shortage),
+      get_branch_redirection (owner, reader, shortage));
 
   if (redirection == REDIRECTION_HIDDEN &&
-      have_same_group (reader, owner, lack))
+      have_same_group (reader, owner, shortage))
     return REDIRECTION_OFF;
 
   return redirection;
@@ -240,14 +241,14 @@ starts_with_key (const char *line, const char *key, const char **value)
 
 /* As in the kernel, the first CPU represents all */
 static gboolean
-cpu_is_trusted (int *lack)
+cpu_is_trusted (int *shortage)
 {
   g_autofree char *text = NULL;
   g_auto (GStrv) lines = NULL;
   gboolean is_amd = FALSE;
   const char *value;
 
-  if (note_lack (mmio_read_file (CPUINFO, &text, NULL), lack) != 0)
+  if (note_shortage (mmio_read_file (CPUINFO, &text, NULL), shortage) != 0)
     return FALSE;
 
   lines = g_strsplit (text, "\n", -1);
@@ -263,24 +264,25 @@ cpu_is_trusted (int *lack)
 
 /* Returns: the number in the file, or 0, which is no valid ID */
 static guint
-read_number (const char *host, const char *device, const char *name, int *lack)
+read_number (const char *host, const char *device, const char *name,
+    int *shortage)
 {
   g_autofree char *path = g_build_filename (host, device, name, NULL);
   g_autofree char *text = NULL;
 
-  return note_lack (mmio_read_file (path, &text, NULL), lack) == 0 ?
+  return note_shortage (mmio_read_file (path, &text, NULL), shortage) == 0 ?
       g_ascii_strtoull (text, NULL, 16) : 0;
 }
 
 /* Returns: (transfer full) (nullable): the first device on the bus of the host bridge.
  * It represents the host bridge if it is 00.0, or a root port. */
 static char *
-find_host_device (const char *host, int *lack)
+find_host_device (const char *host, int *shortage)
 {
   g_autoptr (GPtrArray) names = NULL;
   g_autofree char *first = NULL;
 
-  note_lack (mmio_read_dir (host, &names), lack);
+  note_shortage (mmio_read_dir (host, &names), shortage);
   for (guint i = 0; names && i < names->len; i++) {
     const char *name = g_ptr_array_index (names, i);
 
@@ -291,22 +293,22 @@ find_host_device (const char *host, int *lack)
   }
 
   if (first && !g_str_has_suffix (first, ":00.0") &&
-      read_number (host, first, "class", lack) >> 8 != CLASS_BRIDGE)
+      read_number (host, first, "class", shortage) >> 8 != CLASS_BRIDGE)
     return NULL;
 
   return g_steal_pointer (&first);
 }
 
 static gboolean
-host_is_trusted (const char *host, gboolean is_same, int *lack)
+host_is_trusted (const char *host, gboolean is_same, int *shortage)
 {
-  g_autofree char *name = find_host_device (host, lack);
+  g_autofree char *name = find_host_device (host, shortage);
   guint device;
 
-  if (!name || read_number (host, name, "vendor", lack) != INTEL)
+  if (!name || read_number (host, name, "vendor", shortage) != INTEL)
     return FALSE;
 
-  device = read_number (host, name, "device", lack);
+  device = read_number (host, name, "device", shortage);
   for (guint i = 0; i < G_N_ELEMENTS (trusted_hosts); i++) {
     if (trusted_hosts[i].device == device)
       return is_same || !trusted_hosts[i].same_only;
@@ -316,13 +318,13 @@ host_is_trusted (const char *host, gboolean is_same, int *lack)
 }
 
 static gboolean
-hosts_are_trusted (const Place * reader, const Place * owner, int *lack)
+hosts_are_trusted (const Place * reader, const Place * owner, int *shortage)
 {
   if (strcmp (reader->host, owner->host) == 0)
-    return host_is_trusted (owner->host, TRUE, lack);
+    return host_is_trusted (owner->host, TRUE, shortage);
 
-  return host_is_trusted (reader->host, FALSE, lack) &&
-      host_is_trusted (owner->host, FALSE, lack);
+  return host_is_trusted (reader->host, FALSE, shortage) &&
+      host_is_trusted (owner->host, FALSE, shortage);
 }
 
 /**
@@ -330,7 +332,7 @@ hosts_are_trusted (const Place * reader, const Place * owner, int *lack)
  * @reader: the directory in /sys of the reading device, or a link to it, such as
  *   /sys/class/drm/card0/device
  * @address: full PCI address of the device with the memory
- * @lack: (out): 0, or the errno of a shortage that prevented the answer
+ * @shortage: (out): 0, or the errno of a shortage that prevented the answer
  *
  * Finds the route of reads.  Reads the configuration of both devices and of the
  * bridges above them, which may wake them.
@@ -338,19 +340,20 @@ hosts_are_trusted (const Place * reader, const Place * owner, int *lack)
  * Returns: the route that the kernel permits, or the reason why it permits none
  */
 MmioP2pdmaRoute
-mmio_p2pdma_find_route (const char *reader, const char *address, int *lack)
+mmio_p2pdma_find_route (const char *reader, const char *address, int *shortage)
 {
   g_autofree char *link = g_build_filename (MMIO_PCI_SYSFS, address, NULL);
   g_auto (Place) from = { 0, };
   g_auto (Place) to = { 0, };
   MmioP2pdmaRoute otherwise = MMIO_P2PDMA_ROUTE_NONE;
 
-  *lack = 0;
-  if (!place_init (&from, reader, lack) || !place_init (&to, link, lack))
+  *shortage = 0;
+  if (!place_init (&from, reader, shortage) ||
+      !place_init (&to, link, shortage))
     return MMIO_P2PDMA_ROUTE_UNKNOWN;
 
   if (strcmp (from.host, to.host) == 0 && strcmp (from.top, to.top) == 0) {
-    switch (ask_both (&from, &to, lack)) {
+    switch (get_redirection (&from, &to, shortage)) {
       case REDIRECTION_OFF:
         return MMIO_P2PDMA_ROUTE_BRIDGE;
       case REDIRECTION_HIDDEN:
@@ -362,6 +365,6 @@ mmio_p2pdma_find_route (const char *reader, const char *address, int *lack)
     }
   }
 
-  return cpu_is_trusted (lack) || hosts_are_trusted (&from, &to, lack) ?
+  return cpu_is_trusted (shortage) || hosts_are_trusted (&from, &to, shortage) ?
       MMIO_P2PDMA_ROUTE_HOST : otherwise;
 }

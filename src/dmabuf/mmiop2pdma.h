@@ -29,6 +29,6 @@ typedef enum {
 } MmioP2pdmaRoute;
 
 MmioP2pdmaRoute mmio_p2pdma_find_route (const char *reader, const char *address,
-    int *lack);
+    int *shortage);
 
 G_END_DECLS

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
  * MmioReader:
  * @name: value of the property `engine`
  * @load_bytes: size of the widest load (bytes)
- * @lacks: (nullable): reason why the engine cannot run, for the error
+ * @obstacle: (nullable): reason why the engine cannot run, for the error
  * @is_available: (nullable): returns whether the engine can run; NULL: always
  * @copy_words: copies any bytes in naturally aligned general-purpose loads
  * @copy_lines: (nullable): copies whole lines between line-aligned addresses
@@ -30,7 +30,7 @@ G_BEGIN_DECLS
 struct _MmioReader {
   const char *name;
   guint load_bytes;
-  const char *lacks;
+  const char *obstacle;
   gboolean (*is_available) (void);
   void (*copy_words) (guint8 * dest, const guint8 * bar, gsize length);
   void (*copy_lines) (guint8 * dest, const guint8 * bar, gsize length);

@@ -120,7 +120,7 @@ __attribute__((target ("avx512f")))
 const MmioReader mmio_engine_avx = {
   .name = "avx",
   .load_bytes = 32,
-  .lacks = "this CPU has no AVX",
+  .obstacle = "this CPU has no AVX",
   .is_available = mmio_cpu_has_avx,
   .copy_words = mmio_engine_copy_u64,
   LINES (avx),
@@ -129,7 +129,7 @@ const MmioReader mmio_engine_avx = {
 const MmioReader mmio_engine_avx512 = {
   .name = "avx512",
   .load_bytes = MMIO_LINE,
-  .lacks = "this CPU has no AVX-512",
+  .obstacle = "this CPU has no AVX-512",
   .is_available = mmio_cpu_has_avx512,
   .copy_words = mmio_engine_copy_u64,
   LINES (avx512),

@@ -73,7 +73,7 @@ orc_compare_lines (guint8 * dest, const guint8 * bar, const guint8 * shadow,
 #define ENGINE \
   .name = "orc", \
   .load_bytes = 16, \
-  .lacks = "ORC cannot compile for this CPU, or ORC_CODE forbids it", \
+  .obstacle = "ORC cannot compile for this CPU, or ORC_CODE forbids it", \
   .is_available = orc_is_available, \
   .copy_words = mmio_engine_copy_u64, \
   .copy_lines = orc_copy_lines, \

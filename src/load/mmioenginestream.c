@@ -67,7 +67,7 @@ stream_copy_lines (guint8 * dest, const guint8 * bar, gsize length)
 const MmioReader mmio_engine_stream = {
   .name = "stream",
   .load_bytes = MMIO_LINE,
-  .lacks = "this CPU has no streaming loads",
+  .obstacle = "this CPU has no streaming loads",
   .is_available = mmio_cpu_has_streaming_loads,
   .copy_words = mmio_engine_copy_u64,
   .copy_lines = stream_copy_lines,

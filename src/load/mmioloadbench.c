@@ -17,7 +17,7 @@ struct _MmioLoadKind
 {
   const char *name;
   guint bytes;
-  const char *lacks;
+  const char *obstacle;
     gboolean (*is_available) (void);
   void (*run) (const guint8 * bar, gsize length);
 };
@@ -172,7 +172,7 @@ mmio_load_kind_get_bytes (const MmioLoadKind * load)
 const char *
 mmio_load_kind_get_lack (const MmioLoadKind * load)
 {
-  return !load->is_available || load->is_available ()? NULL : load->lacks;
+  return !load->is_available || load->is_available ()? NULL : load->obstacle;
 }
 
 /**

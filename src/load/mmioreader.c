@@ -111,7 +111,7 @@ mmio_reader_choose (MmioEngine engine, MmioMapping mapping,
   if (!is_available (reader)) {
     mmio_set_error (error, MMIO_ERROR_SETTINGS,
         "Cannot use engine=%s: %s. Set engine to auto.", reader->name,
-        reader->lacks);
+        reader->obstacle);
     return NULL;
   }
 

@@ -24,24 +24,24 @@ get_path (const char *address, const char *name)
   return g_build_filename (MMIO_PCI_SYSFS, address, name, NULL);
 }
 
-/* @cannot_ask: (inout): set if a shortage of descriptors or memory prevents the read
+/* @is_incomplete: (inout): set if a shortage of descriptors or memory prevents the read
  *
  * Returns: (transfer full) (nullable): the attribute, or NULL after an error */
 static char *
-read_attribute (const char *address, const char *name, gboolean * cannot_ask)
+read_attribute (const char *address, const char *name, gboolean * is_incomplete)
 {
   g_autofree char *path = get_path (address, name);
   char *text;
 
-  *cannot_ask |= mmio_is_shortage (mmio_read_file (path, &text, NULL));
+  *is_incomplete |= mmio_is_shortage (mmio_read_file (path, &text, NULL));
   return text;
 }
 
 static gboolean
 read_number (const char *address, const char *name, guint64 max,
-    guint64 * number, gboolean * cannot_ask)
+    guint64 * number, gboolean * is_incomplete)
 {
-  g_autofree char *text = read_attribute (address, name, cannot_ask);
+  g_autofree char *text = read_attribute (address, name, is_incomplete);
 
   if (!text || !g_str_has_prefix (text, "0x"))
     return FALSE;
@@ -67,21 +67,21 @@ is_large_memory (const char *line)
 }
 
 static gboolean
-exists (const char *path, gboolean * cannot_ask)
+exists (const char *path, gboolean * is_incomplete)
 {
   if (access (path, F_OK) == 0)
     return TRUE;
 
-  *cannot_ask |= mmio_is_shortage (errno);
+  *is_incomplete |= mmio_is_shortage (errno);
   return FALSE;
 }
 
 /* Whether the BAR has an address and a file.  After the uevent of a new device, the
  * kernel assigns addresses to its BARs, and creates their files last. */
 static gboolean
-has_memory (const char *address, guint bar, gboolean * cannot_ask)
+has_memory (const char *address, guint bar, gboolean * is_incomplete)
 {
-  g_autofree char *text = read_attribute (address, "resource", cannot_ask);
+  g_autofree char *text = read_attribute (address, "resource", is_incomplete);
   g_autofree char *name = g_strdup_printf ("resource%u", bar);
   g_autofree char *file = get_path (address, name);
   g_auto (GStrv) lines = NULL;
@@ -91,22 +91,23 @@ has_memory (const char *address, guint bar, gboolean * cannot_ask)
 
   lines = g_strsplit (text, "\n", -1);
   return g_strv_length (lines) > bar && is_large_memory (lines[bar]) &&
-      exists (file, cannot_ask);
+      exists (file, is_incomplete);
 }
 
 /* Returns: (transfer full) (nullable): the device; NULL if @is_known does not select
  * it, or it lacks the BAR, or was removed */
 static MmioPciEntry *
-entry_new (const char *address, MmioPciFilter is_known, gboolean * cannot_ask)
+entry_new (const char *address, MmioPciFilter is_known,
+    gboolean * is_incomplete)
 {
   g_autoptr (MmioPciEntry) entry = g_new0 (MmioPciEntry, 1);
   g_autofree char *link = get_path (address, NULL);
   guint64 vendor, device, class_code;
   guint bar;
 
-  if (!read_number (address, "vendor", G_MAXUINT16, &vendor, cannot_ask) ||
-      !read_number (address, "device", G_MAXUINT16, &device, cannot_ask) ||
-      !read_number (address, "class", 0xffffff, &class_code, cannot_ask))
+  if (!read_number (address, "vendor", G_MAXUINT16, &vendor, is_incomplete) ||
+      !read_number (address, "device", G_MAXUINT16, &device, is_incomplete) ||
+      !read_number (address, "class", 0xffffff, &class_code, is_incomplete))
     return NULL;
 
   entry->address = g_strdup (address);
@@ -114,12 +115,12 @@ entry_new (const char *address, MmioPciFilter is_known, gboolean * cannot_ask)
   entry->device = device;
   entry->class_code = class_code;
   if (!is_known (vendor, device, &bar) ||
-      !has_memory (address, bar, cannot_ask))
+      !has_memory (address, bar, is_incomplete))
     return NULL;
 
   /* The device may have been removed since its attributes were read.  An entry
    * without a path would differ from the one of the same device. */
-  *cannot_ask |= mmio_is_shortage (mmio_real_path (link, &entry->path));
+  *is_incomplete |= mmio_is_shortage (mmio_real_path (link, &entry->path));
   if (!entry->path)
     return NULL;
   mmio_pci_names_init (&entry->names, vendor, device);
@@ -157,18 +158,18 @@ mmio_pci_enumerate (MmioPciFilter is_known)
   g_autoptr (GPtrArray) entries =
       g_ptr_array_new_with_free_func ((GDestroyNotify) mmio_pci_entry_free);
   g_autoptr (GPtrArray) names = NULL;
-  gboolean cannot_ask =
+  gboolean is_incomplete =
       mmio_is_shortage (mmio_read_dir (MMIO_PCI_SYSFS, &names));
 
   for (guint i = 0; names && i < names->len; i++) {
     MmioPciEntry *entry = entry_new (g_ptr_array_index (names, i),
-        is_known, &cannot_ask);
+        is_known, &is_incomplete);
 
     if (entry)
       g_ptr_array_add (entries, entry);
   }
 
-  if (cannot_ask)
+  if (is_incomplete)
     return NULL;
   g_ptr_array_sort (entries, compare_addresses);
   return g_steal_pointer (&entries);
