@@ -5,8 +5,8 @@
 #
 #   image.sh CACHEDIR ARCHITECTURE
 #
-# prints the directory that holds vmlinuz, initrd.img and disk.img, and for arm64
-# sysroot/, which the plugin is cross-built with.  ARCHITECTURE is amd64 or arm64.
+# prints the directory that holds vmlinuz, initrd.img, disk.img, and the sysroot that
+# the plugin is built with.  ARCHITECTURE is amd64 or arm64.
 # An image made from the same inputs is used again; images made from others are
 # removed.  To get newer packages, remove the directory.
 # Needs mmdebstrap, debian-archive-keyring and e2fsprogs, for arm64 also cpio, kmod
@@ -162,14 +162,13 @@ cp "$root"/boot/vmlinuz-* "$work/vmlinuz"
 "${as_root[@]}" mkfs.ext4 -q -O ^has_journal -d "$root" \
   "$work/disk.img" "$disk_size" >&2
 "${as_root[@]}" chown "$(id -u):$(id -g)" "$work"/{vmlinuz,initrd.img,disk.img}
-if [ "$arch" = arm64 ]; then
-  mkdir -p "$work/sysroot/usr/share"
-  ln -s usr/lib "$work/sysroot/lib"
-  "${as_root[@]}" rm -r "$root/usr/lib/modules"
-  for name in include lib share/pkgconfig; do
+mkdir -p "$work/sysroot/usr/share"
+"${as_root[@]}" rm -rf "$root"/usr/lib/{modules,firmware}
+for name in include lib lib64 share/pkgconfig; do
+  [ ! -e "$root/usr/$name" ] ||
     "${as_root[@]}" mv "$root/usr/$name" "$work/sysroot/usr/$name"
-  done
-fi
+done
+ln -s usr/lib usr/lib64 "$work/sysroot/"
 "${as_root[@]}" rm -rf --one-file-system "$root"
 
 trap - EXIT INT TERM HUP

@@ -27,10 +27,11 @@ _BUILT = [_PLUGIN, "src/mmiovid-probe", "tests/mmiovid-watch",
           "tests/mmiovid-interrupts", "tests/mmiovid-arrive"]
 _SETUP = ["--werror", "-Ddebug=false", "-Ddocs=false"]
 
-# Meson's description of a build for another machine
+# Meson's description of a build with the guest's libraries.  -B: the compiler of the
+# host's own architecture would find the host's libc first.
 _CROSS = """
 [binaries]
-c = ['{compiler}', '--sysroot={sysroot}']
+c = ['{compiler}', '--sysroot={sysroot}', '-B{sysroot}/usr/lib/{prefix}']
 ar = '{prefix}-ar'
 strip = '{prefix}-strip'
 pkgconfig = 'pkg-config'
@@ -80,7 +81,7 @@ class Plugin:
         if os.path.exists(self._built):
             self._progress("these sources are built already")
         else:
-            self._make(guest)
+            self._make()
         for name in _BUILT:
             shutil.copy(os.path.join(self._built, os.path.basename(name)),
                         guest.path("plugin" if name == _PLUGIN else "bin"))
@@ -91,15 +92,12 @@ class Plugin:
                            "gst-inspect-1.0 --version")
         self._progress(f"used with {found.splitlines()[1]}")
 
-    def _make(self, guest):
+    def _make(self):
         began = time.monotonic()
         made = self._built + ".new"
         shutil.rmtree(made, ignore_errors=True)
         os.mkdir(made)
-        if self._arch.compiler:
-            self._cross_build(made)
-        else:
-            self._build(guest, made)
+        self._build(made)
         for old in glob.glob(os.path.join(self._cache, "plugin-*")):
             if old != made:
                 (shutil.rmtree if os.path.isdir(old) else os.unlink)(old)
@@ -112,19 +110,8 @@ class Plugin:
             os.makedirs(os.path.dirname(copy), exist_ok=True)
             shutil.copy2(path, copy)
 
-    def _build(self, guest, made):
-        self._progress("building the plugin in the guest")
-        self._copy_sources(guest.path("source"))
-        # In memory, that is quicker than the shared directory
-        guest.must("cp -r /mnt/source /tmp/source && cd /tmp/source && "
-                   f"meson setup /tmp/build {' '.join(_SETUP)} && "
-                   f"cd /tmp/build && ninja {' '.join(_BUILT)} && "
-                   f"mkdir /mnt/out/built && cp {' '.join(_BUILT)} "
-                   "/mnt/out/built/", timeout=900)
-        shutil.copytree(guest.path("out/built"), made, dirs_exist_ok=True)
-
-    def _cross_build(self, made):
-        self._progress("building the plugin with a cross compiler")
+    def _build(self, made):
+        self._progress("building the plugin for the guest")
         with tempfile.TemporaryDirectory(prefix="mmiovid-cross-") as directory:
             source = os.path.join(directory, "source")
             build = os.path.join(directory, "build")
