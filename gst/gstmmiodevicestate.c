@@ -165,7 +165,8 @@ static void
 check_counter (GstMmioVidSrc * self)
 {
   const MmioDoubt doubt = mmio_capture_get_doubt (self->capture);
-  const char *address = mmio_capture_get_info (self->capture)->device_address;
+  const MmioCaptureInfo *info = mmio_capture_get_info (self->capture);
+  const char *address = info->device_address;
 
   if (doubt == self->device.doubt)
     return;
@@ -175,21 +176,22 @@ check_counter (GstMmioVidSrc * self)
     case MMIO_DOUBT_JUMPS:
       GST_ELEMENT_WARNING (self, RESOURCE, READ,
           ("The frame counter of %s jumps instead of counting, as pixels do. "
-              "Check counter-bar, counter-offset and counter-size.", address),
-          (NULL));
+              "%s.", address, info->describes_counter ? "Correct its header" :
+              "Check counter-bar, counter-offset and counter-size"), (NULL));
       break;
     case MMIO_DOUBT_SEQLOCK:
       GST_ELEMENT_WARNING (self, RESOURCE, READ,
           ("The frame counter of %s is odd and even for different times, as a "
-              "seqlock is. If the device counts twice for each frame, set "
-              "counter-seqlock=true.", address), (NULL));
+              "seqlock is. If the device counts twice for each frame, %s.",
+              address, info->describes_counter ? "correct its header" :
+              "set counter-seqlock=true"), (NULL));
       break;
     case MMIO_DOUBT_PLAIN:
       GST_ELEMENT_WARNING (self, RESOURCE, READ,
           ("The frame counter of %s is odd and even for the same time, as a "
               "plain counter is, but is read as a seqlock. If the device counts "
-              "once for each frame, set counter-seqlock=false.", address),
-          (NULL));
+              "once for each frame, %s.", address, info->describes_counter ?
+              "correct its header" : "set counter-seqlock=false"), (NULL));
       break;
     case MMIO_DOUBT_NONE:
       break;

@@ -60,8 +60,9 @@ is_due (const GstMmioHealth * health, MmioCapture * capture)
     case GST_MMIO_HEALTH_UNSTABLE_MODE:
       return now - health->since >= REPORT_TIME && health->times >= MIN_CHANGES;
     case GST_MMIO_HEALTH_TORN:
+      /* Frames may have been torn before a stall, too */
       mmio_capture_get_obstacle (capture, &since, &index);
-      return now - since >= REPORT_TIME;
+      return now - MAX (since, health->since) >= REPORT_TIME;
     case GST_MMIO_HEALTH_UNUSABLE:
       return now - health->since >= READY_TIME;
     case GST_MMIO_HEALTH_STALLED:
@@ -85,15 +86,15 @@ report_stall (GstElement * element, MmioCapture * capture)
   else if (mmio_capture_is_being_written (capture))
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
         ("%s has been writing one frame for a second: its frame counter is odd. "
-            "The capture continues when the frame is complete. If the device "
-            "shows frames, check counter-offset, counter-size and "
-            "counter-seqlock.", address), (NULL));
+            "The capture continues when the frame is complete.%s", address,
+            info->describes_counter ? "" : " If the device shows frames, check "
+            "counter-offset, counter-size and counter-seqlock."), (NULL));
   else
     GST_ELEMENT_WARNING (element, RESOURCE, READ,
         ("%s has started no frame for a second: its frame counter stands still. "
-            "The capture continues when it counts. If the device shows new "
-            "frames, check counter-bar, counter-offset and counter-size.",
-            address), (NULL));
+            "The capture continues when it counts.%s", address,
+            info->describes_counter ? "" : " If the device shows new frames, "
+            "check counter-bar, counter-offset and counter-size."), (NULL));
 }
 
 static void
@@ -109,16 +110,18 @@ report_torn (GstElement * element, MmioCapture * capture)
     case MMIO_OBSTACLE_INDEX:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
           ("The index of %s is %" G_GUINT64_FORMAT ", but its slots are 0 to "
-              "%u. Frames are flagged as corrupted until the index is valid. If "
-              "the device writes a valid index, check buffers, index-bar, "
-              "index-offset and index-size.", address, index, n - 1), (NULL));
+              "%u. Frames are flagged as corrupted until the index is valid.%s",
+              address, index, n - 1, info->describes_index ? "" : " If the "
+              "device writes a valid index, check buffers, index-bar, "
+              "index-offset and index-size."), (NULL));
       break;
     case MMIO_OBSTACLE_WRITING:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,
           ("%s writes its frame all the time, or does not complete it: its "
               "frame counter is odd. Frames are flagged as corrupted. If the "
-              "device counts once for each frame, set counter-seqlock=false.",
-              address), (NULL));
+              "device counts once for each frame, %s.", address,
+              info->describes_counter ? "correct its header" :
+              "set counter-seqlock=false"), (NULL));
       break;
     default:
       GST_ELEMENT_WARNING (element, RESOURCE, READ,

@@ -261,6 +261,10 @@ complete_info (MmioCapture * capture)
       (info->region));
   info->changes = capture->config.changes;
   info->frame_sync = capture->config.frame_sync;
+  info->describes_counter = capture->counter &&
+      capture->config.spec.counter.bits == 0;
+  info->describes_index = info->layout.n_buffers > 1 &&
+      capture->config.spec.index.bits == 0;
   info->has_unused_header = !capture->mode &&
       mmio_describe_has_header (capture->device, info->bar);
 }

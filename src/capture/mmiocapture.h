@@ -83,6 +83,8 @@ typedef struct {
  * @engine_reason: why the engine was chosen
  * @changes: how unchanged frames are handled
  * @frame_sync: what starts a frame
+ * @describes_counter: the device describes its frame counter, and the user does not
+ * @describes_index: the same for the index of the complete slot
  * @has_unused_header: the device has a header that was not read, since the user has set
  *   width and height
  *
@@ -101,6 +103,8 @@ typedef struct {
   const char *engine_reason;
   MmioChanges changes;
   MmioFrameSync frame_sync;
+  gboolean describes_counter;
+  gboolean describes_index;
   gboolean has_unused_header;
 } MmioCaptureInfo;
 
