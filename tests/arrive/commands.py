@@ -93,11 +93,13 @@ NOT_RUN = [
     (r"^\./check (analyse|fuzz|reach|style|vm-arm64)$", "a part of ./check"),
     (r"apt-get build-dep|build-usr|dpkg-buildpackage|apt-get install \.\./",
      "installs packages: .ci/installs types them in a fresh tree"),
+    (r"^sudo apt-get remove ", "changes the packages of this machine"),
     (r"^ninja -C build$|^meson test -C build", "the build that is tested"),
     (r"^meson devenv -C build$", "an interactive shell"),
     (r"kmssink", "needs a display without a server: check_kms.py and "
      "check_zerocopy.py run it in the guest"),
-    (r"vfio|/iommu_group$", "needs a PCI device: check_vfio.py runs it in the guest"),
+    (r"vfio|/iommu_group$|/driver/unbind$|^echo \| sudo tee .*/driver_override$",
+     "needs a PCI device: check_vfio.py runs it in the guest"),
     (r"^sudo modprobe uio_pci_generic$|^echo uio_pci_generic |"
      r"^echo 0000:03:00.0 \| sudo tee /sys/bus/pci/drivers_probe$|"
      r"/sys/class/uio",

@@ -1,9 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A device that is bound to vfio-pci.  These build upon each other."""
 
-from bench import IVSHMEM, VIDEO, check, expect
+import os
+import sys
+
+from bench import IVSHMEM, NETWORK, VIDEO, check, expect
 from picture import Picture, captured_rows, compare, noise
 from watch import start_error, watching
+
+_TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(os.path.join(_TESTS, "arrive"))
+from document import of_markdown    # noqa: E402
+
+_MANUAL = os.path.join(os.path.dirname(_TESTS), "docs", "manual", "devices.md")
 
 ODD = Picture("RGB", 641, 479, stride=1931, offset=4099)
 SMALL = Picture("GRAY8", 64, 48)
@@ -88,3 +97,26 @@ def refused(bench):
     expect("vfio maps BARs uncached only" in message, message)
     expect(maps == 0, f"{maps} maps")
     unbind(bench)
+
+
+@check("strict", "vfio: the manual's commands take a device from its driver, and "
+       "return it")
+def manual(bench):
+    def driver():
+        return bench.guest.must(
+            f"basename $(readlink -f {DEVICES}/{NETWORK}/driver)").strip()
+
+    blocks = {}
+    for command in of_markdown(_MANUAL, _MANUAL):
+        if "vfio" in command.text or "/driver" in command.text:
+            blocks.setdefault(command.block, []).append(command.text)
+    typed = [block for block in blocks.values()
+             if any(command.endswith("/driver/unbind") for command in block)]
+    expect(len(typed) == 2, blocks)
+
+    own = driver()
+    for block, wanted in zip(typed, ("vfio-pci", own)):
+        for command in block:
+            bench.guest.must(command.replace("sudo ", "")
+                             .replace("0000:03:00.0", NETWORK))
+        expect(driver() == wanted, f"{driver()} after {block}")
