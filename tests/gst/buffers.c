@@ -205,12 +205,11 @@ GST_END_TEST;
 static void
 check_warning (GstHarness * h, ...)
 {
-  GstMessage *message = source_wait_message (h, GST_MESSAGE_WARNING);
+  g_autoptr (GError) error =
+      source_parse_warning (source_wait_message (h, GST_MESSAGE_WARNING));
   const char *word;
-  GError *error;
   va_list args;
 
-  gst_message_parse_warning (message, &error, NULL);
   fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
           GST_RESOURCE_ERROR_READ));
   fail_unless (strstr (error->message, path) != NULL, "%s", error->message);
@@ -219,8 +218,6 @@ check_warning (GstHarness * h, ...)
       fail_unless (strstr (error->message, word) != NULL, "'%s' does not say "
         "'%s'", error->message, word);
   va_end (args);
-  g_error_free (error);
-  gst_message_unref (message);
 }
 
 /* An index that names none: the last one goes out, and is not said to be whole;

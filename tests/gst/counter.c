@@ -296,8 +296,7 @@ GST_END_TEST;
 GST_START_TEST (test_jumps)
 {
   GstHarness *h = new_source ("counter");
-  GstMessage *message;
-  GError *error;
+  g_autoptr (GError) error = NULL;
 
   gst_harness_play (h);
   check_first (h);
@@ -308,13 +307,9 @@ GST_START_TEST (test_jumps)
   }
   check_stat (h, "missed", 0);
 
-  message = source_try_message (h, GST_MESSAGE_WARNING);
-  fail_unless (message != NULL, "no warning");
-  gst_message_parse_warning (message, &error, NULL);
+  error = source_parse_warning (source_try_message (h, GST_MESSAGE_WARNING));
   fail_unless (strstr (error->message, "jumps instead of counting") &&
       strstr (error->message, "counter-offset"), "%s", error->message);
-  g_error_free (error);
-  gst_message_unref (message);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_WARNING), 0);
   source_teardown (h);
 }

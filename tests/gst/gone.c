@@ -63,14 +63,11 @@ forget_errors (GstHarness * h)
 static void
 check_warning (GstHarness * h, const char *word, const char *other)
 {
-  GstMessage *message = source_try_message (h, GST_MESSAGE_WARNING);
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) error =
+      source_parse_warning (source_try_message (h, GST_MESSAGE_WARNING));
 
-  fail_unless (message != NULL, "no warning");
-  gst_message_parse_warning (message, &error, NULL);
   fail_unless (strstr (error->message, word) && strstr (error->message, other),
       "%s", error->message);
-  gst_message_unref (message);
 }
 
 static const char *const io_modes[] = { "copy", "mmap" };

@@ -77,17 +77,14 @@ new_source (const char *io_mode)
 static void
 check_warning (GstHarness * h, const char *word, const char *more)
 {
-  GstMessage *message = source_wait_message (h, GST_MESSAGE_WARNING);
-  GError *error;
+  g_autoptr (GError) error =
+      source_parse_warning (source_wait_message (h, GST_MESSAGE_WARNING));
 
-  gst_message_parse_warning (message, &error, NULL);
   fail_unless (error->domain == GST_RESOURCE_ERROR);
   fail_unless (strstr (error->message, file.path) &&
       strstr (error->message, word) && g_str_has_suffix (error->message, more),
       "%s", error->message);
   fail_if (strstr (error->message, "start again"), "%s", error->message);
-  g_error_free (error);
-  gst_message_unref (message);
 }
 
 /* The next message about the device, of all that the element posts */

@@ -259,6 +259,19 @@ source_wait_message (GstHarness * h, GstMessageType type)
   return message;
 }
 
+/* Takes the message, which may be NULL if none is there: then the test fails */
+GError *
+source_parse_warning (GstMessage * message)
+{
+  GError *warning;
+
+  fail_unless (message != NULL, "no warning");
+  gst_message_parse_warning (message, &warning, NULL);
+  gst_message_unref (message);
+
+  return warning;
+}
+
 /* How many there are; takes them, and all before them */
 guint
 source_count_messages (GstHarness * h, GstMessageType type)

@@ -60,6 +60,7 @@ void source_meddle (GstHarness * h);
 
 GstMessage *source_try_message (GstHarness * h, GstMessageType type);
 GstMessage *source_wait_message (GstHarness * h, GstMessageType type);
+GError *source_parse_warning (GstMessage * message);
 guint source_count_messages (GstHarness * h, GstMessageType type);
 void source_check_error (GstHarness * h, GQuark domain, gint code,
     const char *debug, ...) G_GNUC_NULL_TERMINATED;

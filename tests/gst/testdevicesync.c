@@ -129,19 +129,16 @@ gint64
 wait_for_stall (GstHarness * h, const char *word)
 {
   const gint64 begin = g_get_monotonic_time ();
-  GstMessage *message = source_wait_message (h, GST_MESSAGE_WARNING);
+  g_autoptr (GError) error =
+      source_parse_warning (source_wait_message (h, GST_MESSAGE_WARNING));
   const gint64 end = g_get_monotonic_time ();
   g_autofree char *device = NULL;
-  GError *error;
 
   g_object_get (h->element, "device-address", &device, NULL);
-  gst_message_parse_warning (message, &error, NULL);
   fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
           GST_RESOURCE_ERROR_READ));
   fail_unless (strstr (error->message, device) != NULL, "%s", error->message);
   fail_unless (strstr (error->message, word) != NULL, "%s", error->message);
-  g_error_free (error);
-  gst_message_unref (message);
   return end - begin;
 }
 
