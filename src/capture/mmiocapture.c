@@ -261,7 +261,7 @@ complete_info (MmioCapture * capture)
       (info->region));
   info->changes = capture->config.changes;
   info->frame_sync = capture->config.frame_sync;
-  info->describes_counter = capture->counter &&
+  info->describes_counter = capture->counter_spec.bits > 0 &&
       capture->config.spec.counter.bits == 0;
   info->describes_index = info->layout.n_buffers > 1 &&
       capture->config.spec.index.bits == 0;

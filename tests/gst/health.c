@@ -3,7 +3,6 @@
  * Warnings about a device whose frames are not completed: one for each fault, with
  * a hint that helps.
  */
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -38,16 +37,23 @@ teardown (void)
 }
 
 static void
+store (gsize offset, guint32 value)
+{
+  __atomic_store_n ((guint32 *) (memory + offset), GUINT32_TO_LE (value),
+      __ATOMIC_SEQ_CST);
+}
+
+static void
 set_counter (guint32 value)
 {
-  __atomic_store_n ((guint32 *) (memory + COUNTER), GUINT32_TO_LE (value),
-      __ATOMIC_SEQ_CST);
+  store (COUNTER, value);
 }
 
 static void
 write_header (void)
 {
-  MmiovidHeader header = {
+  const MmiovidHeader header = {
+    .magic = GUINT64_TO_LE (MMIOVID_HEADER_MAGIC),
     .version = GUINT32_TO_LE (MMIOVID_HEADER_VERSION),
     .size = GUINT32_TO_LE (MMIOVID_HEADER_SIZE),
     .format = GUINT32_TO_LE (MMIOVID_FORMAT_RGB),
@@ -58,8 +64,16 @@ write_header (void)
     .slot_offset = {GUINT64_TO_LE (FRAME)},
   };
 
-  memcpy (&header.magic, "mmiovid", 8);
   memcpy (memory, &header, sizeof (header));
+}
+
+/* Another mode, which the next frame has */
+static void
+set_height (guint32 height)
+{
+  store (G_STRUCT_OFFSET (MmiovidHeader, sequence), 1);
+  store (G_STRUCT_OFFSET (MmiovidHeader, height), height);
+  store (G_STRUCT_OFFSET (MmiovidHeader, sequence), 2);
 }
 
 /* A source of a device that describes its counter, or that the user describes */
@@ -79,20 +93,34 @@ new_source (gboolean has_header)
   return h;
 }
 
-/* Waits for the only warning */
 static void
-check_warning (GstHarness * h, const char *words, gboolean has_hint)
+start (GstHarness * h, guint32 counter)
 {
-  GstMessage *message = source_wait_message (h, GST_MESSAGE_WARNING);
-  GError *error;
+  set_counter (counter);
+  gst_harness_use_systemclock (h);
+  gst_harness_play (h);
+  gst_buffer_unref (source_pull (h));
+}
 
-  gst_message_parse_warning (message, &error, NULL);
-  fail_unless (strstr (error->message, words) != NULL, "%s", error->message);
-  fail_unless_equals_int (strstr (error->message, "counter-") != NULL,
+/* @message: (transfer full): the only warning */
+static void
+check_warning (GstHarness * h, GstMessage * message, const char *words,
+    gboolean has_hint)
+{
+  g_autoptr (GError) warning = source_parse_warning (message);
+
+  fail_unless (strstr (warning->message, words) != NULL, "%s",
+      warning->message);
+  fail_unless_equals_int (strstr (warning->message, "counter-") != NULL,
       has_hint);
-  g_error_free (error);
-  gst_message_unref (message);
   fail_unless_equals_int (source_count_messages (h, GST_MESSAGE_WARNING), 0);
+}
+
+static void
+wait_for_warning (GstHarness * h, const char *words, gboolean has_hint)
+{
+  check_warning (h, source_wait_message (h, GST_MESSAGE_WARNING), words,
+      has_hint);
 }
 
 /* Counts to the next frame, which is not complete either */
@@ -116,14 +144,11 @@ GST_START_TEST (test_stopped_writer)
   GstHarness *h = new_source (has_header);
   guint32 counter = 4;
 
-  set_counter (counter);
-  gst_harness_use_systemclock (h);
-  gst_harness_play (h);
-  gst_buffer_unref (source_pull (h));
+  start (h, counter);
 
   set_counter (++counter);
   check_torn (h, &counter);
-  check_warning (h, "has been writing one frame for a second", !has_header);
+  wait_for_warning (h, "has been writing one frame for a second", !has_header);
 
   check_torn (h, &counter);
   source_stop (h);
@@ -133,17 +158,43 @@ GST_START_TEST (test_stopped_writer)
 
 GST_END_TEST;
 
-/* A counter that stands still */
+/* A counter that stands still; of a header also in another mode */
 GST_START_TEST (test_stopped_counter)
+{
+  const gboolean has_header = __i__ > 0;
+  GstHarness *h = new_source (has_header);
+
+  start (h, 4);
+
+  if (__i__ == 2) {
+    GstVideoInfo info;
+
+    set_height (HEIGHT / 2);
+    set_counter (6);
+    gst_buffer_unref (source_pull (h));
+    info = source_get_info (h);
+    fail_unless_equals_int (GST_VIDEO_INFO_HEIGHT (&info), HEIGHT / 2);
+  }
+  wait_for_warning (h, "counter stands still", !has_header);
+  source_teardown (h);
+}
+
+GST_END_TEST;
+
+/* A writer that completes no frame */
+GST_START_TEST (test_never_complete)
 {
   const gboolean has_header = __i__;
   GstHarness *h = new_source (has_header);
+  guint32 counter = 4;
+  GstMessage *message;
 
-  set_counter (4);
-  gst_harness_use_systemclock (h);
-  gst_harness_play (h);
-  gst_buffer_unref (source_pull (h));
-  check_warning (h, "counter stands still", !has_header);
+  start (h, counter);
+  set_counter (++counter);
+  while (!(message = source_try_message (h, GST_MESSAGE_WARNING)))
+    check_torn (h, &counter);
+  check_warning (h, message, has_header ? "for each frame, correct its header" :
+      "for each frame, set counter-seqlock=false", !has_header);
   source_teardown (h);
 }
 
@@ -157,7 +208,8 @@ health_suite (void)
 
   tcase_add_checked_fixture (tc, setup, teardown);
   tcase_add_loop_test (tc, test_stopped_writer, 0, 2);
-  tcase_add_loop_test (tc, test_stopped_counter, 0, 2);
+  tcase_add_loop_test (tc, test_stopped_counter, 0, 3);
+  tcase_add_loop_test (tc, test_never_complete, 0, 2);
 
   return s;
 }
