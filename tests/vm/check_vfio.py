@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A device that is bound to vfio-pci.  These build upon each other."""
 
+import itertools
 import os
 import sys
 
@@ -106,17 +107,16 @@ def manual(bench):
         return bench.guest.must(
             f"basename $(readlink -f {DEVICES}/{NETWORK}/driver)").strip()
 
-    blocks = {}
-    for command in of_markdown(_MANUAL, _MANUAL):
-        if "vfio" in command.text or "/driver" in command.text:
-            blocks.setdefault(command.block, []).append(command.text)
-    typed = [block for block in blocks.values()
-             if any(command.endswith("/driver/unbind") for command in block)]
-    expect(len(typed) == 2, blocks)
+    blocks = [[command.text for command in block] for _, block in
+              itertools.groupby(of_markdown(_MANUAL, _MANUAL),
+                                lambda command: command.block)]
+    typed = [block for block in blocks
+             if any(text.endswith("/driver/unbind") for text in block)]
+    expect(len(typed) == 2, typed)
 
     own = driver()
     for block, wanted in zip(typed, ("vfio-pci", own)):
-        for command in block:
-            bench.guest.must(command.replace("sudo ", "")
+        for text in block:
+            bench.guest.must(text.replace("sudo ", "")
                              .replace("0000:03:00.0", NETWORK))
         expect(driver() == wanted, f"{driver()} after {block}")
